@@ -1,0 +1,1 @@
+"""lmctheory computes, verifies and tests the theory of linear mode connectivity."""
