@@ -53,7 +53,7 @@ _KNOWN = {
         Activation("sigmoid", torch.sigmoid, (0.0, 0.25), 0.0962250448649377),
         Activation("softplus", nn.functional.softplus, (0.0, 1.0), 0.25),
         # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0
-        Activation("gelu", nn.functional.gelu, (-0.128904145, 1.128904145), 0.797884560802866),
+        Activation("gelu", nn.functional.gelu, (-0.1289041452, 1.1289041452), 0.797884560802866),
     )
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -48,22 +49,29 @@ class MLP(nn.Module):
             raise ValueError(f"every width must be >= 1, got {tuple(widths)}")
         self.widths = tuple(widths)
         self.activation = activation(activation_name)
-        # skip_init: the default initialisation would draw from torch's global generator
-        self.layers = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, fan_in, fan_out, dtype=dtype)
-            for fan_in, fan_out in pairwise(widths)
-        )
-        with torch.no_grad():
-            for layer in self.layers:
-                layer.weight.normal_(0.0, (2.0 / layer.in_features) ** 0.5, generator=rng)
-                layer.bias.zero_()
+        self.layers = nn.ModuleList(_he_linear(*fans, rng, dtype) for fans in pairwise(widths))
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The affine maps, from input to output."""
+        return cast("list[nn.Linear]", list(self.layers))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[n, n_out]`` of inputs ``[n, ...]``."""
         x = x.flatten(1)
-        for layer in self.layers[:-1]:
+        *hidden, last = self.linears
+        for layer in hidden:
             x = self.activation.apply(layer(x))
-        return self.layers[-1](x)
+        return cast("Tensor", last(x))
+
+
+def _he_linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
+    # on the meta device nothing is drawn: the default would use torch's global generator
+    layer = nn.Linear(fan_in, fan_out, device="meta", dtype=dtype).to_empty(device="cpu")
+    with torch.no_grad():
+        layer.weight.normal_(0.0, (2.0 / fan_in) ** 0.5, generator=rng)
+        layer.bias.zero_()
+    return layer
 
 
 @dataclass(frozen=True)
@@ -156,7 +164,7 @@ def affine_chain(model: nn.Module) -> AffineChain:
     """
     if type(model) is MLP:  # tracing costs milliseconds, which adds up over many networks
         return _chain(
-            [(f"layers.{i}", layer) for i, layer in enumerate(model.layers)],
+            [(f"layers.{i}", layer) for i, layer in enumerate(model.linears)],
             [model.activation] * (len(model.layers) - 1),
         )
     linears: list[tuple[str, nn.Linear]] = []
