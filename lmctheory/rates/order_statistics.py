@@ -1,0 +1,126 @@
+r"""Order statistics of standard normal samples: the one-dimensional matching cost (R7).
+
+The i-th smallest of m standard normals is Phi^{-1}(B), B ~ Beta(i, m - i + 1), so its density in x
+is proportional to Phi(x)^{i-1} (1 - Phi(x))^{m-i} phi(x). It is analytic and decays on both sides:
+the trapezoidal rule converges faster than any power, and 241 nodes over 24 standard deviations
+reach rounding error. Deep inside large samples (both parameters > `_LARGE`) the expansion of David
+and Johnson (1954) in 1/m replaces it, with a relative error of order i^-2 < 1e-8, so that cost is
+independent of m.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.special import log_ndtr, ndtri
+
+__all__ = ["normal_matching_cost", "normal_partial_sums"]
+
+_LARGE = 20_000
+_SINGLE = 512
+"""Up to this rank the sum over ranks in `normal_matching_cost` goes term by term."""
+
+
+def _beta_nodes(
+    left: Float[np.ndarray, " n"], right: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
+    """Nodes x and weights of the law of Phi^{-1}(B), B ~ Beta(left, right)."""
+    p = left / (left + right)
+    centre = ndtri(p)
+    spread = np.sqrt(p * (1 - p) / (left + right + 1)) / _density(centre)
+    x = centre[:, None] + np.minimum(spread, 1.5)[:, None] * np.linspace(-12, 12, 241)
+    log_weight = (left[:, None] - 1) * log_ndtr(x) + (right[:, None] - 1) * log_ndtr(-x) - x**2 / 2
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    return x, weight / weight.sum(axis=1, keepdims=True)
+
+
+def _density(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+
+
+def _variance(i: Float[np.ndarray, " n"], m: int) -> Float[np.ndarray, " n"]:
+    """Var Z_(i:m) for (not necessarily integral) ranks i."""
+    result = np.empty_like(i)
+    small = np.minimum(i, m - i + 1) <= _LARGE
+    x, weight = _beta_nodes(i[small], m - i[small] + 1)
+    centred = x - (x * weight).sum(axis=1, keepdims=True)
+    result[small] = (centred**2 * weight).sum(axis=1)
+    p = i[~small] / (m + 1)
+    x0 = ndtri(p)
+    first, second = 1 / _density(x0), x0 / _density(x0) ** 2  # derivatives of Phi^{-1} at p
+    third = (1 + 2 * x0**2) / _density(x0) ** 3
+    pq = p * (1 - p)
+    result[~small] = pq / (m + 2) * first**2 + pq / (m + 2) ** 2 * (
+        2 * (1 - 2 * p) * first * second + pq * (first * third + second**2 / 2)
+    )
+    return result
+
+
+@lru_cache(maxsize=4096)
+def normal_matching_cost(m: int) -> float:
+    """R7: M(m) = E W_2^2 between two samples of m standard normals = (2/m) sum_i Var Z_(i:m).
+
+    Terms i <= 512 are summed one by one; the rest of each half is an integral over the rank in
+    Gauss-Legendre panels, with the Euler-Maclaurin correction. Relative error below 1e-8 (tested
+    against the full sum), at a cost independent of m.
+
+    Args:
+        m: number of neurons in each sample, >= 1.
+
+    Returns:
+        The cost per neuron, for unit variance.
+
+    Reference:
+        theory key R7; Bobkov and Ledoux (2019), One-dimensional empirical measures, order
+        statistics, and Kantorovich transport distances.
+
+    Example:
+        >>> round(normal_matching_cost(1000), 7)
+        0.0062967
+    """
+    if m < 1:
+        raise ValueError(f"m must be >= 1, got {m}")
+    if m <= 2 * _SINGLE:
+        return 2 / m * float(_variance(np.arange(1.0, m + 1), m).sum())
+    tail = _variance(np.arange(1.0, _SINGLE + 1), m).sum()
+    edges = np.linspace(np.log(_SINGLE + 0.5), np.log((m + 1) / 2), int(np.log(m)) + 2)
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    half = np.diff(edges) / 2
+    log_rank = (edges[:-1] + half)[:, None] + half[:, None] * nodes
+    rank = np.exp(log_rank).ravel()
+    bulk = (_variance(rank, m) * rank) @ (half[:, None] * weights).ravel()
+    ends = _variance(np.array([_SINGLE, _SINGLE + 1.0]), m)
+    correction = (ends[1] - ends[0]) / 24  # -(1/24) [f'(middle) - f'(512.5)], f'(middle) = 0
+    return 4 / m * float(tail + bulk + correction)
+
+
+def normal_partial_sums(
+    counts: Float[np.ndarray, " n"], size: Float[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """Sums of the expected order statistics: sum_{j <= J} E Z_(j:b), elementwise.
+
+    = -b E phi(Phi^{-1}(B)), B ~ Beta(J, b - J), because the J smallest lie below the (J+1)-th and
+    the mean of a normal below x is -phi(x)/Phi(x). Constant cost per value, at any size.
+
+    Args:
+        counts: J, between 0 and b.
+        size: b, the sample sizes.
+
+    Reference:
+        theory key R7.
+    """
+    J, b = np.broadcast_arrays(np.asarray(counts, np.float64), np.asarray(size, np.float64))
+    result = np.zeros(J.shape)
+    inner = (J > 0) & (b > J)
+    J, b = J[inner], b[inner]
+    small = np.minimum(J, b - J) <= _LARGE
+    mean_density = np.empty_like(J)
+    x, weight = _beta_nodes(J[small], b[small] - J[small])
+    mean_density[small] = (_density(x) * weight).sum(axis=1)
+    p = J[~small] / b[~small]
+    # second-order delta method: the second derivative of phi(Phi^{-1}(u)) is -1/phi
+    x0 = ndtri(p)
+    mean_density[~small] = _density(x0) - p * (1 - p) / (2 * (b[~small] + 1) * _density(x0))
+    result[inner] = -b * mean_density
+    return result

@@ -1,0 +1,270 @@
+r"""Small-ball lower bounds for Gaussians (R9): no matching beats the nearest neighbour.
+
+With q_r(a) = mu(B(a, r)), every matching of two samples of m neurons, p = 2, costs at least
+
+    M(m) >= integral_0^infinity E_a (1 - q_{sqrt x}(a))^m dx.
+
+Any *upper* bound on q keeps it a lower bound. Three arguments, and their sum over blocks:
+
+*Isotropic.* mu = N(0, lambda I_k): q depends on |a| alone and is a noncentral chi-square
+distribution function. For a general spectrum, Lambda >= lambda_min I contracts onto it.
+
+*Tilted (sharpens R9).* For s > 0, tilting by e^{-s|X-a|^2} makes X - a Gaussian with variances
+lambda'_i = lambda_i / (1 + 2 s lambda_i), so that with Q_s(a) = sum_i s a_i^2 / (1 + 2 s lambda_i)
+
+    q(a) = prod_i (1 + 2 s lambda_i)^{-1/2} e^{-Q_s(a)} E_tilted[ e^{s|Y|^2}; |Y|^2 <= x ]
+        <= prod_i (1 + 2 s lambda_i)^{-1/2} e^{-Q_s(a)} min(e^{sx}, g_s (e^{sx} - 1)/s),
+
+where g_s = (1/2 pi) integral prod_i (1 + 4 lambda'_i^2 w^2)^{-1/4} dw bounds the density of |Y|^2
+for every a (its characteristic function has no larger modulus). Chernoff's bound lacks the factor
+g_s / s; averaging over a instead of Jensen's (1 - E q)^m keeps most of the nearest-neighbour cost.
+Q_s(a) is a weighted sum of chi-squares, and enters increasingly: it may be replaced by anything
+stochastically smaller. Groups of nearly equal weights are replaced by their geometric mean (of all
+ellipsoids of one volume the ball has the largest Gaussian measure, so sum w_i chi^2_1 is
+stochastically larger than gm(w) chi^2_k), and every sum is rounded down to a grid.
+
+*Exponential moment.* 2 tr - M = 2 E max over matchings of the mean <a_i, b_pi(i)>, bounded by
+Jensen with a sum over all m! matchings:
+M >= 2 tr Lambda - 2 inf_{0<s<1/lambda_1} (1/s) [ln(m!)/m - 1/2 sum ln(1 - s^2 lambda_k^2)].
+
+*Superadditivity.* For an orthogonal splitting of the eigenspaces the cost is the sum of the costs
+in the parts, and each part costs at least its own minimum.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize_scalar
+from scipy.signal import fftconvolve
+from scipy.special import chdtri, gammainc, gammaln
+
+from lmctheory.rates.order_statistics import normal_matching_cost
+
+Array = NDArray[np.float64]
+
+__all__ = ["exponential_moment_bound", "isotropic_bound", "small_ball_bound", "tilted_bound"]
+
+_X_NODES = 2000
+"""Nodes of the integral over x; the right-hand rule keeps it a lower bound."""
+
+
+def _integral(x: Float[np.ndarray, " n"], decreasing: Float[np.ndarray, " n"]) -> float:
+    """A lower bound of integral_0^infinity of a decreasing function >= 0 known at increasing x."""
+    return float(np.diff(x, prepend=0.0) @ decreasing)
+
+
+def _power(log_q: np.ndarray, m: int) -> Array:
+    """(1 - q)^m, for log q of any size, rounded down."""
+    q = np.minimum(np.exp(np.minimum(log_q, 0.0)), 1 - 1e-16)
+    return np.where(log_q < 0, np.exp(m * np.log1p(-q)), 0.0)
+
+
+@lru_cache(maxsize=4096)
+def isotropic_bound(dimension: int, m: int) -> float:
+    """The small-ball bound for N(0, I_k): M(m) >= integral E (1 - F(x; k, |a|^2))^m dx.
+
+    The mean over |a|^2, in which the integrand increases, is rounded down to the left ends of
+    cells, finer and finer in the upper tail: in low dimension outliers carry much of the cost.
+
+    Args:
+        dimension: k >= 1.
+        m: number of neurons >= 1.
+
+    Reference:
+        theory key R9 (its first form); the nearest-neighbour argument of Ferbach et al. (2024),
+        Theorem 5.3.
+    """
+    half = dimension / 2
+    survival = np.r_[np.linspace(1.0, 0.05, 600), np.geomspace(0.05, 1e-10, 401)[1:]]
+    norms = np.asarray(chdtri(dimension, survival), np.float64)  # left ends of the cells of |a|^2
+    mass = survival - np.append(survival[1:], 0.0)
+    terms = np.arange(int(norms[-1] / 2 + 8 * np.sqrt(norms[-1] / 2) + 24))
+    log_poisson = np.where(
+        norms[:, None] > 0,
+        terms * np.log(np.maximum(norms[:, None], 1e-300) / 2),
+        np.where(terms == 0, 0.0, -np.inf),
+    )
+    poisson = np.exp(log_poisson - norms[:, None] / 2 - gammaln(terms + 1))
+    poisson[:, -1] += np.maximum(1 - poisson.sum(axis=1), 0.0)  # rounds the cdf up
+
+    def mean_power(x: Array) -> Array:
+        q = poisson @ gammainc(half + terms[:, None], x / 2)
+        with np.errstate(divide="ignore"):
+            return mass @ _power(np.log(q), m)
+
+    return _integral(*_resolved(mean_power, 4.0 * dimension + 40.0))
+
+
+def _resolved(
+    function: Callable[[Array], Array], scale: float
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Nodes over which a decreasing function falls from 1 to 0, found on a coarse grid first."""
+    coarse = np.geomspace(1e-32 * scale, scale, 200)
+    start, stop = np.searchsorted(-function(coarse), [-0.999, -1e-6])
+    x = np.geomspace(coarse[max(start - 1, 0)], coarse[min(stop, len(coarse) - 1)], _X_NODES)
+    return x, function(x)
+
+
+def tilted_bound(spectrum: Float[np.ndarray, " d"], m: int) -> float:
+    """The tilted small-ball bound (module docstring), the best s for every x.
+
+    Args:
+        spectrum: positive eigenvalues ``[d]``.
+        m: number of neurons >= 1.
+
+    Reference:
+        theory key R9; derived here.
+    """
+    if m == 1:
+        return 2 * float(spectrum.sum())
+    centre = _typical_tilt(spectrum, m)
+    tilts = [_Tilt(spectrum, m, centre * factor) for factor in np.geomspace(0.25, 4.0, 9)]
+    return _integral(
+        *_resolved(
+            lambda x: np.max([tilt.mean_power(x) for tilt in tilts], axis=0),
+            4.0 * float(spectrum.sum()),
+        )
+    )
+
+
+def _typical_tilt(spectrum: np.ndarray, m: int) -> float:
+    """The s that suits the distance within which a typical neuron has one neighbour.
+
+    Any s gives a bound; this one is near the best.
+    """
+
+    def log_neighbours(log_s: float) -> float:
+        s = np.exp(log_s)
+        shrink = 1 / (1 + 2 * s * spectrum)
+        x = spectrum @ shrink + spectrum @ shrink**2
+        return np.log(m) + s * x - np.log1p(2 * s * spectrum).sum() / 2 - s * spectrum @ shrink
+
+    low = -np.log(spectrum.sum()) - 30
+    return float(np.exp(brentq(log_neighbours, low, 40 - np.log(spectrum[-1]) + 2 * np.log(m))))
+
+
+class _Tilt:
+    """The tilted bound at one s: the law of Q_s on a grid, and E (1 - q)^m as a function of x."""
+
+    cells = 1024
+
+    def __init__(self, spectrum: np.ndarray, m: int, s: float) -> None:
+        self.s = s
+        self.log_volume = -np.log1p(2 * s * spectrum).sum() / 2
+        weights, counts = _grouped(s * spectrum / (1 + 2 * s * spectrum))
+        mean, deviation = weights @ counts, np.sqrt(2 * weights**2 @ counts)
+        reach = np.log(m) + 20
+        self.step = max(mean + 8 * deviation + 30 * weights.max(), reach) / self.cells
+        law = self._law(weights, counts)
+        self.offset = int(np.ceil(reach / self.step))
+        y = self.step * np.arange(-self.offset - self.cells + 1, self.cells)
+        self.table = np.clip(fftconvolve(_power(y, m), law, mode="valid"), 0.0, 1.0)
+        self.table = np.minimum.accumulate(self.table)
+        self.log_density = np.log(_density_bound(weights / s, counts) / s)
+
+    def _law(self, weights: np.ndarray, counts: Array) -> Array:
+        """Probabilities of the cells of Q_s, every sum rounded down."""
+        edges = self.step * np.arange(self.cells)
+        law = np.zeros(self.cells)
+        law[0] = 1.0
+        for w, k in zip(weights, counts, strict=True):
+            if w * k > self.step:  # less would be rounded down to nothing
+                part = np.diff(gammainc(k / 2, edges / (2 * w)), append=1.0)
+                total = np.maximum(fftconvolve(law, part), 0.0)
+                law = total[: self.cells]
+                law[-1] += total[self.cells :].sum()
+        return law
+
+    def mean_power(self, x: Array) -> Array:
+        """A lower bound of E (1 - q(a))^m, decreasing in x."""
+        with np.errstate(divide="ignore"):
+            gain = np.minimum(self.log_density + np.log(-np.expm1(-self.s * x)), 0.0)
+        height = self.log_volume + self.s * x + gain
+        cell = np.clip(np.ceil(height / self.step) + self.offset, 0, len(self.table)).astype(int)
+        return np.append(self.table, 0.0)[cell]
+
+
+def _grouped(weights: Array) -> tuple[np.ndarray, Array]:
+    """Geometric means and sizes of groups of weights within a factor of 1.25."""
+    log_weight = np.log(weights)
+    _, group = np.unique(np.floor(log_weight / np.log(1.25)), return_inverse=True)
+    counts = np.bincount(group)
+    return np.exp(np.bincount(group, log_weight) / counts), counts.astype(np.float64)
+
+
+def _density_bound(variances: np.ndarray, counts: Array) -> float:
+    """An upper bound of g_s; grouping raises it, as log(1 + e^{2y}) is convex in y."""
+    k = counts.sum()
+    if k < 3:
+        return np.inf
+    scale = 1 / np.sqrt(4 * variances**2 @ counts)
+    w = np.r_[0.0, scale * np.geomspace(1e-3, 1e9, 2400)]
+    values = np.exp(-counts @ np.log1p(4 * np.outer(variances, w) ** 2) / 4)
+    # beyond the grid the integrand falls at least like w^(-1-t), t as reached at its end
+    fall = counts @ (1 - 1 / (1 + 4 * (variances * w[-1]) ** 2)) / 2 - 1
+    tail = values[-1] * w[-1] / fall if fall > 0 else np.inf
+    return float(np.diff(w) @ values[:-1] + tail) / np.pi
+
+
+def exponential_moment_bound(spectrum: Float[np.ndarray, " d"], m: int) -> float:
+    """The exponential-moment bound (module docstring), good in high dimension.
+
+    Reference:
+        theory key R9.
+    """
+    top = float(spectrum.max())
+    entropy = float(gammaln(m + 1)) / m
+    ratios = spectrum / top
+
+    def saving(u: float) -> float:  # u = s lambda_1
+        return top / u * (entropy - float(np.log1p(-((u * ratios) ** 2)).sum()) / 2)
+
+    best = minimize_scalar(saving, bounds=(1e-9, 1 - 1e-12), method="bounded")
+    return max(2 * float(spectrum.sum()) - 2 * saving(float(best.x)), 0.0)
+
+
+def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int) -> dict[str, float]:
+    """The best lower bound of each argument, and of their best sum over contiguous blocks.
+
+    Args:
+        spectrum: positive eigenvalues ``[d]``, decreasing.
+        m: number of neurons >= 1.
+
+    Returns:
+        Bounds of M(m) by argument; the last, "R9 blocks", is at least as large as the others.
+
+    Reference:
+        theory key R9.
+    """
+    arguments = _arguments(spectrum, m)
+    edges = _block_edges(spectrum)
+    best = [0.0]
+    for j in range(1, len(edges)):
+        blocks = (spectrum[edges[i] : edges[j]] for i in range(j))
+        whole = (max(_arguments(block, m).values()) for block in blocks)
+        best.append(max(before + value for before, value in zip(best, whole, strict=True)))
+    return arguments | {"R9 blocks": max(best[-1], *arguments.values())}
+
+
+def _arguments(spectrum: np.ndarray, m: int) -> dict[str, float]:
+    order = np.arange(1, len(spectrum) + 1)
+    # which k leading coordinates to contract onto: the growth of the isotropic bound with k
+    k = int(np.argmax(np.log(spectrum * order) - 2 / order * np.log(m))) + 1
+    values = {
+        "R7 in every coordinate": float(spectrum.sum()) * normal_matching_cost(m),
+        "R9 tilted": tilted_bound(spectrum, m),
+        "R9 exponential moment": exponential_moment_bound(spectrum, m),
+    }
+    if spectrum[k - 1] * k > spectrum.sum() / 2:  # else too much is contracted away to win
+        values["R9 isotropic"] = float(spectrum[k - 1]) * isotropic_bound(k, m)
+    return values
+
+
+def _block_edges(spectrum: Array) -> list[int]:
+    """Where splitting may pay: after the first coordinates and at the two widest gaps."""
+    gaps = np.argsort(np.diff(np.log(spectrum)), kind="stable")[:2] + 1
+    inner = {1, 2, *map(int, gaps)}
+    return [0, *sorted(edge for edge in inner if edge < len(spectrum)), len(spectrum)]

@@ -1,0 +1,232 @@
+"""The sandwich L <= M <= U: against simulation, naive transcriptions and exact cases."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from lmctheory.measures import Gaussian
+from lmctheory.rates import (
+    lower_bound,
+    matching_cost,
+    normal_matching_cost,
+    required_width,
+    upper_bound,
+    width_lower_bound,
+)
+from lmctheory.rates.order_statistics import normal_partial_sums
+from lmctheory.rates.rank_block import rank_block_tree
+from lmctheory.rates.small_ball import (
+    exponential_moment_bound,
+    isotropic_bound,
+    small_ball_bound,
+    tilted_bound,
+)
+
+SPECTRA = {
+    "line": [2.0],
+    "plane": [1.0, 1.0],
+    "ball5": [1.0] * 5,
+    "1/i": [1 / i for i in range(1, 51)],
+    "1/i^2": [1 / i**2 for i in range(1, 51)],
+    "spiked": [10.0, 1.0] + [0.01] * 98,
+    "with zeros": [1.0, 0.5, 0.0, 0.0],
+    "wide": [1.0] * 200,
+}
+
+
+@pytest.mark.parametrize("spectrum", SPECTRA.values(), ids=SPECTRA.keys())
+@pytest.mark.parametrize("m", [2, 7, 64, 400])
+def test_the_truth_lies_between(spectrum, m):
+    # 12 draws: a bound fails beyond 5 standard errors, false alarm < 1e-3 in all (t law, 11 d.o.f.)
+    mu = Gaussian(spectrum=spectrum)
+    measured = matching_cost(mu, m, repeats=12, rng=np.random.default_rng(m))
+    slack = 5 * measured.standard_error
+    assert lower_bound(mu, m).value <= measured.mean + slack
+    assert upper_bound(mu, m).value >= measured.mean - slack
+
+
+@pytest.mark.parametrize(
+    ("name", "lower", "upper"),
+    [("1/i", 2.96, 4.97), ("1/i^2", 0.284, 0.561), ("spiked", 1.60, 2.21 * 1.005)],
+)
+def test_at_least_as_tight_as_the_reference_values(name, lower, upper):
+    mu = Gaussian(spectrum=SPECTRA[name])
+    assert lower_bound(mu, 1000).value >= lower
+    assert upper_bound(mu, 1000).value <= upper
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    d=st.integers(1, 30),
+    decades=st.floats(0, 12),
+    zeros=st.integers(0, 3),
+    m=st.one_of(st.integers(1, 2000), st.integers(1, 10**12)),
+)
+@settings(max_examples=40, deadline=None)
+def test_lower_never_exceeds_upper(seed, d, decades, zeros, m):
+    rng = np.random.default_rng(seed)
+    mu = Gaussian(spectrum=np.r_[10 ** (-decades * rng.random(d)), np.zeros(zeros)])
+    low, high = lower_bound(mu, m), upper_bound(mu, m)
+    assert 0 <= low.value <= high.value * (1 + 1e-9)
+    assert high.value <= 2 * mu.second_moment * (1 + 1e-12)
+    assert low.value == max(low.terms.values())
+    assert high.value == min(high.terms.values())
+
+
+@given(scale=st.floats(1e-200, 1e200), m=st.sampled_from([1, 2, 50, 1000]))
+@settings(max_examples=20, deadline=None)
+def test_bounds_scale_with_the_spectrum(scale, m):
+    spectrum = np.array([1.0, 0.5, 0.1])
+    one, scaled = Gaussian(spectrum=spectrum), Gaussian(spectrum=scale * spectrum)
+    for bound in (lower_bound, upper_bound):
+        assert bound(scaled, m).value == pytest.approx(scale * bound(one, m).value, rel=1e-9)
+
+
+@pytest.mark.parametrize("bound", [lower_bound, upper_bound])
+def test_wider_layers_match_better(bound):
+    mu = Gaussian(spectrum=SPECTRA["1/i"])
+    values = [bound(mu, m).value for m in (1, 2, 3, 10, 100, 101, 1000, 1100, 10**5, 10**9)]
+    assert all(left >= right for left, right in itertools.pairwise(values))
+
+
+@pytest.mark.parametrize("bound", [lower_bound, upper_bound])
+def test_more_variance_costs_more(bound):
+    values = [
+        bound(Gaussian(spectrum=spectrum), 300).value
+        for spectrum in ([1.0], [1.0, 0.2], [1.0, 0.5], [1.0, 1.0], [1.0, 1.0, 0.3])
+    ]
+    assert all(left <= right * (1 + 1e-9) for left, right in itertools.pairwise(values))
+
+
+@pytest.mark.parametrize("m", [1, 5, 1000, 10**9])
+def test_one_dimension_is_exact(m):
+    mu = Gaussian(spectrum=[3.0, 0.0])
+    exact = 3 * normal_matching_cost(m)
+    assert lower_bound(mu, m).value == pytest.approx(exact, rel=1e-12)
+    assert upper_bound(mu, m).value == pytest.approx(exact, rel=1e-12)
+
+
+def test_one_neuron_is_exact():
+    mu = Gaussian(spectrum=[2.0, 1.0])
+    assert lower_bound(mu, 1).value == upper_bound(mu, 1).value == 6.0
+
+
+def test_a_constant_law_costs_nothing():
+    mu = Gaussian(spectrum=[0.0, 0.0])
+    assert lower_bound(mu, 5).value == upper_bound(mu, 5).value == 0.0
+
+
+def test_rank_blocks_agree_with_all_compositions():
+    """Naive transcription of R13: every composition of every block, by recursion."""
+
+    def compositions(b):
+        if b == 0:
+            yield ()
+        for first in range(1, b + 1):
+            for others in compositions(b - first):
+                yield (first, *others)
+
+    def tree(spectrum, b):
+        if not spectrum or b == 1:
+            return 2 * sum(spectrum)
+        best = np.inf
+        for sizes in compositions(b):
+            edges = np.cumsum([0, *sizes]).astype(float)
+            sums = np.diff(normal_partial_sums(edges, np.full_like(edges, b)))
+            cost = spectrum[0] * (2 - 2 / b * np.sum(sums**2 / np.array(sizes)))
+            cost += sum(s / b * tree(spectrum[1:], s) for s in sizes)
+            best = min(best, cost)
+        return best
+
+    spectrum = [1.0, 0.6, 0.3]
+    assert rank_block_tree(np.array(spectrum), 6) == pytest.approx(tree(spectrum, 6), rel=1e-9)
+
+
+@pytest.mark.parametrize(("k", "m"), [(1, 20), (2, 100), (5, 100), (30, 50)])
+def test_the_isotropic_bound_is_the_nearest_neighbour_cost(k, m):
+    """It is E min_j |a - b_j|^2, rounded down by a few per cent at most."""
+    rng = np.random.default_rng(k)
+    nearest = [
+        np.min(np.sum((rng.standard_normal(k) - rng.standard_normal((m, k))) ** 2, axis=1))
+        for _ in range(4000)
+    ]
+    mean, error = np.mean(nearest), np.std(nearest) / np.sqrt(len(nearest))
+    bound = isotropic_bound(k, m)
+    assert bound <= mean + 4 * error  # false alarm < 1e-4 each
+    assert bound >= 0.96 * mean - 4 * error
+
+
+@pytest.mark.parametrize("name", ["ball5", "1/i", "1/i^2", "spiked", "wide"])
+def test_the_tilted_bound_is_below_the_nearest_neighbour_cost(name):
+    rng = np.random.default_rng(5)
+    root = np.sqrt(SPECTRA[name])
+    nearest = [
+        np.min(np.sum((root * (rng.standard_normal(len(root)) - b)) ** 2, axis=1))
+        for b in rng.standard_normal((1500, 100, len(root)))
+    ]
+    mean, error = np.mean(nearest), np.std(nearest) / np.sqrt(len(nearest))
+    bound = tilted_bound(root**2, 100)
+    assert 0.7 * mean < bound <= mean + 4 * error  # false alarm < 1e-4 each
+
+
+def test_the_ellipsoid_inequality_behind_the_grouping():
+    """Sum w_i chi^2_1 is stochastically larger than gm(w) chi^2_k."""
+    rng = np.random.default_rng(2)
+    w = np.array([0.2, 0.5, 1.0, 4.0])
+    x = rng.chisquare(1, (100_000, 4)) @ w
+    gm = np.exp(np.log(w).mean())
+    for quantile in (0.01, 0.1, 0.5, 0.9):
+        level = gm * stats.chi2.ppf(quantile, 4)
+        assert (x <= level).mean() <= quantile + 4 * np.sqrt(quantile / len(x))
+
+
+def test_the_exponential_moment_bound_in_high_dimension():
+    assert exponential_moment_bound(np.ones(100), 1000) == pytest.approx(129.3, abs=0.05)
+
+
+def test_superadditivity_adds_separated_blocks():
+    separated = np.r_[1e4, np.ones(3)]
+    terms = small_ball_bound(separated, 1000)
+    parts = 1e4 * normal_matching_cost(1000) + isotropic_bound(3, 1000)
+    assert terms["R9 blocks"] == pytest.approx(parts, rel=1e-9)
+    assert parts > max(value for key, value in terms.items() if key != "R9 blocks")
+
+
+def test_ten_thousand_eigenvalues_over_twelve_orders_of_magnitude():
+    mu = Gaussian(spectrum=np.geomspace(1, 1e-12, 10_000))
+    for m in (1, 1000, 10**12):
+        low, high = lower_bound(mu, m).value, upper_bound(mu, m).value
+        assert 0.5 * high < low <= high * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("width", "bound", "eps"),
+    [(required_width, upper_bound, 0.8), (width_lower_bound, lower_bound, 0.5)],
+)
+def test_widths_invert_the_bounds(width, bound, eps):
+    mu = Gaussian(spectrum=[1.0, 0.5, 0.2])
+    N = width(mu, eps)
+    assert N > 1
+    assert bound(mu, N).value <= eps**2 < bound(mu, N - 1).value
+
+
+def test_a_generous_tolerance_needs_one_neuron():
+    assert required_width(Gaussian(spectrum=[1.0]), 2.0) == 1
+
+
+@pytest.mark.parametrize("m", [0, -1, 10**12 + 1])
+def test_widths_out_of_range_are_refused(m):
+    for bound in (lower_bound, upper_bound):
+        with pytest.raises(ValueError, match=rf"m must lie between 1 and 10\^12, got {m}"):
+            bound(Gaussian(spectrum=[1.0]), m)
+
+
+def test_bad_tolerances_are_refused():
+    with pytest.raises(ValueError, match="eps must be > 0, got 0"):
+        required_width(Gaussian(spectrum=[1.0]), 0.0)
+    with pytest.raises(ValueError, match=r"eps is too small: not even 10\^12 neurons"):
+        required_width(Gaussian(spectrum=np.ones(100)), 0.1)
