@@ -1,0 +1,367 @@
+"""Matchings: against exhaustion, planted permutations and a transcription of Git Re-Basin."""
+
+import time
+from importlib import import_module
+from itertools import permutations as all_permutations
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import nn
+
+from lmctheory.matching import (
+    METHODS,
+    layer_costs,
+    layer_inputs,
+    match,
+    permute,
+    second_moments,
+    symmetry,
+)
+from lmctheory.matching.alignment import side_by_side
+from lmctheory.matching.costs import all_parameters, gain_matrix
+from lmctheory.matching.solvers import assignment, coordinate_descent
+from lmctheory.networks import MLP, affine_chain
+
+LAYERWISE = ("naive", "weighted", "activation")
+
+
+def mlp(*widths: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> MLP:
+    """A network whose biases matter."""
+    rng = torch.Generator().manual_seed(seed)
+    net = MLP(widths, rng=rng, dtype=dtype)
+    with torch.no_grad():
+        for layer in net.linears:
+            layer.bias.normal_(0.0, 0.3, generator=rng)
+    return net
+
+
+def sequential(*widths: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> nn.Sequential:
+    """The same weights as `mlp`, in another module."""
+    linears = mlp(*widths, seed=seed, dtype=dtype).linears
+    return nn.Sequential(*(module for layer in linears for module in (layer, nn.ReLU())))[:-1]
+
+
+def pair(*widths: int, seed: int = 0) -> tuple[MLP, MLP]:
+    return mlp(*widths, seed=2 * seed), mlp(*widths, seed=2 * seed + 1)
+
+
+def inputs(n: int, width: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, width, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def shuffled(net, seed: int):
+    rng = np.random.default_rng(seed)
+    orders = {group.name: rng.permutation(group.size) for group in symmetry(net).groups}
+    return permute(net, orders), orders
+
+
+def arrays(net) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    chain = affine_chain(net)
+    return [W.numpy() for W in chain.weights], [b.numpy() for b in chain.biases]
+
+
+def inner_product(net_a, net_b, orders) -> float:
+    """The sum over layers and biases of <W_A, P_l W_B P_{l-1}^T>, as it is written."""
+    (W_a, b_a), (W_b, b_b) = arrays(net_a), arrays(net_b)
+    matrices = [
+        np.eye(W_a[0].shape[1]),
+        *(np.eye(len(order))[order] for order in orders),
+        np.eye(len(b_a[-1])),
+    ]
+    return sum(
+        np.trace(W_a[k].T @ matrices[k + 1] @ W_b[k] @ matrices[k].T)
+        + b_a[k] @ matrices[k + 1] @ b_b[k]
+        for k in range(len(W_a))
+    )
+
+
+def git_rebasin(net_a, net_b, rng: np.random.Generator) -> list[np.ndarray]:
+    """Algorithm 1 of Ainsworth et al. 2023: from the identity, layers in random order."""
+    (W_a, b_a), (W_b, b_b) = arrays(net_a), arrays(net_b)
+    depth = len(W_a) - 1
+    orders = [np.arange(len(W_a[k])) for k in range(depth)]
+    progress = True
+    while progress:
+        progress = False
+        for k in rng.permutation(depth):
+            incoming = W_b[k] if k == 0 else W_b[k][:, orders[k - 1]]
+            outgoing = W_b[k + 1] if k == depth - 1 else W_b[k + 1][orders[k + 1]]
+            gain = W_a[k] @ incoming.T + np.outer(b_a[k], b_b[k]) + W_a[k + 1].T @ outgoing
+            found = linear_sum_assignment(gain, maximize=True)[1]
+            rows = np.arange(len(gain))
+            progress |= bool(gain[rows, found].sum() > gain[rows, orders[k]].sum() + 1e-12)
+            orders[k] = found
+    return orders
+
+
+def test_one_hidden_layer_attains_the_least_cost_of_all_permutations():
+    x = inputs(30, 3)
+    for seed in range(5):
+        a, b = pair(3, 5, 2, seed=seed)
+        (W_a, b_a), (W_b, b_b) = arrays(a), arrays(b)
+        phi_a = layer_inputs(a, x)["layers.1.weight"].numpy().T
+        phi_b = layer_inputs(b, x)["layers.1.weight"].numpy().T
+        features = {
+            "naive": (W_a[0], W_b[0]),
+            "weighted": (W_a[0] @ x.numpy().T / 30**0.5, W_b[0] @ x.numpy().T / 30**0.5),
+            "activation": (phi_a / 30**0.5, phi_b / 30**0.5),
+            "weight": (
+                np.column_stack([W_a[0], b_a[0], W_a[1].T]),
+                np.column_stack([W_b[0], b_b[0], W_b[1].T]),
+            ),
+        }
+        for method, (f_a, f_b) in features.items():
+            least = min(
+                ((f_a - f_b[list(order)]) ** 2).sum() / 5 for order in all_permutations(range(5))
+            )
+            cost = match(a, b, method, x).cost
+            assert cost == {"layers.0": pytest.approx(least, rel=1e-10)}, method
+
+
+def test_coordinate_descent_over_two_groups_against_all_permutations():
+    for seed in range(8):
+        a, b = pair(3, 4, 4, 2, seed=seed)
+        orders = list(all_permutations(range(4)))
+        best = max(inner_product(a, b, [list(p), list(q)]) for p, q in product(orders, orders))
+        matching = match(a, b)
+        found = inner_product(a, b, matching.permutations.values())
+        assert matching.objective == pytest.approx(found, rel=1e-12)
+        assert found <= best + 1e-10
+        assert found >= matching.traces["identity"][0]
+
+
+@pytest.mark.parametrize("order", [None, np.random.default_rng(3)])
+def test_coordinate_descent_ends_where_no_group_can_be_improved(order):
+    a, b = pair(6, 12, 15, 9, 3)
+    solution = coordinate_descent(side_by_side(a, b), rng=order)
+    aligned = solution.alignment
+    for group in aligned.symmetry.groups:
+        gain = gain_matrix(all_parameters(group, aligned))  # from scratch, not by corrections
+        best = gain.gather(1, torch.as_tensor(assignment(gain))[:, None]).sum()
+        assert best - gain.trace() <= 1e-10
+    assert (np.diff(solution.trace) >= -1e-12).all()
+    assert len(solution.trace) > 2
+    assert solution.trace[-1] == pytest.approx(
+        inner_product(a, b, aligned.permutations.values()), rel=1e-12
+    )
+
+
+def test_the_objective_is_never_below_plain_git_rebasin():
+    for seed in range(10):
+        a, b = pair(64, 64, 64, 64, 10, seed=seed)
+        plain = inner_product(a, b, git_rebasin(a, b, np.random.default_rng(seed)))
+        matching = match(a, b)
+        assert matching.objective >= plain - 1e-9
+        assert set(matching.traces) == {"identity", "layer by layer"}
+        assert matching.objective == max(trace[-1] for trace in matching.traces.values())
+        assert all((np.diff(trace) >= -1e-12).all() for trace in matching.traces.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("build", [mlp, sequential])
+def test_a_planted_permutation_is_found(method, dtype, build):
+    a = build(8, 20, 15, 17, 3, dtype=dtype)
+    b, planted = shuffled(a, seed=5)
+    matching = match(a, b, method, inputs(200, 8).to(dtype))
+    for name, order in planted.items():
+        assert np.array_equal(matching.permutations[name], np.argsort(order))
+    aligned = matching.apply(b)
+    assert type(aligned) is type(a)
+    for p, q in zip(aligned.parameters(), a.parameters(), strict=True):
+        assert p.dtype == dtype
+        assert torch.equal(p, q)
+    assert all(cost <= 1e-12 for cost in matching.cost.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_aligned_network_computes_the_same_function(method):
+    a, b = pair(8, 33, 21, 5)
+    before = {name: tensor.clone() for name, tensor in b.state_dict().items()}
+    x = inputs(100, 8)
+    matching = match(a, b, method, x)
+    aligned = matching.apply(b)
+    torch.testing.assert_close(aligned(x), b(x), rtol=1e-10, atol=1e-10)
+    assert 0 < matching.function_change <= 1e-10
+    assert all(torch.equal(tensor, before[name]) for name, tensor in b.state_dict().items())
+    assert not torch.equal(aligned.linears[0].weight, b.linears[0].weight)
+
+
+def test_the_reported_change_of_function_would_show_a_wrong_permutation(monkeypatch):
+    a, b = pair(4, 6, 2)
+    module = import_module("lmctheory.matching.match")  # the package's `match` is the function
+    monkeypatch.setattr(module, "permute", lambda *_: affine_chain(a))
+    assert match(a, b).function_change > 1e-2
+
+
+@pytest.mark.parametrize("method", LAYERWISE)
+def test_layerwise_matchings_do_not_see_the_order_of_b(method):
+    a, b = pair(6, 14, 11, 9, 3)
+    x = inputs(100, 6)
+    moved, _ = shuffled(b, seed=1)
+    direct, again = match(a, b, method, x), match(a, moved, method, x)
+    assert again.objective == pytest.approx(direct.objective, rel=1e-12)
+    assert again.cost == pytest.approx(direct.cost, rel=1e-10)
+    for p, q in zip(direct.apply(b).parameters(), again.apply(moved).parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+def test_the_second_start_aligns_incoming_weights_and_biases_from_the_input_on():
+    a, b = pair(6, 14, 11, 3)
+    (W_a, b_a), (W_b, b_b) = arrays(a), arrays(b)
+    orders = [np.arange(6)]
+    for k in range(2):
+        gain = W_a[k] @ W_b[k][:, orders[-1]].T + np.outer(b_a[k], b_b[k])
+        orders.append(linear_sum_assignment(gain, maximize=True)[1])
+    start = match(a, b).traces["layer by layer"][0]
+    assert start == pytest.approx(inner_product(a, b, orders[1:]), rel=1e-12)
+
+
+def test_every_method_reports_the_same_objective():
+    a, b = pair(6, 14, 11, 3)
+    for method in METHODS:
+        matching = match(a, b, method, inputs(50, 6))
+        value = inner_product(a, b, matching.permutations.values())
+        assert matching.objective == pytest.approx(value, rel=1e-12)
+        assert matching.objective == matching.trace[-1]
+
+
+def test_costs_of_layerwise_matchings_are_those_of_the_aligned_networks():
+    a, b = pair(6, 14, 11, 3)
+    x = inputs(50, 6)
+    naive, weighted = match(a, b, "naive"), match(a, b, "weighted", x)
+    moments = second_moments(a, x)
+    assert naive.cost == pytest.approx(layer_costs(a, naive.apply(b)), rel=1e-12)
+    assert weighted.cost == pytest.approx(layer_costs(a, weighted.apply(b), moments), rel=1e-12)
+    assert sum(naive.cost.values()) < sum(layer_costs(a, b).values())
+
+
+def test_layer_costs_by_the_formula():
+    a, b = pair(4, 5, 3, 2)
+    x = inputs(40, 4)
+    phi = [x, torch.relu(a.linears[0](x))]
+    costs, weighted_costs = layer_costs(a, b), layer_costs(a, b, second_moments(a, x))
+    for name, A, B, inp in zip(("layers.0", "layers.1"), a.linears, b.linears, phi, strict=False):
+        gap = (A.weight - B.weight).detach()
+        expected = sum(float(row @ row) for row in gap) / len(gap)
+        assert costs[name] == pytest.approx(expected, rel=1e-12)
+        response = (inp.detach() @ gap.T).square().mean(0)
+        assert weighted_costs[name] == pytest.approx(float(response.mean()), rel=1e-12)
+
+
+def test_chains_are_matched_as_their_modules_are():
+    a, b = pair(6, 14, 11, 3)
+    chain = affine_chain(b)
+    of_modules, of_chains = match(a, b), match(affine_chain(a), chain)
+    assert of_chains.objective == of_modules.objective
+    aligned = of_chains.apply(chain)
+    for W, layer in zip(aligned.weights, of_modules.apply(b).linears, strict=True):
+        assert torch.equal(W, layer.weight)
+
+
+def test_networks_without_hidden_layer_or_bias():
+    a, b = pair(4, 2)
+    assert match(a, b).permutations == {}
+    assert match(a, b).function_change == 0
+    biasless = [
+        nn.Sequential(nn.Linear(4, 6, bias=False), nn.Tanh(), nn.Linear(6, 2, bias=False))
+        for _ in range(2)
+    ]
+    aligned = match(*biasless).apply(biasless[1])
+    assert aligned[0].bias is None
+
+
+def test_dead_and_duplicated_neurons_and_zero_networks():
+    a, b = pair(5, 8, 8, 2)
+    with torch.no_grad():
+        b.linears[0].bias[:3] = -1e6
+        b.linears[1].weight[:4] = b.linears[1].weight[0]
+    zero = mlp(5, 8, 8, 2)
+    with torch.no_grad():
+        for parameter in zero.parameters():
+            parameter.zero_()
+    for method in METHODS:
+        for other in (b, zero):
+            matching = match(a, other, method, inputs(20, 5))
+            scale = max(1.0, other(inputs(20, 5)).abs().max().item())
+            assert matching.function_change <= 1e-10 * scale
+
+
+def test_the_order_of_groups_is_drawn_by_rng_and_global_state_is_left_alone():
+    a, b = pair(6, 16, 16, 16, 16, 3)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002 - the global state is what is checked
+    runs = [match(a, b, rng=np.random.default_rng(seed)) for seed in (7, 7, 8)]
+    assert runs[0].traces == runs[1].traces
+    assert runs[0].traces != runs[2].traces
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002 - as above
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match=r"one of \['naive', .*'weight'\], got 'hungarian'"):
+        match(*pair(3, 4, 2), "hungarian")
+
+
+def test_different_architectures_are_refused():
+    a = mlp(3, 4, 2)
+    with pytest.raises(ValueError, match=r"same architecture, got the layers .*'layers.2'"):
+        match(a, mlp(3, 4, 4, 2))
+    with pytest.raises(ValueError, match=r"'layers.0' have shape \(4, 3\) in model_a and \(5, 3\)"):
+        match(a, mlp(3, 5, 2))
+    tanh = MLP((3, 4, 2), "tanh", rng=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match=r"'layers.0' is followed by relu in model_a and tanh"):
+        match(a, tanh)
+    with pytest.raises(TypeError, match="no affine chain"):
+        match(a, nn.Sequential(nn.Conv1d(1, 1, 1)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(value):
+    a, b = pair(3, 4, 2)
+    with torch.no_grad():
+        b.linears[1].weight[0, 0] = value
+    with pytest.raises(
+        ValueError, match=r"model_b has NaN or infinite weights in layer 'layers\.1'"
+    ):
+        match(a, b)
+    with pytest.raises(
+        ValueError, match=r"model_a has NaN or infinite weights in layer 'layers\.1'"
+    ):
+        match(b, a)
+
+
+def test_unfit_data_are_refused():
+    a, b = pair(3, 4, 2)
+    for method in ("weighted", "activation"):
+        with pytest.raises(ValueError, match=f"method '{method}' needs data, got None"):
+            match(a, b, method)
+    with pytest.raises(ValueError, match=r"data must hold at least one example, got \(0, 3\)"):
+        match(a, b, "weighted", torch.zeros(0, 3))
+    with pytest.raises(ValueError, match="data must have 3 numbers per example, got 4"):
+        match(a, b, "weight", torch.zeros(5, 4))
+    with pytest.raises(ValueError, match="data must be finite"):
+        match(a, b, "activation", torch.full((5, 3), float("nan")))
+
+
+def test_a_matching_is_not_applied_to_another_shape():
+    matching = match(*pair(3, 4, 2))
+    with pytest.raises(ValueError, match=r"'layers.0' must have shape \(5,\), got \(4,\)"):
+        matching.apply(mlp(3, 5, 2))
+    with pytest.raises(ValueError, match="must be for the groups"):
+        matching.apply(mlp(3, 4, 4, 2))
+
+
+@pytest.mark.benchmark
+def test_both_starts_together_are_faster_than_plain_git_rebasin_from_one():
+    a, b = pair(784, 512, 512, 512, 10)
+    start = time.perf_counter()
+    plain = inner_product(a, b, git_rebasin(a, b, np.random.default_rng(0)))
+    middle = time.perf_counter()
+    matching = match(a, b)
+    ratio = (middle - start) / (time.perf_counter() - middle)
+    print(f"\nobjective {matching.objective:.1f} against {plain:.1f}, {ratio:.1f} times faster")
+    assert ratio > 1
+    assert matching.objective > plain
