@@ -1,0 +1,1 @@
+"""Numerical studies: one module for each, run with ``python -m simulations STUDY``."""

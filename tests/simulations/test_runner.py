@@ -1,0 +1,141 @@
+"""The runner in this process, with workers in others."""
+
+import os
+import threading
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import toy_study
+from toy_study import STUDY, configs, executions, wait_for
+
+from simulations.runner import RunError, run_study
+from simulations.store import read
+
+
+def test_records_come_back_in_order_and_only_new_tasks_run(tmp_path):
+    results = tmp_path / "toy.sqlite"
+    run_study(STUDY, configs(tmp_path, 2), results=results)
+    wanted = [*configs(tmp_path, 4)[1:], configs(tmp_path, 4)[3]]  # one of them twice
+    records = run_study(STUDY, wanted, results=results, jobs=2)
+    assert [config["index"] for config, _ in records] == [1, 2, 3]
+    assert [record["square"] for _, record in records] == [1, 4, 9]
+    assert executions(tmp_path) == {0: 1, 1: 1, 2: 1, 3: 1}
+
+
+def test_the_dearest_task_starts_first(tmp_path):
+    run_study(STUDY, configs(tmp_path, 4), results=tmp_path / "toy.sqlite")
+    starts = [(tmp_path / str(i)).stat().st_mtime_ns for i in range(4)]
+    assert starts == sorted(starts, reverse=True)
+
+
+def test_failed_tasks_are_named_and_tried_again(tmp_path, capsys):
+    results = tmp_path / "toy.sqlite"
+    faults = [tmp_path / name for name in ("1.raise", "2.raise", "3.exit", "4.array")]
+    for fault in faults:
+        fault.touch()
+    with pytest.raises(RunError) as caught:
+        run_study(STUDY, configs(tmp_path, 6), results=results)
+    message = str(caught.value)
+    assert message.count("ArithmeticError: no such luck") == 1  # once for both
+    assert "2 not done:" in message
+    assert '"index":2' in message
+    assert "SystemExit: enough" in message
+    assert "TypeError: Object of type set is not JSON serializable" in message
+    assert sorted(config["index"] for config, _ in read(STUDY, results)) == [0, 5]
+    for fault in faults:
+        fault.unlink()
+    run_study(STUDY, configs(tmp_path, 6), results=results)
+    assert executions(tmp_path) == {0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 1}
+    assert "of which 2 are stored" in capsys.readouterr().err
+
+
+def test_finished_tasks_outlive_a_killed_worker(tmp_path):
+    results = tmp_path / "toy.sqlite"
+    (tmp_path / "3.die").touch()
+    with pytest.raises(RunError, match=r"4 not done:\n(.*\n){4}a worker was killed, perhaps"):
+        run_study(STUDY, configs(tmp_path, 6), results=results)
+    assert sorted(config["index"] for config, _ in read(STUDY, results)) == [4, 5]
+
+
+def test_a_study_that_cannot_be_sent_is_explained(tmp_path):
+    study = replace(STUDY, run=lambda config: {})
+    with pytest.raises(RunError, match=r"(?s)1 not done.*lambda"):
+        run_study(study, configs(tmp_path, 1), results=tmp_path / "toy.sqlite")
+
+
+def test_workers_share_the_cores(tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    (tmp_path / "0.threads").touch()
+    cores = len(os.sched_getaffinity(0))
+    results = tmp_path / "toy.sqlite"
+    [(_, record)] = run_study(STUDY, configs(tmp_path, 1), results=results, jobs=cores)
+    assert record["threads"] == 1
+
+
+def located(config, *, directory):
+    return toy_study.measure(config | {"directory": directory})
+
+
+def test_a_place_may_be_bound_without_changing_the_key(tmp_path):
+    results = tmp_path / "toy.sqlite"
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        study = replace(STUDY, run=partial(located, directory=str(tmp_path / place)))
+        run_study(study, [{"index": 1, "seconds": 0.0}], results=results)
+    assert executions(tmp_path / "a") == {1: 1}
+    assert executions(tmp_path / "b") == {}
+
+
+def test_the_task_sees_its_configuration_as_the_store_gives_it_back(tmp_path):
+    config = configs(tmp_path, 1)[0] | {"widths": (16, 32)}
+    [(returned, _)] = run_study(STUDY, [config], results=tmp_path / "toy.sqlite")
+    assert returned["widths"] == [16, 32]
+
+
+def test_bad_arguments_are_refused_before_any_work(tmp_path):
+    results = tmp_path / "toy.sqlite"
+    tasks = configs(tmp_path, 1)
+    with pytest.raises(ValueError, match="jobs must be >= 1, got 0"):
+        run_study(STUDY, tasks, results=results, jobs=0)
+    with pytest.raises(ValueError, match="configs must name at least one task"):
+        run_study(STUDY, [], results=results)
+    with pytest.raises(ValueError, match=r"cost must be positive, got 0\.0"):
+        run_study(replace(STUDY, cost=lambda config: 0.0), tasks, results=results)
+    assert not results.exists()
+
+
+@pytest.fixture
+def dask_cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def test_a_dask_cluster_runs_the_tasks(tmp_path, dask_cluster):
+    results, address = tmp_path / "toy.sqlite", dask_cluster.scheduler_address
+    (tmp_path / "1.raise").touch()
+    with pytest.raises(RunError, match=r'(?s)1 not done.*"index":1.*no such luck'):
+        run_study(STUDY, configs(tmp_path, 5), results=results, scheduler=address)
+    assert sorted(record["square"] for _, record in read(STUDY, results)) == [0, 4, 9, 16]
+
+
+def test_a_lost_scheduler_is_named(tmp_path, dask_cluster):
+    results, address = tmp_path / "toy.sqlite", dask_cluster.scheduler_address
+
+    def lose():
+        wait_for(lambda: executions(tmp_path))
+        dask_cluster.close()
+
+    threading.Thread(target=lose).start()
+    with pytest.raises(RunError, match=r"(?s)1 not done.*the scheduler is gone, or dropped"):
+        run_study(STUDY, configs(tmp_path, 1, 2.0), results=results, scheduler=address)
+
+
+@pytest.mark.parametrize("address", ["nowhere", "udp://nowhere:1"])
+def test_an_unreachable_scheduler_is_named(tmp_path, address):
+    pytest.importorskip("distributed")
+    with pytest.raises(RunError, match=f"cannot reach a Dask scheduler at {address}"):
+        run_study(STUDY, configs(tmp_path, 1), results=tmp_path / "toy.sqlite", scheduler=address)
