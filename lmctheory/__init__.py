@@ -1,1 +1,23 @@
-"""lmctheory computes, verifies and tests the theory of linear mode connectivity."""
+"""lmctheory computes, verifies and tests the theory of linear mode connectivity.
+
+Subpackages, each importable as an attribute (`import lmctheory as lmc; lmc.rates...`) and loaded
+on first use, so that the theory alone does not import PyTorch:
+
+    measures   laws of one neuron's weights
+    rates      how fast the matching cost falls with width (R)
+    networks   small networks, data, and the training of many networks at once
+    matching   the permutation that aligns two networks
+    paths      loss barriers, and certificates that bound them (C)
+    theorems   every statement with its source and a check that could fail
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+__all__ = ["matching", "measures", "networks", "paths", "rates", "theorems"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return import_module(f"lmctheory.{name}")
+    raise AttributeError(f"module 'lmctheory' has no attribute {name!r}")

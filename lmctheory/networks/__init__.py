@@ -1,14 +1,25 @@
 """Small networks: activations, architectures, data, and the training of many at once."""
 
 from lmctheory.networks.activations import Activation, activation, activation_of
-from lmctheory.networks.mlp import MLP, AffineChain, affine_chain, require_finite
+from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
+from lmctheory.networks.mlp import MLP, AffineChain, affine_chain, require_finite, stack_chains
+from lmctheory.networks.training import TrainingConfig, seeded_generators, train_many
 
 __all__ = [
+    "DATASETS",
     "MLP",
     "Activation",
     "AffineChain",
+    "Dataset",
+    "Examples",
+    "TrainingConfig",
     "activation",
     "activation_of",
     "affine_chain",
+    "load_dataset",
+    "read_idx",
     "require_finite",
+    "seeded_generators",
+    "stack_chains",
+    "train_many",
 ]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lmctheory.networks.activations import Activation, activation, activation_of
 
-__all__ = ["MLP", "AffineChain", "affine_chain", "require_finite"]
+__all__ = ["MLP", "AffineChain", "affine_chain", "require_finite", "stack_chains"]
 
 
 class MLP(nn.Module):
@@ -120,6 +120,17 @@ class AffineChain:
         hidden = self.hidden(x)
         last = hidden[-1][1] if hidden else x
         return last @ self.weights[-1].mT + self.biases[-1].unsqueeze(-2)
+
+
+def stack_chains(chains: Sequence[AffineChain]) -> AffineChain:
+    """Chains of one architecture as one, with a leading dimension ``[len(chains), ...]``."""
+    first = chains[0]
+    return AffineChain(
+        first.names,
+        tuple(torch.stack(layer) for layer in zip(*(c.weights for c in chains), strict=True)),
+        tuple(torch.stack(layer) for layer in zip(*(c.biases for c in chains), strict=True)),
+        first.activations,
+    )
 
 
 _FUNCTIONS = {

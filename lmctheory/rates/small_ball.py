@@ -239,32 +239,35 @@ def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int) -> dict[str, flo
     Reference:
         theory key R9.
     """
-    arguments = _arguments(spectrum, m)
+    whole = _arguments(spectrum, m)
     edges = _block_edges(spectrum)
+
+    def block(start: int, stop: int) -> float:
+        part = spectrum[start:stop]
+        return max((whole if len(part) == len(spectrum) else _arguments(part, m)).values())
+
     best = [0.0]
-    for j in range(1, len(edges)):
-        blocks = (spectrum[edges[i] : edges[j]] for i in range(j))
-        whole = (max(_arguments(block, m).values()) for block in blocks)
-        best.append(max(before + value for before, value in zip(best, whole, strict=True)))
-    return arguments | {"R9 blocks": max(best[-1], *arguments.values())}
+    for j, stop in enumerate(edges[1:], start=1):
+        best.append(max(best[i] + block(edges[i], stop) for i in range(j)))
+    return whole | {"R9 blocks": best[-1]}
 
 
-def _arguments(spectrum: np.ndarray, m: int) -> dict[str, float]:
+def _arguments(spectrum: Array, m: int) -> dict[str, float]:
+    values = {"R7 in every coordinate": float(spectrum.sum()) * normal_matching_cost(m)}
+    if len(spectrum) == 1:  # exact
+        return values
+    values["R9 tilted"] = tilted_bound(spectrum, m)
+    values["R9 exponential moment"] = exponential_moment_bound(spectrum, m)
     order = np.arange(1, len(spectrum) + 1)
     # which k leading coordinates to contract onto: the growth of the isotropic bound with k
     k = int(np.argmax(np.log(spectrum * order) - 2 / order * np.log(m))) + 1
-    values = {
-        "R7 in every coordinate": float(spectrum.sum()) * normal_matching_cost(m),
-        "R9 tilted": tilted_bound(spectrum, m),
-        "R9 exponential moment": exponential_moment_bound(spectrum, m),
-    }
     if spectrum[k - 1] * k > spectrum.sum() / 2:  # else too much is contracted away to win
         values["R9 isotropic"] = float(spectrum[k - 1]) * isotropic_bound(k, m)
     return values
 
 
 def _block_edges(spectrum: Array) -> list[int]:
-    """Where splitting may pay: after the first coordinates and at the two widest gaps."""
-    gaps = np.argsort(np.diff(np.log(spectrum)), kind="stable")[:2] + 1
-    inner = {1, 2, *map(int, gaps)}
-    return [0, *sorted(edge for edge in inner if edge < len(spectrum)), len(spectrum)]
+    """Where splitting may pay: after the first coordinate and at the widest gap."""
+    d = len(spectrum)
+    inner = {1, int(np.argmax(-np.diff(np.log(spectrum), append=np.inf))) + 1} if d > 1 else set()
+    return [0, *sorted(edge for edge in inner if edge < d), d]

@@ -1,0 +1,323 @@
+"""Training many networks of one architecture at once, each as if it were trained alone."""
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import stack_module_state
+
+from lmctheory.networks.activations import activation
+from lmctheory.networks.data import Examples
+from lmctheory.networks.mlp import AffineChain, affine_chain
+
+__all__ = ["TrainingConfig", "seeded_generators", "train_many"]
+
+_SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Stochastic gradient descent with momentum on the cross-entropy.
+
+    v <- momentum v + grad + weight_decay w;  w <- w - rate(s) v, at steps s = 0, 1, ...
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: examples per step; the last batch of an epoch may be smaller and is used.
+        learning_rate: the peak of the schedule.
+        momentum: in [0, 1), without Nesterov's correction or dampening.
+        weight_decay: factor of the L2 term; it applies to biases too.
+        schedule: after warm-up "constant", or "cosine", a decay to 0 just after the last step.
+        warmup_steps: the rate grows linearly to its peak: (s + 1) / (warmup_steps + 1) of it.
+
+    Raises:
+        ValueError: for a value out of its range, naming it.
+    """
+
+    epochs: int
+    batch_size: int = 64
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs must be >= 1, got {self.epochs}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be >= 1, got {self.batch_size}")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise ValueError(f"learning_rate must be positive and finite, got {self.learning_rate}")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {self.momentum}")
+        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
+            raise ValueError(f"weight_decay must be >= 0 and finite, got {self.weight_decay}")
+        if self.schedule not in _SCHEDULES:
+            raise ValueError(f"schedule must be one of {_SCHEDULES}, got {self.schedule!r}")
+        if self.warmup_steps < 0:
+            raise ValueError(f"warmup_steps must be >= 0, got {self.warmup_steps}")
+
+    def steps(self, examples: int) -> int:
+        """Steps of training on that many examples."""
+        return self.epochs * math.ceil(examples / self.batch_size)
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate at a step 0, ..., steps - 1."""
+        past_warmup = step - self.warmup_steps
+        if past_warmup < 0:
+            return self.learning_rate * (step + 1) / (self.warmup_steps + 1)
+        if self.schedule == "constant":
+            return self.learning_rate
+        progress = past_warmup / (steps - self.warmup_steps)
+        return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+def seeded_generators(seed: int) -> tuple[torch.Generator, torch.Generator]:
+    """Two independent generators of one seed: for a network's initial weights, and its data order.
+
+    `train_many` draws the data order from the second. Networks that share their initialisation but
+    not their data order are built from the first generator of one seed and trained with others.
+
+    Raises:
+        ValueError: if seed < 0.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, seeded_generators
+        >>> a, b = (MLP((4, 3, 2), rng=seeded_generators(7)[0]) for _ in range(2))
+        >>> torch.equal(a.linears[0].weight, b.linears[0].weight)
+        True
+    """
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}")
+    initial, order = (
+        torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]))
+        for child in np.random.SeedSequence(seed).spawn(2)
+    )
+    return initial, order
+
+
+def train_many(
+    models: Sequence[nn.Module],
+    data: Examples,
+    config: TrainingConfig,
+    *,
+    seeds: Sequence[int],
+    device: torch.device | str = "cpu",
+) -> list[nn.Module]:
+    """Trains networks of one architecture, each from its own weights and in its own data order.
+
+    Every network takes the steps that an ordinary loop over a shuffling data loader would take with
+    it alone, whatever the others do, even if they diverge (a network that does has NaN weights at
+    the end). Narrow affine chains are trained as one batched program; any other module, and
+    chains so wide that arithmetic and memory bind rather than overhead, one after another. The
+    same call gives the same bits on one machine and number of threads; in another stack a network
+    differs by rounding.
+
+    Args:
+        models: the initial networks; they are not changed, and their training flags are respected.
+        data: inputs in any shape the networks take, cast to the type of their parameters.
+        config: the training.
+        seeds: one per network: its data order (and dropout masks, if it has any).
+        device: where to train.
+
+    Returns:
+        The trained networks, new modules on that device, in the order given.
+
+    Raises:
+        ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
+            there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
+            label is no class of the networks, or warm-up takes all steps.
+
+    Example:
+        >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
+        >>> from lmctheory.networks import seeded_generators, train_many
+        >>> digits = load_dataset("digits")
+        >>> initial = [MLP((64, 16, 10), rng=seeded_generators(seed)[0]) for seed in (0, 1)]
+        >>> a, b = train_many(initial, digits.train, TrainingConfig(epochs=5), seeds=(0, 1))
+        >>> bool((a(digits.test.inputs).argmax(1) == digits.test.labels).float().mean() > 0.9)
+        True
+    """
+    _require_one_architecture(models)
+    chain = _common_chain(models)
+    _require_finite(models)
+    _require_seeds(models, seeds)
+    _require_fit(models[0], data)
+    if config.warmup_steps >= (steps := config.steps(len(data))):
+        raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
+
+    device = torch.device(device)
+    trained = [copy.deepcopy(model).to(device) for model in models]
+    data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
+    if chain is not None and (device.type != "cpu" or _is_narrow(models[0])):
+        _train_stack(trained, chain, data, config, seeds)
+    else:
+        for model, seed in zip(trained, seeds, strict=True):
+            _train_alone(model, data, config, seed)
+    return trained
+
+
+_WIDE = 1 << 20
+"""Bytes of one network's parameters from which stacking no longer pays on a CPU.
+
+A stack streams all its networks through the cache at each step; one network alone stays there.
+"""
+
+
+def _common_chain(models: Sequence[nn.Module]) -> AffineChain | None:
+    """The chain that all networks are but for their weights, or None if they are no such chains."""
+    try:
+        first, *others = (affine_chain(model) for model in models)
+    except TypeError:
+        return None
+    for k, other in enumerate(others, start=1):
+        if (other.names, other.activations) != (first.names, first.activations):
+            raise ValueError(
+                f"models must share one architecture: number {k} has activations "
+                f"{[sigma.name for sigma in other.activations]}, number 0 has "
+                f"{[sigma.name for sigma in first.activations]}"
+            )
+    # nothing frozen, nothing parametrised, nothing beside the chain
+    trains_whole = all(
+        parameter.requires_grad and name.rpartition(".")[0] in first.names
+        for model in models
+        for name, parameter in model.named_parameters()
+    )
+    return first if trains_whole else None
+
+
+def _is_narrow(model: nn.Module) -> bool:
+    return sum(p.numel() * p.element_size() for p in model.parameters()) <= _WIDE
+
+
+def _train_stack(
+    models: Sequence[nn.Module],
+    chain: AffineChain,
+    data: Examples,
+    config: TrainingConfig,
+    seeds: Sequence[int],
+) -> None:
+    parameters, _ = stack_module_state(list(models))
+    layers = [
+        (parameters[f"{name}.weight"], parameters.get(f"{name}.bias"), sigma.apply)
+        for name, sigma in zip(
+            chain.names, (*chain.activations, activation("identity")), strict=True
+        )
+    ]
+
+    def forward(x: Tensor) -> Tensor:
+        # activations are [k, m_l, b]: so the gradient of W has the memory layout of W, which
+        # autograd would otherwise give it by a copy that costs as much as the product
+        h = x.flatten(2).mT
+        for W, b, sigma in layers:
+            h = sigma(W @ h if b is None else torch.baddbmm(b.unsqueeze(-1), W, h))
+        return h.mT
+
+    _descend(forward, parameters.values(), data, config, seeds)
+    with torch.no_grad():
+        for k, model in enumerate(models):
+            for name, parameter in model.named_parameters():
+                parameter.copy_(parameters[name][k])
+
+
+def _train_alone(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> None:
+    def forward(x: Tensor) -> Tensor:
+        return model(x.squeeze(0)).unsqueeze(0)
+
+    # dropout draws from the global generators: seeded here, restored afterwards
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        _descend(forward, model.parameters(), data, config, [seed])
+
+
+def _descend(
+    forward: Callable[[Tensor], Tensor],
+    parameters: Iterable[Tensor],
+    data: Examples,
+    config: TrainingConfig,
+    seeds: Sequence[int],
+) -> None:
+    """Changes the parameters of k networks, whose forward maps [k, b, ...] to [k, b, classes]."""
+    optimiser = torch.optim.SGD(
+        parameters,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+    steps = config.steps(len(data))
+    for step, batch in enumerate(_batches(len(data), config, seeds)):
+        for group in optimiser.param_groups:
+            group["lr"] = config.rate(step, steps)
+        seen = batch.to(data.inputs.device)
+        logits, labels = forward(data.inputs[seen]), data.labels[seen]
+        # the sum over networks of their mean losses has each network's own gradient
+        total = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+        optimiser.zero_grad()
+        torch.autograd.backward(total / batch.shape[1])
+        optimiser.step()
+
+
+def _batches(examples: int, config: TrainingConfig, seeds: Sequence[int]) -> Iterator[Tensor]:
+    """Indices ``[k, b]`` of the examples that the k networks see at each step."""
+    orders = [seeded_generators(seed)[1] for seed in seeds]
+    for _ in range(config.epochs):
+        epoch = torch.stack([torch.randperm(examples, generator=order) for order in orders])
+        yield from torch.split(epoch, config.batch_size, dim=1)
+
+
+def _require_one_architecture(models: Sequence[nn.Module]) -> None:
+    if not models:
+        raise ValueError("models must name at least one network, got none")
+
+    def architecture(model: nn.Module) -> tuple[type, dict[str, tuple[torch.Size, torch.dtype]]]:
+        return type(model), {
+            name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()
+        }
+
+    if next(models[0].parameters(), None) is None:
+        raise ValueError("models must have parameters to train, got none")
+    for k, model in enumerate(models):
+        if architecture(model) != architecture(models[0]):
+            raise ValueError(
+                f"models must share one architecture: number {k} differs from number 0"
+            )
+
+
+def _require_finite(models: Sequence[nn.Module]) -> None:
+    for k, model in enumerate(models):
+        for name, tensor in model.state_dict().items():
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"models must be finite: {name} of number {k} is NaN or infinite")
+
+
+def _require_seeds(models: Sequence[nn.Module], seeds: Sequence[int]) -> None:
+    if len(seeds) != len(models):
+        raise ValueError(
+            f"seeds must be one per network: {len(models)} networks, {len(seeds)} seeds"
+        )
+    if min(seeds) < 0:
+        raise ValueError(f"every seed must be >= 0, got {min(seeds)}")
+
+
+def _require_fit(model: nn.Module, data: Examples) -> None:
+    probe = copy.deepcopy(model).eval()  # a pass in training mode may change buffers
+    parameter = next(probe.parameters())
+    one = data.inputs[:1].to(device=parameter.device, dtype=parameter.dtype)
+    try:
+        with torch.no_grad():
+            classes = probe(one).shape[1]
+    except RuntimeError as error:
+        shape = list(data.inputs.shape[1:])
+        raise ValueError(
+            f"data.inputs of shape {shape} do not fit the networks: {error}"
+        ) from error
+    if not 0 <= int(data.labels.min()) <= int(data.labels.max()) < classes:
+        raise ValueError(
+            f"data.labels must lie in 0..{classes - 1}, the networks' outputs, "
+            f"got {int(data.labels.min())}..{int(data.labels.max())}"
+        )

@@ -1,0 +1,128 @@
+"""Theorems on two given networks (C)."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from lmctheory.networks import MLP, Examples, affine_chain
+from lmctheory.paths import Certificate, certificate
+from lmctheory.paths.interpolation import interpolate
+from lmctheory.theorems.registry import Trial, theorem
+
+_CHAINS = ("two networks of one architecture: affine maps and pointwise activations",)
+
+
+def _random_pair(rng: np.random.Generator) -> tuple[MLP, MLP, Examples]:
+    """Depth 0 to 3, width up to 24, weights scaled by up to 10 either way, non-zero biases."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    inner = rng.integers(1, 25, size=int(rng.integers(0, 4))).tolist()
+    widths = (int(rng.integers(1, 9)), *inner, int(rng.integers(2, 6)))
+    name = str(rng.choice(["relu", "tanh", "gelu", "sigmoid"]))
+    pair = [MLP(widths, name, rng=generator, dtype=torch.float64) for _ in range(2)]
+    scale = 10 ** rng.uniform(-1, 1)
+    with torch.no_grad():
+        for parameter in (parameter for net in pair for parameter in net.parameters()):
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.mul_(scale).add_(0.1 * scale * noise)
+    inputs = torch.randn(16, widths[0], generator=generator, dtype=torch.float64)
+    labels = torch.randint(widths[-1], (16,), generator=generator)
+    return pair[0], pair[1], Examples(inputs, labels)
+
+
+def _logits(model_a: MLP, model_b: MLP, inputs: Tensor, t: float) -> tuple[Tensor, Tensor]:
+    """f_{theta_t} and the chord t f_A + (1-t) f_B, ``[n, n_out]`` each."""
+    a, b = affine_chain(model_a), affine_chain(model_b)
+    middle = MLP(model_a.widths, model_a.activation.name, rng=torch.Generator(), dtype=inputs.dtype)
+    state_b = model_b.state_dict()
+    points = torch.tensor([t], dtype=inputs.dtype)
+    middle.load_state_dict(
+        {key: interpolate(A, state_b[key], points)[0] for key, A in model_a.state_dict().items()}
+    )
+    return affine_chain(middle)(inputs), torch.lerp(b(inputs), a(inputs), t)
+
+
+def _trials(
+    compare: Callable[[Certificate, Tensor, Tensor, Tensor], tuple[float, float]],
+) -> Callable[[np.random.Generator], Iterator[Trial]]:
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            model_a, model_b, data = _random_pair(rng)
+            t = float(rng.uniform(0.05, 0.95))
+            logits, chord = _logits(model_a, model_b, data.inputs, t)
+            bounds = certificate(model_a, model_b, data, t=t)
+            yield Trial(*compare(bounds, logits, chord, data.labels))
+
+    return trials
+
+
+def _function_error(
+    bound: Callable[[Certificate], np.ndarray],
+) -> Callable[[Certificate, Tensor, Tensor, Tensor], tuple[float, float]]:
+    """The example on which the bound is relatively closest to the error, or beyond it."""
+
+    def compare(
+        bounds: Certificate, logits: Tensor, chord: Tensor, _labels: Tensor
+    ) -> tuple[float, float]:
+        error = (logits - chord).norm(dim=-1).numpy()
+        worst = int(np.argmax(error - bound(bounds)))
+        return float(error[worst]), float(bound(bounds)[worst])
+
+    return compare
+
+
+theorem(
+    "C1",
+    "Master inequality",
+    statement=(
+        r"s_l \le \mathrm{Lip} \|W_l^t\| s_{l-1} + \mathrm{Lip}\, t(1-t)"
+        r" \|(W_l^A - W_l^B)(\phi_{l-1}^A - \phi_{l-1}^B)\| + J_l"
+    ),
+    source="derived; approximate form of Zhou et al. 2023, Theorem 1",
+    assumptions=_CHAINS,
+    functions=("paths.certificate",),
+)(_trials(_function_error(lambda bounds: bounds.function_error_c1)))
+
+theorem(
+    "C1'",
+    "Master inequality, vector form",
+    statement=(
+        r"\phi_l^t - \bar\phi_l = j_l + r_l, \quad \|r_l\| \le \mathrm{Lip}"
+        r" (\|W_l^t j_{l-1} + c_l\| + \|W_l^t\| \|r_{l-1}\|)"
+    ),
+    source="derived",
+    assumptions=_CHAINS,
+    functions=("paths.certificate",),
+)(_trials(_function_error(lambda bounds: bounds.function_error)))
+
+theorem(
+    "C2",
+    "Transport certificate",
+    statement=(
+        r"u_l = \mathrm{Lip} (\|W_l^t\| u_{l-1} + (1-t) \|(W_l^A - W_l^B) \phi_{l-1}^A + b_l^A"
+        r" - b_l^B\|), \quad \|f_t - \bar f\| \le t u_{L+1} + (1-t) v_{L+1}"
+    ),
+    source="derived; compare Ferbach et al. 2024, Lemma 4.1",
+    assumptions=_CHAINS,
+    functions=("paths.certificate",),
+)(_trials(_function_error(lambda bounds: bounds.function_error_c2)))
+
+
+@theorem(
+    "C3",
+    "Certified cross-entropy",
+    statement=(
+        r"\ell(\theta_t; x, y) \le \log\Bigl(1 + \sum_{j \ne y} e^{\bar f_j - \bar f_y"
+        r" + \mathrm{slack}_{jy}}\Bigr)"
+    ),
+    source="derived",
+    assumptions=_CHAINS,
+    functions=("paths.certificate",),
+)
+@_trials
+def _loss(
+    bounds: Certificate, logits: Tensor, _chord: Tensor, labels: Tensor
+) -> tuple[float, float]:
+    return float(cross_entropy(logits, labels)), float(bounds.loss)

@@ -1,0 +1,1 @@
+"""Figures for papers: one script each; they read stored results and never train."""

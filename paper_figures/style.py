@@ -1,0 +1,50 @@
+"""One look for all figures: column width, paper fonts, colours that survive greyscale."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "COLUMN", "GREY", "save", "use"]
+
+COLUMN = 3.25
+"""Width of a column, in inches."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, told apart by colour-blind readers."""
+GREY = "#777777"
+
+
+def use() -> None:
+    """Makes matplotlib's defaults those of a paper; text stays text in the PDF."""
+    mpl.use("agg")
+    mpl.rcParams.update(
+        {
+            "font.family": "serif",
+            "font.serif": ["STIXGeneral"],
+            "mathtext.fontset": "stix",
+            "font.size": 7.5,
+            "axes.titlesize": 7.5,
+            "axes.labelsize": 7.5,
+            "legend.fontsize": 6.5,
+            "xtick.labelsize": 6.5,
+            "ytick.labelsize": 6.5,
+            "axes.linewidth": 0.5,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "lines.linewidth": 1.0,
+            "lines.markersize": 2.5,
+            "legend.frameon": False,
+            "pdf.fonttype": 42,
+            "savefig.dpi": 300,
+        }
+    )
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Writes PDF and PNG beside each other and says where."""
+    for suffix in (".pdf", ".png"):
+        # without a date the same results give the same file
+        metadata = {"CreationDate": None} if suffix == ".pdf" else None
+        figure.savefig(stem.with_suffix(suffix), metadata=metadata)
+    print(f"wrote {stem.with_suffix('.pdf')} and {stem.with_suffix('.png')}")

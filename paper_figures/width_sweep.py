@@ -1,0 +1,120 @@
+"""Barriers and matching costs against width: `python -m paper_figures.width_sweep`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import numpy as np
+import typer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from paper_figures import style
+from simulations.store import StoreError, read
+from simulations.study import Config, Record
+from simulations.width_sweep import ALIGNMENTS, STUDY, Mean, Summary, summarise
+
+__all__ = ["draw", "main"]
+
+_LINES = dict(zip(ALIGNMENTS, (style.GREY, *style.COLOURS), strict=False))
+_METRIC, _MATCHING = "data", "weighted"
+
+
+def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+    """Upper panels: barriers, one column per depth; lower ones: matching cost in its sandwich."""
+    style.use()
+    trained, initial = (summarise(results, phase) for phase in ("trained", "initial"))
+    depths = sorted({shape.depth for shape in trained})
+    figure, axes = plt.subplots(
+        2,
+        len(depths),
+        figsize=(style.COLUMN, 4.1),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        layout="constrained",
+    )
+    for column, depth in enumerate(depths):
+        upper, lower = axes[:, column]
+        _barriers(upper, [shape for shape in trained if shape.depth == depth])
+        upper.set_title(f"{depth} hidden layer{'s' * (depth > 1)}")
+        for shapes, colour, label in (
+            (trained, style.COLOURS[1], "trained"),
+            (initial, style.COLOURS[0], "initial"),
+        ):
+            _costs(lower, [shape for shape in shapes if shape.depth == depth], colour, label)
+        lower.set_xlabel("width")
+    axes[0, 0].set_ylabel("test loss barrier, max over $t$")
+    axes[1, 0].set_ylabel("matching cost per neuron,\nlast hidden layer")
+    handles, labels = axes[0, -1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    axes[1, 0].legend(loc="lower left")
+    return figure
+
+
+def _barriers(axes: Axes, shapes: Sequence[Summary]) -> None:
+    for alignment in ALIGNMENTS:
+        barriers = [shape.barrier(alignment) for shape in shapes]
+        _band(axes, shapes, barriers, _LINES[alignment], alignment)
+    certified = [shape.certificate(_MATCHING, "C3", "grid") for shape in shapes]
+    _band(axes, shapes, certified, "black", f"C3, {_MATCHING}", linestyle=":")
+    axes.set_yscale("log")
+    axes.set_xscale("log", base=2)
+
+
+def _costs(axes: Axes, shapes: Sequence[Summary], colour: str, label: str) -> None:
+    layer = shapes[0].depth - 1
+    widths = [shape.width for shape in shapes]
+    lower, upper, trivial = (
+        [shape.prediction(name, _METRIC, layer).value for shape in shapes]
+        for name in ("lower", "upper", "trivial")
+    )
+    axes.fill_between(widths, lower, upper, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(widths, trivial, color=colour, linestyle="--", linewidth=0.6)
+    _band(axes, shapes, [shape.cost(_MATCHING, _METRIC, layer) for shape in shapes], colour, label)
+    axes.set_yscale("log")
+    axes.set_xscale("log", base=2)
+
+
+def _band(
+    axes: Axes,
+    shapes: Sequence[Summary],
+    means: Sequence[Mean],
+    colour: str,
+    label: str,
+    linestyle: str = "-",
+) -> None:
+    """A line through the means with a band of one standard error; non-positive means are gaps."""
+    widths = [shape.width for shape in shapes]
+    values = np.array([mean.value if mean.value > 0 else np.nan for mean in means])
+    errors = np.nan_to_num([mean.error for mean in means])
+    floor = 0.05 * values  # a band that reaches zero has no lower edge on a log axis
+    axes.plot(widths, values, color=colour, marker="o", linestyle=linestyle, label=label)
+    axes.fill_between(
+        widths,
+        np.maximum(values - errors, floor),
+        values + errors,
+        color=colour,
+        alpha=0.25,
+        linewidth=0,
+    )
+
+
+def main(
+    results: Annotated[Path, typer.Option(help="Results of the width sweep.")] = STUDY.results,
+    output: Annotated[Path, typer.Option(help="Path of the figure, without suffix.")] = Path(
+        "paper_figures/width_sweep"
+    ),
+) -> None:
+    """Draws barriers and matching costs against width from stored results."""
+    try:
+        records = read(STUDY, results)
+    except StoreError as error:
+        sys.exit(f"error: {error}")
+    style.save(draw(records), output)
+
+
+if __name__ == "__main__":
+    typer.run(main)

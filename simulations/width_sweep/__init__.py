@@ -1,0 +1,16 @@
+"""The main job: measured barriers beside the theory's predictions, as the width grows."""
+
+from simulations.width_sweep.command import STUDY, width_sweep
+from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
+from simulations.width_sweep.summary import Mean, Summary, summarise
+
+__all__ = [
+    "ALIGNMENTS",
+    "METRICS",
+    "PHASES",
+    "STUDY",
+    "Mean",
+    "Summary",
+    "summarise",
+    "width_sweep",
+]

@@ -1,0 +1,71 @@
+"""The width sweep as a study, and its command."""
+
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmctheory.networks import TrainingConfig, load_dataset
+from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.runner import run_study
+from simulations.study import Config, Study
+from simulations.width_sweep.measurement import run
+from simulations.width_sweep.summary import print_report
+
+__all__ = ["STUDY", "width_sweep"]
+
+
+def _cost(config: Config) -> float:
+    """Multiplications of a forward pass, plus what overhead amounts to."""
+    width, depth = config["width"], config["depth"]
+    return 1e5 + width * (64 + (depth - 1) * width + 10)
+
+
+STUDY = Study("width_sweep", version=1, run=run, cost=_cost)
+
+
+def width_sweep(
+    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
+    ] = None,
+    width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
+    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers; likewise.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 4,
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
+    momentum: Annotated[float, typer.Option(help="Momentum.")] = 0.9,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first network.")] = 0,
+    results: Results = STUDY.results,
+    jobs: Jobs = 2,
+    scheduler: Scheduler = None,
+) -> None:
+    """Measured barriers and matching costs against width, beside their predictions."""
+    with bad_options():
+        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+        training = TrainingConfig(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            weight_decay=weight_decay,
+        )
+        configs = [
+            {
+                "dataset": dataset,
+                "depth": layers,
+                "width": neurons,
+                "pairs": pairs,
+                "seed": seed,
+                "training": asdict(training),
+            }
+            for layers in depth or (1, 2)
+            for neurons in width or (16, 32, 64, 128, 256, 512, 1024)
+        ]
+    study = replace(STUDY, run=partial(run, data_dir=data_dir))
+    records = run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler)
+    print_report(records)

@@ -1,0 +1,165 @@
+"""What one task of the width sweep measures.
+
+It trains all networks of one shape and measures, at initialisation and after training:
+
+- the barrier of every pair, unmatched and after four matchings, on training and test data;
+- the certificates C1, C1', C2 (function error) and C3 (loss), on test data;
+- for each hidden layer the matching cost per neuron, in the Euclidean metric and in that of A's
+  data, beside what `neuron_laws` predicts for it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from torch import Tensor
+
+from lmctheory.matching import METHODS, layer_costs, match, permute, second_moments
+from lmctheory.measures import Gaussian
+from lmctheory.networks import (
+    MLP,
+    AffineChain,
+    Dataset,
+    TrainingConfig,
+    affine_chain,
+    load_dataset,
+    seeded_generators,
+    stack_chains,
+    train_many,
+)
+from lmctheory.paths import Barrier, Certificate, barriers, certificates
+from simulations.study import Config, Record
+from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
+
+__all__ = ["ALIGNMENTS", "METRICS", "PHASES", "run"]
+
+PHASES = ("initial", "trained")
+ALIGNMENTS = ("unmatched", *METHODS)
+METRICS = {"euclidean": "naive", "data": "weighted"}
+"""Metrics in which rows are compared, and the matching that minimises the cost in each."""
+POINTS = 25
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """All networks of one shape, and B of every pair in every alignment."""
+
+    pairs: Sequence[tuple[AffineChain, AffineChain]]
+    aligned: Mapping[str, Sequence[AffineChain]]
+    moments: Sequence[Mapping[str, Tensor]]
+
+
+def run(config: Config, data_dir: Path | None = None) -> Record:
+    """Trains the networks of one shape and measures them, at initialisation and after training."""
+    data = load_dataset(config["dataset"], data_dir=data_dir)
+    widths = (
+        data.train.inputs.shape[1],
+        *[config["width"]] * config["depth"],
+        data.classes,
+    )
+    seeds = [config["seed"] + k for k in range(2 * config["pairs"])]
+    initial = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
+    trained = train_many(initial, data.train, TrainingConfig(**config["training"]), seeds=seeds)
+    phases = zip(PHASES, (initial, cast("list[MLP]", trained)), strict=True)
+    return {phase: _measure(networks, data, phase) for phase, networks in phases}
+
+
+def _measure(models: Sequence[MLP], data: Dataset, phase: str) -> Record:
+    networks = _aligned(models, data)
+    a = stack_chains([a for a, _ in networks.pairs])
+    record: Record = {"layers": _predictions(networks, phase)}
+    for name, others in networks.aligned.items():
+        b = stack_chains(others)
+        record[name] = {
+            "train": _curves(barriers(a, b, data.train, POINTS)),
+            "test": _curves(barriers(a, b, data.test, POINTS)),
+            "certificate": {
+                "midpoint": [_bounds(c) for c in certificates(a, b, data.test, 0.5)],
+                "grid": [
+                    _bounds(c)
+                    for c in certificates(a, b, data.test, np.linspace(0, 1, POINTS), vector=False)
+                ],
+            },
+            "cost": _costs(networks, others),
+        }
+    return record
+
+
+def _aligned(models: Sequence[MLP], data: Dataset) -> _Networks:
+    chains = [affine_chain(model) for model in models]
+    pairs = list(zip(chains[::2], chains[1::2], strict=True))
+    x = data.train.inputs
+    aligned = {
+        method: [permute(b, match(a, b, method, x).permutations) for a, b in pairs]
+        for method in METHODS
+    }
+    moments = [second_moments(a, x) for a, _ in pairs]
+    return _Networks(pairs, {"unmatched": [b for _, b in pairs], **aligned}, moments)
+
+
+def _curves(barrier: Barrier) -> Record:
+    return {
+        "loss": barrier.loss.tolist(),
+        "accuracy": barrier.accuracy.tolist(),
+        "max": barrier.max.tolist(),
+        "midpoint": barrier.midpoint.tolist(),
+    }
+
+
+def _bounds(certificate: Certificate) -> Record:
+    """Root mean squares over the examples, and certified barrier; the worst t of a grid."""
+
+    def rms(errors: np.ndarray) -> float:
+        return float(np.sqrt((errors**2).mean(axis=-1)).max())
+
+    return {
+        "C1": rms(certificate.function_error_c1),
+        "C1'": rms(certificate.function_error),
+        "C2": rms(certificate.function_error_c2),
+        "C3": float(np.max(certificate.barrier)),
+        "accuracy": float(np.min(certificate.accuracy)),
+    }
+
+
+def _costs(networks: _Networks, others: Sequence[AffineChain]) -> Record:
+    """Matching cost per neuron, for each metric ``[pairs][layers]``."""
+    pairs = [(a, b) for (a, _), b in zip(networks.pairs, others, strict=True)]
+    forms = {"euclidean": [None] * len(pairs), "data": networks.moments}
+    return {
+        metric: [
+            list(layer_costs(a, b, form).values())
+            for (a, b), form in zip(pairs, forms[metric], strict=True)
+        ]
+        for metric in METRICS
+    }
+
+
+def _predictions(networks: _Networks, phase: str) -> list[Record]:
+    """For every hidden layer and metric the sandwich of each pair: ``[layers][metric][pairs]``."""
+    first = networks.pairs[0][0]
+    return [
+        {
+            metric: [
+                sandwich(law, len(first.weights[layer]))
+                for law in _laws(networks, phase, layer, metric)
+            ]
+            for metric in METRICS
+        }
+        for layer in range(first.depth)
+    ]
+
+
+def _laws(networks: _Networks, phase: str, layer: int, metric: str) -> Iterator[Gaussian]:
+    first = networks.pairs[0][0]
+    weight = f"{first.names[layer]}.weight"
+    for k, (a, _) in enumerate(networks.pairs):
+        form = networks.moments[k][weight] if metric == "data" else None
+        if phase == "initial":
+            yield initial_law(a.weights[layer].shape[1], form)
+            continue
+        # the first layer's rows have one coordinate system, the inputs; later ones one per pair
+        aligned = networks.aligned[METRICS[metric]][k]
+        pool = [n for pair in networks.pairs for n in pair] if layer == 0 else [a, aligned]
+        yield trained_law([chain.weights[layer] for chain in pool], form)

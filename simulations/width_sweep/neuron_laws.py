@@ -1,0 +1,61 @@
+"""The Gaussian laws that stand for the neurons of a layer, and what the theory predicts for them.
+
+At initialisation the rows of layer l are N(0, 2/m_{l-1} I), independent of all earlier layers,
+hence of the metric and of the order of B's columns: the sandwich (R11) holds in expectation, in the
+Euclidean metric as in that of A's data. After training the Gaussian is a model, with the sample
+covariance of the trained rows.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lmctheory.measures import Gaussian
+from lmctheory.rates import lower_bound, participation_ratio, upper_bound
+from simulations.study import Record
+
+__all__ = ["initial_law", "sandwich", "trained_law"]
+
+
+def initial_law(fan_in: int, metric: Float[Tensor, "k k"] | None) -> Gaussian:
+    """The law of He-initialised rows, N(0, 2/fan_in I), in a metric S (None: Euclidean).
+
+    |w|_S^2 = |S^{1/2} w|^2, so its spectrum is that of (2/fan_in) S.
+    """
+    if metric is None:
+        return Gaussian(spectrum=np.full(fan_in, 2 / fan_in))
+    return Gaussian(spectrum=_spectrum(2 / fan_in * metric))
+
+
+def trained_law(
+    rows: Sequence[Float[Tensor, "m k"]], metric: Float[Tensor, "k k"] | None
+) -> Gaussian:
+    """The Gaussian with the pooled sample covariance C of some layers' rows, in a metric S.
+
+    With S = R R^T its spectrum is that of R^T C R: the part of S along zero eigenvalues, and a
+    ridge of 1e-12 that makes the Cholesky factor exist, are below what anything here resolves.
+    """
+    covariance = torch.cat(list(rows)).double().mT.cov().reshape(rows[0].shape[1], -1)
+    if metric is not None:
+        ridge = 1e-12 * metric.trace() * torch.eye(len(metric), dtype=metric.dtype)
+        root = torch.linalg.cholesky(metric + ridge)
+        covariance = root.mT @ covariance @ root
+    return Gaussian(spectrum=_spectrum(covariance))
+
+
+def _spectrum(covariance: Float[Tensor, "k k"]) -> Float[np.ndarray, " k"]:
+    # eigenvalues alone cost a fraction of what Gaussian(covariance=...) needs for its samples
+    return torch.linalg.eigvalsh(covariance).clamp(min=0).numpy()
+
+
+def sandwich(law: Gaussian, m: int) -> Record:
+    """L <= M <= U, the trivial bound 2 tr, and the participation ratio."""
+    return {
+        "lower": lower_bound(law, m).value,
+        "upper": upper_bound(law, m).value,
+        "trivial": 2 * law.second_moment,
+        "dimension": participation_ratio(law.spectrum),
+    }

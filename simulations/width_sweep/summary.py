@@ -1,0 +1,132 @@
+"""Means over pairs of what `width_sweep` measured, for its table and its figure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from simulations.study import Config, Record
+from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
+
+__all__ = ["Mean", "Summary", "print_report", "summarise"]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over independent pairs and its standard error (NaN for one pair)."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def over(cls, draws: Sequence[float]) -> "Mean":
+        """The mean of the draws."""
+        spread = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
+        return cls(float(np.mean(draws)), float(spread / np.sqrt(len(draws))))
+
+    def __str__(self) -> str:
+        return f"{self.value:.3g}±{self.error:.1g}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One shape in one phase."""
+
+    depth: int
+    width: int
+    record: Record
+
+    def accuracy(self) -> Mean:
+        """Test accuracy of the networks themselves."""
+        ends = np.array(self.record["unmatched"]["test"]["accuracy"])[:, [0, -1]]
+        return Mean.over(ends.mean(axis=1).tolist())
+
+    def barrier(self, alignment: str, split: str = "test", where: str = "max") -> Mean:
+        """Barrier of the loss, signed; its maximum over the path or its midpoint."""
+        return Mean.over(self.record[alignment][split][where])
+
+    def certificate(self, alignment: str, bound: str, where: str = "midpoint") -> Mean:
+        """Certified barrier (C3) or root-mean-square function error (C1, C1', C2)."""
+        rows = self.record[alignment]["certificate"][where]
+        return Mean.over([row[bound] for row in rows])
+
+    def cost(self, alignment: str, metric: str, layer: int) -> Mean:
+        """Matching cost per neuron of a hidden layer, counted from 0."""
+        return Mean.over([pair[layer] for pair in self.record[alignment]["cost"][metric]])
+
+    def prediction(self, name: str, metric: str, layer: int) -> Mean:
+        """A side of the sandwich ("lower", "upper"), "trivial", or "dimension"."""
+        return Mean.over([pair[name] for pair in self.record["layers"][layer][metric]])
+
+
+def summarise(results: Iterable[tuple[Config, Record]], phase: str) -> list[Summary]:
+    """The shapes in one phase, by depth and width."""
+    shapes = [
+        Summary(config["depth"], config["width"], record[phase]) for config, record in results
+    ]
+    return sorted(shapes, key=lambda shape: (shape.depth, shape.width))
+
+
+def print_report(results: Sequence[tuple[Config, Record]]) -> None:
+    """Prints the barriers, then the matching costs in their sandwich, at most 100 columns wide."""
+    console = Console(width=100)
+    console.print(_barriers(summarise(results, "trained")))
+    for phase in PHASES:
+        console.print(_costs(summarise(results, phase), phase))
+
+
+def _barriers(shapes: Sequence[Summary]) -> Table:
+    table = _table(
+        "Barrier of the test loss after training: signed maximum over t, mean ± standard error",
+        "C3: certified at t = 1/2 from the ends alone, after weighted matching.",
+        ("depth", "width", "accuracy", *ALIGNMENTS, "C3"),
+    )
+    for shape in shapes:
+        cells = (
+            str(shape.accuracy()),
+            *(str(shape.barrier(alignment)) for alignment in ALIGNMENTS),
+            str(shape.certificate("weighted", "C3")),
+        )
+        table.add_row(str(shape.depth), str(shape.width), *cells)
+    return table
+
+
+def _costs(shapes: Sequence[Summary], phase: str) -> Table:
+    law = "the Gaussian law is exact" if phase == "initial" else "a Gaussian with their covariance"
+    sides = ("L", "measured", "U", "2 tr")
+    table = _table(
+        f"Matching cost per neuron, {phase} networks: Euclidean (naive) | data metric (weighted)",
+        f"L <= M <= U (R11): {law}. dim: participation ratio in the data metric.",
+        ("depth", "width", "layer", *sides, *sides, "dim"),
+    )
+    for shape in shapes:
+        for layer in range(shape.depth):
+            cells = [cell for metric in METRICS for cell in _sandwich(shape, metric, layer)]
+            dimension = f"{shape.prediction('dimension', 'data', layer).value:.3g}"
+            table.add_row(str(shape.depth), str(shape.width), str(layer + 1), *cells, dimension)
+    return table
+
+
+def _sandwich(shape: Summary, metric: str, layer: int) -> tuple[str, str, str, str]:
+    lower, upper, trivial = (
+        f"{shape.prediction(name, metric, layer).value:.3g}"
+        for name in ("lower", "upper", "trivial")
+    )
+    return lower, str(shape.cost(METRICS[metric], metric, layer)), upper, trivial
+
+
+def _table(title: str, caption: str, columns: Iterable[str]) -> Table:
+    table = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+    )
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
