@@ -15,7 +15,8 @@ class Gaussian:
     Args:
         spectrum: eigenvalues of Lambda ``[d]``, in any order; zero is allowed.
         covariance: alternatively Lambda itself ``[d, d]``; samples then have that covariance.
-            Eigenvalues within rounding error of zero are set to zero.
+            Each computed eigenvalue has an error of order 1e-16 d times the largest; below that
+            it is set to zero.
 
     Raises:
         TypeError: unless exactly one of the two is given.
@@ -91,7 +92,7 @@ def _principal_axes(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if np.abs(covariance - covariance.T).max() > 1e-10 * scale:
         raise ValueError("covariance must be symmetric")
     eigenvalues, axes = np.linalg.eigh(covariance)
-    rounding = 1e-12 * len(covariance) * scale
-    if eigenvalues[0] < -rounding:
+    if eigenvalues[0] < -1e-10 * scale:
         raise ValueError(f"covariance must be >= 0, got the eigenvalue {eigenvalues[0]:g}")
+    rounding = len(covariance) * np.finfo(np.float64).eps * scale
     return np.where(eigenvalues > rounding, eigenvalues, 0.0)[::-1], axes[:, ::-1]

@@ -227,7 +227,7 @@ def _train_stack(
 
 def _train_alone(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> None:
     def forward(x: Tensor) -> Tensor:
-        return model(x.squeeze(0)).unsqueeze(0)
+        return model(x[0]).unsqueeze(0)
 
     # dropout draws from the global generators: seeded here, restored afterwards
     with torch.random.fork_rng(range(torch.cuda.device_count())):
@@ -310,12 +310,17 @@ def _require_fit(model: nn.Module, data: Examples) -> None:
     one = data.inputs[:1].to(device=parameter.device, dtype=parameter.dtype)
     try:
         with torch.no_grad():
-            classes = probe(one).shape[1]
+            outputs = probe(one)
     except RuntimeError as error:
         shape = list(data.inputs.shape[1:])
         raise ValueError(
             f"data.inputs of shape {shape} do not fit the networks: {error}"
         ) from error
+    if outputs.ndim != 2:
+        raise ValueError(
+            f"models must give outputs [n, classes], got {list(outputs.shape)} for one example"
+        )
+    classes = outputs.shape[1]
     if not 0 <= int(data.labels.min()) <= int(data.labels.max()) < classes:
         raise ValueError(
             f"data.labels must lie in 0..{classes - 1}, the networks' outputs, "

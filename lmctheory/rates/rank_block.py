@@ -21,7 +21,11 @@ from lmctheory.rates.order_statistics import normal_matching_cost, normal_partia
 __all__ = ["rank_block_tree"]
 
 _EDGES = 96
-"""Candidate block edges per block size; 24 more change the bounds tested by less than 0.5 %."""
+"""Candidate inner edges per block size.
+
+More would tighten the bound by at most 0.2 % up to m = 1000, but by tens of per cent where the best
+tree cuts a coordinate into more blocks than this: in few dimensions d, for m beyond about 50^d.
+"""
 _EVERY_SIZE = 64
 """Up to this size the table holds every block size."""
 
@@ -68,18 +72,21 @@ def _edges(b: float) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]:
     the quantiser of Panter and Dite has them (the quantiles of a normal of variance 3).
     """
     if b < _EDGES:
-        edges = np.minimum(np.arange(_EDGES + 1.0), b)
+        edges = np.minimum(np.arange(_EDGES + 2.0), b)
     else:
         parts = _EDGES // 2 - 1
         u = np.arange(1, parts) / parts
         inner = np.r_[u, ndtr(np.sqrt(3) * ndtri(u)), 1 / b, 2 / b, 1 - 1 / b, 1 - 2 / b]
         ranks = np.unique(np.clip(np.rint(inner * b), 1, b - 1))
-        edges = np.r_[0.0, ranks, np.full(_EDGES - len(ranks), b)]
+        edges = np.r_[0.0, ranks, np.full(_EDGES + 1 - len(ranks), b)]
     return edges, normal_partial_sums(edges, np.full_like(edges, b))
 
 
 def rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
-    """R13 for a Gaussian: M(m) <= T_1(m), minimised over unequal blocks by dynamic programming."""
+    """R13 for a Gaussian: M(m) <= T_1(m), minimised over unequal blocks by dynamic programming.
+
+    Every value is a bound; from one m to the next it may rise by up to 0.1 %, as candidates change.
+    """
     spectrum = spectrum[spectrum > 0]
     if spectrum.size == 0:
         return 0.0

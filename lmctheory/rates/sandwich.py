@@ -1,5 +1,6 @@
 """The sandwich (R11): L(m) <= M(m) <= U(m) for Gaussian neurons, and the widths it gives."""
 
+import operator
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -146,6 +147,7 @@ def _bound(
     m: int,
 ) -> Bound:
     """The best term; every term is homogeneous, so it is computed at unit largest eigenvalue."""
+    m = operator.index(m)
     if not 1 <= m <= MAX_WIDTH:
         raise ValueError(f"m must lie between 1 and 10^12, got {m}")
     scale = float(mu.spectrum[0])
@@ -170,7 +172,7 @@ def _first_width(bound: Callable[[int], float], tolerance: float) -> int:
     low, high = 1, 2
     while bound(high) > tolerance:
         if high == MAX_WIDTH:
-            raise ValueError("eps is too small: not even 10^12 neurons are known to suffice")
+            raise ValueError("eps is too small: no width up to 10^12 brings the bound below it")
         low, high = high, min(64 * high, MAX_WIDTH)
     while high - low > 1:
         middle = (low + high) // 2

@@ -17,7 +17,7 @@ from lmctheory.theorems.registry import Trial, theorem
 
 _GAUSSIAN = ("neurons independent, from one Gaussian law N(0, Lambda)",)
 _ERRORS = 5
-"""Standard errors that a simulated trial allows; 24 draws each: false alarm 2e-5 (t law)."""
+"""Standard errors that a simulated trial allows; 64 draws each: false alarm 3e-6 (t law)."""
 
 
 @theorem(
@@ -91,8 +91,8 @@ def _against_simulation(
 ) -> Callable[[np.random.Generator], Iterator[Trial]]:
     def trials(rng: np.random.Generator) -> Iterator[Trial]:
         while True:
-            mu, m = Gaussian(spectrum=_spectrum(rng)), int(rng.integers(2, 120))
-            measured = matching_cost(mu, m, repeats=24, rng=rng)
+            mu, m = Gaussian(spectrum=_spectrum(rng)), int(rng.integers(2, 64))
+            measured = matching_cost(mu, m, repeats=64, rng=rng)
             value = bound(mu, m)
             slack = _ERRORS * measured.standard_error
             ends = (measured.mean, value) if upper else (value, measured.mean)

@@ -51,6 +51,12 @@ def test_never_increasing_up_to_a_million_million():
     assert 1e12 * costs[-1] / 2 == pytest.approx(np.log(np.log(1e12)), rel=0.5)  # log log m / m
 
 
+@pytest.mark.parametrize(("m", "variance"), [(10**4, 0.09251100119), (10**12, 0.03054423126)])
+def test_the_variance_of_the_extreme_of_a_large_sample(m, variance):
+    # high-precision quadrature over 60 standard deviations: the tail is only exponential
+    assert module._variance(np.array([1.0]), m)[0] == pytest.approx(variance, rel=1e-9)
+
+
 def test_partial_sums_of_tiny_samples():
     sums = normal_partial_sums(np.array([0.0, 1, 2, 1, 2, 3]), np.array([2.0, 2, 2, 3, 3, 3]))
     root = np.sqrt(np.pi)

@@ -18,7 +18,7 @@ from lmctheory.rates import (
     width_lower_bound,
 )
 from lmctheory.rates.order_statistics import normal_partial_sums
-from lmctheory.rates.rank_block import rank_block_tree
+from lmctheory.rates.rank_block import _edges, rank_block_tree
 from lmctheory.rates.small_ball import (
     exponential_moment_bound,
     isotropic_bound,
@@ -214,6 +214,34 @@ def test_widths_invert_the_bounds(width, bound, eps):
     assert bound(mu, N).value <= eps**2 < bound(mu, N - 1).value
 
 
+@pytest.mark.parametrize(
+    "spectrum",
+    [[1.0, 1e-290], [1.0, *[1e-160] * 3], [1e300, 1.0, 1.0], [1.0, 5e-324], [5e-324] * 2],
+)
+def test_extreme_ratios_neither_overflow_nor_cross(spectrum):
+    mu = Gaussian(spectrum=spectrum)
+    for m in (2, 1000, 10**12):
+        low, high = lower_bound(mu, m).value, upper_bound(mu, m).value
+        assert 0 < low <= high * (1 + 1e-9) or high < 1e-300
+
+
+def test_a_diagonal_covariance_has_the_bounds_of_its_spectrum():
+    spectrum = np.array([1.0] + [1e-10] * 60)
+    covariance = Gaussian(covariance=np.diag(spectrum))
+    for bound in (lower_bound, upper_bound):
+        expected = bound(Gaussian(spectrum=spectrum), 10**9).value
+        assert bound(covariance, 10**9).value == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("b", [1, 2, 95, 96, 97, 98, 5000, 12_001, 30_000, 10**6, 10**12])
+def test_the_candidate_edges_of_a_block_reach_from_end_to_end(b):
+    edges, sums = _edges(float(b))
+    assert edges[0] == 0
+    assert edges[-1] == b
+    assert (np.diff(edges) >= 0).all()
+    assert sums[0] == sums[-1] == 0
+
+
 def test_a_generous_tolerance_needs_one_neuron():
     assert required_width(Gaussian(spectrum=[1.0]), 2.0) == 1
 
@@ -228,5 +256,5 @@ def test_widths_out_of_range_are_refused(m):
 def test_bad_tolerances_are_refused():
     with pytest.raises(ValueError, match="eps must be > 0, got 0"):
         required_width(Gaussian(spectrum=[1.0]), 0.0)
-    with pytest.raises(ValueError, match=r"eps is too small: not even 10\^12 neurons"):
+    with pytest.raises(ValueError, match=r"eps is too small: no width up to 10\^12"):
         required_width(Gaussian(spectrum=np.ones(100)), 0.1)

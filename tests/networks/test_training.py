@@ -1,0 +1,318 @@
+"""Training many networks at once against PyTorch's ordinary loop, one network at a time."""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
+from lmctheory.networks import training as module
+
+CONFIG = TrainingConfig(
+    epochs=3, batch_size=16, learning_rate=0.2, weight_decay=1e-2, warmup_steps=4
+)
+
+
+def blobs(n: int = 90, dtype: torch.dtype = torch.float64) -> Examples:
+    """Three overlapping classes in 6 dimensions; 90 is no multiple of the batch size."""
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) % 3
+    centres = torch.randn(3, 6, generator=rng)
+    return Examples((centres[labels] + torch.randn(n, 6, generator=rng)).to(dtype), labels)
+
+
+def networks(count: int = 3, dtype: torch.dtype = torch.float64) -> list[nn.Module]:
+    return [MLP((6, 8, 5, 3), rng=seeded_generators(k)[0], dtype=dtype) for k in range(count)]
+
+
+def ordinary(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> nn.Module:
+    """The loop everyone writes, with PyTorch's own loader, schedule-driven optimiser and loss."""
+    model = copy.deepcopy(model)
+    dataset = TensorDataset(data.inputs, data.labels)
+    _, order = seeded_generators(seed)
+    optimiser = torch.optim.SGD(
+        model.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+    )
+    warmup, steps = config.warmup_steps, config.epochs * math.ceil(len(data) / config.batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser,
+        lambda s: (
+            (s + 1) / (warmup + 1)
+            if s < warmup
+            else 1.0
+            if config.schedule == "constant"
+            else (1 + math.cos(math.pi * (s - warmup) / (steps - warmup))) / 2
+        ),
+    )
+    for _ in range(config.epochs):
+        sampler = torch.randperm(len(data), generator=order).tolist()
+        for x, y in DataLoader(dataset, batch_size=config.batch_size, sampler=sampler):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimiser.step()
+            schedule.step()
+    return model
+
+
+def distance(a: nn.Module, b: nn.Module) -> float:
+    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return max(float((x - y).abs().max()) for x, y in pairs)
+
+
+@pytest.fixture(params=["stacked", "one after another"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs a test on both ways of training."""
+    if request.param == "one after another":
+        monkeypatch.setattr(module, "_WIDE", 0)
+    return request.param
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        CONFIG,
+        replace(CONFIG, schedule="constant", momentum=0.0),
+        TrainingConfig(epochs=1, batch_size=1000),
+    ],
+)
+def test_equal_to_the_ordinary_loop(path: str, config: TrainingConfig) -> None:
+    initial, data = networks(), blobs()
+    trained = train_many(initial, data, config, seeds=(5, 6, 7))
+    for before, after, seed in zip(initial, trained, (5, 6, 7), strict=True):
+        assert distance(after, ordinary(before, data, config, seed)) < 1e-12
+        assert distance(after, before) > 1e-2
+
+
+def test_single_precision_stays_near_the_ordinary_loop() -> None:
+    initial, data = networks(dtype=torch.float32), blobs(dtype=torch.float32)
+    trained = train_many(initial, data, CONFIG, seeds=(5, 6, 7))
+    assert trained[0].linears[0].weight.dtype == torch.float32
+    for before, after, seed in zip(initial, trained, (5, 6, 7), strict=True):
+        assert distance(after, ordinary(before, data, CONFIG, seed)) < 1e-4
+
+
+def test_a_network_does_not_depend_on_its_company(path: str) -> None:
+    initial, data = networks(4), blobs()
+    together = train_many(initial, data, CONFIG, seeds=(1, 2, 3, 4))
+    (alone,) = train_many(initial[2:3], data, CONFIG, seeds=(3,))
+    assert distance(together[2], alone) < 1e-12
+
+
+def test_divergence_of_one_leaves_the_others_alone(path: str) -> None:
+    initial, data = networks(), blobs()
+    with torch.no_grad():
+        for parameter in initial[1].parameters():
+            parameter.fill_(1e200)
+    trained = train_many(initial, data, CONFIG, seeds=(1, 2, 3))
+    assert trained[1].linears[0].weight.isnan().any()
+    for k in (0, 2):
+        assert distance(trained[k], ordinary(initial[k], data, CONFIG, k + 1)) < 1e-12
+
+
+def test_same_seeds_same_bits_and_nothing_else_moves(path: str) -> None:
+    initial, data = networks(dtype=torch.float32), blobs(dtype=torch.float32)
+    before = copy.deepcopy(initial)
+    inputs = data.inputs.clone()
+    state = torch.random.get_rng_state()
+    first = train_many(initial, data, CONFIG, seeds=(1, 2, 3))
+    second = train_many(initial, data, CONFIG, seeds=(1, 2, 3))
+    assert [distance(a, b) for a, b in zip(first, second, strict=True)] == [0, 0, 0]
+    assert [distance(a, b) for a, b in zip(initial, before, strict=True)] == [0, 0, 0]
+    assert torch.equal(data.inputs, inputs)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_shared_initialisation_with_different_orders(path: str) -> None:
+    initial = networks(1) * 2
+    a, b = train_many(initial, blobs(), CONFIG, seeds=(1, 2))
+    assert distance(a, b) > 1e-4
+    c, d = train_many(initial, blobs(), CONFIG, seeds=(1, 1))
+    assert distance(a, c) == 0
+    assert distance(c, d) < 1e-12
+
+
+def test_a_trained_network_is_a_plain_module_of_its_own() -> None:
+    a, _ = train_many(networks(2), blobs(), CONFIG, seeds=(1, 2))
+    assert type(a) is MLP
+    assert all(parameter.is_leaf and parameter.requires_grad for parameter in a.parameters())
+    weight = a.linears[0].weight
+    assert weight.untyped_storage().nbytes() == weight.numel() * weight.element_size()
+
+
+class Residual(nn.Module):
+    """No chain: it branches, normalises, and one of its layers is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 6)
+        self.norm = nn.BatchNorm1d(6)
+        self.last = nn.Linear(6, 3)
+        self.first.bias.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.norm(torch.tanh(self.first(x))) + x)
+
+
+def no_bias() -> nn.Module:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(6, 5, bias=False), nn.LeakyReLU(0.1), nn.Linear(5, 3)
+    )
+
+
+def frozen() -> nn.Module:
+    model = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    model[0].requires_grad_(False)
+    return model
+
+
+def parametrised() -> nn.Module:
+    first = nn.utils.parametrizations.weight_norm(nn.Linear(6, 5))
+    return nn.Sequential(first, nn.ReLU(), nn.Linear(5, 3))
+
+
+@pytest.mark.parametrize("build", [no_bias, frozen, parametrised, Residual])
+def test_any_module_trains_as_in_the_ordinary_loop(build: Callable[[], nn.Module]) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        initial = [build().double() for _ in range(2)]
+    if build is frozen:  # in one network only
+        initial[1].requires_grad_(True)
+    data = blobs()
+    trained = train_many(initial, data, CONFIG, seeds=(1, 2))
+    for before, after, seed in zip(initial, trained, (1, 2), strict=True):
+        assert distance(after, ordinary(before, data, CONFIG, seed)) < 1e-12
+
+
+def test_dropout_is_drawn_from_the_network_s_seed() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Dropout(0.5), nn.Linear(9, 3))
+    state = torch.random.get_rng_state()
+    data = blobs(dtype=torch.float32)
+    _, b = train_many([model, model], data, CONFIG, seeds=(1, 2))
+    (alone,) = train_many([model], data, CONFIG, seeds=(2,))
+    assert distance(alone, b) == 0
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_weights_and_order_of_one_seed_are_independent_streams() -> None:
+    initial, order = seeded_generators(3)
+    assert initial.initial_seed() != order.initial_seed()
+    again = seeded_generators(3)
+    assert (initial.initial_seed(), order.initial_seed()) == tuple(g.initial_seed() for g in again)
+    seeds = {g.initial_seed() for seed in range(500) for g in seeded_generators(seed)}
+    assert len(seeds) == 1000
+    with pytest.raises(ValueError, match="seed must be >= 0, got -1"):
+        seeded_generators(-1)
+
+
+def test_the_schedule_warms_up_to_its_peak_and_decays() -> None:
+    config = TrainingConfig(epochs=1, learning_rate=2.0, warmup_steps=3)
+    rates = [config.rate(step, 13) for step in range(14)]
+    assert rates[:4] == [0.5, 1.0, 1.5, 2.0]
+    assert rates[8] == pytest.approx(1.0)  # half-way between 3 and 13
+    assert rates[3:] == sorted(rates[3:], reverse=True)
+    assert rates[13] == pytest.approx(0.0)
+    assert replace(config, schedule="constant").rate(12, 13) == 2.0
+    assert TrainingConfig(epochs=3, batch_size=16).steps(90) == 18
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs must be >= 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive and finite"),
+        ({"learning_rate": math.nan}, "learning_rate must be positive and finite"),
+        ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1"),
+        ({"weight_decay": -1.0}, "weight_decay must be >= 0 and finite, got -1"),
+        ({"weight_decay": math.inf}, "weight_decay must be >= 0 and finite, got inf"),
+        ({"schedule": "step"}, "schedule must be one of .* got 'step'"),
+        ({"warmup_steps": -1}, "warmup_steps must be >= 0, got -1"),
+    ],
+)
+def test_bad_configurations_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainingConfig(**{"epochs": 1, **wrong})  # type: ignore[arg-type]
+
+
+def poisoned() -> list[nn.Module]:
+    models = networks()
+    with torch.no_grad():
+        models[1].linears[1].weight[0, 0] = torch.inf
+    return models
+
+
+def other_activation() -> list[nn.Module]:
+    tanh = MLP((6, 8, 5, 3), "tanh", rng=torch.Generator(), dtype=torch.float64)
+    return [*networks(2), tanh]
+
+
+def other_width() -> list[nn.Module]:
+    return [*networks(2), MLP((6, 8, 4, 3), rng=torch.Generator(), dtype=torch.float64)]
+
+
+@pytest.mark.parametrize(
+    ("models", "seeds", "data", "config", "message"),
+    [
+        ([], (), blobs(), CONFIG, "at least one network"),
+        ([nn.ReLU()], (1,), blobs(), CONFIG, "must have parameters"),
+        (other_width(), (1, 2, 3), blobs(), CONFIG, "number 2 differs from number 0"),
+        (other_activation(), (1, 2, 3), blobs(), CONFIG, r"2 has activations \['tanh', 'tanh'\]"),
+        (poisoned(), (1, 2, 3), blobs(), CONFIG, "layers.1.weight of number 1 is NaN or inf"),
+        (networks(), (1, 2), blobs(), CONFIG, "3 networks, 2 seeds"),
+        (networks(), (1, -2, 3), blobs(), CONFIG, "every seed must be >= 0, got -2"),
+        (
+            networks(),
+            (1, 2, 3),
+            Examples(torch.zeros(4, 7), torch.arange(4) % 3),
+            CONFIG,
+            r"data.inputs of shape \[7\] do not fit the networks",
+        ),
+        (
+            [nn.Sequential(nn.Linear(6, 3))],
+            (1,),
+            Examples(torch.zeros(4, 2, 6), torch.arange(4) % 3),
+            CONFIG,
+            r"must give outputs \[n, classes\], got \[1, 2, 3\] for one example",
+        ),
+        (
+            networks(),
+            (1, 2, 3),
+            Examples(torch.zeros(4, 6), torch.arange(4)),
+            CONFIG,
+            r"data.labels must lie in 0\.\.2, the networks' outputs, got 0\.\.3",
+        ),
+        (
+            networks(),
+            (1, 2, 3),
+            Examples(torch.zeros(2, 6), torch.tensor([-1, 0])),
+            CONFIG,
+            r"got -1\.\.0",
+        ),
+        (
+            networks(),
+            (1, 2, 3),
+            blobs(),
+            replace(CONFIG, warmup_steps=18),
+            "warmup_steps must be < 18, all steps, got 18",
+        ),
+    ],
+)
+def test_bad_input_is_refused(
+    models: list[nn.Module],
+    seeds: tuple[int, ...],
+    data: Examples,
+    config: TrainingConfig,
+    message: str,
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_many(models, data, config, seeds=seeds)
