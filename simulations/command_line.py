@@ -24,7 +24,7 @@ import typer
 from simulations.runner import RunError
 from simulations.store import StoreError
 
-__all__ = ["Jobs", "Results", "Scheduler", "bad_options", "launch"]
+__all__ = ["Jobs", "Results", "Scheduler", "application", "bad_options", "launch"]
 
 Results = Annotated[Path, typer.Option(help="Results file; tasks stored there are not run again.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")]
@@ -46,12 +46,8 @@ def bad_options() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from error
 
 
-def launch(studies: Mapping[str, Callable[..., None]]) -> None:
-    """Runs the command that the program's arguments name.
-
-    Args:
-        studies: command of each study by the study's name.
-    """
+def application(studies: Mapping[str, Callable[..., None]]) -> typer.Typer:
+    """The program whose commands are the given studies, by name."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -64,7 +60,16 @@ def launch(studies: Mapping[str, Callable[..., None]]) -> None:
 
     for name, command in studies.items():
         app.command(name)(command)
+    return app
+
+
+def launch(studies: Mapping[str, Callable[..., None]]) -> None:
+    """Runs the command that the program's arguments name.
+
+    Args:
+        studies: command of each study by the study's name.
+    """
     try:
-        app(prog_name="python -m simulations")
+        application(studies)(prog_name="python -m simulations")
     except (RunError, StoreError) as error:
         sys.exit(f"error: {error}")

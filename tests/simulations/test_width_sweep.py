@@ -1,0 +1,160 @@
+"""The width sweep end to end, small: measurements, table, figure, and refused options."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from typer.testing import CliRunner
+
+import simulations.width_sweep.summary as summary_module
+from lmctheory.measures import Gaussian
+from paper_figures import width_sweep as figure_module
+from simulations.__main__ import STUDIES
+from simulations.command_line import application
+from simulations.store import read
+from simulations.width_sweep import ALIGNMENTS, METRICS, PHASES, STUDY, Mean, Summary, summarise
+from simulations.width_sweep.measurement import POINTS, run
+from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
+
+TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05}
+
+
+def config(depth=2, width=8, pairs=2):
+    return {
+        "dataset": "digits",
+        "depth": depth,
+        "width": width,
+        "pairs": pairs,
+        "seed": 0,
+        "training": TRAINING,
+    }
+
+
+@pytest.fixture(scope="module")
+def record():
+    return run(config())
+
+
+def test_a_task_is_reproducible(record):
+    assert run(config()) == record
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
+def test_every_alignment_is_measured_and_certified(record, phase, alignment):
+    measured = record[phase][alignment]
+    t = np.linspace(0, 1, POINTS)
+    for split in ("train", "test"):
+        loss = np.array(measured[split]["loss"])
+        assert loss.shape == (2, POINTS)
+        barrier = loss - (t * loss[:, -1:] + (1 - t) * loss[:, :1])
+        np.testing.assert_allclose(measured[split]["max"], barrier[:, 1:-1].max(axis=1), atol=1e-6)
+        np.testing.assert_allclose(measured[split]["midpoint"], barrier[:, POINTS // 2], atol=1e-6)
+    for where, barriers in (("midpoint", "midpoint"), ("grid", "max")):
+        certified = [row["C3"] for row in measured["certificate"][where]]
+        # measured in float32, certified in float64
+        assert (np.array(certified) >= np.array(measured["test"][barriers]) - 1e-5).all()
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_matchings_are_optimal_in_their_metric(record, phase):
+    """In the first layer, whose rows no earlier permutation touches."""
+    for metric, method in METRICS.items():
+        costs = {name: np.array(record[phase][name]["cost"][metric]) for name in ALIGNMENTS}
+        for name in ALIGNMENTS:
+            assert (costs[method][:, 0] <= costs[name][:, 0] * (1 + 1e-9)).all()
+
+
+def test_the_initial_law_is_that_of_the_rows():
+    # 40,000 rows: each entry of the covariance has a standard error < 0.0075; 6 of them
+    metric = torch.tensor([[2.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
+    rows = torch.randn(40_000, 2, generator=torch.Generator().manual_seed(0)).double()
+    drawn = trained_law([rows], metric)
+    exact = initial_law(2, metric)
+    np.testing.assert_allclose(exact.spectrum, np.linalg.eigvalsh(metric.numpy())[::-1])
+    np.testing.assert_allclose(drawn.spectrum, exact.spectrum, rtol=0.05)
+    np.testing.assert_allclose(initial_law(4, None).spectrum, [0.5] * 4)
+
+
+def test_a_trained_law_pools_its_layers():
+    rows = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[-1.0, 0.0], [0.0, 2.0]])
+    pooled = np.cov(torch.cat(rows).numpy().T)
+    expected = np.linalg.eigvalsh(pooled)[::-1]
+    np.testing.assert_allclose(trained_law(rows, None).spectrum, expected, rtol=1e-6)
+
+
+def test_a_sandwich_reports_both_sides():
+    sides = sandwich(Gaussian(spectrum=[1.0, 1.0]), 10)
+    assert 0 < sides["lower"] < sides["upper"] < sides["trivial"] == 4
+    assert sides["dimension"] == pytest.approx(2)
+
+
+def test_means_carry_standard_errors():
+    assert str(Mean.over([1.0, 2.0, 3.0])) == "2±0.6"
+    assert np.isnan(Mean.over([1.0]).error)
+
+
+def test_shapes_are_sorted_by_depth_and_width(record):
+    results = [(config(2, 8), record), (config(1, 16), record), (config(1, 8), record)]
+    shapes = summarise(results, "trained")
+    assert [(shape.depth, shape.width) for shape in shapes] == [(1, 8), (1, 16), (2, 8)]
+
+
+def test_the_report_fits_into_100_columns_uncut(record, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(summary_module, "Console", lambda width: Console(file=output, width=width))
+    summary_module.print_report([(config(), record)])
+    text = output.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    assert str(Summary(2, 8, record["trained"]).barrier("naive")) in text
+
+
+def test_the_figure_shows_what_was_stored(record):
+    figure = figure_module.draw([(config(), record), (config(width=16), record)])
+    upper, lower = figure.axes
+    lines = {line.get_label(): line.get_ydata() for line in upper.lines}
+    naive = Summary(2, 8, record["trained"]).barrier("naive").value
+    assert lines["naive"][0] == pytest.approx(naive)
+    assert set(lines) >= set(ALIGNMENTS)
+    measured = Summary(2, 8, record["initial"]).cost("weighted", "data", 1).value
+    assert any(line.get_ydata()[0] == pytest.approx(measured) for line in lower.lines)
+
+
+def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
+    results = tmp_path / "sweep.sqlite"
+    options = ["--width", "4", "--depth", "1", "--pairs", "2", "--epochs", "1", "--jobs", "1"]
+    arguments = ["width_sweep", *options, "--results", str(results)]
+    ran = CliRunner().invoke(application(STUDIES), arguments)
+    assert ran.exit_code == 0, ran.output
+    assert "Barrier of the test loss" in ran.output
+    assert len(read(STUDY, results)) == 1
+    figure_module.main(results, tmp_path / "figure")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--width", "0"], "greater than or equal to 1"),
+        (["--dataset", "cifar"], "must be one of"),
+        (["--dataset", "mnist", "--data-dir", "/nowhere"], "train-images-idx3-ubyte"),
+        (["--learning-rate", "-1"], "learning_rate must be positive"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
+    results = tmp_path / "sweep.sqlite"
+    arguments = ["width_sweep", *options, "--results", str(results)]
+    ran = CliRunner().invoke(application(STUDIES), arguments)
+    assert ran.exit_code == 2
+    assert re.search(message, " ".join(ran.output.split()))
+    assert not results.exists()
+
+
+def test_the_figure_names_the_command_that_makes_its_results(tmp_path):
+    with pytest.raises(SystemExit, match="make them with: python -m simulations width_sweep"):
+        figure_module.main(tmp_path / "none.sqlite", tmp_path / "figure")
