@@ -1,0 +1,28 @@
+"""The README says what is true: its table of keys, and its examples."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lmctheory.theorems import registry
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("key", registry())
+def test_every_theorem_has_its_row(key):
+    theorem = registry()[key]
+    functions = ", ".join(f"`{name}`" for name in theorem.functions)
+    assert f"| {key} | {theorem.title} | {theorem.source} | {functions} |" in README
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_runs(example, capsys):
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) == 2
