@@ -10,6 +10,8 @@ import numpy as np
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from paper_figures import style
 from simulations.store import StoreError, read
@@ -30,7 +32,7 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     figure, axes = plt.subplots(
         2,
         len(depths),
-        figsize=(style.COLUMN, 4.1),
+        figsize=(style.COLUMN, 4.3),
         sharex=True,
         sharey="row",
         squeeze=False,
@@ -50,7 +52,10 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     axes[1, 0].set_ylabel("matching cost per neuron,\nlast hidden layer")
     handles, labels = axes[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
-    axes[1, 0].legend(loc="lower left")
+    law = [Patch(color=style.GREY, alpha=0.3, linewidth=0, label="L to U, Gaussian law")]
+    trivial = [Line2D([], [], color=style.GREY, linestyle="--", linewidth=0.6, label="2 tr")]
+    curves, _ = axes[1, 0].get_legend_handles_labels()
+    figure.legend(handles=[*curves, *law, *trivial], loc="outside lower center", ncols=2)
     return figure
 
 
@@ -60,8 +65,7 @@ def _barriers(axes: Axes, shapes: Sequence[Summary]) -> None:
         _band(axes, shapes, barriers, _LINES[alignment], alignment)
     certified = [shape.certificate(_MATCHING, "C3", "grid") for shape in shapes]
     _band(axes, shapes, certified, "black", f"C3, {_MATCHING}", linestyle=":")
-    axes.set_yscale("log")
-    axes.set_xscale("log", base=2)
+    _logarithmic(axes, shapes)
 
 
 def _costs(axes: Axes, shapes: Sequence[Summary], colour: str, label: str) -> None:
@@ -74,8 +78,15 @@ def _costs(axes: Axes, shapes: Sequence[Summary], colour: str, label: str) -> No
     axes.fill_between(widths, lower, upper, color=colour, alpha=0.18, linewidth=0)
     axes.plot(widths, trivial, color=colour, linestyle="--", linewidth=0.6)
     _band(axes, shapes, [shape.cost(_MATCHING, _METRIC, layer) for shape in shapes], colour, label)
+    _logarithmic(axes, shapes)
+
+
+def _logarithmic(axes: Axes, shapes: Sequence[Summary]) -> None:
+    widths = [shape.width for shape in shapes]
     axes.set_yscale("log")
     axes.set_xscale("log", base=2)
+    axes.set_xticks(widths[::2], [f"{width}" for width in widths[::2]])
+    axes.set_xticks(widths, minor=True)
 
 
 def _band(

@@ -1,0 +1,6 @@
+"""The segment between two networks: loss barriers, and certificates that bound them."""
+
+from lmctheory.paths.barrier import Barrier, barrier, barriers
+from lmctheory.paths.certificate import Certificate, certificate, certificates
+
+__all__ = ["Barrier", "Certificate", "barrier", "barriers", "certificate", "certificates"]

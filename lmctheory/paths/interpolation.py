@@ -1,0 +1,249 @@
+"""The segment theta_t = t A + (1-t) B between two networks, evaluated at many t at once."""
+
+import copy
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from lmctheory.networks import AffineChain, Examples, require_finite
+
+__all__ = [
+    "PathLogits",
+    "blocks",
+    "chain_logits",
+    "evaluation_mode",
+    "interpolate",
+    "module_logits",
+    "require_fitting",
+    "require_same_architecture",
+    "require_same_state",
+    "require_stacks",
+    "select_pairs",
+]
+
+_WEIGHT_BYTES = 2**27
+"""Interpolated weights held at one time."""
+
+_ACTIVATION_BYTES = 2**26
+"""One layer's activations, of all networks in a batch, held at one time."""
+
+_CACHE_BYTES = 2**19
+"""What they take if that is no loss otherwise: blocks of memory so small are used again and again,
+larger ones are returned to the system each time, and the page faults double the time."""
+
+_MODULE_ROWS = 256
+"""Examples per forward pass of a module about which nothing is known."""
+
+_REQUIRED = "model_a and model_b must have the same architecture"
+
+
+class PathLogits(NamedTuple):
+    """Outputs of a block of interpolated networks on a block of examples.
+
+    Attributes:
+        pairs: which pairs of networks.
+        points: which entries of t.
+        rows: which examples.
+        logits: ``[points, pairs, rows, classes]``.
+    """
+
+    pairs: slice
+    points: slice
+    rows: slice
+    logits: Tensor
+
+
+def interpolate(
+    a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], t: Float[Tensor, " points"]
+) -> Float[Tensor, "points *shape"]:
+    """T a + (1-t) b for every entry of t; exactly a at t = 1 and exactly b at t = 0."""
+    return torch.lerp(b, a, t.to(a).view(-1, *[1] * a.dim()))
+
+
+def evaluation_mode(model: nn.Module) -> nn.Module:
+    """The model itself if all of it is in evaluation mode, else a copy that is."""
+    if not any(module.training for module in model.modules()):
+        return model
+    return copy.deepcopy(model).eval()
+
+
+def require_same_architecture(chain_a: AffineChain, chain_b: AffineChain) -> None:
+    """Refuses two chains between which no segment is defined, and weights that are not finite.
+
+    Raises:
+        ValueError: naming the first layer that differs, or that is not finite.
+    """
+    if chain_a.depth != chain_b.depth:
+        raise ValueError(
+            f"{_REQUIRED}, but model_a has {chain_a.depth} hidden layers "
+            f"and model_b has {chain_b.depth}"
+        )
+    for name, W_a, W_b in zip(chain_a.names, chain_a.weights, chain_b.weights, strict=True):
+        if W_a.shape != W_b.shape:
+            raise ValueError(
+                f"{_REQUIRED}, but the weights of layer {name!r} have shape "
+                f"{tuple(W_a.shape)} in model_a and {tuple(W_b.shape)} in model_b"
+            )
+    sigmas = zip(chain_a.names, chain_a.activations, chain_b.activations, strict=False)
+    for name, sigma_a, sigma_b in sigmas:
+        if sigma_a != sigma_b:
+            raise ValueError(
+                f"{_REQUIRED}, but layer {name!r} is followed by "
+                f"{sigma_a.name} in model_a and {sigma_b.name} in model_b"
+            )
+    require_finite(chain_a, "model_a")
+    require_finite(chain_b, "model_b")
+
+
+def require_stacks(chain_a: AffineChain, chain_b: AffineChain) -> None:
+    """The same for stacks of networks, which must have a pair dimension.
+
+    Raises:
+        ValueError: as `require_same_architecture`, and for weights that are no stack of matrices.
+    """
+    require_same_architecture(chain_a, chain_b)
+    shape = tuple(chain_a.weights[0].shape)
+    if len(shape) != 3:
+        raise ValueError(f"weights must be stacked as [pairs, m_l, m_(l-1)], got shape {shape}")
+
+
+def require_same_state(model_a: nn.Module, model_b: nn.Module) -> None:
+    """The same for modules that are no chains: their parameters and buffers must correspond.
+
+    Raises:
+        ValueError: naming the first entry that differs, or that is not finite.
+    """
+    state_a, state_b = model_a.state_dict(), model_b.state_dict()
+    shapes_a, shapes_b = (
+        {key: tuple(value.shape) for key, value in state.items()} for state in (state_a, state_b)
+    )
+    for key in [*shapes_a, *shapes_b]:
+        if shapes_a.get(key) != shapes_b.get(key):
+            raise ValueError(
+                f"{_REQUIRED}, but {key!r} has shape {shapes_a.get(key)} in model_a "
+                f"and {shapes_b.get(key)} in model_b"
+            )
+    for argument, state in (("model_a", state_a), ("model_b", state_b)):
+        for key, value in state.items():
+            if not torch.isfinite(value).all():
+                raise ValueError(f"{argument} has NaN or infinite values in {key!r}")
+
+
+def require_fitting(data: Examples, *, classes: int, inputs: int | None = None) -> None:
+    """Refuses examples that the networks cannot be evaluated on.
+
+    Args:
+        data: the examples.
+        classes: number of outputs of the networks.
+        inputs: number m_0 of input coordinates, where the architecture fixes it.
+
+    Raises:
+        ValueError: if inputs have another size or labels lie outside 0..classes-1.
+    """
+    size = data.inputs[0].numel()
+    if inputs is not None and size != inputs:
+        raise ValueError(f"data.inputs must have {inputs} coordinates, got {size}")
+    low, high = int(data.labels.min()), int(data.labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(f"data.labels must lie in 0..{classes - 1}, got {low}..{high}")
+
+
+def chain_logits(
+    chain_a: AffineChain, chain_b: AffineChain, inputs: Tensor, t: Float[Tensor, " points"]
+) -> Iterator[PathLogits]:
+    """Outputs of f_{theta_t} for stacks of pairs, in batched products over pairs and points.
+
+    The first layer's pre-activations are affine in t, so they are computed for A and B only. The
+    blocks are sized so that interpolated weights stay below 128 MiB and the activations of one
+    layer below 64 MiB, unless one network takes more.
+
+    Args:
+        chain_a: networks A, weights ``[pairs, m_l, m_{l-1}]``.
+        chain_b: networks B, aligned with A.
+        inputs: ``[n, ...]``.
+        t: the points of the segment; t = 1 is A.
+
+    Yields:
+        Blocks that together cover every pair, point and example once.
+    """
+    pairs = chain_a.weights[0].shape[0]
+    network_bytes = sum(W[0].nbytes for W in chain_a.weights)
+    width = max(W.shape[-2] for W in chain_a.weights)
+    row_bytes = width * chain_a.weights[0].itemsize
+    rows_wanted = max(64, width // 2)  # fewer, and reading the weights takes longer than using them
+    networks = min(_WEIGHT_BYTES // network_bytes, _ACTIVATION_BYTES // (rows_wanted * row_bytes))
+    point_step = min(len(t), max(1, networks))
+    pair_step = min(pairs, max(1, networks // len(t)))
+    row_step = max(rows_wanted, _CACHE_BYTES // (point_step * pair_step * row_bytes))
+    for pair_block in blocks(pairs, pair_step):
+        a, b = select_pairs(chain_a, pair_block), select_pairs(chain_b, pair_block)
+        for points in blocks(len(t), point_step):
+            batch = (points.stop - points.start, a.weights[0].shape[0])
+            later = [
+                (
+                    interpolate(W_a, W_b, t[points]).flatten(0, 1).mT,
+                    interpolate(b_a, b_b, t[points]).flatten(0, 1).unsqueeze(-2),
+                )
+                for W_a, W_b, b_a, b_b in zip(
+                    a.weights[1:], b.weights[1:], a.biases[1:], b.biases[1:], strict=True
+                )
+            ]
+            for rows in blocks(len(inputs), row_step):
+                x = inputs[rows].flatten(1).to(a.weights[0])
+                z = interpolate(_first(a, x), _first(b, x), t[points]).flatten(0, 1)
+                for sigma, (W, bias) in zip(a.activations, later, strict=True):
+                    z = torch.baddbmm(bias, sigma.apply(z), W)
+                yield PathLogits(pair_block, points, rows, z.view(*batch, *z.shape[1:]))
+
+
+def _first(chain: AffineChain, x: Tensor) -> Tensor:
+    """Pre-activations of the first layer, ``[pairs, n, m_1]``."""
+    return x @ chain.weights[0].mT + chain.biases[0].unsqueeze(-2)
+
+
+def select_pairs(chain: AffineChain, pairs: int | slice) -> AffineChain:
+    """Some networks of a stack; an integer takes one out."""
+    return AffineChain(
+        chain.names,
+        tuple(W[pairs] for W in chain.weights),
+        tuple(b[pairs] for b in chain.biases),
+        chain.activations,
+    )
+
+
+def blocks(total: int, step: int) -> Iterator[slice]:
+    """Slices of at most `step` that cover range(total)."""
+    return (slice(start, min(start + step, total)) for start in range(0, total, step))
+
+
+def module_logits(
+    model_a: nn.Module, model_b: nn.Module, inputs: Tensor, t: Float[Tensor, " points"]
+) -> Iterator[PathLogits]:
+    """Outputs of f_{theta_t} for one pair of modules of any architecture.
+
+    Parameters and floating-point buffers (running means and variances) are interpolated linearly;
+    integer buffers are A's. One point at a time: batching the points of a convolutional network
+    was measured to gain little where networks are small and to lose where they are not.
+
+    Args:
+        model_a: network A, in evaluation mode.
+        model_b: network B.
+        inputs: ``[n, ...]``, passed on in blocks of 256 examples.
+        t: the points of the segment; t = 1 is A.
+
+    Yields:
+        Blocks with one pair and one point each.
+    """
+    state_a, state_b = model_a.state_dict(), model_b.state_dict()
+    for i, point in enumerate(t.tolist()):
+        state = {
+            key: torch.lerp(state_b[key], a, point) if a.is_floating_point() else a
+            for key, a in state_a.items()
+        }
+        for rows in blocks(len(inputs), _MODULE_ROWS):
+            logits = functional_call(model_a, state, (inputs[rows],))
+            yield PathLogits(slice(0, 1), slice(i, i + 1), rows, logits[None, None])
