@@ -63,7 +63,7 @@ def _barriers(axes: Axes, shapes: Sequence[Summary]) -> None:
     for alignment in ALIGNMENTS:
         barriers = [shape.barrier(alignment) for shape in shapes]
         _band(axes, shapes, barriers, _LINES[alignment], alignment)
-    certified = [shape.certificate(_MATCHING, "C3", "grid") for shape in shapes]
+    certified = [shape.certificate(_MATCHING, "C3") for shape in shapes]
     _band(axes, shapes, certified, "black", f"C3, {_MATCHING}", linestyle=":")
     _logarithmic(axes, shapes)
 

@@ -45,6 +45,7 @@ __all__ = ["Certificate", "certificate", "certificates"]
 _EPS = torch.finfo(torch.float64).eps
 _NORM_INFLATION = 1 + 1e-9
 _NODES = np.linspace(0, 1, 5)
+"""Where |W^t| is computed for a grid of more points: a good part of a certificate's time."""
 _CHUNK_BYTES = 2**28
 _TENSORS_PER_LAYER = 12
 """Tensors `[examples, m_l]` that are alive at one time, at most: sizes a chunk of examples."""

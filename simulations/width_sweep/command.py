@@ -34,7 +34,7 @@ def width_sweep(
     width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
     depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers; likewise.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 4,
-    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 15,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 64,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
     momentum: Annotated[float, typer.Option(help="Momentum.")] = 0.9,

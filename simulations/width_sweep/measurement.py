@@ -3,7 +3,8 @@
 It trains all networks of one shape and measures, at initialisation and after training:
 
 - the barrier of every pair, unmatched and after four matchings, on training and test data;
-- the certificates C1, C1', C2 (function error) and C3 (loss), on test data;
+- the certificates C1, C1', C2 (function error) and C3 (loss), on test data, at t = 1/2 and at
+  their worst over the grid;
 - for each hidden layer the matching cost per neuron, in the Euclidean metric and in that of A's
   data, beside what `neuron_laws` predicts for it.
 """
@@ -39,7 +40,7 @@ PHASES = ("initial", "trained")
 ALIGNMENTS = ("unmatched", *METHODS)
 METRICS = {"euclidean": "naive", "data": "weighted"}
 """Metrics in which rows are compared, and the matching that minimises the cost in each."""
-POINTS = 25
+TIMES = np.linspace(0, 1, 25)
 
 
 @dataclass(frozen=True)
@@ -73,15 +74,9 @@ def _measure(models: Sequence[MLP], data: Dataset, phase: str) -> Record:
     for name, others in networks.aligned.items():
         b = stack_chains(others)
         record[name] = {
-            "train": _curves(barriers(a, b, data.train, POINTS)),
-            "test": _curves(barriers(a, b, data.test, POINTS)),
-            "certificate": {
-                "midpoint": [_bounds(c) for c in certificates(a, b, data.test, 0.5)],
-                "grid": [
-                    _bounds(c)
-                    for c in certificates(a, b, data.test, np.linspace(0, 1, POINTS), vector=False)
-                ],
-            },
+            "train": _curves(barriers(a, b, data.train, len(TIMES))),
+            "test": _curves(barriers(a, b, data.test, len(TIMES))),
+            "certificate": [_bounds(c) for c in certificates(a, b, data.test, TIMES)],
             "cost": _costs(networks, others),
         }
     return record
@@ -109,17 +104,24 @@ def _curves(barrier: Barrier) -> Record:
 
 
 def _bounds(certificate: Certificate) -> Record:
-    """Root mean squares over the examples, and certified barrier; the worst t of a grid."""
+    """For each bound its midpoint and its worst value over the grid.
 
-    def rms(errors: np.ndarray) -> float:
-        return float(np.sqrt((errors**2).mean(axis=-1)).max())
+    Function errors are root mean squares over the examples, C3 is the certified barrier.
+    """
 
-    return {
+    def rms(errors: np.ndarray) -> np.ndarray:
+        return np.sqrt((errors**2).mean(axis=-1))
+
+    curves = {
         "C1": rms(certificate.function_error_c1),
         "C1'": rms(certificate.function_error),
         "C2": rms(certificate.function_error_c2),
-        "C3": float(np.max(certificate.barrier)),
-        "accuracy": float(np.min(certificate.accuracy)),
+        "C3": np.asarray(certificate.barrier),
+        "inaccuracy": 1 - np.asarray(certificate.accuracy),
+    }
+    return {
+        name: {"midpoint": float(curve[len(TIMES) // 2]), "max": float(curve.max())}
+        for name, curve in curves.items()
     }
 
 

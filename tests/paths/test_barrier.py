@@ -135,11 +135,11 @@ def test_stacks_of_pairs_are_the_pairs(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "budget", [{"_WEIGHT_BYTES": 5000}, {"_WEIGHT_BYTES": 20_000}, {"_ACTIVATION_BYTES": 5000}]
+    "budget", [{"_WEIGHT_BYTES": 5000}, {"_WEIGHT_BYTES": 20_000}, {"_ACTIVATION_BYTES": 20_000}]
 )
 def test_blocks_of_pairs_points_and_examples_change_nothing(monkeypatch, budget):
     models = networks((6, 9, 8, 4), count=6)
-    stacks, data = (stacked(models[:3]), stacked(models[3:])), examples(40, 6, 4)
+    stacks, data = (stacked(models[:3]), stacked(models[3:])), examples(100, 6, 4)
     whole = barriers(*stacks, data, points=7)
     for name, size in budget.items():
         monkeypatch.setattr(f"lmctheory.paths.interpolation.{name}", size)
@@ -208,6 +208,13 @@ def test_invariants(seed, widths, points):
     np.testing.assert_allclose(forward.accuracy_drop[[0, -1]], 0, atol=1e-12)
     if len(widths) == 2:  # cross-entropy is convex in the parameters of a linear network
         assert forward.max <= 1e-12
+
+
+def test_the_maximum_is_signed():
+    a, b = networks((6, 4))
+    curve = barrier(a, b, examples(60, 6, 4), points=5)
+    assert curve.midpoint <= curve.max < -0.01  # a linear network: cross-entropy is convex
+    assert curve.max == curve.barrier[1:-1].max()
 
 
 def test_accuracy_drop():
