@@ -11,16 +11,17 @@ from lmctheory.networks import TrainingConfig, load_dataset
 from simulations.command_line import Jobs, Results, Scheduler, bad_options
 from simulations.runner import run_study
 from simulations.study import Config, Study
-from simulations.width_sweep.measurement import run
+from simulations.width_sweep.measurement import PHASES, run
 from simulations.width_sweep.summary import print_report
 
 __all__ = ["STUDY", "width_sweep"]
 
 
 def _cost(config: Config) -> float:
-    """Multiplications of a forward pass, plus what overhead amounts to."""
+    """Multiplications of a forward pass, plus what overhead amounts to; training adds half."""
     width, depth = config["width"], config["depth"]
-    return 1e5 + width * (64 + (depth - 1) * width + 10)
+    passes = 1e5 + width * (64 + (depth - 1) * width + 10)
+    return passes * (1.5 if config["phase"] == "trained" else 1.0)
 
 
 STUDY = Study("width_sweep", version=1, run=run, cost=_cost)
@@ -57,12 +58,14 @@ def width_sweep(
         configs = [
             {
                 "dataset": dataset,
+                "phase": phase,
                 "depth": layers,
                 "width": neurons,
                 "pairs": pairs,
                 "seed": seed,
-                "training": asdict(training),
+                "training": asdict(training) if phase == "trained" else None,
             }
+            for phase in PHASES
             for layers in depth or (1, 2)
             for neurons in width or (16, 32, 64, 128, 256, 512, 1024)
         ]

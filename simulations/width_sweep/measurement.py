@@ -1,6 +1,6 @@
 """What one task of the width sweep measures.
 
-It trains all networks of one shape and measures, at initialisation and after training:
+For all networks of one shape, at initialisation or after training:
 
 - the barrier of every pair, unmatched and after four matchings, on training and test data;
 - the certificates C1, C1', C2 (function error) and C3 (loss), on test data, at t = 1/2 and at
@@ -12,10 +12,9 @@ It trains all networks of one shape and measures, at initialisation and after tr
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from lmctheory.matching import METHODS, layer_costs, match, permute, second_moments
 from lmctheory.measures import Gaussian
@@ -53,7 +52,7 @@ class _Networks:
 
 
 def run(config: Config, data_dir: Path | None = None) -> Record:
-    """Trains the networks of one shape and measures them, at initialisation and after training."""
+    """Measures all networks of one shape, at initialisation or after training."""
     data = load_dataset(config["dataset"], data_dir=data_dir)
     widths = (
         data.train.inputs.shape[1],
@@ -61,16 +60,13 @@ def run(config: Config, data_dir: Path | None = None) -> Record:
         data.classes,
     )
     seeds = [config["seed"] + k for k in range(2 * config["pairs"])]
-    initial = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
-    trained = train_many(initial, data.train, TrainingConfig(**config["training"]), seeds=seeds)
-    phases = zip(PHASES, (initial, cast("list[MLP]", trained)), strict=True)
-    return {phase: _measure(networks, data, phase) for phase, networks in phases}
-
-
-def _measure(models: Sequence[MLP], data: Dataset, phase: str) -> Record:
+    models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
+    if config["phase"] == "trained":
+        training = TrainingConfig(**config["training"])
+        models = train_many(models, data.train, training, seeds=seeds)
     networks = _aligned(models, data)
     a = stack_chains([a for a, _ in networks.pairs])
-    record: Record = {"layers": _predictions(networks, phase)}
+    record: Record = {"layers": _predictions(networks, config["phase"])}
     for name, others in networks.aligned.items():
         b = stack_chains(others)
         record[name] = {
@@ -82,7 +78,7 @@ def _measure(models: Sequence[MLP], data: Dataset, phase: str) -> Record:
     return record
 
 
-def _aligned(models: Sequence[MLP], data: Dataset) -> _Networks:
+def _aligned(models: Sequence[nn.Module], data: Dataset) -> _Networks:
     chains = [affine_chain(model) for model in models]
     pairs = list(zip(chains[::2], chains[1::2], strict=True))
     x = data.train.inputs

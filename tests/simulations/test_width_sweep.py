@@ -22,8 +22,9 @@ from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_l
 TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05}
 
 
-def config(depth=2, width=8, pairs=2):
+def config(phase="trained", depth=2, width=8, pairs=2):
     return {
+        "phase": phase,
         "dataset": "digits",
         "depth": depth,
         "width": width,
@@ -34,18 +35,19 @@ def config(depth=2, width=8, pairs=2):
 
 
 @pytest.fixture(scope="module")
-def record():
-    return run(config())
+def records():
+    return {phase: run(config(phase)) for phase in PHASES}
 
 
-def test_a_task_is_reproducible(record):
-    assert run(config()) == record
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_task_is_reproducible(records, phase):
+    assert run(config(phase)) == records[phase]
 
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
-def test_every_alignment_is_measured_and_certified(record, phase, alignment):
-    measured = record[phase][alignment]
+def test_every_alignment_is_measured_and_certified(records, phase, alignment):
+    measured = records[phase][alignment]
     for split in ("train", "test"):
         loss = np.array(measured[split]["loss"])
         assert loss.shape == (2, len(TIMES))
@@ -61,10 +63,10 @@ def test_every_alignment_is_measured_and_certified(record, phase, alignment):
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_matchings_are_optimal_in_their_metric(record, phase):
+def test_matchings_are_optimal_in_their_metric(records, phase):
     """In the first layer, whose rows no earlier permutation touches."""
     for metric, method in METRICS.items():
-        costs = {name: np.array(record[phase][name]["cost"][metric]) for name in ALIGNMENTS}
+        costs = {name: np.array(records[phase][name]["cost"][metric]) for name in ALIGNMENTS}
         for name in ALIGNMENTS:
             assert (costs[method][:, 0] <= costs[name][:, 0] * (1 + 1e-9)).all()
 
@@ -94,34 +96,52 @@ def test_a_sandwich_reports_both_sides():
 
 
 def test_means_carry_standard_errors():
-    assert str(Mean.over([1.0, 2.0, 3.0])) == "2±0.6"
+    assert Mean.over([1.0, 2.0, 3.0]).error == pytest.approx(1 / np.sqrt(3))
     assert np.isnan(Mean.over([1.0]).error)
 
 
-def test_shapes_are_sorted_by_depth_and_width(record):
-    results = [(config(2, 8), record), (config(1, 16), record), (config(1, 8), record)]
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.02413, 0.00081, "0.0241(8)"),
+        (1.73, 0.29, "1.7(3)"),
+        (0.5, 0.096, "0.5(1)"),
+        (123.4, 12.0, "123(10)"),
+        (-0.026, 0.002, "-0.026(2)"),
+        (0.5, float("nan"), "0.5"),
+    ],
+)
+def test_means_are_printed_with_the_error_of_the_last_digit(value, error, text):
+    assert str(Mean(value, error)) == text
+
+
+def test_shapes_of_one_phase_are_sorted_by_depth_and_width():
+    shapes = [("trained", 2, 8), ("trained", 1, 16), ("initial", 1, 4), ("trained", 1, 8)]
+    results = [(config(*shape), {}) for shape in shapes]
     shapes = summarise(results, "trained")
     assert [(shape.depth, shape.width) for shape in shapes] == [(1, 8), (1, 16), (2, 8)]
 
 
-def test_the_report_fits_into_100_columns_uncut(record, monkeypatch):
+def test_the_report_fits_into_100_columns_uncut(records, monkeypatch):
     output = io.StringIO()
     monkeypatch.setattr(summary_module, "Console", lambda width: Console(file=output, width=width))
-    summary_module.print_report([(config(), record)])
+    summary_module.print_report([(config(phase), record) for phase, record in records.items()])
     text = output.getvalue()
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
-    assert str(Summary(2, 8, record["trained"]).barrier("naive")) in text
+    assert str(Summary(2, 8, records["trained"]).barrier("naive")) in text
 
 
-def test_the_figure_shows_what_was_stored(record):
-    figure = figure_module.draw([(config(), record), (config(width=16), record)])
+def test_the_figure_shows_what_was_stored(records):
+    figure = figure_module.draw(
+        [(config(phase, width=w), records[phase]) for phase in PHASES for w in (8, 16)]
+    )
     upper, lower = figure.axes
     lines = {line.get_label(): line.get_ydata() for line in upper.lines}
-    naive = Summary(2, 8, record["trained"]).barrier("naive").value
+    naive = Summary(2, 8, records["trained"]).barrier("naive").value
     assert lines["naive"][0] == pytest.approx(naive)
     assert set(lines) >= set(ALIGNMENTS)
-    measured = Summary(2, 8, record["initial"]).cost("weighted", "data", 1).value
+    measured = Summary(2, 8, records["initial"]).cost("weighted", "data", 1).value
     assert any(line.get_ydata()[0] == pytest.approx(measured) for line in lower.lines)
 
 
@@ -132,7 +152,7 @@ def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
     ran = CliRunner().invoke(application(STUDIES), arguments)
     assert ran.exit_code == 0, ran.output
     assert "Barrier of the test loss" in ran.output
-    assert len(read(STUDY, results)) == 1
+    assert len(read(STUDY, results)) == len(PHASES)
     figure_module.main(results, tmp_path / "figure")
     assert (tmp_path / "figure.png").stat().st_size > 10_000
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
