@@ -18,7 +18,9 @@ needs. Here C3 keeps the sign of `c_{L+1}`, which the statement with `|c_j - c_y
 Everything is float64. Computed operator norms are inflated by 1e-9; t -> |W^t| is convex, so
 between the nodes where it is computed its chord is an upper bound. Floating-point errors, of the
 certificate and of the errors that one would measure to check it, are bounded a priori in
-`_rounding` and added: what is reported dominates what is measured, not only what is true.
+`_rounding` and added: what is reported dominates what is measured, not only what is true. One
+exception: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no Lipschitz
+constant covers, so with softplus the bounds hold up to what the later layers make of that jump.
 """
 
 from collections.abc import Sequence
