@@ -15,7 +15,7 @@ test-slow: .venv/ready
 	$(BIN)/pytest -m slow
 
 benchmark: .venv/ready
-	$(BIN)/pytest -m benchmark --benchmark-enable -s
+	$(BIN)/pytest -m benchmark -s
 
 lint: .venv/ready
 	$(BIN)/ruff check .

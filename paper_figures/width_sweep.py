@@ -86,7 +86,7 @@ def _logarithmic(axes: Axes, shapes: Sequence[Summary]) -> None:
     axes.set_yscale("log")
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths[::2], [f"{width}" for width in widths[::2]])
-    axes.set_xticks(widths, minor=True)
+    axes.set_xticks(widths, [""] * len(widths), minor=True)
 
 
 def _band(

@@ -16,7 +16,7 @@ from lmctheory.matching.symmetry import (
     reorder,
     symmetry,
 )
-from lmctheory.networks import AffineChain, require_finite
+from lmctheory.networks import require_same_architecture
 
 __all__ = ["Alignment", "side_by_side"]
 
@@ -69,9 +69,11 @@ def side_by_side(model_a: Network, model_b: Network) -> Alignment:
         ValueError: if the architectures differ or weights are not finite.
     """
     a, b = as_chain(model_a), as_chain(model_b)
-    _require_same_architecture(a, b)
-    require_finite(a, "model_a")
-    require_finite(b, "model_b")
+    require_same_architecture(a, b)
+    if a.names != b.names:
+        raise ValueError(
+            f"the layers of model_a and model_b must correspond, got {a.names} and {b.names}"
+        )
     groups = symmetry(a)
     return Alignment(
         groups,
@@ -79,21 +81,3 @@ def side_by_side(model_a: Network, model_b: Network) -> Alignment:
         parameters(b.to(dtype=torch.float64)),
         {group.name: np.arange(group.size) for group in groups.groups},
     )
-
-
-def _require_same_architecture(a: AffineChain, b: AffineChain) -> None:
-    required = "model_a and model_b must have the same architecture"
-    if a.names != b.names:
-        raise ValueError(f"{required}, got the layers {a.names} and {b.names}")
-    for name, W_a, W_b in zip(a.names, a.weights, b.weights, strict=True):
-        if W_a.shape != W_b.shape:
-            raise ValueError(
-                f"{required}, but the weights of layer {name!r} have shape "
-                f"{tuple(W_a.shape)} in model_a and {tuple(W_b.shape)} in model_b"
-            )
-    for name, sigma_a, sigma_b in zip(a.names, a.activations, b.activations, strict=False):
-        if sigma_a != sigma_b:
-            raise ValueError(
-                f"{required}, but layer {name!r} is followed by "
-                f"{sigma_a.name} in model_a and {sigma_b.name} in model_b"
-            )

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.func import stack_module_state
 
 from lmctheory.networks.activations import activation
+from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.data import Examples
-from lmctheory.networks.mlp import AffineChain, affine_chain
+from lmctheory.networks.tracing import affine_chain
 
 __all__ = ["TrainingConfig", "seeded_generators", "train_many"]
 

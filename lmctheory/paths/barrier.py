@@ -9,14 +9,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.networks import AffineChain, Examples, affine_chain
+from lmctheory.networks import (
+    AffineChain,
+    Examples,
+    affine_chain,
+    require_same_architecture,
+    stack_chains,
+)
 from lmctheory.paths.interpolation import (
     PathLogits,
     chain_logits,
     evaluation_mode,
     module_logits,
     require_fitting,
-    require_same_architecture,
     require_same_state,
     require_stacks,
 )
@@ -122,7 +127,7 @@ def barrier(model_a: nn.Module, model_b: nn.Module, data: Examples, points: int 
         curves = _module_curves(model_a, model_b, data, points)
     else:
         require_same_architecture(chain_a, chain_b)
-        curves = _chain_curves(_stack_of_one(chain_a), _stack_of_one(chain_b), data, points)
+        curves = _chain_curves(stack_chains([chain_a]), stack_chains([chain_b]), data, points)
     return Barrier(curves.t, curves.loss[0], curves.accuracy[0])
 
 
@@ -170,15 +175,6 @@ def _require_odd(points: int) -> None:
         raise ValueError(
             f"points must be odd and >= 3, so that t = 1/2 is among them, got {points}"
         )
-
-
-def _stack_of_one(chain: AffineChain) -> AffineChain:
-    return AffineChain(
-        chain.names,
-        tuple(W[None] for W in chain.weights),
-        tuple(b[None] for b in chain.biases),
-        chain.activations,
-    )
 
 
 def _curves(

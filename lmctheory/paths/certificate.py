@@ -32,14 +32,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.networks import Activation, AffineChain, Examples, activation, affine_chain
+from lmctheory.networks import (
+    Activation,
+    AffineChain,
+    Examples,
+    activation,
+    affine_chain,
+    require_same_architecture,
+)
 from lmctheory.paths.interpolation import (
     blocks,
     evaluation_mode,
     require_fitting,
-    require_same_architecture,
     require_stacks,
-    select_pairs,
 )
 
 __all__ = ["Certificate", "certificate", "certificates"]
@@ -182,7 +187,7 @@ def certificates(
     times = _times(t)
     require_stacks(chain_a, chain_b)
     return [
-        _certify(select_pairs(chain_a, i), select_pairs(chain_b, i), data, times, vector)
+        _certify(chain_a[i], chain_b[i], data, times, vector)
         for i in range(len(chain_a.weights[0]))
     ]
 

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lmctheory.networks import AffineChain, Examples, require_finite
+from lmctheory.networks import AffineChain, Examples, require_same_architecture
+from lmctheory.networks.chain import SAME_ARCHITECTURE
 
 __all__ = [
     "PathLogits",
@@ -19,10 +20,8 @@ __all__ = [
     "interpolate",
     "module_logits",
     "require_fitting",
-    "require_same_architecture",
     "require_same_state",
     "require_stacks",
-    "select_pairs",
 ]
 
 _WEIGHT_BYTES = 2**27
@@ -37,8 +36,6 @@ larger ones are returned to the system each time, and the page faults double the
 
 _MODULE_ROWS = 256
 """Examples per forward pass of a module about which nothing is known."""
-
-_REQUIRED = "model_a and model_b must have the same architecture"
 
 
 class PathLogits(NamedTuple):
@@ -59,7 +56,7 @@ class PathLogits(NamedTuple):
 
 def interpolate(
     a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], t: Float[Tensor, " points"]
-) -> Float[Tensor, "points *shape"]:
+) -> Float[Tensor, " points *shape"]:
     """T a + (1-t) b for every entry of t; exactly a at t = 1 and exactly b at t = 0."""
     return torch.lerp(b, a, t.to(a).view(-1, *[1] * a.dim()))
 
@@ -71,36 +68,8 @@ def evaluation_mode(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model).eval()
 
 
-def require_same_architecture(chain_a: AffineChain, chain_b: AffineChain) -> None:
-    """Refuses two chains between which no segment is defined, and weights that are not finite.
-
-    Raises:
-        ValueError: naming the first layer that differs, or that is not finite.
-    """
-    if chain_a.depth != chain_b.depth:
-        raise ValueError(
-            f"{_REQUIRED}, but model_a has {chain_a.depth} hidden layers "
-            f"and model_b has {chain_b.depth}"
-        )
-    for name, W_a, W_b in zip(chain_a.names, chain_a.weights, chain_b.weights, strict=True):
-        if W_a.shape != W_b.shape:
-            raise ValueError(
-                f"{_REQUIRED}, but the weights of layer {name!r} have shape "
-                f"{tuple(W_a.shape)} in model_a and {tuple(W_b.shape)} in model_b"
-            )
-    sigmas = zip(chain_a.names, chain_a.activations, chain_b.activations, strict=False)
-    for name, sigma_a, sigma_b in sigmas:
-        if sigma_a != sigma_b:
-            raise ValueError(
-                f"{_REQUIRED}, but layer {name!r} is followed by "
-                f"{sigma_a.name} in model_a and {sigma_b.name} in model_b"
-            )
-    require_finite(chain_a, "model_a")
-    require_finite(chain_b, "model_b")
-
-
 def require_stacks(chain_a: AffineChain, chain_b: AffineChain) -> None:
-    """The same for stacks of networks, which must have a pair dimension.
+    """Refuses stacks of networks that do not correspond, or that have no pair dimension.
 
     Raises:
         ValueError: as `require_same_architecture`, and for weights that are no stack of matrices.
@@ -124,7 +93,7 @@ def require_same_state(model_a: nn.Module, model_b: nn.Module) -> None:
     for key in [*shapes_a, *shapes_b]:
         if shapes_a.get(key) != shapes_b.get(key):
             raise ValueError(
-                f"{_REQUIRED}, but {key!r} has shape {shapes_a.get(key)} in model_a "
+                f"{SAME_ARCHITECTURE}, but {key!r} has shape {shapes_a.get(key)} in model_a "
                 f"and {shapes_b.get(key)} in model_b"
             )
     for argument, state in (("model_a", state_a), ("model_b", state_b)):
@@ -180,7 +149,7 @@ def chain_logits(
     pair_step = min(pairs, max(1, networks // len(t)))
     row_step = max(rows_wanted, _CACHE_BYTES // (point_step * pair_step * row_bytes))
     for pair_block in blocks(pairs, pair_step):
-        a, b = select_pairs(chain_a, pair_block), select_pairs(chain_b, pair_block)
+        a, b = chain_a[pair_block], chain_b[pair_block]
         for points in blocks(len(t), point_step):
             batch = (points.stop - points.start, a.weights[0].shape[0])
             later = [
@@ -203,16 +172,6 @@ def chain_logits(
 def _first(chain: AffineChain, x: Tensor) -> Tensor:
     """Pre-activations of the first layer, ``[pairs, n, m_1]``."""
     return x @ chain.weights[0].mT + chain.biases[0].unsqueeze(-2)
-
-
-def select_pairs(chain: AffineChain, pairs: int | slice) -> AffineChain:
-    """Some networks of a stack; an integer takes one out."""
-    return AffineChain(
-        chain.names,
-        tuple(W[pairs] for W in chain.weights),
-        tuple(b[pairs] for b in chain.biases),
-        chain.activations,
-    )
 
 
 def blocks(total: int, step: int) -> Iterator[slice]:

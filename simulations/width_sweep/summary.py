@@ -106,7 +106,7 @@ def _costs(shapes: Sequence[Summary], phase: str) -> Table:
     sides = ("L", "measured", "U", "2 tr")
     table = _table(
         f"Matching cost per neuron, {phase} networks: Euclidean (naive) | data metric (weighted)",
-        f"L <= M <= U (R11): {law}. dim: participation ratio in the data metric.",
+        f"L <= M <= U (R11): {law}. dim: participation ratio, data metric.",
         ("depth", "width", "layer", *sides, *sides, "dim"),
     )
     for shape in shapes:
