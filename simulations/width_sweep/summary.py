@@ -62,6 +62,17 @@ class Summary:
         """Matching cost per neuron of a hidden layer, counted from 0."""
         return Mean.over([pair[layer] for pair in self.record[alignment]["cost"][metric]])
 
+    def sandwiched(self, metric: str, layer: int, errors: float = 4.0) -> bool:
+        """Whether the measured cost lies between L and U, up to that many standard errors."""
+        # pair by pair, as both sides depend on the pair's data metric
+        pairs = self.record["layers"][layer][metric]
+        costs = [pair[layer] for pair in self.record[METRICS[metric]]["cost"][metric]]
+        above, below = (
+            Mean.over([sign * (cost - pair[side]) for cost, pair in zip(costs, pairs, strict=True)])
+            for sign, side in ((1, "lower"), (-1, "upper"))
+        )
+        return all(gap.value >= -errors * np.nan_to_num(gap.error) for gap in (above, below))
+
     def prediction(self, name: str, metric: str, layer: int) -> Mean:
         """A side of the sandwich ("lower", "upper"), "trivial", or "dimension"."""
         return Mean.over([pair[name] for pair in self.record["layers"][layer][metric]])
@@ -102,11 +113,13 @@ def _barriers(shapes: Sequence[Summary]) -> Table:
 
 
 def _costs(shapes: Sequence[Summary], phase: str) -> Table:
-    law = "the Gaussian law is exact" if phase == "initial" else "a Gaussian with their covariance"
+    law = "an exact law" if phase == "initial" else "for the Gaussian with their covariance"
     sides = ("L", "measured", "U", "2 tr")
+    held = [s.sandwiched(metric, k) for s in shapes for k in range(s.depth) for metric in METRICS]
     table = _table(
         f"Matching cost per neuron, {phase} networks: Euclidean (naive) | data metric (weighted)",
-        f"L <= M <= U (R11): {law}. dim: participation ratio, data metric.",
+        f"L <= M <= U (R11), {law}: {sum(held)} of {len(held)} hold within 4 standard errors.\n"
+        "dim: participation ratio, data metric.",
         ("depth", "width", "layer", *sides, *sides, "dim"),
     )
     for shape in shapes:
