@@ -1,6 +1,7 @@
 """How fast the matching cost of independent neurons falls with width (theory keys R)."""
 
 from lmctheory.rates.bound import Bound
+from lmctheory.rates.box_tree import box_tree
 from lmctheory.rates.dimension import participation_ratio
 from lmctheory.rates.dyadic import fournier_bound
 from lmctheory.rates.exact import optimal_permutation, wasserstein, wasserstein_pow
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_WIDTH",
     "Bound",
     "Estimate",
+    "box_tree",
     "fournier_bound",
     "lower_bound",
     "matching_cost",

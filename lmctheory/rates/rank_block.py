@@ -7,6 +7,8 @@ pairing inside a block is chosen by later coordinates, hence independent of coor
 block. Later coordinates are independent of the ranks, so recursion gives their cost:
 
     T_i(b) = min over s of  lambda_i c(b, s) + sum_k (s_k / b) T_{i+1}(s_k),     M(m) <= T_1(m).
+
+Two neurons are better paired by all coordinates that are left (`pairs`): T_i(2) is exact.
 """
 
 from functools import lru_cache
@@ -17,6 +19,7 @@ from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
 from lmctheory.rates.order_statistics import normal_matching_cost, normal_partial_sums
+from lmctheory.rates.pairs import normal_pair_cost
 
 __all__ = ["rank_block_tree"]
 
@@ -101,6 +104,7 @@ def rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
         table = np.full(len(cuts.sizes), rest[depth])
     for i in reversed(range(depth)):
         table = np.minimum(2 * spectrum[i] + _best_cut(spectrum[i], table, cuts), rest[i])
+        table[1:2] = normal_pair_cost(spectrum[i:])  # sizes are 1, 2, ...
         table = np.minimum.accumulate(table)  # R2
     return float(table[-1])
 

@@ -46,7 +46,7 @@ def upper_bound(mu: Gaussian, m: int) -> Bound:
         >>> from lmctheory.measures import Gaussian
         >>> mu = Gaussian(spectrum=[1 / i for i in range(1, 51)])
         >>> round(upper_bound(mu, 1000).value, 2)
-        4.94
+        4.75
     """
     return _bound(min, _upper_terms, mu, m)
 

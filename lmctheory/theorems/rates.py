@@ -7,6 +7,7 @@ import numpy as np
 
 from lmctheory.measures import Gaussian
 from lmctheory.rates import (
+    box_tree,
     lower_bound,
     matching_cost,
     normal_matching_cost,
@@ -134,6 +135,26 @@ theorem(
     assumptions=_GAUSSIAN,
     functions=("rates.upper_bound",),
 )(_against_simulation(lambda mu, m: upper_bound(mu, m).terms["R13"], upper=True))
+
+
+@theorem(
+    "R14",
+    "k-d tree of a box",
+    statement=(
+        r"M(m) \le \sum_i a_i^2 K_i, \quad K = \sum_{\text{halves}} \tfrac{s}{b} \bigl(\tfrac23"
+        r" \operatorname{Var} X_s + (\mathbb E X_s)^2 K_s\bigr) \text{ in the coordinate cut}"
+    ),
+    source="derived",
+    assumptions=("neurons independent, uniform on a box",),
+    functions=("rates.box_tree",),
+)
+def _box(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        m, sides = int(rng.integers(2, 64)), 10 ** -rng.random(int(rng.integers(1, 6)))
+        a, b = sides * rng.random((2, 64, m, len(sides)))
+        costs = np.array([wasserstein_pow(x, y) for x, y in zip(a, b, strict=True)])
+        slack = _ERRORS * float(costs.std(ddof=1) / np.sqrt(len(costs)))
+        yield Trial(float(costs.mean()), box_tree(sides, m), slack)
 
 
 @theorem(
