@@ -27,7 +27,9 @@ def theorems(
     """Lists the registered theorems: key, title, source, functions."""
     if latex:
         for entry in registry().values():
-            typer.echo(f"% {entry.key}: {entry.title} ({entry.source})\n{entry.latex()}\n")
+            hypotheses = "; ".join(entry.assumptions)
+            typer.echo(f"% {entry.key}: {entry.title} ({entry.source})\n% if {hypotheses}")
+            typer.echo(f"{entry.latex()}\n")
         return
     table = Table("Key", "Theorem", "Source", "Functions")
     for entry in registry().values():

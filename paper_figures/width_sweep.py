@@ -16,7 +16,14 @@ from matplotlib.patches import Patch
 from paper_figures import style
 from simulations.store import StoreError, read
 from simulations.study import Config, Record
-from simulations.width_sweep import ALIGNMENTS, STUDY, Mean, Summary, summarise
+from simulations.width_sweep import (
+    ALIGNMENTS,
+    STUDY,
+    Mean,
+    Summary,
+    require_one_sweep,
+    summarise,
+)
 
 __all__ = ["draw", "main"]
 
@@ -122,9 +129,10 @@ def main(
     """Draws barriers and matching costs against width from stored results."""
     try:
         records = read(STUDY, results)
-    except StoreError as error:
-        sys.exit(f"error: {error}")
-    style.save(draw(records), output)
+        require_one_sweep(records)
+        style.save(draw(records), output)
+    except (StoreError, ValueError, OSError) as error:
+        sys.exit(f"error: cannot draw {results}: {error}")
 
 
 if __name__ == "__main__":

@@ -27,9 +27,10 @@ class Study:
     Attributes:
         name: of the study, on the command line too.
         version: raised by hand whenever `run` would record something else for an old configuration.
-        run: the work of one task. Its record depends on the configuration alone; where the data
-            lie may be bound beforehand (`functools.partial`). It travels to other processes by
-            name, so it is a function of a module.
+        run: the work of one task. Its record depends on the configuration alone, up to rounding
+            (the number of threads); where the data lie may be bound beforehand
+            (`functools.partial`). It travels to other processes by name, so it is a function of a
+            module.
         cost: relative running time of a task, > 0: the dearest tasks start first, and the time
             left is estimated from it.
 

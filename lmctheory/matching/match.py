@@ -168,4 +168,5 @@ def _function_change(
 def _gaussian_inputs(chain: AffineChain) -> Float64[Tensor, "n d"]:
     rng = torch.Generator().manual_seed(0)
     width = chain.weights[0].shape[1]
-    return torch.randn(_CHECKED, width, generator=rng, dtype=torch.float64)
+    x = torch.randn(_CHECKED, width, generator=rng, dtype=torch.float64)
+    return x.to(chain.weights[0].device)

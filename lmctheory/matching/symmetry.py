@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
-from lmctheory.networks import AffineChain, affine_chain
+from lmctheory.networks import AffineChain, affine_chain, evaluation_mode
 
 __all__ = [
     "Coupling",
@@ -127,7 +127,7 @@ def as_chain(network: Network) -> AffineChain:
         TypeError: if it is none.
         ValueError: if it is a stack of several.
     """
-    chain = network if isinstance(network, AffineChain) else affine_chain(network)
+    chain = network if isinstance(network, AffineChain) else affine_chain(evaluation_mode(network))
     if chain.weights[0].ndim != 2:
         raise ValueError(
             "matching takes one network at a time, got a stack: the weights of layer "
@@ -144,7 +144,7 @@ def as_inputs(chain: AffineChain, data: Tensor, argument: str) -> Float64[Tensor
     """
     if data.ndim == 0 or data.numel() == 0:
         raise ValueError(f"{argument} must hold at least one example, got {tuple(data.shape)}")
-    x = data.reshape(len(data), -1).to(torch.float64)
+    x = data.detach().reshape(len(data), -1).to(chain.weights[0].device, torch.float64)
     width = chain.weights[0].shape[1]
     if x.shape[1] != width:
         raise ValueError(f"{argument} must have {width} numbers per example, got {x.shape[1]}")

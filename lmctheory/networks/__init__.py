@@ -9,7 +9,7 @@ from lmctheory.networks.chain import (
 )
 from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
 from lmctheory.networks.mlp import MLP
-from lmctheory.networks.tracing import affine_chain
+from lmctheory.networks.tracing import affine_chain, evaluation_mode
 from lmctheory.networks.training import TrainingConfig, seeded_generators, train_many
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "activation",
     "activation_of",
     "affine_chain",
+    "evaluation_mode",
     "load_dataset",
     "read_idx",
     "require_finite",

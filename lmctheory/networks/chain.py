@@ -110,6 +110,11 @@ def require_same_architecture(chain_a: AffineChain, chain_b: AffineChain) -> Non
             f"and model_b has {chain_b.depth}"
         )
     for name, W_a, W_b in zip(chain_a.names, chain_a.weights, chain_b.weights, strict=True):
+        if (W_a.dtype, W_a.device) != (W_b.dtype, W_b.device):
+            raise ValueError(
+                f"model_a and model_b must have one type and device, but layer {name!r} has "
+                f"{W_a.dtype} on {W_a.device} in model_a and {W_b.dtype} on {W_b.device} in model_b"
+            )
         if W_a.shape != W_b.shape:
             raise ValueError(
                 f"{SAME_ARCHITECTURE}, but the weights of layer {name!r} have shape "

@@ -1,5 +1,6 @@
 """Reading any `nn.Module` that is a chain of affine maps and activations as one."""
 
+import copy
 from itertools import pairwise
 
 import torch
@@ -9,7 +10,17 @@ from lmctheory.networks.activations import Activation, activation, activation_of
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.mlp import MLP
 
-__all__ = ["affine_chain"]
+__all__ = ["affine_chain", "evaluation_mode"]
+
+_NO_CHAIN = "the network is no affine chain"
+
+
+def evaluation_mode(model: nn.Module) -> nn.Module:
+    """The model itself if all of it is in evaluation mode, else a copy that is."""
+    if not any(module.training for module in model.modules()):
+        return model
+    return copy.deepcopy(model).eval()
+
 
 _FUNCTIONS = {
     torch.relu: "relu",
@@ -49,8 +60,10 @@ def affine_chain(model: nn.Module) -> AffineChain:
         model: the network; its training flag is respected (dropout in training mode is refused).
 
     Raises:
-        TypeError: if the module is no such chain; the message names the operation.
+        TypeError: if the module is no such chain, or has forward hooks, which no trace sees; the
+            message names the operation.
     """
+    _require_no_hooks(model)
     if type(model) is MLP:  # tracing costs milliseconds, which adds up over many networks
         return _chain(
             [(f"layers.{i}", layer) for i, layer in enumerate(model.linears)],
@@ -59,23 +72,40 @@ def affine_chain(model: nn.Module) -> AffineChain:
     linears: list[tuple[str, nn.Linear]] = []
     sigmas: list[Activation | None] = []  # what follows each linear map; None: nothing yet
     for node, module in _straight_line(model):
+        if _is_inactive(module):
+            continue
         sigma = _functional_activation(node) if module is None else activation_of(module)
         if isinstance(module, nn.Linear):
             linears.append((str(node.target), module))
             sigmas.append(None)
         elif sigma is not None and linears and sigmas[-1] is None:
             sigmas[-1] = sigma
-        elif not (_is_flatten(node, module) and not linears) and not _is_inactive(module):
-            raise TypeError(
-                f"the network is no affine chain: {node.format_node()} is not supported"
-            )
+        elif linears or not _is_flatten(node, module):
+            raise TypeError(f"{_NO_CHAIN}: {_name(node, module)} is not supported")
     if not linears or sigmas[-1] is not None:
-        raise TypeError("the network is no affine chain: its last operation must be nn.Linear")
+        raise TypeError(f"{_NO_CHAIN}: its last operation must be nn.Linear")
     return _chain(linears, [sigma or activation("identity") for sigma in sigmas[:-1]])
 
 
 def _is_inactive(module: nn.Module | None) -> bool:
-    return isinstance(module, nn.Dropout) and not module.training
+    dropout = isinstance(module, nn.Dropout) and not module.training
+    return dropout or isinstance(module, nn.Identity)
+
+
+def _require_no_hooks(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+            raise TypeError(
+                f"{_NO_CHAIN}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
+                " or a forward method of its own"
+            )
+
+
+def _name(node: torch.fx.Node, module: nn.Module | None) -> str:
+    if module is None:
+        return node.format_node() or node.name
+    mode = ", in training mode" if isinstance(module, nn.Dropout) else ""
+    return f"{node.target!r} ({type(module).__name__}{mode})"
 
 
 def _straight_line(model: nn.Module) -> list[tuple[torch.fx.Node, nn.Module | None]]:
@@ -83,11 +113,13 @@ def _straight_line(model: nn.Module) -> list[tuple[torch.fx.Node, nn.Module | No
     try:
         graph = torch.fx.Tracer().trace(model)
     except Exception as error:
-        raise TypeError(f"the network is no affine chain: it cannot be traced ({error})") from error
+        raise TypeError(f"{_NO_CHAIN}: it cannot be traced ({error})") from error
     nodes = list(graph.nodes)
     for previous, node in pairwise(nodes):
         if node.all_input_nodes != [previous]:
-            raise TypeError(f"the network is no affine chain: {node.format_node()} branches")
+            raise TypeError(
+                f"{_NO_CHAIN}: {node.format_node()} does not take the operation before it alone"
+            )
     modules = dict(model.named_modules())
     return [
         (node, modules[str(node.target)] if node.op == "call_module" else None)
@@ -98,7 +130,7 @@ def _straight_line(model: nn.Module) -> list[tuple[torch.fx.Node, nn.Module | No
 
 def _chain(linears: list[tuple[str, nn.Linear]], sigmas: list[Activation]) -> AffineChain:
     if len({id(layer) for _, layer in linears}) < len(linears):
-        raise TypeError("the network is no affine chain: it uses one nn.Linear twice")
+        raise TypeError(f"{_NO_CHAIN}: it uses one nn.Linear twice")
     weights = tuple(layer.weight.detach() for _, layer in linears)
     biases = tuple(
         layer.bias.detach() if layer.bias is not None else W.new_zeros(W.shape[0])

@@ -13,13 +13,13 @@ from lmctheory.networks import (
     AffineChain,
     Examples,
     affine_chain,
+    evaluation_mode,
     require_same_architecture,
     stack_chains,
 )
 from lmctheory.paths.interpolation import (
     PathLogits,
     chain_logits,
-    evaluation_mode,
     module_logits,
     require_fitting,
     require_same_state,

@@ -38,11 +38,11 @@ from lmctheory.networks import (
     Examples,
     activation,
     affine_chain,
+    evaluation_mode,
     require_same_architecture,
 )
 from lmctheory.paths.interpolation import (
     blocks,
-    evaluation_mode,
     require_fitting,
     require_stacks,
 )
@@ -50,6 +50,7 @@ from lmctheory.paths.interpolation import (
 __all__ = ["Certificate", "certificate", "certificates"]
 
 _EPS = torch.finfo(torch.float64).eps
+_TINY = torch.finfo(torch.float64).tiny
 _NORM_INFLATION = 1 + 1e-9
 _NODES = np.linspace(0, 1, 5)
 """Where |W^t| is computed for a grid of more points: a good part of a certificate's time."""
@@ -209,7 +210,7 @@ def _certify(
     chunks = []
     for rows in blocks(len(data.inputs), max(1, _CHUNK_BYTES // row_bytes)):
         x = data.inputs[rows].flatten(1).to(layers[0].W_a)
-        chunk = _Chunk(x.norm(dim=-1), data.labels[rows].to(x.device), _features(layers, x))
+        chunk = _Chunk(_length(x), data.labels[rows].to(x.device), _features(layers, x))
         chunks.append([_bounds(layers, point, chunk, vector) for point in points])
 
     def gather(name: str) -> np.ndarray:
@@ -253,8 +254,8 @@ def _layers(a: AffineChain, b: AffineChain) -> list[_Layer]:
             W_b,
             b_a,
             b_b,
-            frobenius=max(float(W_a.norm()), float(W_b.norm())),
-            offset=max(float(b_a.norm()), float(b_b.norm())),
+            frobenius=max(float(_length(W.flatten())) for W in (W_a, W_b)),
+            offset=max(float(_length(b)) for b in (b_a, b_b)),
         )
         for sigma, W_a, W_b, b_a, b_b in zip(
             sigmas, a.weights, b.weights, a.biases, b.biases, strict=True
@@ -292,6 +293,13 @@ def _norms_along(layer: _Layer, t: np.ndarray) -> np.ndarray:
         nodes = _NODES
     exact = [float(torch.linalg.matrix_norm(layer.at(node), 2)) for node in nodes.tolist()]
     return np.interp(t, nodes, exact) * _NORM_INFLATION
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Euclidean norms along the last axis; squares neither overflow nor underflow."""
+    scale = vectors.abs().amax(dim=-1, keepdim=True)
+    unit = vectors / torch.where(scale > 0, scale, 1.0)
+    return unit.norm(dim=-1) * scale.squeeze(-1)
 
 
 def _spreads(W: Tensor) -> Tensor:
@@ -337,8 +345,10 @@ def _features(layers: list[_Layer], x: Tensor) -> list[_Features]:
         moved_a, moved_b = phi_a @ dW.mT, phi_b @ dW.mT
         z_a, z_b = phi_a @ layer.W_a.mT + layer.b_a, phi_b @ layer.W_b.mT + layer.b_b
         phi_a, phi_b = layer.sigma.apply(z_a), layer.sigma.apply(z_b)
-        drift_a, drift_b = (moved_a + db).norm(dim=-1), (moved_b + db).norm(dim=-1)
+        drift_a, drift_b = _length(moved_a + db), _length(moved_b + db)
         features.append(_Features(z_a, z_b, phi_a, phi_b, drift_a, drift_b, moved_a - moved_b))
+    if not (torch.isfinite(z_a).all() and torch.isfinite(z_b).all()):
+        raise ValueError("model_a or model_b overflows on the data: its outputs are not finite")
     return features
 
 
@@ -365,7 +375,7 @@ def _bounds(layers: list[_Layer], point: _Point, chunk: _Chunk, vector: bool) ->
     ]
     shifts = [-t * (1 - t) * f.commutator for f in chunk.features]
     gap_norms, shift_norms = (
-        torch.stack([defect.norm(dim=-1) for defect in defects]) for defects in (gaps, shifts)
+        torch.stack([_length(defect) for defect in defects]) for defects in (gaps, shifts)
     )
     s = _master(layers, point, gap_norms, shift_norms)
     rounding = _rounding(layers, chunk, s)
@@ -380,16 +390,21 @@ def _bounds(layers: list[_Layer], point: _Point, chunk: _Chunk, vector: bool) ->
         cross_entropy(logits, chunk.labels, reduction="none") for logits in (last.z_a, last.z_b)
     )
     return _Bounds(
-        function_error_c1=s[-1] + rounding[-1],
-        function_error_c2=_transport(layers, point, chunk) + rounding[-1],
-        function_error=error + rounding[-1],
-        feature_error=s[1:-1] + rounding[:-1],
+        function_error_c1=_or_infinite(s[-1] + rounding[-1]),
+        function_error_c2=_or_infinite(_transport(layers, point, chunk) + rounding[-1]),
+        function_error=_or_infinite(error + rounding[-1]),
+        feature_error=_or_infinite(s[1:-1] + rounding[:-1]),
         weak_additivity=gap_norms[:-1],
         commutativity=shift_norms[1:],
-        example_loss=_loss(margins),
+        example_loss=_or_infinite(_loss(margins)),
         certified=(margins < 0).all(-1),
         example_chord=torch.lerp(loss_b, loss_a, t),
     )
+
+
+def _or_infinite(bound: Tensor) -> Tensor:
+    """A bound that overflowed says nothing: infinity, never NaN."""
+    return bound.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _master(layers: list[_Layer], point: _Point, gaps: Tensor, shifts: Tensor) -> Tensor:
@@ -410,7 +425,7 @@ def _vector(
         layers[1:], point.norms[1:], gaps[:-1], shifts[1:], strict=True
     ):
         known, radius = torch.addmm(shift, gap, layer.at(point.t).mT), bound
-        bound = layer.sigma.lipschitz * (norm * radius + known.norm(dim=-1))
+        bound = layer.sigma.lipschitz * (norm * radius + _length(known))
     return known, radius, bound
 
 
@@ -447,15 +462,17 @@ def _rounding(layers: list[_Layer], chunk: _Chunk, s: Tensor) -> Tensor:
     of a computed phi_l; the 16 covers interpolating weights and evaluating sigma. The terms of C1,
     C1' and C2 computed in a layer err by at most 4 e_l, a measured deviation by 2 e_l, and earlier
     errors are carried on by the factor Lip w that e_l contains already: 8 (l+1) e_l in total.
+    Each of the m_{l-1} products of a neuron may underflow, which adds the smallest normal number.
     """
     e, P = torch.zeros_like(chunk.norms), chunk.norms
     allowances = []
     for i, (layer, f) in enumerate(zip(layers, chunk.features, strict=True), start=1):
         unit = (layer.W_a.shape[-1] + 16) * _EPS
+        underflow = layer.W_a.shape[-1] * _TINY
         e = layer.sigma.lipschitz * (
-            layer.frobenius * e + unit * (layer.frobenius * P + layer.offset)
+            layer.frobenius * e + unit * (layer.frobenius * P + layer.offset) + underflow
         )
-        ends = torch.maximum(f.phi_a.norm(dim=-1), f.phi_b.norm(dim=-1))
+        ends = torch.maximum(_length(f.phi_a), _length(f.phi_b))
         P = ends + s[i] + 8 * (i + 1) * e
         e = e + 16 * _EPS * P
         allowances.append(8 * (i + 1) * e)

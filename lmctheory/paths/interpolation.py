@@ -1,6 +1,5 @@
 """The segment theta_t = t A + (1-t) B between two networks, evaluated at many t at once."""
 
-import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ __all__ = [
     "PathLogits",
     "blocks",
     "chain_logits",
-    "evaluation_mode",
     "interpolate",
     "module_logits",
     "require_fitting",
@@ -59,13 +57,6 @@ def interpolate(
 ) -> Float[Tensor, " points *shape"]:
     """T a + (1-t) b for every entry of t; exactly a at t = 1 and exactly b at t = 0."""
     return torch.lerp(b, a, t.to(a).view(-1, *[1] * a.dim()))
-
-
-def evaluation_mode(model: nn.Module) -> nn.Module:
-    """The model itself if all of it is in evaluation mode, else a copy that is."""
-    if not any(module.training for module in model.modules()):
-        return model
-    return copy.deepcopy(model).eval()
 
 
 def require_stacks(chain_a: AffineChain, chain_b: AffineChain) -> None:

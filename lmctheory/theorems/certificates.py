@@ -134,4 +134,6 @@ theorem(
 def _loss(
     bounds: Certificate, logits: Tensor, _chord: Tensor, labels: Tensor
 ) -> tuple[float, float]:
-    return float(cross_entropy(logits, labels)), float(bounds.loss)
+    losses = cross_entropy(logits, labels, reduction="none").numpy()
+    worst = int(np.argmax(losses - bounds.example_loss))
+    return float(losses[worst]), float(bounds.example_loss[worst])

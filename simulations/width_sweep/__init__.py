@@ -2,7 +2,7 @@
 
 from simulations.width_sweep.command import STUDY, width_sweep
 from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
-from simulations.width_sweep.summary import Mean, Summary, summarise
+from simulations.width_sweep.summary import Mean, Summary, require_one_sweep, summarise
 
 __all__ = [
     "ALIGNMENTS",
@@ -11,6 +11,7 @@ __all__ = [
     "STUDY",
     "Mean",
     "Summary",
+    "require_one_sweep",
     "summarise",
     "width_sweep",
 ]

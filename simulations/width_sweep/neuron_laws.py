@@ -39,7 +39,9 @@ def trained_law(
     ridge of 1e-12 that makes the Cholesky factor exist, are below what anything here resolves.
     """
     covariance = torch.cat(list(rows)).double().mT.cov().reshape(rows[0].shape[1], -1)
-    if metric is not None:
+    if metric is not None and not metric.any():  # all neurons of the layer before are dead
+        covariance = torch.zeros_like(covariance)
+    elif metric is not None:
         ridge = 1e-12 * metric.trace() * torch.eye(len(metric), dtype=metric.dtype)
         root = torch.linalg.cholesky(metric + ridge)
         covariance = root.mT @ covariance @ root
@@ -57,5 +59,5 @@ def sandwich(law: Gaussian, m: int) -> Record:
         "lower": lower_bound(law, m).value,
         "upper": upper_bound(law, m).value,
         "trivial": 2 * law.second_moment,
-        "dimension": participation_ratio(law.spectrum),
+        "dimension": participation_ratio(law.spectrum) if law.second_moment else 0.0,
     }

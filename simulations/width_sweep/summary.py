@@ -12,7 +12,7 @@ from rich.table import Table
 from simulations.study import Config, Record
 from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
 
-__all__ = ["Mean", "Summary", "print_report", "summarise"]
+__all__ = ["Mean", "Summary", "print_report", "require_one_sweep", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ class Summary:
         return Mean.over([pair[layer] for pair in self.record[alignment]["cost"][metric]])
 
     def sandwiched(self, metric: str, layer: int, errors: float = 4.0) -> bool:
-        """Whether the measured cost lies between L and U, up to that many standard errors."""
+        """Whether the measured cost lies between L and U, up to that many standard errors.
+
+        The sandwich bounds a mean; one pair, with no standard error, does not pass.
+        """
         # pair by pair, as both sides depend on the pair's data metric
         pairs = self.record["layers"][layer][metric]
         costs = [pair[layer] for pair in self.record[METRICS[metric]]["cost"][metric]]
@@ -71,7 +74,7 @@ class Summary:
             Mean.over([sign * (cost - pair[side]) for cost, pair in zip(costs, pairs, strict=True)])
             for sign, side in ((1, "lower"), (-1, "upper"))
         )
-        return all(gap.value >= -errors * np.nan_to_num(gap.error) for gap in (above, below))
+        return all(gap.value >= -errors * gap.error for gap in (above, below))
 
     def prediction(self, name: str, metric: str, layer: int) -> Mean:
         """A side of the sandwich ("lower", "upper"), "trivial", or "dimension"."""
@@ -86,6 +89,28 @@ def summarise(results: Iterable[tuple[Config, Record]], phase: str) -> list[Summ
         if config["phase"] == phase
     )
     return sorted(shapes, key=lambda shape: (shape.depth, shape.width))
+
+
+def require_one_sweep(results: Sequence[tuple[Config, Record]]) -> None:
+    """Refuses results that do not belong into one figure.
+
+    Raises:
+        ValueError: if they differ in more than shape and phase, or a shape lacks a phase.
+    """
+    shape = ("phase", "depth", "width")
+    sweeps = [{k: v for k, v in config.items() if k not in shape} for config, _ in results]
+    for settings in (key for key in sweeps[0] if key != "training"):
+        if len(values := {sweep[settings] for sweep in sweeps}) > 1:
+            raise ValueError(f"the results mix sweeps with {settings} {sorted(values)}")
+    trained = [s["training"] for s in sweeps if s["training"] is not None]
+    if any(training != trained[0] for training in trained):
+        raise ValueError("the results mix sweeps with different training options")
+    shapes = {
+        phase: {(c["depth"], c["width"]) for c, _ in results if c["phase"] == phase}
+        for phase in PHASES
+    }
+    if shapes["initial"] != shapes["trained"]:
+        raise ValueError("the results are not complete: resume the sweep")
 
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
@@ -115,11 +140,9 @@ def _barriers(shapes: Sequence[Summary]) -> Table:
 def _costs(shapes: Sequence[Summary], phase: str) -> Table:
     law = "an exact law" if phase == "initial" else "for the Gaussian with their covariance"
     sides = ("L", "measured", "U", "2 tr")
-    held = [s.sandwiched(metric, k) for s in shapes for k in range(s.depth) for metric in METRICS]
     table = _table(
         f"Matching cost per neuron, {phase} networks: Euclidean (naive) | data metric (weighted)",
-        f"L <= M <= U (R11), {law}: {sum(held)} of {len(held)} hold within 4 standard errors.\n"
-        "dim: participation ratio, data metric.",
+        f"L <= M <= U (R11), {law}: {_verdict(shapes)}.\ndim: participation ratio, data metric.",
         ("depth", "width", "layer", *sides, *sides, "dim"),
     )
     for shape in shapes:
@@ -128,6 +151,13 @@ def _costs(shapes: Sequence[Summary], phase: str) -> Table:
             dimension = f"{shape.prediction('dimension', 'data', layer).value:.3g}"
             table.add_row(str(shape.depth), str(shape.width), str(layer + 1), *cells, dimension)
     return table
+
+
+def _verdict(shapes: Sequence[Summary]) -> str:
+    if any(len(shape.record["layers"][0]["data"]) == 1 for shape in shapes):
+        return "not tested, as one pair has no standard error"
+    held = [s.sandwiched(metric, k) for s in shapes for k in range(s.depth) for metric in METRICS]
+    return f"{sum(held)} of {len(held)} within 4 s.e."
 
 
 def _sandwich(shape: Summary, metric: str, layer: int) -> tuple[str, str, str, str]:

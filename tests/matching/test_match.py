@@ -309,12 +309,12 @@ def test_different_architectures_are_refused():
     a = mlp(3, 4, 2)
     with pytest.raises(ValueError, match=r"model_a has 1 hidden layers and model_b has 2"):
         match(a, mlp(3, 4, 4, 2))
-    sequential = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    sequential = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double()
     with pytest.raises(ValueError, match=r"must correspond, got \('layers.0', .* and \('0', '2'\)"):
         match(a, sequential)
     with pytest.raises(ValueError, match=r"'layers.0' have shape \(4, 3\) in model_a and \(5, 3\)"):
         match(a, mlp(3, 5, 2))
-    tanh = MLP((3, 4, 2), "tanh", rng=torch.Generator().manual_seed(0))
+    tanh = MLP((3, 4, 2), "tanh", rng=torch.Generator().manual_seed(0), dtype=torch.float64)
     with pytest.raises(ValueError, match=r"'layers.0' is followed by relu in model_a and tanh"):
         match(a, tanh)
     with pytest.raises(TypeError, match="no affine chain"):

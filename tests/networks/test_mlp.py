@@ -180,7 +180,7 @@ def line(*modules: nn.Module) -> Callable[[], nn.Module]:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (Skip, "branches"),
+        (Skip, "does not take the operation before it alone"),
         (Twice, "uses one nn.Linear twice"),
         (Choice, "cannot be traced"),
         (Approximate, "gelu.* is not supported"),

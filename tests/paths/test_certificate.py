@@ -133,12 +133,12 @@ def violations(result, measured, factor=1.0):
         np.stack(values, axis=axis) for values, axis in zip(measured, (0, 1, 0, 0), strict=True)
     )
     return {
-        "C1'": (errors > factor * result.function_error).sum(),
-        "C1": (errors > factor * result.function_error_c1).sum(),
-        "C2": (errors > factor * result.function_error_c2).sum(),
-        "s_l": (features > factor * result.feature_error).sum(),
-        "C3": (losses > factor * result.example_loss).sum(),
-        "C3 mean": (losses.mean(-1) > factor * result.loss).sum(),
+        "C1'": (~(errors <= factor * result.function_error)).sum(),
+        "C1": (~(errors <= factor * result.function_error_c1)).sum(),
+        "C2": (~(errors <= factor * result.function_error_c2)).sum(),
+        "s_l": (~(features <= factor * result.feature_error)).sum(),
+        "C3": (~(losses <= factor * result.example_loss)).sum(),
+        "C3 mean": (~(losses.mean(-1) <= factor * result.loss)).sum(),
         "C3 accuracy": (result.certified & ~correct).sum(),
     }
 
@@ -421,3 +421,54 @@ def test_bad_weights_data_and_networks_are_refused():
         ValueError, match=r"model_b has NaN or infinite weights in layer 'layers.1'"
     ):
         certificate(a, b, data)
+
+
+def chain_of(*weights, last_hidden_bias=None):
+    layers = []
+    for W in weights:
+        W = torch.tensor(W, dtype=torch.float64)
+        linear = nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
+        linear.weight.data, linear.bias.data = W, torch.zeros(len(W), dtype=torch.float64)
+        layers += [linear, nn.ReLU()]
+    if last_hidden_bias is not None:
+        layers[-2].bias.data = torch.tensor(last_hidden_bias, dtype=torch.float64)
+    return nn.Sequential(*layers[:-1])
+
+
+def test_norms_whose_squares_underflow_are_still_bounded():
+    def net(s):
+        weights = [[s], [s]], [[1, 0], [0, 1]], [[1e80, 0], [0, 1e80]], [[4e83, 0], [0, 0]]
+        return chain_of(*weights, last_hidden_bias=[0.0, 1.0])
+
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
+    a, b = net(1e-163), net(-1e-163)
+    result = certificate(a, b, data, 0.5)
+    error, _, losses, _ = truth(affine_chain(a), affine_chain(b), data, 0.5)
+    assert error[0] == pytest.approx(2)
+    for bound in (result.function_error, result.function_error_c1, result.function_error_c2):
+        assert bound[0] >= error[0]
+    assert result.example_loss[0] >= losses[0]
+    assert not result.certified[0]
+
+
+def test_bounds_that_overflow_are_infinite_and_certify_nothing():
+    net = chain_of([[1.0]], [[1e200], [0.0]], [[1e-200, 0.0], [0.0, 1e-200]])
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
+    result = certificate(net, net, data, 0.5)
+    for field in dataclasses.fields(result):
+        assert not np.isnan(getattr(result, field.name)).any(), field.name
+
+
+def test_networks_that_overflow_are_refused():
+    net = chain_of([[1e200]], [[1e200], [0.0]])
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
+    with pytest.raises(ValueError, match="overflows on the data"):
+        certificate(net, net, data)
+
+
+def test_networks_with_hooks_are_no_chains():
+    net = chain_of([[1.0]], [[1.0], [0.0]])
+    net[0].register_forward_hook(lambda module, inputs, output: 2 * output)
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
+    with pytest.raises(TypeError, match=r"0 \(Linear\) has a forward hook"):
+        certificate(net, net, data)

@@ -15,8 +15,17 @@ from paper_figures import width_sweep as figure_module
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 from simulations.store import read
-from simulations.width_sweep import ALIGNMENTS, METRICS, PHASES, STUDY, Mean, Summary, summarise
-from simulations.width_sweep.measurement import TIMES, run
+from simulations.width_sweep import (
+    ALIGNMENTS,
+    METRICS,
+    PHASES,
+    STUDY,
+    Mean,
+    Summary,
+    require_one_sweep,
+    summarise,
+)
+from simulations.width_sweep.measurement import TIMES, _seeds, run
 from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
 
 TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05}
@@ -174,6 +183,47 @@ def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
     assert ran.exit_code == 2
     assert re.search(message, " ".join(ran.output.split()))
     assert not results.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pairs": 3}, r"mix sweeps with pairs \[2, 3\]"),
+        ({"training": TRAINING | {"epochs": 3}}, "different training options"),
+        ({"width": 16}, "not complete"),
+    ],
+)
+def test_results_of_several_sweeps_are_not_drawn_together(changes, message):
+    results = [(config(phase), {}) for phase in PHASES]
+    require_one_sweep(results)
+    with pytest.raises(ValueError, match=message):
+        require_one_sweep([*results, (config() | changes, {})])
+
+
+def test_one_pair_does_not_test_the_sandwich(records, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(summary_module, "Console", lambda width: Console(file=output, width=width))
+    single = {phase: run(config(phase, depth=1, pairs=1)) for phase in PHASES}
+    summary_module.print_report([(config(p, 1, pairs=1), record) for p, record in single.items()])
+    assert output.getvalue().count("not tested, as one pair") == len(PHASES)
+
+
+def test_dead_layers_have_an_empty_law():
+    rows = [torch.ones(3, 2), torch.zeros(3, 2)]
+    law = trained_law(rows, torch.zeros(2, 2, dtype=torch.float64))
+    sides = sandwich(law, 3)
+    assert sides == {"lower": 0.0, "upper": 0.0, "trivial": 0.0, "dimension": 0.0}
+
+
+def test_shapes_share_no_networks():
+    seeds = [s for d in (1, 2) for w in (8, 16) for s in _seeds(config(depth=d, width=w))]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_diverged_training_says_so():
+    diverging = config() | {"training": TRAINING | {"learning_rate": 1e30}}
+    with pytest.raises(ValueError, match="lower --learning-rate"):
+        run(diverging)
 
 
 def test_the_figure_names_the_command_that_makes_its_results(tmp_path):
