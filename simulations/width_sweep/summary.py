@@ -142,7 +142,7 @@ def _costs(shapes: Sequence[Summary], phase: str) -> Table:
     sides = ("L", "measured", "U", "2 tr")
     table = _table(
         f"Matching cost per neuron, {phase} networks: Euclidean (naive) | data metric (weighted)",
-        f"L <= M <= U (R11), {law}: {_verdict(shapes)}.\ndim: participation ratio, data metric.",
+        f"L <= M <= U (R11), {law}:\n{_verdict(shapes)}. dim: participation ratio, data metric.",
         ("depth", "width", "layer", *sides, *sides, "dim"),
     )
     for shape in shapes:
@@ -157,7 +157,7 @@ def _verdict(shapes: Sequence[Summary]) -> str:
     if any(len(shape.record["layers"][0]["data"]) == 1 for shape in shapes):
         return "not tested, as one pair has no standard error"
     held = [s.sandwiched(metric, k) for s in shapes for k in range(s.depth) for metric in METRICS]
-    return f"{sum(held)} of {len(held)} within 4 s.e."
+    return f"{sum(held)} of {len(held)} within 4 standard errors"
 
 
 def _sandwich(shape: Summary, metric: str, layer: int) -> tuple[str, str, str, str]:
