@@ -1,6 +1,50 @@
 """Laws of one neuron's weight vector."""
 
-from lmctheory.measures.gaussian import Gaussian
-from lmctheory.measures.measure import Measure
+from lmctheory.measures.ball import UniformBall
+from lmctheory.measures.cube import UniformCube
+from lmctheory.measures.empirical import Empirical
+from lmctheory.measures.gaussian import Gaussian, LowRankPlusNoise
+from lmctheory.measures.image import LipschitzImage
+from lmctheory.measures.measure import (
+    Bounded,
+    Diffusive,
+    HasDensity,
+    HasDistanceLaw,
+    HasSpectrum,
+    Measure,
+    Partitioned,
+)
+from lmctheory.measures.mixture import GaussianMixture
+from lmctheory.measures.product import (
+    Laplace,
+    Marginal,
+    RademacherMixture,
+    SubGaussianProduct,
+    TruncatedNormal,
+    Uniform,
+)
+from lmctheory.measures.sphere import UniformSphere
 
-__all__ = ["Gaussian", "Measure"]
+__all__ = [
+    "Bounded",
+    "Diffusive",
+    "Empirical",
+    "Gaussian",
+    "GaussianMixture",
+    "HasDensity",
+    "HasDistanceLaw",
+    "HasSpectrum",
+    "Laplace",
+    "LipschitzImage",
+    "LowRankPlusNoise",
+    "Marginal",
+    "Measure",
+    "Partitioned",
+    "RademacherMixture",
+    "SubGaussianProduct",
+    "TruncatedNormal",
+    "Uniform",
+    "UniformBall",
+    "UniformCube",
+    "UniformSphere",
+]

@@ -1,11 +1,14 @@
-"""The Gaussian law of one neuron's weights."""
+"""Gaussian laws of one neuron's weights."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import gammainc
 
-__all__ = ["Gaussian"]
+from lmctheory.measures.arguments import at_least, exp_rounded_up, nonnegative
+
+__all__ = ["Gaussian", "LowRankPlusNoise"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +68,104 @@ class Gaussian:
         Raises:
             ValueError: if m < 1.
         """
-        if m < 1:
-            raise ValueError(f"m must be >= 1, got {m}")
+        at_least("m", m, 1)
         x: Float[np.ndarray, "m d"] = rng.standard_normal((m, self.dimension))
         x *= np.sqrt(self.spectrum)
         return x if self._axes is None else x @ self._axes.T
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "d d"]:
+        """Lambda, in the coordinates of the samples."""
+        if self._axes is None:
+            return np.diag(self.spectrum)
+        return (self._axes * self.spectrum) @ self._axes.T
+
+    @property
+    def density_bound(self) -> float:
+        """The density prod (2 pi lambda_i)^{-1/2} at 0; infinite if an eigenvalue is zero."""
+        with np.errstate(divide="ignore"):
+            return exp_rounded_up(-np.log(2 * np.pi * self.spectrum).sum() / 2)
+
+    @property
+    def semigroup_constant(self) -> float:
+        """4, as for any law (R6)."""
+        return 4.0
+
+    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """An upper bound of P(|X - X'| <= r), exact for isotropic laws (R9).
+
+        |X - X'|^2 = 2 sum lambda_i chi^2_1 is stochastically larger than 2 g_k chi^2_k for every k,
+        g_k the geometric mean of the k largest eigenvalues: of all ellipsoids of one volume the
+        ball has the largest Gaussian measure.
+        """
+        nonnegative("r", r)
+        k = np.arange(1, len(self._positive) + 1)
+        means = np.exp(np.cumsum(np.log(self._positive)) / k)
+        with np.errstate(over="ignore"):
+            bounds = gammainc(k / 2, r[..., None] ** 2 / (4 * means))
+        return np.asarray(bounds.min(axis=-1, initial=1.0))
+
+    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """Heat trace prod (1 - e^{-s/lambda_i})^{-1}, over the positive eigenvalues (R6)."""
+        nonnegative("s", s)
+        with np.errstate(divide="ignore", over="ignore"):
+            x = s[..., None] / self._positive
+            # 1 - e^{-x} without cancellation at either end
+            logs = np.where(x < 1, np.log(-np.expm1(-x)), np.log1p(-np.exp(-np.maximum(x, 1))))
+            return np.exp(-logs.sum(axis=-1))
+
+    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """D(t) = 2 sum lambda_i (1 - e^{-t/lambda_i}) (R6)."""
+        nonnegative("t", t)
+        with np.errstate(over="ignore"):
+            return -2 * np.expm1(-t[..., None] / self._positive) @ self._positive
+
+    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """L_t = e^{-t/lambda_1}; 0 for a single point (R6)."""
+        nonnegative("t", t)
+        with np.errstate(over="ignore"):
+            return np.exp(-t / self.spectrum[0]) if self._positive.size else np.zeros_like(t)
+
+    @property
+    def _positive(self) -> np.ndarray:
+        return self.spectrum[self.spectrum > 0]
+
+
+class LowRankPlusNoise(Gaussian):
+    """A standard Gaussian in k of d coordinates plus isotropic noise.
+
+    N(0, Lambda), lambda_i = 1 + eta^2/d for i <= k and eta^2/d for i > k.
+
+    Args:
+        rank: k, between 1 and the dimension.
+        dimension: d.
+        eta: root-mean-square norm >= 0 of the noise in total, in units of the weights.
+
+    Raises:
+        TypeError: if rank or dimension is no integer.
+        ValueError: if an argument is out of range.
+
+    Reference:
+        theory key D4; Ferbach et al. (2024), Theorem 5.4.
+
+    Example:
+        >>> from lmctheory.measures import LowRankPlusNoise
+        >>> LowRankPlusNoise(1, 4, eta=2.0).spectrum
+        array([2., 1., 1., 1.])
+    """
+
+    rank: int
+    eta: float
+
+    def __init__(self, rank: int, dimension: int, eta: float) -> None:
+        at_least("rank", rank, 1)
+        at_least("dimension", dimension, rank)
+        if not (eta >= 0 and np.isfinite(eta)):
+            raise ValueError(f"eta must be finite and >= 0, got {eta}")
+        noise = eta**2 / dimension
+        super().__init__(spectrum=noise + (np.arange(dimension) < rank))
+        object.__setattr__(self, "rank", rank)
+        object.__setattr__(self, "eta", eta)
 
 
 def _checked_spectrum(spectrum: np.ndarray) -> np.ndarray:

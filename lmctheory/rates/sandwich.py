@@ -10,12 +10,16 @@ from lmctheory.measures import Gaussian
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.order_statistics import normal_matching_cost
 from lmctheory.rates.rank_block import rank_block_tree
+from lmctheory.rates.semigroup import truncated_gaussian_bound
 from lmctheory.rates.small_ball import small_ball_bound
 
 __all__ = ["MAX_WIDTH", "lower_bound", "required_width", "upper_bound", "width_lower_bound"]
 
 MAX_WIDTH = 10**12
 """The largest width for which bounds are computed; by R2 an upper bound holds beyond it too."""
+
+_FEW = 4
+"""Positive eigenvalues up to which R6c can beat R13: in few dimensions, at large widths."""
 
 _ASSUMPTIONS = (
     "the m neurons of A and the m neurons of B are independent draws from one Gaussian",
@@ -26,8 +30,9 @@ _ASSUMPTIONS = (
 def upper_bound(mu: Gaussian, m: int) -> Bound:
     """U(m) >= M(m) = E W_2^2 between two samples of m neurons.
 
-    The least of R13 (the rank-block tree), R8 (match the first coordinate alone) and 2 tr Lambda
-    (any permutation). Eigenvalues may be zero and spread over many orders of magnitude.
+    The least of R13 (the rank-block tree), R6c (a semigroup bound, in at most 4 dimensions), R8
+    (match the first coordinate alone) and 2 tr Lambda (any permutation). Eigenvalues may be zero
+    and spread over many orders of magnitude.
 
     Args:
         mu: the Gaussian law of a neuron.
@@ -40,7 +45,7 @@ def upper_bound(mu: Gaussian, m: int) -> Bound:
         ValueError: if m is out of range.
 
     Reference:
-        theory keys R2, R7, R8, R11, R13.
+        theory keys R2, R6c, R7, R8, R11, R13.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -125,11 +130,14 @@ def width_lower_bound(mu: Gaussian, eps: float) -> int:
 def _upper_terms(spectrum: tuple[float, ...], m: int) -> dict[str, float]:
     lam = np.array(spectrum)
     trivial = 2 * float(lam.sum())
-    return {
+    terms = {
         "R13": min(rank_block_tree(lam, m), trivial),
         "R8": float(lam[0]) * normal_matching_cost(m) + 2 * float(lam[1:].sum()),
         "2 tr": trivial,
     }
+    if (lam > 0).sum() <= _FEW:
+        terms["R6c"] = truncated_gaussian_bound(Gaussian(spectrum=lam), m).value
+    return terms
 
 
 @lru_cache(maxsize=1024)

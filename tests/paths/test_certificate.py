@@ -425,8 +425,7 @@ def test_bad_weights_data_and_networks_are_refused():
 
 def chain_of(*weights, last_hidden_bias=None):
     layers = []
-    for W in weights:
-        W = torch.tensor(W, dtype=torch.float64)
+    for W in (torch.tensor(rows, dtype=torch.float64) for rows in weights):
         linear = nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
         linear.weight.data, linear.bias.data = W, torch.zeros(len(W), dtype=torch.float64)
         layers += [linear, nn.ReLU()]

@@ -1,0 +1,70 @@
+"""The image of a law under a Lipschitz map."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.measure import Bounded, Measure
+
+__all__ = ["LipschitzImage"]
+
+
+@dataclass(frozen=True, eq=False)
+class LipschitzImage:
+    """The law of F(X), X ~ base, |F(x) - F(y)| <= L |x - y| on the support of the base.
+
+    Every upper bound on E W_p^p of the base holds for the image, times L^p; lower bounds do not
+    pass. Its covariance is not known, but tr Cov F(X) <= L^2 tr Cov X.
+
+    Args:
+        F: acts on rows, ``[m, d]`` to ``[m, q]``.
+        L: the Lipschitz constant > 0, the caller's promise.
+        base: the law of X.
+
+    Attributes:
+        dimension: q, found by mapping one draw.
+        diameter: L times that of the base, an upper bound; absent if the base has none.
+
+    Raises:
+        ValueError: if L is not positive and finite, or F does not map ``[1, d]`` to finite
+            ``[1, q]``.
+
+    Reference:
+        theory key R6 (images).
+
+    Example:
+        >>> import numpy as np
+        >>> from lmctheory.measures import LipschitzImage, UniformSphere
+        >>> disc = LipschitzImage(lambda x: x[:, :2], 1.0, UniformSphere(4))
+        >>> disc.dimension, disc.diameter
+        (2, 2.0)
+    """
+
+    F: Callable[[np.ndarray], np.ndarray]
+    L: float
+    base: Measure
+    dimension: int = field(init=False)
+    diameter: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        positive("L", self.L)
+        object.__setattr__(self, "dimension", self.sample(1, rng=np.random.default_rng(0)).shape[1])
+        if isinstance(self.base, Bounded):  # a capability of some images only
+            object.__setattr__(self, "diameter", self.L * self.base.diameter)
+
+    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m q"]:
+        """Draws m independent neurons ``[m, q]``.
+
+        Raises:
+            ValueError: if m < 1, or F does not return finite rows ``[m, q]``.
+        """
+        at_least("m", m, 1)
+        y = np.asarray(self.F(self.base.sample(m, rng=rng)), dtype=np.float64)
+        if y.ndim != 2 or len(y) != m or not y.size:
+            raise ValueError(f"F must map [{m}, {self.base.dimension}] to [{m}, q], got {y.shape}")
+        if not np.isfinite(y).all():
+            raise ValueError("F must be finite, got NaN or infinity")
+        return y

@@ -1,0 +1,124 @@
+"""A mixture of Gaussians: clustered neurons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtr
+
+from lmctheory.measures.arguments import at_least
+from lmctheory.measures.gaussian import Gaussian
+
+__all__ = ["GaussianMixture"]
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMixture:
+    """X = mean_I + Y_I, where I = i with probability w_i and Y_i ~ component i.
+
+    Args:
+        weights: probabilities w ``[k]``, > 0, of sum 1.
+        means: ``[k, d]``.
+        components: k centred Gaussians on R^d, each given by its spectrum or its covariance.
+
+    Raises:
+        ValueError: if the weights are no probabilities, the means not finite, or sizes differ.
+
+    Reference:
+        theory keys R5, R9.
+
+    Example:
+        >>> import numpy as np
+        >>> from lmctheory.measures import Gaussian, GaussianMixture
+        >>> one = Gaussian(spectrum=[1.0])
+        >>> mu = GaussianMixture([0.5, 0.5], np.array([[-2.0], [2.0]]), [one, one])
+        >>> mu.spectrum
+        array([5.])
+    """
+
+    weights: Float[np.ndarray, " k"] | Sequence[float]
+    means: Float[np.ndarray, "k d"]
+    components: Sequence[Gaussian]
+
+    def __post_init__(self) -> None:
+        weights, means = np.array(self.weights, np.float64), np.array(self.means, np.float64)
+        if weights.ndim != 1 or not (weights > 0).all() or abs(weights.sum() - 1) > 1e-9:
+            raise ValueError(f"weights must be positive with sum 1, got {weights}")
+        if means.shape[0] != len(weights) or not np.isfinite(means).all():
+            raise ValueError(f"means must be finite, one per weight, got shape {means.shape}")
+        dimensions = [component.dimension for component in self.components]
+        if dimensions != [means.shape[1]] * len(weights):
+            raise ValueError(
+                f"components must be {len(weights)} Gaussians of dimension {means.shape[1]}, "
+                f"got dimensions {dimensions}"
+            )
+        for name, array in (("weights", weights / weights.sum()), ("means", means)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "components", tuple(self.components))
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d of the space."""
+        return int(np.shape(self.means)[1])
+
+    @property
+    def spectrum(self) -> Float[np.ndarray, " d"]:
+        """Eigenvalues of the covariance within and between the clusters ``[d]``, decreasing."""
+        w = np.asarray(self.weights)
+        centred = np.sqrt(w)[:, None] * (self.means - w @ self.means)
+        within = sum(w_i * c.covariance for w_i, c in zip(w, self.components, strict=True))
+        return Gaussian(covariance=within + centred.T @ centred).spectrum
+
+    @property
+    def second_moment(self) -> float:
+        """E|X|^2 = sum_i w_i (|mean_i|^2 + tr Lambda_i)."""
+        moments = [c.second_moment for c in self.components]
+        return float(np.asarray(self.weights) @ (np.square(self.means).sum(axis=1) + moments))
+
+    @property
+    def density_bound(self) -> float:
+        """Sum of the components' bounds."""
+        return float(np.asarray(self.weights) @ [c.density_bound for c in self.components])
+
+    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+        """Draws m independent neurons ``[m, d]``.
+
+        Raises:
+            ValueError: if m < 1.
+        """
+        at_least("m", m, 1)
+        chosen = rng.choice(len(self.components), size=m, p=self.weights)
+        x: Float[np.ndarray, "m d"] = self.means[chosen]
+        for i in np.unique(chosen):
+            members = chosen == i
+            x[members] += self.components[i].sample(int(members.sum()), rng=rng)
+        return x
+
+    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """An upper bound of P(|X - X'| <= r).
+
+        Given clusters i and j, X - X' ~ N(delta, C), C the sum of their covariances. A ball around
+        0 has the more mass the nearer delta is to 0 (Anderson), and less than the slab that
+        contains it, orthogonal to delta: both bound it.
+        """
+        total = np.zeros_like(r)
+        for w, mean, first in zip(self.weights, self.means, self.components, strict=True):
+            for v, other, second in zip(self.weights, self.means, self.components, strict=True):
+                half = (first.covariance + second.covariance) / 2
+                centred = Gaussian(covariance=half).distance_cdf(r)
+                total += w * v * np.minimum(centred, _slab(r, mean - other, 2 * half))
+        return np.minimum(total, 1.0)
+
+
+def _slab(r: np.ndarray, delta: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """P(|Y| <= r) for the component Y of N(delta, covariance) along delta."""
+    distance = np.linalg.norm(delta)
+    if distance == 0:
+        return np.ones_like(r)
+    variance = delta @ covariance @ delta / distance**2
+    if variance == 0:
+        return (r >= distance).astype(np.float64)
+    deviation = np.sqrt(variance)
+    return ndtr((r - distance) / deviation) - ndtr((-r - distance) / deviation)

@@ -1,0 +1,218 @@
+"""Laws with independent coordinates, sub-Gaussian but for one heavy-tailed contrast (D5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import truncnorm
+
+from lmctheory.measures.arguments import at_least, exp_rounded_up, positive
+
+__all__ = [
+    "Laplace",
+    "Marginal",
+    "RademacherMixture",
+    "SubGaussianProduct",
+    "TruncatedNormal",
+    "Uniform",
+]
+
+
+@runtime_checkable
+class Marginal(Protocol):
+    """A law on the line with mean 0 and variance 1."""
+
+    @property
+    def reach(self) -> float:
+        """Largest |Z|, possibly infinite."""
+        ...
+
+    @property
+    def density_bound(self) -> float:
+        """An upper bound of the density."""
+        ...
+
+    def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
+        """Independent draws."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform in [-sqrt 3, sqrt 3]."""
+
+    @property
+    def reach(self) -> float:
+        """The end sqrt 3."""
+        return float(np.sqrt(3))
+
+    @property
+    def density_bound(self) -> float:
+        """The density 1/(2 sqrt 3)."""
+        return float(1 / np.sqrt(12))
+
+    def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
+        """Independent draws."""
+        return self.reach * rng.uniform(-1, 1, shape)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal:
+    """A standard normal, conditioned on |Z| <= cut and rescaled to variance 1.
+
+    Args:
+        cut: > 0; with 2 this is the usual initialisation of weights.
+
+    Raises:
+        ValueError: if cut is not positive and finite.
+    """
+
+    cut: float = 2.0
+
+    def __post_init__(self) -> None:
+        positive("cut", self.cut)
+
+    @property
+    def _deviation(self) -> float:
+        return float(truncnorm.std(-self.cut, self.cut))
+
+    @property
+    def reach(self) -> float:
+        """The cut over the standard deviation of the truncated normal."""
+        return self.cut / self._deviation
+
+    @property
+    def density_bound(self) -> float:
+        """The density at 0."""
+        return float(truncnorm.pdf(0.0, -self.cut, self.cut)) * self._deviation
+
+    def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
+        """Independent draws."""
+        draws = truncnorm.rvs(-self.cut, self.cut, size=shape, random_state=rng)
+        return np.asarray(draws / self._deviation)
+
+
+@dataclass(frozen=True)
+class RademacherMixture:
+    """A random sign plus Gaussian noise, (+-1 + noise Z)/sqrt(1 + noise^2).
+
+    Args:
+        noise: standard deviation > 0 of the noise.
+
+    Raises:
+        ValueError: if noise is not positive and finite.
+    """
+
+    noise: float = 0.5
+
+    def __post_init__(self) -> None:
+        positive("noise", self.noise)
+
+    @property
+    def reach(self) -> float:
+        """Infinite."""
+        return np.inf
+
+    @property
+    def density_bound(self) -> float:
+        """Height sqrt(1 + n^2) phi(0)/(2n) (1 + e^{-1/(2n^2)}), n the noise: one bump is far."""
+        bumps = (1 + np.exp(-1 / (2 * self.noise**2))) / (2 * self.noise)
+        return float(np.hypot(1, self.noise) * bumps / np.sqrt(2 * np.pi))
+
+    def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
+        """Independent draws."""
+        signs = rng.choice([-1.0, 1.0], size=shape)
+        return (signs + self.noise * rng.standard_normal(shape)) / np.hypot(1, self.noise)
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """The density e^{-sqrt 2 |z|}/sqrt 2: a tail heavier than sub-Gaussian, for contrast."""
+
+    @property
+    def reach(self) -> float:
+        """Infinite."""
+        return np.inf
+
+    @property
+    def density_bound(self) -> float:
+        """The density 1/sqrt 2 at 0."""
+        return float(np.sqrt(0.5))
+
+    def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
+        """Independent draws."""
+        return rng.laplace(scale=np.sqrt(0.5), size=shape)
+
+
+@dataclass(frozen=True, eq=False)
+class SubGaussianProduct:
+    """Independent coordinates X_i = scale_i Z_i, with Z_i from one marginal of variance 1.
+
+    Args:
+        marginal: `Uniform()`, `TruncatedNormal(cut)`, `RademacherMixture(noise)`, or `Laplace()`,
+            which is not sub-Gaussian and stands for contrast.
+        scales: standard deviations ``[d]`` of the coordinates, > 0, in units of the weights.
+
+    Attributes:
+        diameter: of the support; absent if the marginal is unbounded.
+
+    Raises:
+        ValueError: unless the scales are a non-empty vector of positive, finite numbers.
+
+    Reference:
+        theory key D5; Ferbach et al. (2024), Section 5.5.
+
+    Example:
+        >>> from lmctheory.measures import SubGaussianProduct, TruncatedNormal
+        >>> SubGaussianProduct(TruncatedNormal(cut=2.0), scales=[1.0, 2.0]).spectrum
+        array([4., 1.])
+    """
+
+    marginal: Marginal
+    scales: Float[np.ndarray, " d"] | Sequence[float]
+    diameter: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        scales = np.array(self.scales, dtype=np.float64)
+        if scales.ndim != 1 or not scales.size:
+            raise ValueError(f"scales must be a non-empty vector, got shape {scales.shape}")
+        if not (np.isfinite(scales).all() and (scales > 0).all()):
+            raise ValueError("scales must be positive and finite")
+        scales.setflags(write=False)
+        object.__setattr__(self, "scales", scales)
+        if np.isfinite(self.marginal.reach):  # a capability of some of these laws only
+            diameter = float(2 * self.marginal.reach * np.linalg.norm(scales))
+            object.__setattr__(self, "diameter", diameter)
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d of the space."""
+        return len(self.scales)
+
+    @property
+    def spectrum(self) -> Float[np.ndarray, " d"]:
+        """Squared scales ``[d]``, decreasing."""
+        return np.sort(np.square(self.scales))[::-1]
+
+    @property
+    def second_moment(self) -> float:
+        """E|X|^2 = sum of squared scales."""
+        return float(self.spectrum.sum())
+
+    @property
+    def density_bound(self) -> float:
+        """Product over i of the marginal's bound over scale_i."""
+        return exp_rounded_up(
+            float(np.sum(np.log(self.marginal.density_bound) - np.log(self.scales)))
+        )
+
+    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+        """Draws m independent neurons ``[m, d]``.
+
+        Raises:
+            ValueError: if m < 1.
+        """
+        at_least("m", m, 1)
+        return self.marginal.sample((m, self.dimension), rng=rng) * self.scales

@@ -1,0 +1,124 @@
+"""The uniform law on a sphere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import betainc, gammaln
+
+from lmctheory.measures.arguments import at_least, nonnegative, positive
+from lmctheory.measures.lattice import dyadic_cells
+
+__all__ = ["UniformSphere"]
+
+_MANY_TERMS = 2**17
+"""Beyond this many terms of the heat trace its expansion at small times is exact to rounding."""
+
+
+@dataclass(frozen=True)
+class UniformSphere:
+    """The uniform law on the sphere of a given radius in R^d, d >= 2, around 0.
+
+    Carries Brownian motion with generator Laplacian (R6), n = d - 1:
+    tr P_s = sum_k N(d, k) e^{-k(k+d-2)s/r^2}, D(t) = 2 r^2 (1 - e^{-n t/r^2}) in the chordal
+    distance, L_t = e^{-n t/r^2}. Distances: |X - X'|^2 / (4 r^2) ~ Beta(n/2, n/2).
+
+    Args:
+        dimension: d >= 2 of the surrounding space.
+        radius: r > 0, in units of the weights.
+
+    Raises:
+        TypeError: if the dimension is no integer.
+        ValueError: if an argument is out of range.
+
+    Reference:
+        theory key R6.
+
+    Example:
+        >>> from lmctheory.measures import UniformSphere
+        >>> UniformSphere(4, radius=2.0).spectrum
+        array([1., 1., 1., 1.])
+    """
+
+    dimension: int
+    radius: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least("dimension", self.dimension, 2)
+        positive("radius", self.radius)
+
+    @property
+    def spectrum(self) -> Float[np.ndarray, " d"]:
+        """Eigenvalues r^2/d of the covariance ``[d]``."""
+        return np.full(self.dimension, self.radius**2 / self.dimension)
+
+    @property
+    def second_moment(self) -> float:
+        """E|X|^2 = r^2."""
+        return self.radius**2
+
+    @property
+    def diameter(self) -> float:
+        """2 r."""
+        return 2 * self.radius
+
+    @property
+    def semigroup_constant(self) -> float:
+        """4, as for any law (R6)."""
+        return 4.0
+
+    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+        """Draws m independent neurons ``[m, d]``.
+
+        Raises:
+            ValueError: if m < 1.
+        """
+        at_least("m", m, 1)
+        x: Float[np.ndarray, "m d"] = rng.standard_normal((m, self.dimension))
+        return x * (self.radius / np.linalg.norm(x, axis=1, keepdims=True))
+
+    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """P(|X - X'| <= r), exactly."""
+        nonnegative("r", r)
+        half = (self.dimension - 1) / 2
+        return np.asarray(betainc(half, half, np.minimum(r / self.diameter, 1.0) ** 2))
+
+    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """Heat trace sum_k N(d, k) e^{-k(k+d-2)s/r^2}, N the number of spherical harmonics."""
+        nonnegative("s", s)
+        traces = [_unit_heat_trace(self.dimension, float(u)) for u in s.ravel() / self.radius**2]
+        return np.array(traces).reshape(s.shape)
+
+    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """D(t) = 2 r^2 (1 - e^{-(d-1)t/r^2})."""
+        nonnegative("t", t)
+        return -2 * self.radius**2 * np.expm1(-(self.dimension - 1) * t / self.radius**2)
+
+    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """L_t = e^{-(d-1)t/r^2}: the coordinates are eigenfunctions."""
+        nonnegative("t", t)
+        return np.exp(-(self.dimension - 1) * t / self.radius**2)
+
+    def nested_partition(
+        self, levels: int
+    ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
+        """Dyadic cells of the enclosing cube that meet the sphere, and their diameters (R5)."""
+        cells, sides = dyadic_cells(self.dimension, levels, shell=True)
+        return cells, self.radius * np.minimum(sides * np.sqrt(self.dimension), 2.0)
+
+
+def _unit_heat_trace(d: int, u: float) -> float:
+    """The heat trace of the unit sphere in R^d."""
+    if u == 0:
+        return np.inf
+    # k sqrt(u) is spread like chi_{d-1} / sqrt 2, which exceeds this by chance e^-42
+    terms = int(min((np.sqrt(d / 2) + 6.5) / np.sqrt(u), _MANY_TERMS)) + 2
+    with np.errstate(over="ignore"):
+        if terms > _MANY_TERMS:  # the heat expansion with the scalar curvature n(n-1)
+            n = d - 1
+            log_volume = np.log(2) + d / 2 * np.log(np.pi) - gammaln(d / 2)
+            log_trace = log_volume - n / 2 * np.log(4 * np.pi * u) + n * (n - 1) * u / 6
+            return float(np.exp(log_trace))
+        k = np.arange(1.0, terms)
+        log_number = np.log(2 * k + d - 2) + gammaln(k + d - 2) - gammaln(k + 1) - gammaln(d - 1)
+        return 1 + float(np.exp(log_number - k * (k + d - 2) * u).sum())
