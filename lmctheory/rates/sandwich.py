@@ -20,6 +20,8 @@ MAX_WIDTH = 10**12
 
 _FEW = 4
 """Positive eigenvalues up to which R6c can beat R13: in few dimensions, at large widths."""
+_NEGLIGIBLE = 1e-100
+"""Relative to the largest: below it the semigroup's heat trace overflows."""
 
 _ASSUMPTIONS = (
     "the m neurons of A and the m neurons of B are independent draws from one Gaussian",
@@ -135,8 +137,10 @@ def _upper_terms(spectrum: tuple[float, ...], m: int) -> dict[str, float]:
         "R8": float(lam[0]) * normal_matching_cost(m) + 2 * float(lam[1:].sum()),
         "2 tr": trivial,
     }
-    if (lam > 0).sum() <= _FEW:
-        terms["R6c"] = truncated_gaussian_bound(Gaussian(spectrum=lam), m).value
+    few = lam[lam > _NEGLIGIBLE]  # the rest is left unmatched (R8)
+    if len(few) <= _FEW:
+        matched = truncated_gaussian_bound(Gaussian(spectrum=few), m).value
+        terms["R6c"] = matched + trivial - 2 * float(few.sum())
     return terms
 
 
