@@ -2,8 +2,20 @@
 
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.box_tree import box_tree
+from lmctheory.rates.certified import Interval, certified_matching_cost
 from lmctheory.rates.covering import NestedPartition, covering_bound
-from lmctheory.rates.dimension import participation_ratio
+from lmctheory.rates.curve import Curve, matching_cost_curve
+from lmctheory.rates.dimension import (
+    compare_dimensions,
+    correlation_dimension,
+    entropy_rank,
+    maximum_likelihood_dimension,
+    participation_ratio,
+    principal_components,
+    stable_rank,
+    two_nn_dimension,
+    wasserstein_dimension,
+)
 from lmctheory.rates.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.exact import optimal_permutation, wasserstein, wasserstein_pow
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
@@ -20,22 +32,34 @@ from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
 __all__ = [
     "MAX_WIDTH",
     "Bound",
+    "Curve",
     "Estimate",
+    "Interval",
     "NestedPartition",
     "box_tree",
+    "certified_matching_cost",
+    "compare_dimensions",
+    "correlation_dimension",
     "covering_bound",
     "dyadic_bound",
+    "entropy_rank",
     "fournier_bound",
     "lower_bound",
     "matching_cost",
+    "matching_cost_curve",
+    "maximum_likelihood_dimension",
     "normal_matching_cost",
     "optimal_permutation",
     "participation_ratio",
+    "principal_components",
     "required_width",
     "semigroup_bound",
+    "stable_rank",
     "truncated_gaussian_bound",
+    "two_nn_dimension",
     "upper_bound",
     "wasserstein",
+    "wasserstein_dimension",
     "wasserstein_pow",
     "width_lower_bound",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures import Measure
-from lmctheory.rates.exact import wasserstein_pow
+from lmctheory.rates.exact import MEMORY_LIMIT, wasserstein_pow
 
 __all__ = ["Estimate", "matching_cost"]
 
@@ -38,7 +38,13 @@ class Estimate:
 
 
 def matching_cost(
-    mu: Measure, m: int, *, repeats: int = 16, p: float = 2.0, rng: np.random.Generator
+    mu: Measure,
+    m: int,
+    *,
+    repeats: int = 16,
+    p: float = 2.0,
+    rng: np.random.Generator,
+    memory_limit: int = MEMORY_LIMIT,
 ) -> Estimate:
     """Measures E W_p^p between two independent samples of m neurons, each draw exact.
 
@@ -48,12 +54,13 @@ def matching_cost(
         repeats: number of independent draws, >= 1.
         p: exponent of the cost.
         rng: source of randomness.
+        memory_limit: bytes that a cost matrix may take.
 
     Returns:
         Mean, standard error and draws; for p = 2 the mean estimates M(m).
 
     Raises:
-        ValueError: if repeats < 1, or from the law for m < 1.
+        ValueError: if repeats < 1, from the law for m < 1, and as `wasserstein_pow`.
 
     Reference:
         theory key R1.
@@ -68,6 +75,7 @@ def matching_cost(
     if repeats < 1:
         raise ValueError(f"repeats must be >= 1, got {repeats}")
     draws = [
-        wasserstein_pow(mu.sample(m, rng=rng), mu.sample(m, rng=rng), p) for _ in range(repeats)
+        wasserstein_pow(mu.sample(m, rng=rng), mu.sample(m, rng=rng), p, memory_limit=memory_limit)
+        for _ in range(repeats)
     ]
     return Estimate(np.array(draws))

@@ -57,7 +57,7 @@ def test_duplicated_neurons_cost_nothing():
     [
         (np.zeros((0, 2)), np.zeros((0, 2)), 2.0, "must not be empty, got shape (0, 2)"),
         (np.full((1, 1), np.nan), np.zeros((1, 1)), 2.0, "must be finite"),
-        (np.zeros((1, 1)), np.zeros((1, 1)), 0.0, "p must be > 0, got 0.0"),
+        (np.zeros((1, 1)), np.zeros((1, 1)), 0.0, "p must be > 0 and finite, got 0.0"),
     ],
 )
 def test_bad_samples_are_refused(a, b, p, message):
@@ -67,10 +67,10 @@ def test_bad_samples_are_refused(a, b, p, message):
 
 def test_samples_of_unequal_size_are_refused():
     # the shape annotations catch it first while tests run; without them the message must be ours
-    from lmctheory.rates.exact import _check
+    from lmctheory.rates.exact import require_samples
 
     with pytest.raises(ValueError, match=re.escape("same shape [m, d], got (3, 2) and (4, 2)")):
-        _check(np.zeros((3, 2)), np.zeros((4, 2)), 2.0)
+        require_samples(np.zeros((3, 2)), np.zeros((4, 2)), 2.0)
 
 
 def test_p_below_one_is_no_distance():
@@ -88,3 +88,8 @@ def test_an_estimate_reports_its_error():
 def test_no_repeats_are_refused():
     with pytest.raises(ValueError, match="repeats must be >= 1, got 0"):
         matching_cost(Gaussian(spectrum=[1.0]), 3, repeats=0, rng=np.random.default_rng(0))
+
+
+def test_integers_do_not_wrap_around():
+    zero, one = np.array([[0]], np.uint8), np.array([[1]], np.uint8)
+    assert wasserstein_pow.__wrapped__(zero, one) == 1.0
