@@ -1,6 +1,6 @@
 """How fast the matching cost of independent neurons falls with width (theory keys R)."""
 
-from lmctheory.rates.bound import Bound
+from lmctheory.rates.bound import MAX_WIDTH, Bound
 from lmctheory.rates.box_tree import box_tree
 from lmctheory.rates.certified import Interval, certified_matching_cost
 from lmctheory.rates.covering import NestedPartition, covering_bound
@@ -18,16 +18,12 @@ from lmctheory.rates.dimension import (
 )
 from lmctheory.rates.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.exact import optimal_permutation, wasserstein, wasserstein_pow
+from lmctheory.rates.lower import lower_bound
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
 from lmctheory.rates.order_statistics import normal_matching_cost
-from lmctheory.rates.sandwich import (
-    MAX_WIDTH,
-    lower_bound,
-    required_width,
-    upper_bound,
-    width_lower_bound,
-)
 from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
+from lmctheory.rates.upper import upper_bound
+from lmctheory.rates.width import required_width, width_lower_bound
 
 __all__ = [
     "MAX_WIDTH",
