@@ -38,12 +38,26 @@ class Alignment:
     permutations: Mapping[str, np.ndarray]
 
     def turned(self, group: PermutationGroup, order: np.ndarray) -> "Alignment":
-        """The alignment after one group was reordered, relative to its present order."""
-        permutation = self.permutations[group.name][order]
+        """The alignment after one group was reordered, relative to its present order.
+
+        A group inside a block belongs to the block of B that stands in its slot by now.
+        """
+        name = self._occupant(group).name
         return replace(
             self,
             b=reorder(self.b, group, order),
-            permutations={**self.permutations, group.name: permutation},
+            permutations={**self.permutations, name: self.permutations[name][order]},
+        )
+
+    def _occupant(self, group: PermutationGroup) -> PermutationGroup:
+        """The group of B that is in the place of `group`."""
+        if group.parent is None:
+            return group
+        slot = self.permutations[group.parent][group.slot]
+        return next(
+            sibling
+            for sibling in self.symmetry.children(self.symmetry[group.parent])
+            if (sibling.family, sibling.slot) == (group.family, slot)
         )
 
     @property

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float, Float64, Shaped
+from jaxtyping import Float64, Shaped
 from torch import Tensor
 
 from lmctheory.matching.alignment import Alignment, side_by_side
-from lmctheory.matching.symmetry import Network, PermutationGroup, as_chain, as_inputs
+from lmctheory.matching.symmetry import (
+    Action,
+    Network,
+    PermutationGroup,
+    as_chain,
+    as_inputs,
+)
 
 __all__ = [
     "Cost",
@@ -128,7 +134,8 @@ def activation(
 
 def incoming_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
     """Incoming weights and biases: all that produces the neurons."""
-    return [_joined(pair, [axis for axis in group.axes if axis[0] not in group.outgoing])]
+    actions = [a for a in group.actions if a.parameter not in group.outgoing]
+    return [_joined(pair, actions)]
 
 
 def all_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
@@ -138,21 +145,16 @@ def all_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
 
     Reference: Ainsworth et al. 2023 (Git Re-Basin), weight matching.
     """
-    return [_joined(pair, group.axes)]
+    return [_joined(pair, group.actions)]
 
 
-def _joined(pair: Alignment, axes: Iterable[tuple[str, int]]) -> Features:
+def _joined(pair: Alignment, actions: Iterable[Action]) -> Features:
     # one wide product is faster than the sum of several
     a, b = (
-        torch.cat([rows(tensors[name], axis) for name, axis in axes], dim=1)
+        torch.cat([action.rows(tensors[action.parameter]) for action in actions], dim=1)
         for tensors in (pair.a, pair.b)
     )
     return Features(a, b)
-
-
-def rows(tensor: Tensor, axis: int) -> Float[Tensor, "m k"]:
-    """One row for each index of `axis`."""
-    return tensor.movedim(axis, 0).reshape(tensor.shape[axis], -1)
 
 
 def layer_inputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:

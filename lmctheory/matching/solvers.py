@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.costs import Cost, all_parameters, gain_matrix, rows
+from lmctheory.matching.costs import Cost, all_parameters, gain_matrix
 from lmctheory.matching.symmetry import Coupling, PermutationGroup
 
 __all__ = ["Solution", "assignment", "coordinate_descent", "layer_by_layer"]
@@ -107,7 +107,7 @@ def coordinate_descent(start: Alignment, *, rng: np.random.Generator | None = No
                 continue
             before, pair = pair, pair.turned(group, order)
             gains[group.name] = gain.index_select(1, columns)
-            moved = torch.as_tensor(np.flatnonzero(order != np.arange(group.size)))
+            moved = np.flatnonzero(order != np.arange(group.size))
             for coupling in pair.symmetry.couplings(group):
                 stale.add(coupling.other.name)
                 if coupling.other.name in gains:
@@ -123,13 +123,15 @@ def _ordered(
     return [groups[i] for i in order]
 
 
-def _correction(coupling: Coupling, moved: Tensor, before: Alignment, after: Alignment) -> Tensor:
+def _correction(
+    coupling: Coupling, moved: Int[np.ndarray, " k"], before: Alignment, after: Alignment
+) -> Tensor:
     """By how much the gain of a neighbour changed, only the neurons `moved` being different."""
+    positions = np.array(coupling.action.positions)[moved].ravel()
 
     def part(tensor: Tensor) -> Tensor:
-        index = moved.to(tensor.device)
-        # the neighbour's axis in front, whichever of the two it is
-        return rows(tensor.index_select(coupling.axis, index), coupling.other_axis)
+        index = torch.as_tensor(positions, device=tensor.device)
+        return coupling.other_action.rows(tensor.index_select(coupling.action.axis, index))
 
-    name = coupling.parameter
+    name = coupling.action.parameter
     return part(after.a[name]) @ (part(after.b[name]) - part(before.b[name])).mT

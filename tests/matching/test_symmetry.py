@@ -40,7 +40,7 @@ def test_layers_without_bias_have_no_bias_axis():
 def test_neighbouring_layers_are_coupled_by_the_weight_between_them():
     groups = symmetry(mlp(3, 5, 4, 6, 2))
     coupled = {
-        (c.parameter, c.axis, c.other.name, c.other_axis)
+        (c.action.parameter, c.action.axis, c.other.name, c.other_action.axis)
         for c in groups.couplings(groups.groups[1])
     }
     assert coupled == {
