@@ -14,7 +14,9 @@ from lmctheory.networks import (
     Examples,
     affine_chain,
     evaluation_mode,
+    require_fit,
     require_same_architecture,
+    require_same_state,
     stack_chains,
 )
 from lmctheory.paths.interpolation import (
@@ -22,7 +24,6 @@ from lmctheory.paths.interpolation import (
     chain_logits,
     module_logits,
     require_fitting,
-    require_same_state,
     require_stacks,
 )
 
@@ -160,8 +161,8 @@ def _chain_curves(a: AffineChain, b: AffineChain, data: Examples, points: int) -
 
 
 def _module_curves(a: nn.Module, b: nn.Module, data: Examples, points: int) -> Barrier:
-    require_same_state(a, b)
-    require_fitting(data, classes=a(data.inputs[:1]).shape[-1])
+    require_same_state(model_a=a, model_b=b)
+    require_fit(a, data)
     t = _grid(points)
     return _curves(module_logits(a, b, data.inputs, t), data, t, pairs=1)
 

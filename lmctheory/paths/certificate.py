@@ -18,8 +18,8 @@ needs. Here C3 keeps the sign of `c_{L+1}`, which the statement with `|c_j - c_y
 Everything is float64. Computed operator norms are inflated by 1e-9; t -> |W^t| is convex, so
 between the nodes where it is computed its chord is an upper bound. Floating-point errors, of the
 certificate and of the errors that one would measure to check it, are bounded a priori in
-`_rounding` and added: what is reported dominates what is measured, not only what is true. One
-exception: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no Lipschitz
+`lmctheory.paths.layers` and added: what is reported dominates what is measured, not only what is
+true. One exception: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no Lipschitz
 constant covers, so with softplus the bounds hold up to what the later layers make of that jump.
 """
 
@@ -33,10 +33,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import (
-    Activation,
     AffineChain,
     Examples,
-    activation,
     affine_chain,
     evaluation_mode,
     require_same_architecture,
@@ -46,12 +44,18 @@ from lmctheory.paths.interpolation import (
     require_fitting,
     require_stacks,
 )
+from lmctheory.paths.layers import (
+    EPS,
+    NORM_INFLATION,
+    Layer,
+    layers_of,
+    length,
+    spreads,
+)
+from lmctheory.paths.layers import rounding as rounding_errors
 
 __all__ = ["Certificate", "certificate", "certificates"]
 
-_EPS = torch.finfo(torch.float64).eps
-_TINY = torch.finfo(torch.float64).tiny
-_NORM_INFLATION = 1 + 1e-9
 _NODES = np.linspace(0, 1, 5)
 """Where |W^t| is computed for a grid of more points: a good part of a certificate's time."""
 _CHUNK_BYTES = 2**26
@@ -204,13 +208,13 @@ def _certify(
     a: AffineChain, b: AffineChain, data: Examples, t: np.ndarray, vector: bool
 ) -> Certificate:
     require_fitting(data, classes=a.weights[-1].shape[-2], inputs=a.weights[0].shape[-1])
-    layers = _layers(a.to(dtype=torch.float64), b.to(dtype=torch.float64))
+    layers = layers_of(a.to(dtype=torch.float64), b.to(dtype=torch.float64))
     points = _points(layers, np.ravel(t))
     row_bytes = 8 * _TENSORS_PER_LAYER * sum(len(W) for W in a.weights)
     chunks = []
     for rows in blocks(len(data.inputs), max(1, _CHUNK_BYTES // row_bytes)):
         x = data.inputs[rows].flatten(1).to(layers[0].W_a)
-        chunk = _Chunk(_length(x), data.labels[rows].to(x.device), _features(layers, x))
+        chunk = _Chunk(length(x), data.labels[rows].to(x.device), _features(layers, x))
         chunks.append([_bounds(layers, point, chunk, vector) for point in points])
 
     def gather(name: str) -> np.ndarray:
@@ -219,48 +223,6 @@ def _certify(
         return whole.reshape(*whole.shape[:-2], *t.shape, whole.shape[-1])
 
     return Certificate(t, **{field.name: gather(field.name) for field in fields(_Bounds)})
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One layer of A and of B, and what depends on their weights only.
-
-    Attributes:
-        sigma: its activation, the identity at the output.
-        W_a, W_b, b_a, b_b: its weights and biases.
-        frobenius: the larger Frobenius norm of the two ends.
-        offset: the larger bias norm.
-    """
-
-    sigma: Activation
-    W_a: Tensor
-    W_b: Tensor
-    b_a: Tensor
-    b_b: Tensor
-    frobenius: float
-    offset: float
-
-    def at(self, t: float) -> Tensor:
-        """W^t."""
-        return torch.lerp(self.W_b, self.W_a, t)
-
-
-def _layers(a: AffineChain, b: AffineChain) -> list[_Layer]:
-    sigmas = (*a.activations, activation("identity"))
-    return [
-        _Layer(
-            sigma,
-            W_a,
-            W_b,
-            b_a,
-            b_b,
-            frobenius=max(float(_length(W.flatten())) for W in (W_a, W_b)),
-            offset=max(float(_length(b)) for b in (b_a, b_b)),
-        )
-        for sigma, W_a, W_b, b_a, b_b in zip(
-            sigmas, a.weights, b.weights, a.biases, b.biases, strict=True
-        )
-    ]
 
 
 @dataclass(frozen=True)
@@ -278,34 +240,21 @@ class _Point:
     spreads: Tensor
 
 
-def _points(layers: list[_Layer], t: np.ndarray) -> list[_Point]:
+def _points(layers: list[Layer], t: np.ndarray) -> list[_Point]:
     norms = [np.zeros_like(t), *(_norms_along(layer, t) for layer in layers[1:])]
     return [
-        _Point(time, [float(along[i]) for along in norms], _spreads(layers[-1].at(time)))
+        _Point(time, [float(along[i]) for along in norms], spreads(layers[-1].at(time)))
         for i, time in enumerate(t.tolist())
     ]
 
 
-def _norms_along(layer: _Layer, t: np.ndarray) -> np.ndarray:
+def _norms_along(layer: Layer, t: np.ndarray) -> np.ndarray:
     """Upper bounds of |W^t|: exact at few nodes, and in between their chord, for it is convex."""
     nodes = np.unique(t)
     if len(nodes) > len(_NODES):
         nodes = _NODES
     exact = [float(torch.linalg.matrix_norm(layer.at(node), 2)) for node in nodes.tolist()]
-    return np.interp(t, nodes, exact) * _NORM_INFLATION
-
-
-def _length(vectors: Tensor) -> Tensor:
-    """Euclidean norms along the last axis; squares neither overflow nor underflow."""
-    scale = vectors.abs().amax(dim=-1, keepdim=True)
-    unit = vectors / torch.where(scale > 0, scale, 1.0)
-    return unit.norm(dim=-1) * scale.squeeze(-1)
-
-
-def _spreads(W: Tensor) -> Tensor:
-    """|w_i - w_j| for the rows of W, ``[classes, classes]``."""
-    # the default forms the Gram matrix, which loses small differences
-    return torch.cdist(W, W, compute_mode="donot_use_mm_for_euclid_dist") * _NORM_INFLATION
+    return np.interp(t, nodes, exact) * NORM_INFLATION
 
 
 @dataclass(frozen=True)
@@ -337,7 +286,7 @@ class _Chunk:
     features: list[_Features]
 
 
-def _features(layers: list[_Layer], x: Tensor) -> list[_Features]:
+def _features(layers: list[Layer], x: Tensor) -> list[_Features]:
     features = []
     phi_a = phi_b = x
     for layer in layers:
@@ -345,7 +294,7 @@ def _features(layers: list[_Layer], x: Tensor) -> list[_Features]:
         moved_a, moved_b = phi_a @ dW.mT, phi_b @ dW.mT
         z_a, z_b = phi_a @ layer.W_a.mT + layer.b_a, phi_b @ layer.W_b.mT + layer.b_b
         phi_a, phi_b = layer.sigma.apply(z_a), layer.sigma.apply(z_b)
-        drift_a, drift_b = _length(moved_a + db), _length(moved_b + db)
+        drift_a, drift_b = length(moved_a + db), length(moved_b + db)
         features.append(_Features(z_a, z_b, phi_a, phi_b, drift_a, drift_b, moved_a - moved_b))
     if not (torch.isfinite(z_a).all() and torch.isfinite(z_b).all()):
         raise ValueError("model_a or model_b overflows on the data: its outputs are not finite")
@@ -367,7 +316,7 @@ class _Bounds:
     example_chord: Tensor
 
 
-def _bounds(layers: list[_Layer], point: _Point, chunk: _Chunk, vector: bool) -> _Bounds:
+def _bounds(layers: list[Layer], point: _Point, chunk: _Chunk, vector: bool) -> _Bounds:
     t = point.t
     gaps = [
         layer.sigma.apply(torch.lerp(f.z_b, f.z_a, t)) - torch.lerp(f.phi_b, f.phi_a, t)
@@ -375,10 +324,11 @@ def _bounds(layers: list[_Layer], point: _Point, chunk: _Chunk, vector: bool) ->
     ]
     shifts = [-t * (1 - t) * f.commutator for f in chunk.features]
     gap_norms, shift_norms = (
-        torch.stack([_length(defect) for defect in defects]) for defects in (gaps, shifts)
+        torch.stack([length(defect) for defect in defects]) for defects in (gaps, shifts)
     )
     s = _master(layers, point, gap_norms, shift_norms)
-    rounding = _rounding(layers, chunk, s)
+    ends = [torch.maximum(length(f.phi_a), length(f.phi_b)) for f in chunk.features]
+    rounding = rounding_errors(layers, chunk.norms, ends, list(s[1:]))
     if vector:
         known, radius, error = _vector(layers, point, gaps, shifts)
     else:
@@ -407,7 +357,7 @@ def _or_infinite(bound: Tensor) -> Tensor:
     return bound.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
-def _master(layers: list[_Layer], point: _Point, gaps: Tensor, shifts: Tensor) -> Tensor:
+def _master(layers: list[Layer], point: _Point, gaps: Tensor, shifts: Tensor) -> Tensor:
     """C1: s_0, ..., s_{L+1}, ``[L+2, n]``."""
     s = [torch.zeros_like(gaps[0])]
     for layer, norm, gap, shift in zip(layers, point.norms, gaps, shifts, strict=True):
@@ -416,7 +366,7 @@ def _master(layers: list[_Layer], point: _Point, gaps: Tensor, shifts: Tensor) -
 
 
 def _vector(
-    layers: list[_Layer], point: _Point, gaps: list[Tensor], shifts: list[Tensor]
+    layers: list[Layer], point: _Point, gaps: list[Tensor], shifts: list[Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """C1': W^t j_L + c_{L+1}, the bound of |r_L| and that of |f_t - f-bar|."""
     known, bound = shifts[0], torch.zeros_like(shifts[0][:, 0])
@@ -425,11 +375,11 @@ def _vector(
         layers[1:], point.norms[1:], gaps[:-1], shifts[1:], strict=True
     ):
         known, radius = torch.addmm(shift, gap, layer.at(point.t).mT), bound
-        bound = layer.sigma.lipschitz * (norm * radius + _length(known))
+        bound = layer.sigma.lipschitz * (norm * radius + length(known))
     return known, radius, bound
 
 
-def _transport(layers: list[_Layer], point: _Point, chunk: _Chunk) -> Tensor:
+def _transport(layers: list[Layer], point: _Point, chunk: _Chunk) -> Tensor:
     """C2 at the output."""
     u = v = torch.zeros_like(chunk.norms)
     for layer, norm, f in zip(layers, point.norms, chunk.features, strict=True):
@@ -450,30 +400,4 @@ def _margins(
 def _loss(margins: Tensor) -> Tensor:
     """log(1 + sum_j e^{m_j}), rounded up: a sum of k exponentials errs by at most k eps."""
     loss = torch.logaddexp(margins.logsumexp(-1), margins.new_zeros(()))
-    return loss + 4 * margins.shape[-1] * _EPS * (1 + loss)
-
-
-def _rounding(layers: list[_Layer], chunk: _Chunk, s: Tensor) -> Tensor:
-    """What floating-point arithmetic can add to an error or take from its bound, ``[L+1, n]``.
-
-    With w the layer's Frobenius and beta its bias norm, which bound every network on the segment,
-    and P_l a bound of |phi_l| in all of them, the usual forward analysis of one layer,
-    `e_l = Lip (w e_{l-1} + (m_{l-1} + 16) eps (w P_{l-1} + beta)) + 16 eps P_l`, bounds the error
-    of a computed phi_l; the 16 covers interpolating weights and evaluating sigma. The terms of C1,
-    C1' and C2 computed in a layer err by at most 4 e_l, a measured deviation by 2 e_l, and earlier
-    errors are carried on by the factor Lip w that e_l contains already: 8 (l+1) e_l in total.
-    Each of the m_{l-1} products of a neuron may underflow, which adds the smallest normal number.
-    """
-    e, P = torch.zeros_like(chunk.norms), chunk.norms
-    allowances = []
-    for i, (layer, f) in enumerate(zip(layers, chunk.features, strict=True), start=1):
-        unit = (layer.W_a.shape[-1] + 16) * _EPS
-        underflow = layer.W_a.shape[-1] * _TINY
-        e = layer.sigma.lipschitz * (
-            layer.frobenius * e + unit * (layer.frobenius * P + layer.offset) + underflow
-        )
-        ends = torch.maximum(_length(f.phi_a), _length(f.phi_b))
-        P = ends + s[i] + 8 * (i + 1) * e
-        e = e + 16 * _EPS * P
-        allowances.append(8 * (i + 1) * e)
-    return torch.stack(allowances)
+    return loss + 4 * margins.shape[-1] * EPS * (1 + loss)

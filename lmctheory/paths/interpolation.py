@@ -1,6 +1,7 @@
 """The segment theta_t = t A + (1-t) B between two networks, evaluated at many t at once."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -8,8 +9,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lmctheory.networks import AffineChain, Examples, require_same_architecture
-from lmctheory.networks.chain import SAME_ARCHITECTURE
+from lmctheory.networks import (
+    AffineChain,
+    Examples,
+    require_labels,
+    require_same_architecture,
+    require_same_state,
+)
 
 __all__ = [
     "PathLogits",
@@ -18,8 +24,8 @@ __all__ = [
     "interpolate",
     "module_logits",
     "require_fitting",
-    "require_same_state",
     "require_stacks",
+    "segment",
 ]
 
 _WEIGHT_BYTES = 2**27
@@ -52,11 +58,53 @@ class PathLogits(NamedTuple):
     logits: Tensor
 
 
-def interpolate(
+def segment(
     a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], t: Float[Tensor, " points"]
 ) -> Float[Tensor, " points *shape"]:
     """T a + (1-t) b for every entry of t; exactly a at t = 1 and exactly b at t = 0."""
     return torch.lerp(b, a, t.to(a).view(-1, *[1] * a.dim()))
+
+
+def interpolate(model_a: nn.Module, model_b: nn.Module, t: float) -> nn.Module:
+    """The network at theta_t = t A + (1-t) B, for any two modules of one architecture.
+
+    Parameters and floating-point buffers (BatchNorm's running means and variances) are
+    interpolated linearly; integer buffers, training flags and all that is no tensor are A's.
+    Running statistics of the result are not those that it has: see `reset_batch_norm`.
+
+    Args:
+        model_a: network A, at t = 1.
+        model_b: network B, at t = 0, already aligned with A.
+        t: in [0, 1].
+
+    Returns:
+        A new module; exactly A at t = 1, and B at t = 0.
+
+    Raises:
+        ValueError: for t outside [0, 1], and as `require_same_state`.
+
+    Example:
+        >>> from torch import nn
+        >>> a, b = nn.Linear(2, 3), nn.Linear(2, 3)
+        >>> middle = interpolate(a, b, 0.5)
+        >>> torch.allclose(middle.bias, (a.bias + b.bias) / 2)
+        True
+    """
+    if not 0 <= t <= 1:
+        raise ValueError(f"t must lie in [0, 1], got {t}")
+    require_same_state(model_a=model_a, model_b=model_b)
+    model = copy.deepcopy(model_a)
+    model.load_state_dict(_state_at(model_a.state_dict(), model_b.state_dict(), t))
+    return model
+
+
+def _state_at(
+    state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], t: float
+) -> dict[str, Tensor]:
+    return {
+        key: torch.lerp(state_b[key], a, t) if a.is_floating_point() else a
+        for key, a in state_a.items()
+    }
 
 
 def require_stacks(chain_a: AffineChain, chain_b: AffineChain) -> None:
@@ -71,45 +119,21 @@ def require_stacks(chain_a: AffineChain, chain_b: AffineChain) -> None:
         raise ValueError(f"weights must be stacked as [pairs, m_l, m_(l-1)], got shape {shape}")
 
 
-def require_same_state(model_a: nn.Module, model_b: nn.Module) -> None:
-    """The same for modules that are no chains: their parameters and buffers must correspond.
-
-    Raises:
-        ValueError: naming the first entry that differs, or that is not finite.
-    """
-    state_a, state_b = model_a.state_dict(), model_b.state_dict()
-    shapes_a, shapes_b = (
-        {key: tuple(value.shape) for key, value in state.items()} for state in (state_a, state_b)
-    )
-    for key in [*shapes_a, *shapes_b]:
-        if shapes_a.get(key) != shapes_b.get(key):
-            raise ValueError(
-                f"{SAME_ARCHITECTURE}, but {key!r} has shape {shapes_a.get(key)} in model_a "
-                f"and {shapes_b.get(key)} in model_b"
-            )
-    for argument, state in (("model_a", state_a), ("model_b", state_b)):
-        for key, value in state.items():
-            if not torch.isfinite(value).all():
-                raise ValueError(f"{argument} has NaN or infinite values in {key!r}")
-
-
-def require_fitting(data: Examples, *, classes: int, inputs: int | None = None) -> None:
-    """Refuses examples that the networks cannot be evaluated on.
+def require_fitting(data: Examples, *, classes: int, inputs: int) -> None:
+    """Refuses examples that chains cannot be evaluated on.
 
     Args:
         data: the examples.
         classes: number of outputs of the networks.
-        inputs: number m_0 of input coordinates, where the architecture fixes it.
+        inputs: number m_0 of input coordinates.
 
     Raises:
         ValueError: if inputs have another size or labels lie outside 0..classes-1.
     """
     size = data.inputs[0].numel()
-    if inputs is not None and size != inputs:
+    if size != inputs:
         raise ValueError(f"data.inputs must have {inputs} coordinates, got {size}")
-    low, high = int(data.labels.min()), int(data.labels.max())
-    if low < 0 or high >= classes:
-        raise ValueError(f"data.labels must lie in 0..{classes - 1}, got {low}..{high}")
+    require_labels(data, classes)
 
 
 def chain_logits(
@@ -145,8 +169,8 @@ def chain_logits(
             batch = (points.stop - points.start, a.weights[0].shape[0])
             later = [
                 (
-                    interpolate(W_a, W_b, t[points]).flatten(0, 1).mT,
-                    interpolate(b_a, b_b, t[points]).flatten(0, 1).unsqueeze(-2),
+                    segment(W_a, W_b, t[points]).flatten(0, 1).mT,
+                    segment(b_a, b_b, t[points]).flatten(0, 1).unsqueeze(-2),
                 )
                 for W_a, W_b, b_a, b_b in zip(
                     a.weights[1:], b.weights[1:], a.biases[1:], b.biases[1:], strict=True
@@ -154,7 +178,7 @@ def chain_logits(
             ]
             for rows in blocks(len(inputs), row_step):
                 x = inputs[rows].flatten(1).to(a.weights[0])
-                z = interpolate(_first(a, x), _first(b, x), t[points]).flatten(0, 1)
+                z = segment(_first(a, x), _first(b, x), t[points]).flatten(0, 1)
                 for sigma, (W, bias) in zip(a.activations, later, strict=True):
                     z = torch.baddbmm(bias, sigma.apply(z), W)
                 yield PathLogits(pair_block, points, rows, z.view(*batch, *z.shape[1:]))
@@ -175,25 +199,23 @@ def module_logits(
 ) -> Iterator[PathLogits]:
     """Outputs of f_{theta_t} for one pair of modules of any architecture.
 
-    Parameters and floating-point buffers (running means and variances) are interpolated linearly;
-    integer buffers are A's. One point at a time: batching the points of a convolutional network
+    The networks are those of `interpolate`. One point at a time: batching the points of a convolutional network
     was measured to gain little where networks are small and to lose where they are not.
+    Beyond A and B, one network's weights and the activations of 256 examples are held.
 
     Args:
         model_a: network A, in evaluation mode.
         model_b: network B.
-        inputs: ``[n, ...]``, passed on in blocks of 256 examples.
+        inputs: ``[n, ...]``, passed on in blocks, in the networks' type.
         t: the points of the segment; t = 1 is A.
 
     Yields:
         Blocks with one pair and one point each.
     """
     state_a, state_b = model_a.state_dict(), model_b.state_dict()
+    like = next(model_a.parameters())
     for i, point in enumerate(t.tolist()):
-        state = {
-            key: torch.lerp(state_b[key], a, point) if a.is_floating_point() else a
-            for key, a in state_a.items()
-        }
+        state = _state_at(state_a, state_b, point)
         for rows in blocks(len(inputs), _MODULE_ROWS):
-            logits = functional_call(model_a, state, (inputs[rows],))
+            logits = functional_call(model_a, state, (inputs[rows].to(like),))
             yield PathLogits(slice(0, 1), slice(i, i + 1), rows, logits[None, None])
