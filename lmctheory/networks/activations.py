@@ -18,12 +18,14 @@ class Activation:
         apply: sigma, elementwise on a tensor of any shape.
         slopes: ``(alpha, beta)``, bounds on the derivative: alpha <= sigma' <= beta (T1b).
         curvature: an upper bound of ``|sigma''|``; infinite where sigma has a kink.
+        jerk: an upper bound of ``|sigma'''|``; infinite where sigma has a kink.
     """
 
     name: str
     apply: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
     slopes: tuple[float, float]
     curvature: float
+    jerk: float
 
     @property
     def lipschitz(self) -> float:
@@ -39,21 +41,29 @@ def leaky_relu(negative_slope: float) -> Activation:
         lambda z: nn.functional.leaky_relu(z, negative_slope),
         slopes,
         float("inf"),
+        float("inf"),
     )
 
 
 _KNOWN = {
     sigma.name: sigma
     for sigma in (
-        Activation("identity", lambda z: z, (1.0, 1.0), 0.0),
-        Activation("relu", torch.relu, (0.0, 1.0), float("inf")),
-        # max |tanh''| = 4 / (3 sqrt 3), at tanh^2 = 1/3
-        Activation("tanh", torch.tanh, (0.0, 1.0), 0.769800358919502),
-        # max |sigmoid''| = 1 / (6 sqrt 3)
-        Activation("sigmoid", torch.sigmoid, (0.0, 0.25), 0.0962250448649377),
-        Activation("softplus", nn.functional.softplus, (0.0, 1.0), 0.25),
-        # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0
-        Activation("gelu", nn.functional.gelu, (-0.1289041452, 1.1289041452), 0.797884560802866),
+        Activation("identity", lambda z: z, (1.0, 1.0), 0.0, 0.0),
+        Activation("relu", torch.relu, (0.0, 1.0), float("inf"), float("inf")),
+        # max |tanh''| = 4 / (3 sqrt 3), at tanh^2 = 1/3; tanh''' = -2 at 0
+        Activation("tanh", torch.tanh, (0.0, 1.0), 0.769800358919502, 2.0),
+        # max |sigmoid''| = 1 / (6 sqrt 3); sigmoid''' = -1/8 at 0
+        Activation("sigmoid", torch.sigmoid, (0.0, 0.25), 0.0962250448649377, 0.125),
+        Activation("softplus", nn.functional.softplus, (0.0, 1.0), 0.25, 0.0962250448649377),
+        # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0,
+        # sigma''' = phi (z^3 - 4z) at z^2 = (7 - sqrt 33)/2
+        Activation(
+            "gelu",
+            nn.functional.gelu,
+            (-0.1289041452, 1.1289041452),
+            0.797884560802866,
+            0.778769635056,
+        ),
     )
 }
 

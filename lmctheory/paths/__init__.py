@@ -3,13 +3,16 @@
 from lmctheory.paths.barrier import Barrier, barrier, barriers
 from lmctheory.paths.certificate import Certificate, certificate, certificates
 from lmctheory.paths.interpolation import interpolate
+from lmctheory.paths.whole_path import PathCertificate, certify
 
 __all__ = [
     "Barrier",
     "Certificate",
+    "PathCertificate",
     "barrier",
     "barriers",
     "certificate",
     "certificates",
+    "certify",
     "interpolate",
 ]

@@ -19,8 +19,9 @@ Everything is float64. Computed operator norms are inflated by 1e-9; t -> |W^t| 
 between the nodes where it is computed its chord is an upper bound. Floating-point errors, of the
 certificate and of the errors that one would measure to check it, are bounded a priori in
 `lmctheory.paths.layers` and added: what is reported dominates what is measured, not only what is
-true. One exception: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no Lipschitz
-constant covers, so with softplus the bounds hold up to what the later layers make of that jump.
+true. One exception: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no
+Lipschitz constant covers, so with softplus the bounds hold up to what the later layers make of that
+jump.
 """
 
 from collections.abc import Sequence
@@ -45,11 +46,11 @@ from lmctheory.paths.interpolation import (
     require_stacks,
 )
 from lmctheory.paths.layers import (
-    EPS,
     NORM_INFLATION,
     Layer,
     layers_of,
     length,
+    margin_loss,
     spreads,
 )
 from lmctheory.paths.layers import rounding as rounding_errors
@@ -346,7 +347,7 @@ def _bounds(layers: list[Layer], point: _Point, chunk: _Chunk, vector: bool) -> 
         feature_error=_or_infinite(s[1:-1] + rounding[:-1]),
         weak_additivity=gap_norms[:-1],
         commutativity=shift_norms[1:],
-        example_loss=_or_infinite(_loss(margins)),
+        example_loss=_or_infinite(margin_loss(margins)),
         certified=(margins < 0).all(-1),
         example_chord=torch.lerp(loss_b, loss_a, t),
     )
@@ -395,9 +396,3 @@ def _margins(
     label = labels[:, None]
     slack = spreads[labels] * radius[:, None] + 2 * rounding[:, None]
     return (centre - centre.gather(1, label) + slack).scatter(1, label, -torch.inf)
-
-
-def _loss(margins: Tensor) -> Tensor:
-    """log(1 + sum_j e^{m_j}), rounded up: a sum of k exponentials errs by at most k eps."""
-    loss = torch.logaddexp(margins.logsumexp(-1), margins.new_zeros(()))
-    return loss + 4 * margins.shape[-1] * EPS * (1 + loss)

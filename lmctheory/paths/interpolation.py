@@ -199,9 +199,9 @@ def module_logits(
 ) -> Iterator[PathLogits]:
     """Outputs of f_{theta_t} for one pair of modules of any architecture.
 
-    The networks are those of `interpolate`. One point at a time: batching the points of a convolutional network
-    was measured to gain little where networks are small and to lose where they are not.
-    Beyond A and B, one network's weights and the activations of 256 examples are held.
+    The networks are those of `interpolate`, one at a time: batching the points of a convolutional
+    network was measured to gain little where networks are small and to lose where they are not.
+    Beside A and B, one network's weights and the activations of 256 examples are held in memory.
 
     Args:
         model_a: network A, in evaluation mode.

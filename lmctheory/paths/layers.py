@@ -9,7 +9,16 @@ from torch import Tensor
 
 from lmctheory.networks import Activation, AffineChain, activation
 
-__all__ = ["EPS", "NORM_INFLATION", "Layer", "layers_of", "length", "rounding", "spreads"]
+__all__ = [
+    "EPS",
+    "NORM_INFLATION",
+    "Layer",
+    "layers_of",
+    "length",
+    "margin_loss",
+    "rounding",
+    "spreads",
+]
 
 EPS = torch.finfo(torch.float64).eps
 NORM_INFLATION = 1 + 1e-9
@@ -105,3 +114,9 @@ def rounding(
         e = e + 16 * EPS * P
         allowances.append(8 * (i + 1) * e)
     return torch.stack(allowances)
+
+
+def margin_loss(margins: Tensor) -> Tensor:
+    """log(1 + sum_j e^{m_j}), rounded up: a sum of k exponentials errs by at most k eps."""
+    loss = torch.logaddexp(margins.logsumexp(-1), margins.new_zeros(()))
+    return loss + 4 * margins.shape[-1] * EPS * (1 + loss)

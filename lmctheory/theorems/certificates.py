@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import MLP, Examples, affine_chain
-from lmctheory.paths import Certificate, certificate
-from lmctheory.paths.interpolation import interpolate
+from lmctheory.paths import Certificate, certificate, certify, interpolate
 from lmctheory.theorems.registry import Trial, theorem
 
 _CHAINS = ("two networks of one architecture: affine maps and pointwise activations",)
@@ -44,13 +43,8 @@ def _random_pair(rng: np.random.Generator) -> tuple[MLP, MLP, Examples]:
 def _logits(model_a: MLP, model_b: MLP, inputs: Tensor, t: float) -> tuple[Tensor, Tensor]:
     """f_{theta_t} and the chord t f_A + (1-t) f_B, ``[n, n_out]`` each."""
     a, b = affine_chain(model_a), affine_chain(model_b)
-    middle = MLP(model_a.widths, model_a.activation.name, rng=torch.Generator(), dtype=inputs.dtype)
-    state_b = model_b.state_dict()
-    points = torch.tensor([t], dtype=inputs.dtype)
-    middle.load_state_dict(
-        {key: interpolate(A, state_b[key], points)[0] for key, A in model_a.state_dict().items()}
-    )
-    return affine_chain(middle)(inputs), torch.lerp(b(inputs), a(inputs), t)
+    middle = affine_chain(interpolate(model_a, model_b, t))
+    return middle(inputs), torch.lerp(b(inputs), a(inputs), t)
 
 
 def _trials(
@@ -137,3 +131,28 @@ def _loss(
     losses = cross_entropy(logits, labels, reduction="none").numpy()
     worst = int(np.argmax(losses - bounds.example_loss))
     return float(losses[worst]), float(bounds.example_loss[worst])
+
+
+@theorem(
+    "C4",
+    "Certificate of the whole path",
+    statement=(
+        r"\phi_l^s = (1-s)\phi_{l,0} + s\phi_{l,1} + s(1-s)p_l + \rho_l + \eta_l,"
+        r" \quad |\rho_{l,i}| \le \mathrm{box}_{l,i},\ \|\eta_l\| \le \mathrm{ball}_l"
+        r" \quad \text{for every } s \in [0, 1]"
+    ),
+    source="derived",
+    assumptions=_CHAINS,
+    functions=("paths.certify",),
+)
+def _whole_path(rng: np.random.Generator) -> Iterator[Trial]:
+    """One network of the path against the cross-entropy certified for its piece."""
+    while True:
+        model_a, model_b, data = _random_pair(rng)
+        found = certify(model_a, model_b, data, nodes=int(rng.integers(1, 5)))
+        t = float(rng.random())
+        piece = int(np.searchsorted(found.t, t)) - 1
+        logits, _ = _logits(model_a, model_b, data.inputs, t)
+        losses = cross_entropy(logits, data.labels, reduction="none").numpy()
+        worst = int(np.argmax(losses - found.example_loss[piece]))
+        yield Trial(float(losses[worst]), float(found.example_loss[piece, worst]))

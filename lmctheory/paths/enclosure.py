@@ -1,0 +1,115 @@
+r"""What an activation does to a whole segment of pre-activations.
+
+On a segment, s in [0, 1] from one end to the other, a pre-activation is known up to an error,
+
+    z^s = g(s) + delta(s),   g(s) = (1-s) z_0 + s z_1 + s(1-s) k,   |delta(s)| <= d,
+
+and at both ends exactly. An `Image` encloses what becomes of it: with phi = sigma(z),
+
+    phi^s = (1-s) phi_0 + s phi_1 + s(1-s) bend + rho(s) + eta(s),
+    |rho(s)| <= fresh,   |eta(s)| <= gain |delta(s)|,   for every s.
+
+*Piecewise linear* sigma(z) = a z + (1-a) relu(z). A neuron whose sign is the same on the whole
+segment, whatever delta, is linear there: bend = k or a k, fresh = 0. Else, for the relu,
+relu(g) - relu(chord) = s(1-s) theta k with theta in [0, 1], so k/2 +- |k|/8; and if z_0 and z_1
+differ in sign, with u the zero of the chord and h = |z_0 z_1| / (|z_0| + |z_1|), relu(chord) is
+(1-s) phi_0 + s phi_1 less h times the tent T_u, which rises to 1 at u. The parabola
+kappa s(1-s) nearest to T_u has, for u <= 1/2 and w = 1/(1-u),
+
+    kappa = (w + 2 + sqrt((w+2)^2 - q w^2)) / q,  q = 1 + 4u(1-u),
+
+where its error 1 - kappa u(1-u) at the tip equals the one further on, (kappa/4) (1 - w/kappa)^2.
+
+*Smooth* sigma. bend = 4 gamma, gamma = sigma(g(1/2)) - (phi_0 + phi_1)/2, makes the error vanish at
+0, 1/2 and 1, so it is at most sqrt(3)/216 times sup |(sigma o g)'''|, where
+|(sigma o g)'''| <= M_3 v^3 + 6 M_2 v |k|, v = |z_1 - z_0| + |k|. It is also at most M/8 + |gamma|,
+M = M_2 v^2 + 2 Lip |k| (linear interpolation), and (beta - alpha)|z_1 - z_0|/4 + Lip |k|/4 +
+|gamma| (T1b). The slope that delta meets is at most |sigma'| in the middle of the range plus M_2
+times half the range.
+
+Reference: theory keys T1b, C4; derived here.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from lmctheory.networks import Activation
+
+__all__ = ["CUBIC", "Image", "peak", "through"]
+
+CUBIC = 3**0.5 / 36
+"""max |s (s - 1/2) (s - 1)| on [0, 1]."""
+_TINY = torch.finfo(torch.float64).tiny
+
+
+class Image(NamedTuple):
+    """See the module docstring; every entry like the pre-activations."""
+
+    bend: Float64[Tensor, "*n"]
+    fresh: Float64[Tensor, "*n"]
+    gain: Float64[Tensor, "*n"]
+
+
+def peak(start: Tensor, end: Tensor, bend: Tensor) -> Tensor:
+    """Max over s in [0, 1] of (1-s) start + s end + s(1-s) bend."""
+    rise = end - start
+    inside = rise.abs() < bend
+    summit = (start + end) / 2 + bend / 4 + rise.square() / (4 * torch.where(inside, bend, 1.0))
+    return torch.where(inside, summit, torch.maximum(start, end))
+
+
+def through(sigma: Activation, z_0: Tensor, z_1: Tensor, k: Tensor, d: Tensor) -> Image:
+    """The image of a segment of pre-activations."""
+    low, high = -peak(-z_0, -z_1, -k) - d, peak(z_0, z_1, k) + d
+    if sigma.curvature == torch.inf:
+        return _piecewise_linear(sigma, z_0, z_1, k, low, high)
+    return _smooth(sigma, z_0, z_1, k, low, high)
+
+
+def _piecewise_linear(
+    sigma: Activation, z_0: Tensor, z_1: Tensor, k: Tensor, low: Tensor, high: Tensor
+) -> Image:
+    alpha, beta = sigma.slopes
+    a = alpha if beta == 1 else beta  # the slope below zero
+    active, dead = low >= 0, high <= 0
+    sum_of_ends = z_0.abs() + z_1.abs()
+    crossing = z_0 * z_1 < 0
+    tip = torch.where(crossing, z_0.abs() * (z_1.abs() / (sum_of_ends + _TINY)), 0.0)
+    kappa, error = _tent(torch.where(crossing, z_0.abs() / (sum_of_ends + _TINY), 0.5))
+    bend = torch.where(active, k, torch.where(dead, 0.0, k / 2 - kappa * tip))
+    fresh = torch.where(active | dead, 0.0, k.abs() / 8 + error * tip)
+    gain = torch.where(active, 1.0, torch.where(dead, abs(a), sigma.lipschitz))
+    return Image(a * k + (1 - a) * bend, abs(1 - a) * fresh, gain.to(k))
+
+
+def _tent(tip: Tensor) -> tuple[Tensor, Tensor]:
+    """Kappa and the error of kappa s(1-s) against the tent with its tip there."""
+    u = torch.minimum(tip, 1 - tip)
+    w, q = 1 / (1 - u), 1 + 4 * u * (1 - u)
+    kappa = (w + 2 + ((w + 2).square() - q * w.square()).sqrt()) / q
+    return kappa, 1 - kappa * u * (1 - u)
+
+
+def _smooth(
+    sigma: Activation, z_0: Tensor, z_1: Tensor, k: Tensor, low: Tensor, high: Tensor
+) -> Image:
+    alpha, beta = sigma.slopes
+    move, lipschitz = (z_1 - z_0).abs(), sigma.lipschitz
+    v, bent = move + k.abs(), k.abs()
+    gamma = sigma.apply((z_0 + z_1) / 2 + k / 4) - (sigma.apply(z_0) + sigma.apply(z_1)) / 2
+    third = CUBIC / 6 * (sigma.jerk * v**3 + 6 * sigma.curvature * v * bent)
+    second = (sigma.curvature * v.square() + 2 * lipschitz * bent) / 8 + gamma.abs()
+    first = (beta - alpha) * move / 4 + lipschitz * bent / 4 + gamma.abs()
+    fresh = torch.minimum(third, torch.minimum(second, first))
+    slope = _derivative(sigma, (low + high) / 2).abs() + sigma.curvature * (high - low) / 2
+    return Image(4 * gamma, fresh, slope.clamp(max=lipschitz))
+
+
+def _derivative(sigma: Activation, z: Tensor) -> Tensor:
+    with torch.enable_grad():
+        point = z.detach().requires_grad_()
+        [slope] = torch.autograd.grad(sigma.apply(point).sum(), point)
+    return slope

@@ -1,0 +1,115 @@
+"""The certificate of the whole path, against dense grids of networks on it."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from lmctheory.networks import MLP, Examples, TrainingConfig, load_dataset, train_many
+from lmctheory.networks.training import seeded_generators
+from lmctheory.paths import certify
+from lmctheory.paths.whole_path import PathCertificate, certify_chains
+from tests.paths.adversarial import interpolated, random_pair
+
+
+def truth(a, b, data, t):
+    logits = interpolated(a, b, t)(data.inputs)
+    loss = cross_entropy(logits, data.labels, reduction="none").numpy()
+    return loss, (logits.argmax(1) == data.labels).numpy()
+
+
+def violations(a, b, data, found: PathCertificate, share: float = 1.0) -> int:
+    """How often a network on the segment breaks its piece's promises, scaled by `share`."""
+    count = 0
+    for piece, (start, end) in enumerate(zip(found.t[:-1], found.t[1:], strict=True)):
+        for t in np.linspace(start, end, 9):
+            loss, correct = truth(a, b, data, float(t))
+            count += int((found.certified[piece] & ~correct).sum())
+            count += int((loss > share * found.example_loss[piece] * (1 + 1e-12)).sum())
+            count += int(loss.mean() > share * found.piece_loss[piece] * (1 + 1e-12))
+    return count
+
+
+def test_it_is_never_violated():
+    broken_if_weakened = 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        a, b, data, _ = random_pair(rng)
+        found = certify_chains(a, b, data, nodes=int(rng.integers(1, 5)))
+        assert violations(a, b, data, found) == 0, seed
+        broken_if_weakened += violations(a, b, data, found, share=0.9)
+    assert broken_if_weakened > 100
+
+
+@pytest.mark.slow
+def test_it_is_never_violated_by_many_pairs():
+    for seed in range(1000, 3000):
+        rng = np.random.default_rng(seed)
+        a, b, data, _ = random_pair(rng)
+        found = certify_chains(a, b, data, nodes=int(rng.integers(1, 9)))
+        assert violations(a, b, data, found) == 0, seed
+
+
+@pytest.fixture(scope="module")
+def trained():
+    digits = load_dataset("digits")
+    initial = [MLP((64, 64, 64, 10), rng=seeded_generators(seed)[0]) for seed in (0, 1)]
+    config = TrainingConfig(epochs=8, weight_decay=1e-3)
+    return *train_many(initial, digits.train, config, seeds=(0, 1)), digits.test
+
+
+def test_more_nodes_certify_more(trained):
+    a, _, data = trained
+    shaken = train_many([a], data, TrainingConfig(epochs=2, learning_rate=0.02), seeds=(5,))[0]
+    found = [certify(a, shaken, data, nodes=n) for n in (1, 2, 4, 8)]
+    accuracies = [c.accuracy for c in found]
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] >= 0.99 * found[-1].attainable
+    assert all(c.accuracy <= c.attainable for c in found)
+    losses = [c.loss for c in found]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] <= 1.02 * found[-1].node_loss.max()
+    assert found[-1].barrier <= found[0].barrier
+
+
+def test_what_is_measured_at_the_nodes(trained):
+    a, b, data = trained
+    found = certify(a, b, data, nodes=3)
+    assert found.t[0] == 0
+    assert found.t[-1] == 1
+    assert len(found.t) == 4
+    for argument, i in ((b, 0), (a, -1)):
+        logits = argument(data.inputs).detach()
+        assert found.node_loss[i] == pytest.approx(float(cross_entropy(logits, data.labels)), 1e-5)
+        assert (found.correct[i] == (logits.argmax(1) == data.labels).numpy()).all()
+    assert "every t in [0, 1], 4 nodes" in repr(found)
+
+
+def test_equal_networks_lose_nothing(trained):
+    a, _, data = trained
+    found = certify(a, a, data, nodes=1)
+    assert found.accuracy == found.attainable
+    assert found.loss == pytest.approx(found.node_loss[0], rel=1e-6)
+    assert abs(found.barrier) < 1e-6
+
+
+def test_without_hidden_layers_the_path_is_its_chord():
+    a, b = (MLP((3, 4), rng=torch.Generator().manual_seed(s)) for s in (0, 1))
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(2))
+    data = Examples(x, torch.arange(50) % 4)
+    found = certify(a, b, data, nodes=1)
+    assert found.accuracy == found.attainable
+    assert found.loss == pytest.approx(found.node_loss.max(), rel=1e-6)
+
+
+def test_bad_arguments_are_refused(trained):
+    a, b, data = trained
+    with pytest.raises(ValueError, match="nodes must be >= 1, got 0"):
+        certify(a, b, data, nodes=0)
+    other = MLP((64, 32, 10), rng=torch.Generator().manual_seed(0))
+    with pytest.raises(ValueError, match="same architecture"):
+        certify(a, other, data)
+    with pytest.raises(ValueError, match="labels must lie in"):
+        certify(a, b, Examples(data.inputs, data.labels + 5))
+    with pytest.raises(TypeError, match="no affine chain"):
+        certify(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3)), b, data)
