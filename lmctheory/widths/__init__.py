@@ -1,0 +1,5 @@
+"""From a tolerance to a number of neurons: two-layer (T) and deep (D) networks."""
+
+from lmctheory.widths import deep, kernels
+
+__all__ = ["deep", "kernels"]

@@ -1,0 +1,204 @@
+r"""Kernels of wide networks on data: what the second moments of a random layer are on average.
+
+For rows of variance s_w^2/m_{l-1} per entry and biases of variance s_b^2 the pre-activations of a
+layer are, given the layer below, independent Gaussian draws with the Gram matrix
+
+    C_l = s_w^2 K_{l-1} + s_b^2,   K_l = (1/m_l) phi_l phi_l^T  on the data,   K_0 = x x^T / m_0,
+
+and on average K_l is T(C_l), T(C)_xy = E sigma(u) sigma(v), (u, v) ~ N(0, C restricted to x, y). So
+E K_1 = T(C_1) exactly at any width; E K_l = T(C_l) with C_l built from T(C_{l-1}) up to O(1/width).
+
+With rho the correlation, the leaky relu of slope a below zero, (1+a)/2 z + (1-a)/2 |z|, has
+
+    T = ((1+a)/2)^2 C + ((1-a)/2)^2 (2/pi) sqrt(C_xx C_yy) (sqrt(1 - rho^2) + rho arcsin rho),
+
+of which the relu (a = 0) is the arc-cosine kernel of degree 1. Any other activation is expanded in
+normalised Hermite polynomials, c_k(x) = E sigma(sqrt(C_xx) xi) h_k(xi), and T = sum_k c_k c_k^T
+rho^k (Mehler). What is left of the diagonal after `_TERMS` terms multiplies the next power, so that
+the diagonal is exact and the matrix stays positive semi-definite.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+__all__ = ["Activation", "dual_kernel", "nngp_kernels", "sampled_kernels"]
+
+Activation = str | Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""The name of an activation, or a function that acts on arrays elementwise."""
+
+_SMOOTH: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "identity": lambda z: z,
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "softplus": lambda z: np.logaddexp(z, 0.0),
+    "gelu": lambda z: z * ndtr(z),
+}
+_RELU = {"relu": 0.0}
+_TERMS = 200
+_NODES = np.linspace(-12, 12, 1201)
+_WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
+"""The trapezoidal rule for a normal variable: for analytic functions it converges geometrically."""
+
+
+def pointwise(activation: Activation) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """The function of a name.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if callable(activation):
+        return activation
+    if activation in _RELU:
+        return lambda z: np.maximum(z, 0.0)
+    if activation not in _SMOOTH:
+        known = sorted([*_SMOOTH, *_RELU])
+        raise ValueError(f"activation must be a function or one of {known}, got {activation!r}")
+    return _SMOOTH[activation]
+
+
+def dual_kernel(
+    covariance: Float[np.ndarray, "n n"], activation: Activation = "relu"
+) -> Float[np.ndarray, "n n"]:
+    """T(C): E sigma(u) sigma(v) for jointly Gaussian u, v, for every pair of the data.
+
+    Args:
+        covariance: C ``[n, n]`` of the pre-activations, positive semi-definite.
+        activation: a name ("relu", "identity", "tanh", "sigmoid", "softplus", "gelu"), or any
+            smooth function; one with a kink would converge slowly.
+
+    Raises:
+        ValueError: for an unknown name, or a matrix that is no covariance.
+
+    Reference:
+        theory key D1; Cho and Saul (2009), Kernel methods for deep learning, for the relu.
+
+    Example:
+        >>> import numpy as np
+        >>> dual_kernel(np.eye(2)).round(4)
+        array([[0.5   , 0.1592],
+               [0.1592, 0.5   ]])
+    """
+    sigma = pointwise(activation)
+    variance = np.diag(covariance)
+    if not np.isfinite(covariance).all() or (variance < 0).any():
+        raise ValueError("covariance must be finite with a diagonal >= 0")
+    deviation = np.sqrt(variance)
+    scale = np.outer(deviation, deviation)
+    if (np.abs(covariance) > scale * (1 + 1e-6) + 1e-12 * variance.max(initial=0.0)).any():
+        raise ValueError("covariance must be positive semi-definite: a correlation exceeds 1")
+    rho = np.clip(np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0), -1, 1)
+    if activation == "relu":
+        folded = np.sqrt(1 - rho**2) + rho * np.arcsin(rho)
+        return covariance / 4 + scale * folded / (2 * np.pi)
+    return _expanded(sigma, deviation, rho)
+
+
+def _expanded(
+    sigma: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    deviation: Float[np.ndarray, " n"],
+    rho: Float[np.ndarray, "n n"],
+) -> Float[np.ndarray, "n n"]:
+    values = sigma(np.outer(deviation, _NODES))  # [n, nodes]
+    left = values**2 @ _WEIGHTS
+    kernel, power = np.zeros_like(rho), np.ones_like(rho)
+    previous, polynomial = np.zeros_like(_NODES), np.ones_like(_NODES)
+    for k in range(_TERMS):
+        c = values @ (_WEIGHTS * polynomial)
+        left -= c**2
+        kernel += np.outer(c, c) * power
+        power *= rho
+        following = (_NODES * polynomial - np.sqrt(k) * previous) / np.sqrt(k + 1)
+        previous, polynomial = polynomial, following
+    rest = np.sqrt(np.maximum(left, 0.0))
+    return kernel + np.outer(rest, rest) * power
+
+
+def nngp_kernels(
+    data: Float[np.ndarray, "n m_0"],
+    depth: int,
+    activation: Activation = "relu",
+    *,
+    s_w: float = 2**0.5,
+    s_b: float = 0.0,
+) -> list[Float[np.ndarray, "n n"]]:
+    """The kernels K_0, ..., K_depth of infinitely wide layers on the data.
+
+    Args:
+        data: inputs ``[n, m_0]``.
+        depth: number of hidden layers.
+        activation: see `dual_kernel`.
+        s_w: weights have variance s_w^2 / m_{l-1}; sqrt 2 is He's initialisation.
+        s_b: standard deviation of the biases.
+
+    Raises:
+        ValueError: for empty or non-finite data, depth < 0 or negative s_w, s_b.
+
+    Reference:
+        theory key D1; Lee et al. (2018), Deep neural networks as Gaussian processes.
+
+    Example:
+        >>> import numpy as np
+        >>> K = nngp_kernels(np.eye(2), 3)  # He's initialisation keeps the diagonal
+        >>> [float(k[0, 0].round(12)) for k in K]
+        [0.5, 0.5, 0.5, 0.5]
+    """
+    _check(data, depth, s_w, s_b)
+    kernels = [data @ data.T / data.shape[1]]
+    for _ in range(depth):
+        kernels.append(dual_kernel(s_w**2 * kernels[-1] + s_b**2, activation))
+    return kernels
+
+
+def sampled_kernels(
+    data: Float[np.ndarray, "n m_0"],
+    widths: tuple[int, ...],
+    activation: Activation = "relu",
+    *,
+    s_w: float = 2**0.5,
+    s_b: float = 0.0,
+    networks: int = 8,
+    rng: np.random.Generator,
+) -> list[Float[np.ndarray, "n n"]]:
+    """E K_0, ..., E K_L at finite widths, averaged over sampled networks.
+
+    Args:
+        data: inputs ``[n, m_0]``.
+        widths: m_1, ..., m_L.
+        activation: see `dual_kernel`.
+        s_w: as in `nngp_kernels`.
+        s_b: as in `nngp_kernels`.
+        networks: how many to average over.
+        rng: source of randomness.
+
+    Raises:
+        ValueError: as `nngp_kernels`, and for widths or networks < 1.
+
+    Reference:
+        theory key D1 (its finite-width correction).
+    """
+    _check(data, len(widths), s_w, s_b)
+    if networks < 1 or min(widths, default=1) < 1:
+        raise ValueError(f"networks and widths must be >= 1, got {networks} and {widths}")
+    sigma = pointwise(activation)
+    sums = [np.zeros((len(data), len(data))) for _ in widths]
+    for _ in range(networks):
+        phi = data
+        for i, (fan_in, width) in enumerate(pairwise((data.shape[1], *widths))):
+            W = rng.standard_normal((fan_in, width)) * s_w / np.sqrt(fan_in)
+            phi = sigma(phi @ W + s_b * rng.standard_normal(width))
+            sums[i] += phi @ phi.T / width
+    return [data @ data.T / data.shape[1], *(total / networks for total in sums)]
+
+
+def _check(data: np.ndarray, depth: int, s_w: float, s_b: float) -> None:
+    if data.size == 0 or not np.isfinite(data).all():
+        raise ValueError(f"data must be finite and not empty, got shape {data.shape}")
+    if depth < 0:
+        raise ValueError(f"depth must be >= 0, got {depth}")
+    if not (s_w >= 0 and s_b >= 0):
+        raise ValueError(f"s_w and s_b must be >= 0, got {s_w} and {s_b}")
