@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from lmctheory.activations import KNOWN
+
 __all__ = ["Activation", "activation", "activation_of"]
 
 
@@ -45,26 +47,17 @@ def leaky_relu(negative_slope: float) -> Activation:
     )
 
 
+_APPLY: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda z: z,
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softplus": nn.functional.softplus,
+    "gelu": nn.functional.gelu,
+}
 _KNOWN = {
-    sigma.name: sigma
-    for sigma in (
-        Activation("identity", lambda z: z, (1.0, 1.0), 0.0, 0.0),
-        Activation("relu", torch.relu, (0.0, 1.0), float("inf"), float("inf")),
-        # max |tanh''| = 4 / (3 sqrt 3), at tanh^2 = 1/3; tanh''' = -2 at 0
-        Activation("tanh", torch.tanh, (0.0, 1.0), 0.769800358919502, 2.0),
-        # max |sigmoid''| = 1 / (6 sqrt 3); sigmoid''' = -1/8 at 0
-        Activation("sigmoid", torch.sigmoid, (0.0, 0.25), 0.0962250448649377, 0.125),
-        Activation("softplus", nn.functional.softplus, (0.0, 1.0), 0.25, 0.0962250448649377),
-        # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0,
-        # sigma''' = phi (z^3 - 4z) at z^2 = (7 - sqrt 33)/2
-        Activation(
-            "gelu",
-            nn.functional.gelu,
-            (-0.1289041452, 1.1289041452),
-            0.797884560802866,
-            0.778769635056,
-        ),
-    )
+    name: Activation(name, apply, KNOWN[name].slopes, KNOWN[name].curvature, KNOWN[name].jerk)
+    for name, apply in _APPLY.items()
 }
 
 

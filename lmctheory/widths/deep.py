@@ -31,6 +31,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
+from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
 from lmctheory.measures.arguments import positive
 from lmctheory.rates import MAX_WIDTH, upper_bound
@@ -41,8 +42,6 @@ __all__ = ["DeepBound", "Ensemble", "ensemble", "error_bound", "required_widths"
 MatchingCost = Callable[[Gaussian, int], float]
 """An upper bound of the matching cost of m Gaussian neurons."""
 
-_KAPPA = {"relu": 0.5, "gelu": 1.1289041452**2, "sigmoid": 0.0625}
-"""Where kappa is not 1: the relu, and activations whose Lipschitz constant is not 1."""
 _OBJECTIVES = ("neurons", "parameters")
 
 
@@ -128,10 +127,16 @@ def ensemble(
     return Ensemble(
         laws=tuple(Gaussian(spectrum=np.maximum(spectrum, 0.0)) for spectrum in spectra),
         mean_square=float(np.diag(kernels[-1]).mean()),
-        kappa=_KAPPA.get(activation, 1.0) if isinstance(activation, str) else 1.0,
+        kappa=_kappa(activation),
         s_w=s_w,
         inputs=data.shape[1],
     )
+
+
+def _kappa(activation: Activation) -> float:
+    if activation == "relu":
+        return 0.5
+    return pointwise(activation).lipschitz ** 2 if isinstance(activation, str) else 1.0
 
 
 @dataclass(frozen=True)

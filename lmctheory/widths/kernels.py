@@ -24,41 +24,27 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
+
+from lmctheory.activations import pointwise
 
 __all__ = ["Activation", "dual_kernel", "nngp_kernels", "sampled_kernels"]
 
 Activation = str | Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """The name of an activation, or a function that acts on arrays elementwise."""
 
-_SMOOTH: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "identity": lambda z: z,
-    "tanh": np.tanh,
-    "sigmoid": expit,
-    "softplus": lambda z: np.logaddexp(z, 0.0),
-    "gelu": lambda z: z * ndtr(z),
-}
-_RELU = {"relu": 0.0}
 _TERMS = 200
 _NODES = np.linspace(-12, 12, 1201)
 _WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
 """The trapezoidal rule for a normal variable: for analytic functions it converges geometrically."""
 
 
-def pointwise(activation: Activation) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """The function of a name.
+def function(activation: Activation) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """The function of a name, or itself.
 
     Raises:
         ValueError: if the name is unknown.
     """
-    if callable(activation):
-        return activation
-    if activation in _RELU:
-        return lambda z: np.maximum(z, 0.0)
-    if activation not in _SMOOTH:
-        known = sorted([*_SMOOTH, *_RELU])
-        raise ValueError(f"activation must be a function or one of {known}, got {activation!r}")
-    return _SMOOTH[activation]
+    return pointwise(activation).function if isinstance(activation, str) else activation
 
 
 def dual_kernel(
@@ -83,7 +69,7 @@ def dual_kernel(
         array([[0.5   , 0.1592],
                [0.1592, 0.5   ]])
     """
-    sigma = pointwise(activation)
+    sigma = function(activation)
     variance = np.diag(covariance)
     if not np.isfinite(covariance).all() or (variance < 0).any():
         raise ValueError("covariance must be finite with a diagonal >= 0")
@@ -184,7 +170,7 @@ def sampled_kernels(
     _check(data, len(widths), s_w, s_b)
     if networks < 1 or min(widths, default=1) < 1:
         raise ValueError(f"networks and widths must be >= 1, got {networks} and {widths}")
-    sigma = pointwise(activation)
+    sigma = function(activation)
     sums = [np.zeros((len(data), len(data))) for _ in widths]
     for _ in range(networks):
         phi = data

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
 from lmctheory.rates import normal_matching_cost
 from lmctheory.widths.deep import ensemble, error_bound, required_widths
-from lmctheory.widths.kernels import pointwise, sampled_kernels
+from lmctheory.widths.kernels import sampled_kernels
 
 
 def data(n: int = 30, d: int = 6, seed: int = 0) -> np.ndarray:
@@ -16,7 +17,7 @@ def data(n: int = 30, d: int = 6, seed: int = 0) -> np.ndarray:
 
 def matched_error(x, widths, activation, s_b, rng, times) -> list[float]:
     """Mean squared function error of one pair, matched from the input on in theory's metric."""
-    sigma = pointwise(activation)
+    sigma = pointwise(activation).function
     phi_a = phi_b = x
     phi_t = [x for _ in times]
     for m in widths:

@@ -1,0 +1,70 @@
+"""Pointwise activations without a framework: functions on arrays, and their constants."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, ndtr
+
+__all__ = ["KNOWN", "Pointwise", "pointwise"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """A pointwise map sigma and its constants.
+
+    Attributes:
+        name: the field's name for it.
+        function: sigma, elementwise on an array.
+        slopes: ``(alpha, beta)``, bounds on the derivative: alpha <= sigma' <= beta (T1b).
+        curvature: an upper bound of ``|sigma''|``; infinite where sigma has a kink.
+        jerk: an upper bound of ``|sigma'''|``; infinite where sigma has a kink.
+    """
+
+    name: str
+    function: Callable[[Array], Array] = field(repr=False, compare=False)
+    slopes: tuple[float, float]
+    curvature: float
+    jerk: float
+
+    @property
+    def lipschitz(self) -> float:
+        """The Lipschitz constant max(|alpha|, |beta|)."""
+        return max(abs(slope) for slope in self.slopes)
+
+
+KNOWN = {
+    sigma.name: sigma
+    for sigma in (
+        Pointwise("identity", lambda z: z, (1.0, 1.0), 0.0, 0.0),
+        Pointwise("relu", lambda z: np.maximum(z, 0.0), (0.0, 1.0), np.inf, np.inf),
+        # max |tanh''| = 4 / (3 sqrt 3), at tanh^2 = 1/3; tanh''' = -2 at 0
+        Pointwise("tanh", np.tanh, (0.0, 1.0), 0.769800358919502, 2.0),
+        # max |sigmoid''| = 1 / (6 sqrt 3); sigmoid''' = -1/8 at 0
+        Pointwise("sigmoid", expit, (0.0, 0.25), 0.0962250448649377, 0.125),
+        Pointwise("softplus", lambda z: np.logaddexp(z, 0.0), (0.0, 1.0), 0.25, 0.0962250448649377),
+        # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0,
+        # sigma''' = phi (z^3 - 4z) at z^2 = (7 - sqrt 33)/2
+        Pointwise(
+            "gelu",
+            lambda z: z * ndtr(z),
+            (-0.1289041452, 1.1289041452),
+            0.797884560802866,
+            0.778769635056,
+        ),
+    )
+}
+
+
+def pointwise(name: str) -> Pointwise:
+    """The activation of that name.
+
+    Raises:
+        ValueError: if the name is unknown.
+    """
+    if name not in KNOWN:
+        raise ValueError(f"activation must be one of {sorted(KNOWN)}, got {name!r}")
+    return KNOWN[name]
