@@ -5,6 +5,7 @@ on first use, so that the theory alone does not import PyTorch:
 
     measures   laws of one neuron's weights
     rates      how fast the matching cost falls with width (R)
+    widths     from a tolerance to a number of neurons (T, D)
     networks   small networks, data, and the training of many networks at once
     matching   the permutation that aligns two networks
     paths      loss barriers, and certificates that bound them (C)
@@ -14,7 +15,7 @@ on first use, so that the theory alone does not import PyTorch:
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["matching", "measures", "networks", "paths", "rates", "theorems"]
+__all__ = ["matching", "measures", "networks", "paths", "rates", "theorems", "widths"]
 
 
 def __getattr__(name: str) -> ModuleType:

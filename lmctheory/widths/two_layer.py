@@ -1,0 +1,239 @@
+r"""Two layers: f(x; theta) = (1/N) sum_i sigma_*(x; theta_i), and how many neurons connect two (T).
+
+*One neuron* (T1). On the segment between u and v, with tau = t(1-t): if sigma_*(x; .) is K-Lipschitz,
+the gap |sigma_*(tu + (1-t)v) - t sigma_*(u) - (1-t) sigma_*(v)| is at most 2 tau K |u - v|; if its
+Hessian is bounded by H, at most tau H |u - v|^2 / 2.
+
+*The network* (T2). Averaged over matched neurons, for all t and all x for which the constants hold,
+
+    |f_t - t f_A - (1-t) f_B| <= (K/2) W_1,    and    <= (H/8) W_2^2,
+
+each with its own optimal permutation: a smooth neuron gains a power of the rate.
+
+*Constants.* sigma_*(x; (a, w)) = a sigma(<w, x>), |x| <= R, |a| <= a_max, |w| <= w_max (a bias is a
+coordinate of w and x gets a coordinate 1: R^2 + 1). With z = <w, x>, |z| <= R w_max, the gradient
+(sigma(z), a sigma'(z) x) and the Hessian [[0, sigma' x^T], [sigma' x, a sigma'' x x^T]] give
+
+    K = sqrt(S^2 + (a_max Lip R)^2),  S = sup |sigma| on |z| <= R w_max,
+    H = (q + sqrt(q^2 + 4 p^2)) / 2,  p = Lip R,  q = a_max sup|sigma''| R^2.
+
+If all output weights are the same and stay fixed, only w moves: K = a Lip R, H = q.
+
+*The loss* (T3). e = f_t - f-bar: a convex loss that is K_loss-Lipschitz in the prediction has a
+barrier of at most K_loss E|e| (cross-entropy: sqrt 2); the squared loss, of at most
+-tau |f_A - f_B|^2 + 2 sqrt(R(f-bar)) |e| + |e|^2.
+
+*The width* (T4). Error below eps with probability 1 - delta as soon as W_1 <= 2 eps / K or
+W_2 <= sqrt(8 eps / H): widths for which are `lmctheory.rates.required_width`'s.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmctheory.activations import pointwise
+from lmctheory.measures.arguments import positive
+from lmctheory.measures.measure import Bounded, Measure
+from lmctheory.rates import required_width as required_rate_width
+from lmctheory.rates import upper_bound
+
+__all__ = [
+    "Neuron",
+    "error_bound",
+    "neuron",
+    "neuron_with_fixed_output",
+    "required_width",
+    "squared_loss_barrier",
+]
+
+
+@dataclass(frozen=True)
+class Neuron:
+    """What T2 needs of a neuron: constants on the convex hull of all neurons, for all inputs.
+
+    Attributes:
+        lipschitz: K, in the parameters.
+        curvature: H, a bound of the Hessian in the parameters; infinite if sigma has a kink.
+        everywhere: whether they hold for neurons of any size, so that their law may be unbounded.
+    """
+
+    lipschitz: float
+    curvature: float
+    everywhere: bool
+
+
+def neuron(activation: str, *, radius: float, output: float, weight_norm: float) -> Neuron:
+    """The constants of (a, w) -> a sigma(<w, x>).
+
+    Args:
+        activation: a name, see `lmctheory.activations.pointwise`.
+        radius: R, a bound of |x|; with biases sqrt(R^2 + 1).
+        output: a_max, a bound of |a|.
+        weight_norm: w_max, a bound of |w|, the bias included.
+
+    Raises:
+        ValueError: for an unknown activation, or a bound that is not positive and finite: for
+            unbounded neurons (Gaussian ones, say) K is infinite.
+
+    Reference:
+        theory keys T1, T2.
+
+    Example:
+        >>> round(neuron("tanh", radius=1.0, output=2.0, weight_norm=5.0).lipschitz, 3)
+        2.236
+    """
+    _check_bounds(radius=radius, output=output, weight_norm=weight_norm)
+    sigma = pointwise(activation)
+    p, q = sigma.lipschitz * radius, output * sigma.curvature * radius**2
+    reach = radius * weight_norm
+    # every known sigma is monotone on z > 0, and |sigma(-z)| is largest at its ends or below that
+    size = float(np.abs(sigma.function(np.array([-reach, reach]))).max())
+    curvature = (q + float(np.hypot(q, 2 * p))) / 2
+    return Neuron(float(np.hypot(size, output * p)), curvature, everywhere=False)
+
+
+def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -> Neuron:
+    """The constants of w -> a sigma(<w, x>), a being the same for all neurons of both networks.
+
+    Args:
+        activation: a name, see `lmctheory.activations.pointwise`.
+        radius: R, a bound of |x|; with biases sqrt(R^2 + 1).
+        output: |a|.
+
+    Raises:
+        ValueError: for an unknown activation, or a bound that is not positive and finite.
+
+    Reference:
+        theory keys T1, T2.
+
+    Example:
+        >>> neuron_with_fixed_output("relu", radius=2.0, output=1.0).lipschitz
+        2.0
+    """
+    _check_bounds(radius=radius, output=output)
+    sigma = pointwise(activation)
+    lipschitz, curvature = sigma.lipschitz * radius, sigma.curvature * radius**2
+    return Neuron(output * lipschitz, output * curvature, everywhere=True)
+
+
+def _check_bounds(**bounds: float) -> None:
+    for name, value in bounds.items():
+        if not (value > 0 and np.isfinite(value)):
+            raise ValueError(
+                f"{name} must be positive and finite, got {value}: T2 needs bounded neurons"
+            )
+
+
+def _check_law(mu: Measure, constants: Neuron) -> None:
+    if not constants.everywhere and not isinstance(mu, Bounded):
+        raise TypeError(
+            f"T2 needs neurons of bounded support where output weights vary, but "
+            f"{type(mu).__name__} has no diameter"
+        )
+
+
+def error_bound(mu: Measure, N: int, constants: Neuron) -> float:
+    """Bounds E sup over t and x of |f_t - t f_A - (1-t) f_B| for two networks of N neurons.
+
+    Args:
+        mu: law of a neuron (a, w); of w alone if the output weights are fixed.
+        N: number of neurons.
+        constants: see `neuron`.
+
+    Returns:
+        The lesser of (K/2) E W_1 and (H/8) E W_2^2 by their upper bounds.
+
+    Raises:
+        TypeError: for an unbounded law, unless the output weights are fixed.
+        ValueError: for N out of range.
+
+    Reference:
+        theory key T2.
+
+    Example:
+        >>> from lmctheory.measures import UniformCube
+        >>> tanh = neuron("tanh", radius=1.0, output=1.0, weight_norm=2**0.5)
+        >>> error_bound(UniformCube(2), 4096, tanh) < error_bound(UniformCube(2), 64, tanh)
+        True
+    """
+    _check_law(mu, constants)
+    by_lipschitz = constants.lipschitz / 2 * upper_bound(mu, N, 1.0).value
+    if np.isinf(constants.curvature):
+        return by_lipschitz
+    return min(by_lipschitz, constants.curvature / 8 * upper_bound(mu, N, 2.0).value)
+
+
+def required_width(
+    eps: float, mu: Measure, constants: Neuron, *, delta: float | None = None
+) -> int:
+    """Neurons with which two networks are joined by a line within eps, for every t and x (T4).
+
+    Args:
+        eps: tolerance of the function error, > 0, in units of an output.
+        mu: law of a neuron, as in `error_bound`.
+        constants: see `neuron`.
+        delta: failure probability in (0, 1); None asks for the mean only.
+
+    Raises:
+        TypeError: for an unbounded law, unless the output weights are fixed.
+        ValueError: for arguments out of range, or if no width up to 10^12 is known to suffice.
+
+    Reference:
+        theory key T4; explicit form of the rates of Ferbach et al. (2024) and Entezari et al.
+        (2022), `lmctheory.widths.paper_rates`.
+
+    Example:
+        >>> from lmctheory.measures import UniformCube
+        >>> tanh = neuron("tanh", radius=1.0, output=1.0, weight_norm=2**0.5)
+        >>> required_width(0.1, UniformCube(2), tanh) < required_width(0.05, UniformCube(2), tanh)
+        True
+    """
+    positive("eps", eps)
+    _check_law(mu, constants)
+    widths = []
+    reasons = []
+    tolerances = {1.0: 2 * eps / constants.lipschitz}
+    if np.isfinite(constants.curvature):
+        tolerances[2.0] = float(np.sqrt(8 * eps / constants.curvature))
+    for p, tolerance in tolerances.items():
+        try:
+            widths.append(required_rate_width(mu, tolerance, delta=delta, p=p))
+        except ValueError as error:
+            reasons.append(str(error))
+    if not widths:
+        raise ValueError(reasons[0])
+    return min(widths)
+
+
+def squared_loss_barrier(
+    function_error: float, chord_risk: float, disagreement: float = 0.0, t: float = 0.5
+) -> float:
+    """Bounds the barrier of the squared loss at t by the function error (T3).
+
+    Args:
+        function_error: a bound of |f_t - f-bar| in L2 of the data.
+        chord_risk: mean of |f-bar - y|^2, summed over outputs.
+        disagreement: |f_A - f_B| in L2 of the data; 0 gives away its negative term.
+        t: where on the line, in [0, 1].
+
+    Raises:
+        ValueError: for negative arguments, or t outside [0, 1].
+
+    Reference:
+        theory key T3.
+
+    Example:
+        >>> squared_loss_barrier(0.1, 0.25)
+        0.11
+    """
+    for name, value in (
+        ("function_error", function_error),
+        ("chord_risk", chord_risk),
+        ("disagreement", disagreement),
+    ):
+        if not value >= 0:
+            raise ValueError(f"{name} must be >= 0, got {value}")
+    if not 0 <= t <= 1:
+        raise ValueError(f"t must lie in [0, 1], got {t}")
+    cross = 2 * float(np.sqrt(chord_risk)) * function_error
+    return -t * (1 - t) * disagreement**2 + cross + function_error**2
