@@ -1,8 +1,8 @@
 r"""Two layers: f(x; theta) = (1/N) sum_i sigma_*(x; theta_i), and how many neurons connect two (T).
 
-*One neuron* (T1). On the segment between u and v, with tau = t(1-t): if sigma_*(x; .) is K-Lipschitz,
-the gap |sigma_*(tu + (1-t)v) - t sigma_*(u) - (1-t) sigma_*(v)| is at most 2 tau K |u - v|; if its
-Hessian is bounded by H, at most tau H |u - v|^2 / 2.
+*One neuron* (T1). On the segment between u and v, with tau = t(1-t): if sigma_*(x; .) is
+K-Lipschitz, its gap |sigma_*(tu + (1-t)v) - t sigma_*(u) - (1-t) sigma_*(v)| is at most
+2 tau K |u - v|; if its Hessian is bounded by H, at most tau H |u - v|^2 / 2.
 
 *The network* (T2). Averaged over matched neurons, for all t and all x for which the constants hold,
 
