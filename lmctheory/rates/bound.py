@@ -1,20 +1,16 @@
 """What a bound is: a number together with the argument and the hypotheses that it rests on."""
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lmctheory.measures import Gaussian
-
-__all__ = ["MAX_WIDTH", "Bound", "gaussian_bound"]
+__all__ = ["MAX_WIDTH", "Bound", "NotApplicable"]
 
 MAX_WIDTH = 10**12
 """The largest width for which bounds are computed; by R2 an upper bound holds beyond it too."""
 
-_ASSUMPTIONS = (
-    "the m neurons of A and the m neurons of B are independent draws from one Gaussian",
-    "cost per neuron (1/m) sum |a_i - b_pi(i)|^2, at the best permutation pi, in expectation",
-)
+
+class NotApplicable(Exception):  # noqa: N818  a reason, not an error
+    """An argument says nothing about a law; the message is what the law lacks."""
 
 
 @dataclass(frozen=True)
@@ -43,22 +39,3 @@ class Bound:
     def __str__(self) -> str:
         others = ", ".join(f"{key}: {value:.6g}" for key, value in self.terms.items())
         return f"{self.value:.6g} by {self.key} ({others})"
-
-
-def gaussian_bound(
-    best: Callable[..., str],
-    terms: Callable[[tuple[float, ...], int], dict[str, float]],
-    mu: Gaussian,
-    m: int,
-) -> Bound:
-    """The best term; every term is homogeneous, so it is computed at unit largest eigenvalue."""
-    m = operator.index(m)
-    if not 1 <= m <= MAX_WIDTH:
-        raise ValueError(f"m must lie between 1 and 10^12, got {m}")
-    scale = float(mu.spectrum[0])
-    if scale == 0:
-        return Bound(0.0, "2 tr", {"2 tr": 0.0}, _ASSUMPTIONS)
-    unit = tuple((mu.spectrum / scale).tolist())
-    values = {key: scale * value for key, value in terms(unit, m).items()}
-    key = best(values, key=lambda name: values[name])
-    return Bound(values[key], key, values, _ASSUMPTIONS)

@@ -4,7 +4,7 @@ With q_r(a) = mu(B(a, r)), every matching of two samples of m neurons, p = 2, co
 
     M(m) >= integral_0^infinity E_a (1 - q_{sqrt x}(a))^m dx.
 
-Any *upper* bound on q keeps it a lower bound. Three arguments, and their sum over blocks:
+Any *upper* bound on q keeps it a lower bound. Two arguments:
 
 *Isotropic.* mu = N(0, lambda I_k): q depends on |a| alone and is a noncentral chi-square
 distribution function. For a general spectrum, Lambda >= lambda_min I contracts onto it.
@@ -23,57 +23,56 @@ stochastically smaller. Groups of nearly equal weights are replaced by their geo
 ellipsoids of one volume the ball has the largest Gaussian measure, so sum w_i chi^2_1 is
 stochastically larger than gm(w) chi^2_k), and every sum is rounded down to a grid.
 
-*Exponential moment.* 2 tr - M = 2 E max over matchings of the mean <a_i, b_pi(i)>, bounded by
-Jensen with a sum over all m! matchings:
-M >= 2 tr Lambda - 2 inf_{0<s<1/lambda_1} (1/s) [ln(m!)/m - 1/2 sum ln(1 - s^2 lambda_k^2)].
+Both hold for every p > 0, with d(x^{p/2}) for dx. For p = 2 superadditivity (`blocks`) combines
+them with each other, with R7 and with the exponential moment (`moments`), and the means of the
+samples cost extra:
 
-*Superadditivity.* For an orthogonal splitting of the eigenspaces the cost is the sum of the costs
-in the parts, and each part costs at least its own minimum.
+*Translation (sharpens R9).* With Y ~ N(0, (1 - 2/m) Lambda) independent of b_1..b_m, and m >= 2,
+
+    M(m) >= (2/m) tr Lambda + E min_j |Y - b_j|^2.
+
+*Proof.* The cost of a matching is |mean a - mean b|^2, of mean (2/m) tr Lambda, plus its cost
+between the centred samples, at least E min_j |y - c_j|^2 with y = a_1 - mean a ~
+N(0, (1 - 1/m) Lambda) independent of c_j = b_j - mean b. The c_j are independent of mean b
+~ N(0, Lambda/m) =: G, which has the law of any other such G: min_j |Y - b_j| =
+min_j |(Y - G) - c_j|, where Y - G is independent of the c_j and has the law of y. For m = 2 and
+d = 1 this is an equality.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.optimize import brentq, minimize_scalar
+from scipy.optimize import brentq
 from scipy.signal import fftconvolve
 from scipy.special import chdtri, gammainc, gammaln
 
+from lmctheory.rates.blocks import best_block_sum, block_edges
+from lmctheory.rates.moments import exponential_moment_bound
+from lmctheory.rates.nearest_neighbour import power, survival_integral
 from lmctheory.rates.order_statistics import normal_matching_cost
 
 Array = NDArray[np.float64]
 
-__all__ = ["exponential_moment_bound", "isotropic_bound", "small_ball_bound", "tilted_bound"]
-
-_X_NODES = 2000
-"""Nodes of the integral over x; the right-hand rule keeps it a lower bound."""
-
-
-def _integral(x: Float[np.ndarray, " n"], decreasing: Float[np.ndarray, " n"]) -> float:
-    """A lower bound of integral_0^infinity of a decreasing function >= 0 known at increasing x."""
-    return float(np.diff(x, prepend=0.0) @ decreasing)
-
-
-def _power(log_q: np.ndarray, m: int) -> Array:
-    """(1 - q)^m, for log q of any size, rounded down."""
-    q = np.minimum(np.exp(np.minimum(log_q, 0.0)), 1 - 1e-16)
-    return np.where(log_q < 0, np.exp(m * np.log1p(-q)), 0.0)
+__all__ = ["isotropic_bound", "small_ball_bound", "tilted_bound"]
 
 
 @lru_cache(maxsize=4096)
-def isotropic_bound(dimension: int, m: int) -> float:
-    """The small-ball bound for N(0, I_k): M(m) >= integral E (1 - F(x; k, |a|^2))^m dx.
+def isotropic_bound(dimension: int, m: int, p: float = 2.0, spread: float = 1.0) -> float:
+    """The small-ball bound for N(0, I_k): integral E (1 - F(x; k, |a|^2))^m d(x^{p/2}).
 
-    The mean over |a|^2, in which the integrand increases, is rounded down to the left ends of
-    cells, finer and finer in the upper tail: in low dimension outliers carry much of the cost.
-    Within 4 % of the nearest-neighbour cost for k >= 3; for k = 1 and 2 that holds up to m = 10^3
-    and 10^6 only, but R7 is far better there anyway.
+    It is E min_j |a - b_j|^p for a ~ N(0, spread I), rounded down. The mean over |a|^2, in which
+    the integrand increases, is rounded down to the left ends of cells, finer and finer in the upper
+    tail: in low dimension outliers carry much of the cost. Within 4 % of the nearest-neighbour cost
+    for k >= 3; for k = 1 and 2 that holds up to m = 10^3 and 10^6 only, but R7 is far better there
+    anyway.
 
     Args:
         dimension: k >= 1.
         m: number of neurons >= 1.
+        p: exponent > 0.
+        spread: the variance of a in units of that of b, <= 1.
 
     Reference:
         theory key R9 (its first form); the nearest-neighbour argument of Ferbach et al. (2024),
@@ -81,7 +80,9 @@ def isotropic_bound(dimension: int, m: int) -> float:
     """
     half = dimension / 2
     survival = np.r_[np.linspace(1.0, 0.05, 600), np.geomspace(0.05, 1e-10, 401)[1:]]
-    norms = np.asarray(chdtri(dimension, survival), np.float64)  # left ends of the cells of |a|^2
+    norms = spread * np.asarray(
+        chdtri(dimension, survival), np.float64
+    )  # left ends of the cells of |a|^2
     mass = survival - np.append(survival[1:], 0.0)
     terms = np.arange(int(norms[-1] / 2 + 8 * np.sqrt(norms[-1] / 2) + 24))
     log_poisson = np.where(
@@ -95,40 +96,31 @@ def isotropic_bound(dimension: int, m: int) -> float:
     def mean_power(x: Array) -> Array:
         q = poisson @ gammainc(half + terms[:, None], x / 2)
         with np.errstate(divide="ignore"):
-            return mass @ _power(np.log(q), m)
+            return mass @ power(np.log(q), m)
 
-    return _integral(*_resolved(mean_power, 4.0 * dimension + 40.0))
-
-
-def _resolved(
-    function: Callable[[Array], Array], scale: float
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """Nodes over which a decreasing function falls from 1 to 0, found on a coarse grid first."""
-    coarse = np.geomspace(1e-32 * scale, scale, 200)
-    start, stop = np.searchsorted(-function(coarse), [-0.999, -1e-6])
-    x = np.geomspace(coarse[max(start - 1, 0)], coarse[min(stop, len(coarse) - 1)], _X_NODES)
-    return x, function(x)
+    return survival_integral(mean_power, 4.0 * dimension + 40.0, p)
 
 
-def tilted_bound(spectrum: Float[np.ndarray, " d"], m: int) -> float:
+def tilted_bound(
+    spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0, spread: float = 1.0
+) -> float:
     """The tilted small-ball bound (module docstring), the best s for every x.
 
     Args:
         spectrum: positive eigenvalues ``[d]``.
         m: number of neurons >= 1.
+        p: exponent > 0.
+        spread: the covariance of a in units of that of b, <= 1.
 
     Reference:
         theory key R9; derived here.
     """
-    if m == 1:
-        return 2 * float(spectrum.sum())
-    centre = _typical_tilt(spectrum, m)
-    tilts = [_Tilt(spectrum, m, centre * factor) for factor in np.geomspace(0.25, 4.0, 9)]
-    return _integral(
-        *_resolved(
-            lambda x: np.max([tilt.mean_power(x) for tilt in tilts], axis=0),
-            4.0 * float(spectrum.sum()),
-        )
+    centre = _typical_tilt(spectrum, max(m, 2))
+    tilts = [_Tilt(spectrum, m, centre * factor, spread) for factor in np.geomspace(0.25, 4.0, 9)]
+    return survival_integral(
+        lambda x: np.max([tilt.mean_power(x) for tilt in tilts], axis=0),
+        4.0 * float(spectrum.sum()),
+        p,
     )
 
 
@@ -153,17 +145,17 @@ class _Tilt:
 
     cells = 1024
 
-    def __init__(self, spectrum: np.ndarray, m: int, s: float) -> None:
+    def __init__(self, spectrum: np.ndarray, m: int, s: float, spread: float) -> None:
         self.s = s
         self.log_volume = -np.log1p(2 * s * spectrum).sum() / 2
         weights, counts = _grouped(s * spectrum / (1 + 2 * s * spectrum))
         mean, deviation = weights @ counts, np.sqrt(2 * weights**2 @ counts)
         reach = np.log(m) + 20
         self.step = max(mean + 8 * deviation + 30 * weights.max(), reach) / self.cells
-        law = self._law(weights, counts)
+        law = self._law(spread * weights, counts)
         self.offset = int(np.ceil(reach / self.step))
         y = self.step * np.arange(-self.offset - self.cells + 1, self.cells)
-        self.table = np.clip(fftconvolve(_power(y, m), law, mode="valid"), 0.0, 1.0)
+        self.table = np.clip(fftconvolve(power(y, m), law, mode="valid"), 0.0, 1.0)
         self.table = np.minimum.accumulate(self.table)
         self.log_density = np.log(_density_bound(weights / s, counts) / s)
 
@@ -211,47 +203,29 @@ def _density_bound(variances: np.ndarray, counts: Array) -> float:
     return float(np.diff(w) @ values[:-1] + tail) / np.pi
 
 
-def exponential_moment_bound(spectrum: Float[np.ndarray, " d"], m: int) -> float:
-    """The exponential-moment bound (module docstring), good in high dimension.
-
-    Reference:
-        theory key R9.
-    """
-    top = float(spectrum.max())
-    entropy = float(gammaln(m + 1)) / m
-    ratios = spectrum / top
-
-    def saving(u: float) -> float:  # u = s lambda_1
-        return top / u * (entropy - float(np.log1p(-((u * ratios) ** 2)).sum()) / 2)
-
-    best = minimize_scalar(saving, bounds=(1e-9, 1 - 1e-12), method="bounded")
-    return max(2 * float(spectrum.sum()) - 2 * saving(float(best.x)), 0.0)
-
-
-def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int) -> dict[str, float]:
-    """The best lower bound of each argument, and of their best sum over contiguous blocks.
+def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0) -> dict[str, float]:
+    """The best lower bound of each argument and, for p = 2, of their best sum over blocks.
 
     Args:
         spectrum: positive eigenvalues ``[d]``, decreasing.
         m: number of neurons >= 1.
+        p: exponent > 0.
 
     Returns:
-        Bounds of M(m) by argument; the last, "R9 blocks", is at least as large as the others.
+        Bounds of E W_p^p by argument; "R9 blocks" is at least as large as the others.
 
     Reference:
         theory key R9.
     """
-    whole = _arguments(spectrum, m)
-    edges = _block_edges(spectrum)
+    whole = _arguments(spectrum, m, p)
+    if p != 2:
+        return whole
 
     def block(start: int, stop: int) -> float:
         part = spectrum[start:stop]
-        return max((whole if len(part) == len(spectrum) else _arguments(part, m)).values())
+        return max((whole if len(part) == len(spectrum) else _arguments(part, m, p)).values())
 
-    best = [0.0]
-    for j, stop in enumerate(edges[1:], start=1):
-        best.append(max(best[i] + block(edges[i], stop) for i in range(j)))
-    return whole | {"R9 blocks": best[-1]}
+    return whole | {"R9 blocks": best_block_sum(block_edges(spectrum), block)}
 
 
 _NEGLIGIBLE = 1e-100
@@ -260,24 +234,22 @@ _MANY = 500
 """Dimension beyond which the exponential moment is as good as the isotropic bound, and cheaper."""
 
 
-def _arguments(spectrum: Array, m: int) -> dict[str, float]:
-    values = {"R7 in every coordinate": float(spectrum.sum()) * normal_matching_cost(m)}
+def _arguments(spectrum: Array, m: int, p: float) -> dict[str, float]:
+    values: dict[str, float] = {}
     top = float(spectrum[0])
     unit = spectrum[spectrum > _NEGLIGIBLE * top] / top
-    if len(unit) == 1:  # R7 is exact there
-        return values
-    values["R9 tilted"] = top * tilted_bound(unit, m)
-    values["R9 exponential moment"] = top * exponential_moment_bound(unit, m)
+    if p == 2:
+        values["R7 in every coordinate"] = float(spectrum.sum()) * normal_matching_cost(m)
+        if len(unit) == 1:  # R7 is exact there
+            return values
+        values["R9 exponential moment"] = top * exponential_moment_bound(unit, m)
+    split = p == 2 and m > 1
+    means, spread = (2 * float(spectrum.sum()) / m, 1 - 2 / m) if split else (0.0, 1.0)
+    values["R9 tilted"] = means + top ** (p / 2) * tilted_bound(unit, m, p, spread)
     order = np.arange(1, len(unit) + 1)
     # which k leading coordinates to contract onto: the growth of the isotropic bound with k
     k = int(np.argmax(np.log(unit * order) - 2 / order * np.log(m))) + 1
     if k <= _MANY and unit[k - 1] * k > unit.sum() / 2:  # else too much is contracted away to win
-        values["R9 isotropic"] = top * float(unit[k - 1]) * isotropic_bound(k, m)
+        ball = isotropic_bound(k, m, p, spread)
+        values["R9 isotropic"] = means + float(top * unit[k - 1]) ** (p / 2) * ball
     return values
-
-
-def _block_edges(spectrum: Array) -> list[int]:
-    """Where splitting may pay: after the first coordinate and at the widest gap."""
-    d = len(spectrum)
-    inner = {1, int(np.argmax(-np.diff(np.log(spectrum), append=np.inf))) + 1} if d > 1 else set()
-    return [0, *sorted(edge for edge in inner if edge < d), d]
