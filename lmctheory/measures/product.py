@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize.elementwise import find_root
+from scipy.special import erf, gammaln, log_ndtr, ndtr, ndtri
 from scipy.stats import truncnorm
 
 from lmctheory.measures.arguments import at_least, exp_rounded_up, positive
@@ -22,7 +24,11 @@ __all__ = [
 
 @runtime_checkable
 class Marginal(Protocol):
-    """A law on the line with mean 0 and variance 1."""
+    """A symmetric law on the line with mean 0 and variance 1."""
+
+    def __hash__(self) -> int:
+        """Laws are values."""
+        ...
 
     @property
     def reach(self) -> float:
@@ -32,6 +38,23 @@ class Marginal(Protocol):
     @property
     def density_bound(self) -> float:
         """An upper bound of the density."""
+        ...
+
+    @property
+    def log_sobolev_constant(self) -> float:
+        """C of Ent(f^2) <= 2 C E f'^2 (R10); infinite where none is known."""
+        ...
+
+    def clipped(self, rho: float) -> float:
+        """E (|Z| - rho)_+^2, what clipping at +-rho moves (D5)."""
+        ...
+
+    def norm(self, q: float) -> float:
+        """(E|Z|^q)^{1/q} for q >= 1, or an upper bound of it."""
+        ...
+
+    def transport(self, z: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """The odd increasing map T for which T(G) has this law, G normal: quantile(Phi(z))."""
         ...
 
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
@@ -52,6 +75,23 @@ class Uniform:
     def density_bound(self) -> float:
         """The density 1/(2 sqrt 3)."""
         return float(1 / np.sqrt(12))
+
+    @property
+    def log_sobolev_constant(self) -> float:
+        """12/pi^2, that of an interval of length 2 sqrt 3."""
+        return 12 / np.pi**2
+
+    def clipped(self, rho: float) -> float:
+        """E (|Z| - rho)_+^2 = (sqrt 3 - rho)_+^3 / (3 sqrt 3)."""
+        return float(max(self.reach - rho, 0.0) ** 3 / (3 * self.reach))
+
+    def norm(self, q: float) -> float:
+        """(E|Z|^q)^{1/q} = sqrt 3 (q+1)^{-1/q}."""
+        return float(self.reach * (q + 1) ** (-1 / q))
+
+    def transport(self, z: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """T(z) = sqrt 3 erf(z / sqrt 2)."""
+        return np.asarray(self.reach * erf(z / np.sqrt(2)))
 
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
@@ -88,6 +128,28 @@ class TruncatedNormal:
         """The density at 0."""
         return float(truncnorm.pdf(0.0, -self.cut, self.cut)) * self._deviation
 
+    @property
+    def log_sobolev_constant(self) -> float:
+        """1/variance before rescaling: a truncated normal is a contraction of a normal."""
+        return 1 / self._deviation**2
+
+    def clipped(self, rho: float) -> float:
+        """E (|Z| - rho)_+^2, at most that of a normal over the mass within the cut."""
+        if rho >= self.reach:
+            return 0.0
+        inside = float(1 - 2 * ndtr(-self.cut))
+        return 2 * _normal_excess(rho * self._deviation) / (inside * self._deviation**2)
+
+    def norm(self, q: float) -> float:
+        """(E|Z|^q)^{1/q}, at most that of a normal, rescaled."""
+        return float(min(_normal_norm(q) / self._deviation, self.reach))
+
+    def transport(self, z: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """T(z) = Phi^{-1}(Phi(-cut) + Phi(z) (1 - 2 Phi(-cut))) over the deviation."""
+        outside = ndtr(-self.cut)
+        below = ndtri(outside + ndtr(-np.abs(z)) * (1 - 2 * outside))
+        return np.asarray(-np.sign(z) * below / self._deviation)
+
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         draws = truncnorm.rvs(-self.cut, self.cut, size=shape, random_state=rng)
@@ -121,6 +183,33 @@ class RademacherMixture:
         bumps = (1 + np.exp(-1 / (2 * self.noise**2))) / (2 * self.noise)
         return float(np.hypot(1, self.noise) * bumps / np.sqrt(2 * np.pi))
 
+    @property
+    def log_sobolev_constant(self) -> float:
+        """Infinite: none is given here."""
+        return np.inf
+
+    def clipped(self, rho: float) -> float:
+        """E (|Z| - rho)_+^2, exactly: a normal around each sign."""
+        h, n = float(np.hypot(1, self.noise)), self.noise
+        ends = ((rho * h - sign) / n for sign in (1.0, -1.0))
+        return (n / h) ** 2 * sum(_normal_excess(end) for end in ends)
+
+    def norm(self, q: float) -> float:
+        """(E|Z|^q)^{1/q} <= (1 + n (E|G|^q)^{1/q}) / sqrt(1 + n^2)."""
+        return float((1 + self.noise * _normal_norm(q)) / np.hypot(1, self.noise))
+
+    def transport(self, z: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """T(z), where the distribution function of the mixture is Phi(z)."""
+        below, n = -np.abs(z), self.noise
+
+        def excess(x: np.ndarray, log_target: np.ndarray) -> np.ndarray:
+            bumps = np.logaddexp(log_ndtr((x + 1) / n), log_ndtr((x - 1) / n))
+            return np.asarray(bumps - np.log(2) - log_target)
+
+        bracket = (-1 + n * below, np.zeros_like(below))
+        x = find_root(excess, bracket, args=(log_ndtr(below),)).x
+        return np.asarray(-np.sign(z) * x / np.hypot(1, n))
+
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         signs = rng.choice([-1.0, 1.0], size=shape)
@@ -141,9 +230,39 @@ class Laplace:
         """The density 1/sqrt 2 at 0."""
         return float(np.sqrt(0.5))
 
+    @property
+    def log_sobolev_constant(self) -> float:
+        """Infinite: the tail is too heavy for any."""
+        return np.inf
+
+    def clipped(self, rho: float) -> float:
+        """E (|Z| - rho)_+^2 = e^{-sqrt 2 rho}."""
+        return float(np.exp(-np.sqrt(2) * rho))
+
+    def norm(self, q: float) -> float:
+        """(E|Z|^q)^{1/q} = Gamma(q+1)^{1/q} / sqrt 2."""
+        return float(np.exp(gammaln(q + 1) / q) / np.sqrt(2))
+
+    def transport(self, z: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """T(z) = ln(2 Phi(z)) / sqrt 2 for z <= 0."""
+        return np.asarray(-np.sign(z) * (log_ndtr(-np.abs(z)) + np.log(2)) / np.sqrt(2))
+
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
         return rng.laplace(scale=np.sqrt(0.5), size=shape)
+
+
+def _normal_excess(rho: float) -> float:
+    """E (G - rho)_+^2 = (1 + rho^2) Phi(-rho) - rho phi(rho), G normal; at most 2 phi/rho^3."""
+    density = np.exp(-(rho**2) / 2) / np.sqrt(2 * np.pi)
+    if rho > 5:  # there the difference cancels
+        return float(2 * density / rho**3)
+    return float((1 + rho**2) * ndtr(-rho) - rho * density)
+
+
+def _normal_norm(q: float) -> float:
+    """(E|G|^q)^{1/q} = sqrt 2 (Gamma((q+1)/2) / sqrt pi)^{1/q}."""
+    return float(np.sqrt(2) * np.exp((gammaln((q + 1) / 2) - np.log(np.pi) / 2) / q))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,12 +276,13 @@ class SubGaussianProduct:
 
     Attributes:
         diameter: of the support; absent if the marginal is unbounded.
+        log_sobolev_constant: the marginal's times the largest squared scale; absent if infinite.
 
     Raises:
         ValueError: unless the scales are a non-empty vector of positive, finite numbers.
 
     Reference:
-        theory key D5; Ferbach et al. (2024), Section 5.5.
+        theory keys D5, R10; Ferbach et al. (2024), Section 5.5.
 
     Example:
         >>> from lmctheory.measures import SubGaussianProduct, TruncatedNormal
@@ -173,6 +293,7 @@ class SubGaussianProduct:
     marginal: Marginal
     scales: Float[np.ndarray, " d"] | Sequence[float]
     diameter: float = field(init=False, repr=False)
+    log_sobolev_constant: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         scales = np.array(self.scales, dtype=np.float64)
@@ -185,6 +306,9 @@ class SubGaussianProduct:
         if np.isfinite(self.marginal.reach):  # a capability of some of these laws only
             diameter = float(2 * self.marginal.reach * np.linalg.norm(scales))
             object.__setattr__(self, "diameter", diameter)
+        if np.isfinite(self.marginal.log_sobolev_constant):
+            constant = float(self.marginal.log_sobolev_constant * scales.max() ** 2)
+            object.__setattr__(self, "log_sobolev_constant", constant)
 
     @property
     def dimension(self) -> int:
