@@ -1,33 +1,52 @@
 """Small networks: activations, architectures, data, and the training of many at once."""
 
 from lmctheory.networks.activations import Activation, activation, activation_of
+from lmctheory.networks.agreement import (
+    in_type_of,
+    require_fit,
+    require_inputs_fit,
+    require_labels,
+    require_same_state,
+)
 from lmctheory.networks.chain import (
     AffineChain,
     require_finite,
     require_same_architecture,
     stack_chains,
 )
+from lmctheory.networks.cnn import CNN, VGG
 from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
 from lmctheory.networks.mlp import MLP
+from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.tracing import affine_chain, evaluation_mode
 from lmctheory.networks.training import TrainingConfig, seeded_generators, train_many
+from lmctheory.networks.vit import ViT
 
 __all__ = [
+    "CNN",
     "DATASETS",
     "MLP",
+    "VGG",
     "Activation",
     "AffineChain",
     "Dataset",
     "Examples",
+    "ResNet20",
     "TrainingConfig",
+    "ViT",
     "activation",
     "activation_of",
     "affine_chain",
     "evaluation_mode",
+    "in_type_of",
     "load_dataset",
     "read_idx",
     "require_finite",
+    "require_fit",
+    "require_inputs_fit",
+    "require_labels",
     "require_same_architecture",
+    "require_same_state",
     "seeded_generators",
     "stack_chains",
     "train_many",

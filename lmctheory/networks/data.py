@@ -18,7 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
-__all__ = ["DATASETS", "Dataset", "Examples", "load_dataset", "read_idx"]
+__all__ = ["DATASETS", "Dataset", "Examples", "load_dataset", "read_idx", "require_inputs"]
 
 DATASETS = ("digits", "mnist")
 """The names that `load_dataset` knows."""
@@ -41,16 +41,11 @@ class Examples:
     labels: Tensor
 
     def __post_init__(self) -> None:
-        if not self.inputs.is_floating_point():
-            raise TypeError(f"inputs must be floating point, got {self.inputs.dtype}")
         if self.labels.dtype != torch.int64:
             raise TypeError(f"labels must be int64, got {self.labels.dtype}")
         if len(self.inputs) != len(self.labels):
             raise ValueError(f"{len(self.inputs)} inputs do not match {len(self.labels)} labels")
-        if not len(self.inputs):
-            raise ValueError("inputs must hold at least one example, got none")
-        if not torch.isfinite(self.inputs).all():
-            raise ValueError("inputs must be finite, got NaN or infinity")
+        require_inputs(self.inputs)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -60,6 +55,21 @@ class Examples:
     ) -> "Examples":
         """The same examples on another device or with inputs in another floating-point type."""
         return Examples(self.inputs.to(device=device, dtype=dtype), self.labels.to(device=device))
+
+
+def require_inputs(inputs: Tensor) -> None:
+    """Refuses inputs ``[n, ...]`` that are none.
+
+    Raises:
+        TypeError: if they are no floating-point numbers.
+        ValueError: if there are none, or one is NaN or infinite.
+    """
+    if not inputs.is_floating_point():
+        raise TypeError(f"inputs must be floating point, got {inputs.dtype}")
+    if not len(inputs):
+        raise ValueError("inputs must hold at least one example, got none")
+    if not torch.isfinite(inputs).all():
+        raise ValueError("inputs must be finite, got NaN or infinity")
 
 
 @dataclass(frozen=True, eq=False)

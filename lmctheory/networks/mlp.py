@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.networks.activations import activation
+from lmctheory.networks.initialisation import he_initialise
 
 __all__ = ["MLP"]
 
@@ -48,7 +49,9 @@ class MLP(nn.Module):
             raise ValueError(f"every width must be >= 1, got {tuple(widths)}")
         self.widths = tuple(widths)
         self.activation = activation(activation_name)
-        self.layers = nn.ModuleList(_he_linear(*fans, rng, dtype) for fans in pairwise(widths))
+        with torch.device("meta"):
+            self.layers = nn.ModuleList(nn.Linear(*fans) for fans in pairwise(widths))
+        he_initialise(self, rng=rng, dtype=dtype)
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -62,12 +65,3 @@ class MLP(nn.Module):
         for layer in hidden:
             x = self.activation.apply(layer(x))
         return cast("Tensor", last(x))
-
-
-def _he_linear(fan_in: int, fan_out: int, rng: torch.Generator, dtype: torch.dtype) -> nn.Linear:
-    # on the meta device nothing is drawn: the default would use torch's global generator
-    layer = nn.Linear(fan_in, fan_out, device="meta", dtype=dtype).to_empty(device="cpu")
-    with torch.no_grad():
-        layer.weight.normal_(0.0, (2.0 / fan_in) ** 0.5, generator=rng)
-        layer.bias.zero_()
-    return layer

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import stack_module_state
 
 from lmctheory.networks.activations import activation
+from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.data import Examples
 from lmctheory.networks.tracing import affine_chain
@@ -133,7 +134,8 @@ def train_many(
     Raises:
         ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
             there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
-            label is no class of the networks, or warm-up takes all steps.
+            label is no class of the networks, BatchNorm would meet a batch of one example, or
+            warm-up takes all steps.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -148,7 +150,8 @@ def train_many(
     chain = _common_chain(models)
     _require_finite(models)
     _require_seeds(models, seeds)
-    _require_fit(models[0], data)
+    require_fit(models[0], data)
+    require_batches(models[0], data, config.batch_size)
     if config.warmup_steps >= (steps := config.steps(len(data))):
         raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
 
@@ -303,27 +306,3 @@ def _require_seeds(models: Sequence[nn.Module], seeds: Sequence[int]) -> None:
         )
     if min(seeds) < 0:
         raise ValueError(f"every seed must be >= 0, got {min(seeds)}")
-
-
-def _require_fit(model: nn.Module, data: Examples) -> None:
-    probe = copy.deepcopy(model).eval()  # a pass in training mode may change buffers
-    parameter = next(probe.parameters())
-    one = data.inputs[:1].to(device=parameter.device, dtype=parameter.dtype)
-    try:
-        with torch.no_grad():
-            outputs = probe(one)
-    except RuntimeError as error:
-        shape = list(data.inputs.shape[1:])
-        raise ValueError(
-            f"data.inputs of shape {shape} do not fit the networks: {error}"
-        ) from error
-    if outputs.ndim != 2:
-        raise ValueError(
-            f"models must give outputs [n, classes], got {list(outputs.shape)} for one example"
-        )
-    classes = outputs.shape[1]
-    if not 0 <= int(data.labels.min()) <= int(data.labels.max()) < classes:
-        raise ValueError(
-            f"data.labels must lie in 0..{classes - 1}, the networks' outputs, "
-            f"got {int(data.labels.min())}..{int(data.labels.max())}"
-        )

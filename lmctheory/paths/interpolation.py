@@ -12,6 +12,7 @@ from torch.func import functional_call
 from lmctheory.networks import (
     AffineChain,
     Examples,
+    in_type_of,
     require_labels,
     require_same_architecture,
     require_same_state,
@@ -213,9 +214,8 @@ def module_logits(
         Blocks with one pair and one point each.
     """
     state_a, state_b = model_a.state_dict(), model_b.state_dict()
-    like = next(model_a.parameters())
     for i, point in enumerate(t.tolist()):
         state = _state_at(state_a, state_b, point)
         for rows in blocks(len(inputs), _MODULE_ROWS):
-            logits = functional_call(model_a, state, (inputs[rows].to(like),))
+            logits = functional_call(model_a, state, (in_type_of(model_a, inputs[rows]),))
             yield PathLogits(slice(0, 1), slice(i, i + 1), rows, logits[None, None])

@@ -289,7 +289,7 @@ def other_width() -> list[nn.Module]:
             (1, 2, 3),
             Examples(torch.zeros(4, 6), torch.arange(4)),
             CONFIG,
-            r"data.labels must lie in 0\.\.2, the networks' outputs, got 0\.\.3",
+            r"data.labels must lie in 0\.\.2, got 0\.\.3",
         ),
         (
             networks(),

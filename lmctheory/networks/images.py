@@ -1,0 +1,65 @@
+"""What the architectures for images share: their input, and a convolution with its normalisation.
+
+Examples come as vectors (`load_dataset`) or as images; every architecture takes both, because it
+begins with a flatten and the unflatten to its own ``(channels, height, width)``.
+"""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+__all__ = ["NORMS", "convolution", "image_input", "require_choice", "require_positive"]
+
+NORMS = ("batch", "layer", None)
+"""BatchNorm; GroupNorm in one group (over channels and positions of one example); none."""
+
+
+def image_input(image_shape: Sequence[int]) -> nn.Sequential:
+    """Examples ``[n, ...]`` as images ``[n, c, h, w]``.
+
+    Raises:
+        ValueError: for a shape that is not three positive numbers.
+    """
+    if len(image_shape) != 3 or any(size < 1 for size in image_shape):
+        raise ValueError(
+            f"image_shape must be (channels, height, width), each >= 1, got {tuple(image_shape)}"
+        )
+    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, tuple(image_shape)))
+
+
+def convolution(
+    inputs: int, outputs: int, norm: str | None, *, size: int = 3, stride: int = 1
+) -> list[nn.Module]:
+    """A convolution that keeps the image's size but for its stride, then the normalisation.
+
+    It has a bias only where no normalisation follows, whose own bias would take its place.
+    """
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=norm is None)
+    ]
+    if norm == "batch":
+        layers.append(nn.BatchNorm2d(outputs))
+    elif norm == "layer":
+        layers.append(nn.GroupNorm(1, outputs))
+    return layers
+
+
+def require_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Refuses a value that is none of the choices.
+
+    Raises:
+        ValueError: naming it and them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}")
+
+
+def require_positive(**numbers: int) -> None:
+    """Refuses numbers below one.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{name} must be >= 1, got {number}")
