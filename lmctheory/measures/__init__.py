@@ -11,6 +11,7 @@ from lmctheory.measures.measure import (
     HasDensity,
     HasDistanceLaw,
     HasSpectrum,
+    LogSobolev,
     Measure,
     Partitioned,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "HasSpectrum",
     "Laplace",
     "LipschitzImage",
+    "LogSobolev",
     "LowRankPlusNoise",
     "Marginal",
     "Measure",

@@ -11,6 +11,7 @@ L_t is exact: the derivative of P_t x solves the heat equation with value 0 at b
 from 1, so it is largest in the centre.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,6 +28,7 @@ from lmctheory.measures.arguments import (
     nonnegative,
     positive,
 )
+from lmctheory.measures.hopf_lax import hopf_lax_constant
 
 __all__ = ["UniformCube"]
 
@@ -88,11 +90,13 @@ class UniformCube:
 
     @property
     def semigroup_constant(self) -> float:
-        """c_d = (e + 1)/(1 + (e/4) 4^{-1/e}), e = 2(d - 1)/3 (R6b); c_1 = 1."""
-        if self.dimension == 1:
-            return 1.0
-        e = 2 * (self.dimension - 1) / 3
-        return float((e + 1) / (1 + e / 4 * 4 ** (-1 / e)))
+        """c_d of R6b; c_1 = 1."""
+        return hopf_lax_constant(self.dimension)
+
+    @property
+    def log_sobolev_constant(self) -> float:
+        """(a/pi)^2: even functions on a circle of length 2a, coordinate by coordinate (R10)."""
+        return (self.side / math.pi) ** 2
 
     def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.

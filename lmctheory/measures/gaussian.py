@@ -91,6 +91,11 @@ class Gaussian:
         """4, as for any law (R6)."""
         return 4.0
 
+    @property
+    def log_sobolev_constant(self) -> float:
+        """The largest eigenvalue lambda_1 (R10)."""
+        return float(self.spectrum[0])
+
     def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """An upper bound of P(|X - X'| <= r), exact for isotropic laws (R9).
 

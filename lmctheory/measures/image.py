@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures.arguments import at_least, positive
-from lmctheory.measures.measure import Bounded, Measure
+from lmctheory.measures.measure import Bounded, LogSobolev, Measure
 
 __all__ = ["LipschitzImage"]
 
@@ -27,13 +27,14 @@ class LipschitzImage:
     Attributes:
         dimension: q, found by mapping one draw.
         diameter: L times that of the base, an upper bound; absent if the base has none.
+        log_sobolev_constant: L^2 times that of the base; absent if the base has none.
 
     Raises:
         ValueError: if L is not positive and finite, or F does not map ``[1, d]`` to finite
             ``[1, q]``.
 
     Reference:
-        theory key R6 (images).
+        theory keys R6 (images), R10.
 
     Example:
         >>> import numpy as np
@@ -48,12 +49,16 @@ class LipschitzImage:
     base: Measure
     dimension: int = field(init=False)
     diameter: float = field(init=False, repr=False)
+    log_sobolev_constant: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         positive("L", self.L)
         object.__setattr__(self, "dimension", self.sample(1, rng=np.random.default_rng(0)).shape[1])
         if isinstance(self.base, Bounded):  # a capability of some images only
             object.__setattr__(self, "diameter", self.L * self.base.diameter)
+        if isinstance(self.base, LogSobolev):
+            constant = self.L**2 * self.base.log_sobolev_constant
+            object.__setattr__(self, "log_sobolev_constant", constant)
 
     def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m q"]:
         """Draws m independent neurons ``[m, q]``.

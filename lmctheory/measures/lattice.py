@@ -1,4 +1,4 @@
-"""Dyadic cells of a cube, and how many of them meet a ball or a sphere."""
+"""Dyadic cells of a box, and how many cells of a cube meet a ball or a sphere."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from lmctheory.measures.arguments import at_least
 
-__all__ = ["dyadic_cells"]
+__all__ = ["box_partition", "dyadic_cells"]
 
 _FINEST = 9
 """Levels up to this one are counted; below, every cell is split into 2^d."""
@@ -71,3 +71,35 @@ def _lattice_points(d: int, bound: int, *, start: int) -> float:
             longer[n:] += number[: bound + 1 - n]
         number = longer
     return float(np.sum(number))
+
+
+def box_partition(
+    sides: Float[np.ndarray, " d"], levels: int
+) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
+    """2^j congruent boxes at levels j = 1..levels: the longest side of all is halved at each.
+
+    Args:
+        sides: of the box ``[d]``, >= 0.
+        levels: number of levels >= 1.
+
+    Returns:
+        Numbers and diameters of the cells.
+
+    Raises:
+        TypeError: if levels is no integer.
+        ValueError: if levels < 1.
+
+    Reference:
+        theory key R5.
+
+    Example:
+        >>> cells, diameters = box_partition(np.array([2.0, 1.0]), 2)
+        >>> cells.tolist(), np.round(diameters, 2).tolist()
+        ([2.0, 4.0], [1.41, 1.12])
+    """
+    at_least("levels", levels, 1)
+    halved, squares = np.array(sides), []
+    for _ in range(levels):
+        halved[np.argmax(halved)] /= 2
+        squares.append(halved @ halved)
+    return np.exp2(np.arange(1.0, levels + 1)), np.sqrt(squares)

@@ -14,6 +14,7 @@ __all__ = [
     "HasDensity",
     "HasDistanceLaw",
     "HasSpectrum",
+    "LogSobolev",
     "Measure",
     "Partitioned",
 ]
@@ -79,7 +80,7 @@ class HasDistanceLaw(Protocol):
 
 @runtime_checkable
 class Diffusive(Protocol):
-    """The invariant law of a reversible diffusion with carre du champ |grad f|^2 (R6)."""
+    """The invariant law of a reversible diffusion with carre du champ <= |grad f|^2 (R6)."""
 
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
@@ -101,6 +102,16 @@ class Diffusive(Protocol):
 
     def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t, a Lipschitz constant of y -> E[X_0 | X_t = y]."""
+        ...
+
+
+@runtime_checkable
+class LogSobolev(Protocol):
+    """A law with a logarithmic Sobolev inequality Ent(f^2) <= 2 C E|grad f|^2 (R10)."""
+
+    @property
+    def log_sobolev_constant(self) -> float:
+        """C, in squared units of the weights; lambda_1 for a Gaussian."""
         ...
 
 

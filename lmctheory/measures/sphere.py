@@ -7,6 +7,7 @@ from jaxtyping import Float
 from scipy.special import betainc, gammaln
 
 from lmctheory.measures.arguments import at_least, nonnegative, positive
+from lmctheory.measures.hopf_lax import hopf_lax_constant
 from lmctheory.measures.lattice import dyadic_cells
 
 __all__ = ["UniformSphere"]
@@ -32,7 +33,7 @@ class UniformSphere:
         ValueError: if an argument is out of range.
 
     Reference:
-        theory key R6.
+        theory keys R5, R6, R6b, R9, R10.
 
     Example:
         >>> from lmctheory.measures import UniformSphere
@@ -64,8 +65,13 @@ class UniformSphere:
 
     @property
     def semigroup_constant(self) -> float:
-        """4, as for any law (R6)."""
-        return 4.0
+        """c_{d-1} of R6b."""
+        return hopf_lax_constant(self.dimension - 1)
+
+    @property
+    def log_sobolev_constant(self) -> float:
+        """r^2/(d-1), in the distance along the sphere, hence also in the chordal one (R10)."""
+        return self.radius**2 / (self.dimension - 1)
 
     def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.

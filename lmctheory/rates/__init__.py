@@ -3,6 +3,12 @@
 from lmctheory.rates.bound import MAX_WIDTH, Bound
 from lmctheory.rates.box_tree import box_tree
 from lmctheory.rates.certified import Interval, certified_matching_cost
+from lmctheory.rates.concentration import (
+    Deviation,
+    deviation,
+    simulated_lower_bound,
+    simulated_upper_bound,
+)
 from lmctheory.rates.covering import NestedPartition, covering_bound
 from lmctheory.rates.curve import Curve, matching_cost_curve
 from lmctheory.rates.dimension import (
@@ -29,6 +35,7 @@ __all__ = [
     "MAX_WIDTH",
     "Bound",
     "Curve",
+    "Deviation",
     "Estimate",
     "Interval",
     "NestedPartition",
@@ -37,6 +44,7 @@ __all__ = [
     "compare_dimensions",
     "correlation_dimension",
     "covering_bound",
+    "deviation",
     "dyadic_bound",
     "entropy_rank",
     "fournier_bound",
@@ -50,6 +58,8 @@ __all__ = [
     "principal_components",
     "required_width",
     "semigroup_bound",
+    "simulated_lower_bound",
+    "simulated_upper_bound",
     "stable_rank",
     "truncated_gaussian_bound",
     "two_nn_dimension",

@@ -29,12 +29,13 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.lattice import box_partition
 from lmctheory.measures.measure import Bounded, Measure, Partitioned
 from lmctheory.rates.bound import Bound
 
 Array = NDArray[np.float64]
 
-__all__ = ["NestedPartition", "covering_bound"]
+__all__ = ["NestedPartition", "box_covering_bound", "covering_bound", "mean_left_over"]
 
 _LEVELS = 64
 """Levels asked of a measure: beyond them cells are a rounding error of the support."""
@@ -85,7 +86,7 @@ class NestedPartition:
     def left_over(self, m: int, samples: int) -> Float[np.ndarray, " _"]:
         """E_1..E_J (module docstring) for m neurons, one or two samples ``[J]``."""
         if self.masses is not None:
-            mean = _two_samples if samples == 2 else _one_sample
+            mean = mean_left_over if samples == 2 else _one_sample
             return np.array([_in_parts(mean, mass, m) for mass in self.masses])
         assert self.cells is not None
         with np.errstate(invalid="ignore"):
@@ -132,6 +133,25 @@ def covering_bound(
     return Bound(value, "R5", {"R5": value}, ("neurons i.i.d.", "support of finite diameter"))
 
 
+def box_covering_bound(sides: Float[np.ndarray, " d"], m: int, p: float = 2.0) -> float:
+    """R5 for any law with support in a box, whose longest side is halved again and again.
+
+    Never above R4's series: dyadic cubes are among the cells, and more levels never do harm.
+
+    Args:
+        sides: of the box ``[d]``, >= 0, in units of the weights.
+        m: number of neurons in each sample, >= 1.
+        p: exponent > 0.
+
+    Example:
+        >>> box_covering_bound(np.ones(5), 1000) < 1.1
+        True
+    """
+    cells, diameters = box_partition(sides, _LEVELS)
+    nested = NestedPartition(np.r_[np.linalg.norm(sides), diameters], cells=cells)
+    return covering_bound(nested, m, p).value
+
+
 def check_samples(samples: int) -> None:
     """Refuses any other number of samples than one or two.
 
@@ -157,8 +177,8 @@ def _in_parts(mean: Callable[[Array, int], Array], mass: np.ndarray, m: int) -> 
     return float(sum(mean(part, m).sum() for part in parts))
 
 
-def _two_samples(q: Array, m: int) -> Array:
-    """g(q) = E|mu_m(Q) - nu_m(Q)| of a cell of mass q."""
+def mean_left_over(q: Float[np.ndarray, " n"], m: int) -> Float[np.ndarray, " n"]:
+    """g(q) = E|mu_m(Q) - nu_m(Q)| of cells of mass q, two samples of m neurons."""
     return 2 * q * (1 - q) * _revisited(q, m)
 
 

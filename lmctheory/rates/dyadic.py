@@ -84,7 +84,7 @@ def dyadic_bound(
     """
     at_least("m", m, 1)
     check_samples(samples)
-    diameter = side * np.sqrt(d) if euclidean else side
+    diameter = float(side * np.sqrt(d)) if euclidean else side
     published = fournier_bound(m / samples, d, p, diameter)
     levels = np.arange(int(np.ceil(50 / p)) + 1.0)  # what remains is below 2^-50 of the whole
     with np.errstate(over="ignore"):

@@ -10,23 +10,47 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import sici
 
-__all__ = ["normal_pair_cost", "uniform_pair_gains"]
+__all__ = ["normal_pair_cost", "normal_pair_costs", "uniform_pair_gains"]
 
 
 def normal_pair_cost(spectrum: Float[np.ndarray, " d"]) -> float:
     """M(2) for N(0, Lambda) = 2 tr Lambda - (2/pi)^{1/2} E (sum lambda_i^2 chi^2_1)^{1/2}.
 
-    Given a - a', S is normal; and E Q^{1/2} = (4 pi)^{-1/2} integral (1 - E e^{-sQ}) s^{-3/2} ds,
-    by the trapezoidal rule in ln s, which is exact to rounding.
+    Given a - a', S is normal; and E Q^{1/2} = (4 pi)^{-1/2} integral (1 - E e^{-sQ}) s^{-3/2} ds.
 
     Args:
         spectrum: positive eigenvalues ``[d]``, decreasing.
     """
-    top = float(spectrum[0])
-    log_s = np.arange(-75.0, 75.0, 0.05)
-    exponent = -np.log1p(2 * np.exp(log_s) * (spectrum[:, None] / top) ** 2).sum(axis=0) / 2
-    root = -(np.expm1(exponent) * np.exp(-log_s / 2)).sum() * 0.05 / np.sqrt(4 * np.pi)
-    return float(2 * spectrum.sum() - np.sqrt(2 / np.pi) * top * root)
+    return float(normal_pair_costs(spectrum, 1)[0])
+
+
+_STEP = 0.25
+"""Of ln s: the trapezoidal rule errs by e^{-2 pi^2 / step}, singularities being at Im ln s = pi."""
+_RANGE = 75.0
+
+
+def normal_pair_costs(spectrum: Float[np.ndarray, " d"], count: int) -> Float[np.ndarray, " n"]:
+    """M(2) for the first `count` tails lambda_i, lambda_{i+1}, ... of a spectrum.
+
+    Args:
+        spectrum: positive eigenvalues ``[d]``, decreasing.
+        count: number of tails, at most d.
+    """
+    log_ratios = np.log(spectrum) - np.log(spectrum[0])
+    reach = -4 * max(float(log_ratios[count - 1]), -350.0) if count else 0.0
+    log_s = np.arange(-_RANGE, _RANGE + reach, _STEP)
+
+    def exponent(logs: np.ndarray) -> np.ndarray:  # -(1/2) sum log(1 + 2 s lambda^2)
+        return -np.logaddexp(0.0, np.log(2) + log_s + 2 * logs[:, None]).sum(axis=0) / 2
+
+    parts = np.array_split(log_ratios[count:], (len(spectrum) - count) // 1000 + 1)
+    exponents = np.sum([exponent(part) for part in parts], axis=0)
+    roots = np.empty(count)
+    for i in reversed(range(count)):
+        exponents = exponents + exponent(log_ratios[i : i + 1])
+        roots[i] = -(np.expm1(exponents) * np.exp(-log_s / 2)).sum() * _STEP / np.sqrt(4 * np.pi)
+    tails = np.cumsum(spectrum[::-1])[::-1][:count]
+    return 2 * tails - np.sqrt(2 / np.pi) * spectrum[0] * roots
 
 
 def uniform_pair_gains(weights: Float[np.ndarray, " d"]) -> Float[np.ndarray, " d"]:

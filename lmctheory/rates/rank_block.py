@@ -9,9 +9,13 @@ block. Later coordinates are independent of the ranks, so recursion gives their 
     T_i(b) = min over s of  lambda_i c(b, s) + sum_k (s_k / b) T_{i+1}(s_k),     M(m) <= T_1(m).
 
 Two neurons are better paired by all coordinates that are left (`pairs`): T_i(2) is exact.
+
+By R2, T_{i+1}(s) may be taken at any smaller size. It is tabulated at the same sizes for every m:
+all up to 64, then some per octave, closed under halving. One table per spectrum, growing octave by
+octave, serves all widths, and each further width costs one cut of the first coordinate.
 """
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +23,7 @@ from jaxtyping import Float
 from scipy.special import ndtr, ndtri
 
 from lmctheory.rates.order_statistics import normal_matching_cost, normal_partial_sums
-from lmctheory.rates.pairs import normal_pair_cost
+from lmctheory.rates.pairs import normal_pair_costs
 
 __all__ = ["rank_block_tree"]
 
@@ -31,43 +35,60 @@ tree cuts a coordinate into more blocks than this: in few dimensions d, for m be
 """
 _EVERY_SIZE = 64
 """Up to this size the table holds every block size."""
+_PER_OCTAVE = 16
+"""Tabulated sizes between one power of two and the next, beyond."""
+_HALVINGS = (12, 20, 30, 40)
+"""Tables are for widths up to 2 to these powers: every useful cut at least halves some block, so
+that later coordinates than that, and two more, are left unmatched."""
 
 
 class _Cuts(NamedTuple):
-    """For every block size b of the memo grid: where it may be cut, and what each block brings.
+    """For some block sizes b: where they may be cut, and what each block brings.
 
     Row b has edges e_0 = 0 < ... < e_n = b, padded by repeating b: a block of size zero is never
     used (its gain is minus infinity).
     """
 
-    sizes: Float[np.ndarray, " b"]
     share: Float[np.ndarray, "b e e"]  # s_k / b for the block between two edges
     gain: Float[np.ndarray, "b e e"]  # (2/b) S_k^2 / s_k
-    memo: np.ndarray  # [b, e, e] index of the largest memo size <= s_k
+    memo: np.ndarray  # [b, e, e] index of the largest tabulated size <= s_k
 
 
-@lru_cache(maxsize=4)
-def _cuts(m: int) -> _Cuts:
-    sizes = _memo_sizes(m)
+def _octave(m: int) -> int:
+    """The octave of m: 0 up to 64, then one more at every doubling."""
+    return max((m - 1).bit_length() - (_EVERY_SIZE - 1).bit_length(), 0)
+
+
+def _sizes(octave: int) -> Float[np.ndarray, " b"]:
+    """The tabulated sizes that belong to an octave."""
+    if octave == 0:
+        return np.arange(1.0, _EVERY_SIZE + 1)
+    steps = 1 + np.arange(1, _PER_OCTAVE + 1) / _PER_OCTAVE
+    return _EVERY_SIZE * 2.0 ** (octave - 1) * steps
+
+
+@lru_cache(maxsize=64)
+def _sizes_up_to(octave: int) -> Float[np.ndarray, " b"]:
+    return np.concatenate([_sizes(k) for k in range(octave + 1)])
+
+
+def _cuts(sizes: Float[np.ndarray, " b"]) -> _Cuts:
     edges, sums = (np.stack(rows) for rows in zip(*map(_edges, sizes.tolist()), strict=True))
     block = edges[:, None, :] - edges[:, :, None]
     used = block > 0
     S = sums[:, None, :] - sums[:, :, None]
     b = sizes[:, None, None]
     gain = np.where(used, 2 / b * S**2 / np.where(used, block, 1.0), -np.inf)
-    memo = np.searchsorted(sizes, np.where(used, block, 1.0), side="right") - 1
-    return _Cuts(sizes, np.where(used, block / b, 0.0), gain, memo)
+    tabulated = _sizes_up_to(_octave(int(sizes[-1])))
+    memo = np.searchsorted(tabulated, np.where(used, block, 1.0), side="right") - 1
+    return _Cuts(np.where(used, block / b, 0.0), gain, memo)
 
 
-def _memo_sizes(m: int) -> Float[np.ndarray, " b"]:
-    """All small sizes, then steps of 8 per cent, and m and 2m/3 halved again and again."""
-    steps = _EVERY_SIZE * 1.08 ** np.arange(np.log(max(m / _EVERY_SIZE, 1)) / np.log(1.08))
-    halves = m / np.array([[1.0], [1.5]]) / 2.0 ** np.arange(int(np.log2(m)))
-    sizes = np.r_[np.arange(1, min(m, _EVERY_SIZE) + 1), steps[steps < m], halves.ravel(), m]
-    return np.unique(np.floor(sizes))
+@lru_cache(maxsize=64)
+def _octave_cuts(octave: int) -> _Cuts:
+    return _cuts(_sizes(octave))
 
 
-@lru_cache(maxsize=4096)
 def _edges(b: float) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]:
     """Candidate edges of a block of b ranks, and the sums of expected order statistics below them.
 
@@ -88,30 +109,79 @@ def _edges(b: float) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]:
 def rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
     """R13 for a Gaussian: M(m) <= T_1(m), minimised over unequal blocks by dynamic programming.
 
-    Every value is a bound; from one m to the next it may rise by up to 0.1 %, as candidates change.
+    Every value is a bound; from one m to the next it may rise by a little, as candidates change,
+    but never above that of a smaller tabulated size.
+
+    Args:
+        spectrum: eigenvalues >= 0 ``[d]``, decreasing.
+        m: number of neurons >= 1.
     """
     spectrum = spectrum[spectrum > 0]
     if spectrum.size == 0:
         return 0.0
-    cuts = _cuts(m)
-    # every useful cut at least halves some block: deeper coordinates are left unmatched
-    depth = min(len(spectrum), int(np.log2(m)) + 2)
-    rest = 2 * np.r_[np.cumsum(spectrum[::-1])[::-1], 0.0]
-    if depth == len(spectrum):  # T_d is the exact one-dimensional cost
-        depth -= 1
-        table = spectrum[-1] * np.array([normal_matching_cost(int(b)) for b in cuts.sizes])
-    else:
-        table = np.full(len(cuts.sizes), rest[depth])
-    for i in reversed(range(depth)):
-        table = np.minimum(2 * spectrum[i] + _best_cut(spectrum[i], table, cuts), rest[i])
-        table[1:2] = normal_pair_cost(spectrum[i:])  # sizes are 1, 2, ...
-        table = np.minimum.accumulate(table)  # R2
-    return float(table[-1])
+    if spectrum.size == 1:
+        return float(spectrum[0]) * normal_matching_cost(m)
+    halvings = next(h for h in _HALVINGS if m <= 2**h)
+    return _tree(tuple(spectrum.tolist()), halvings + 2).cost(m)
+
+
+@lru_cache(maxsize=32)
+def _tree(spectrum: tuple[float, ...], depth: int) -> "_Tree":
+    return _Tree(np.array(spectrum), depth)
+
+
+class _Tree:
+    """T_1, T_2, ... of one spectrum at the tabulated sizes, up to the octave needed so far.
+
+    An octave rests on smaller sizes only: no value depends on how far the table has grown.
+    """
+
+    def __init__(self, spectrum: Float[np.ndarray, " d"], depth: int) -> None:
+        self.spectrum = spectrum
+        self.depth = min(len(spectrum) - 1, depth)
+        self.rest = 2 * np.cumsum(spectrum[::-1])[::-1]
+        self.octaves = 0
+        self.levels = [np.empty(0) for _ in range(self.depth + 1)]
+
+    def cost(self, m: int) -> float:
+        """T_1(m)."""
+        while self.octaves <= _octave(m):
+            self._grow()
+        sizes = _sizes_up_to(_octave(m))
+        below = int(np.searchsorted(sizes, m, side="right")) - 1
+        known = float(self.levels[0][below])
+        if sizes[below] == m:
+            return known
+        cut = _best_cut(self.spectrum[0], self.levels[1], _cuts(np.array([float(m)])))[0]
+        return min(known, 2 * float(self.spectrum[0]) + float(cut))
+
+    def _grow(self) -> None:
+        """Adds an octave to every level, the deepest first."""
+        sizes = _sizes(self.octaves)
+        new = self._deepest(sizes)
+        self.levels[-1] = np.r_[self.levels[-1], new]
+        for i in reversed(range(self.depth)):
+            cut = _best_cut(self.spectrum[i], self.levels[i + 1], _octave_cuts(self.octaves))
+            new = np.minimum(2 * self.spectrum[i] + cut, self.rest[i])
+            if self.octaves == 0:
+                new[1] = self._pairs[i]  # sizes are 1, 2, ...
+            self.levels[i] = np.minimum.accumulate(np.r_[self.levels[i], new])  # R2
+        self.octaves += 1
+
+    def _deepest(self, sizes: Float[np.ndarray, " b"]) -> Float[np.ndarray, " b"]:
+        """The last coordinate's exact cost, or that of matching nothing any more."""
+        if self.depth < len(self.spectrum) - 1:
+            return np.full(len(sizes), self.rest[self.depth])
+        return self.spectrum[-1] * np.array([normal_matching_cost(int(b)) for b in sizes])
+
+    @cached_property
+    def _pairs(self) -> Float[np.ndarray, " depth"]:
+        return normal_pair_costs(self.spectrum, self.depth)
 
 
 def _best_cut(
     eigenvalue: float, table: Float[np.ndarray, " b"], cuts: _Cuts
-) -> Float[np.ndarray, " b"]:
+) -> Float[np.ndarray, " c"]:
     """Shortest path over the edges, for all block sizes at once."""
     cost = cuts.share * table[cuts.memo] - eigenvalue * cuts.gain
     best = np.full(cost.shape[:2], np.inf)

@@ -1,63 +1,132 @@
-"""The upper side of the sandwich (R11): M(m) <= U(m)."""
+"""The upper side of the sandwich (R11): M(m) <= U(m), for every law and every exponent.
 
-from functools import lru_cache
+All arguments are homogeneous: laws with a scale are brought to unit size first.
+"""
+
+import operator
+from collections.abc import Hashable
+from dataclasses import replace
+from functools import lru_cache, singledispatch
 
 import numpy as np
 
-from lmctheory.measures import Gaussian
-from lmctheory.rates.bound import Bound, gaussian_bound
-from lmctheory.rates.order_statistics import normal_matching_cost
-from lmctheory.rates.rank_block import rank_block_tree
-from lmctheory.rates.semigroup import truncated_gaussian_bound
+from lmctheory.measures import (
+    Gaussian,
+    LipschitzImage,
+    Measure,
+    UniformBall,
+    UniformCube,
+    UniformSphere,
+)
+from lmctheory.measures.arguments import positive
+from lmctheory.rates.bound import MAX_WIDTH, Bound, NotApplicable
+from lmctheory.rates.upper_arguments import ARGUMENTS
 
 __all__ = ["upper_bound"]
 
-_FEW = 4
-"""Positive eigenvalues up to which R6c can beat R13: in few dimensions, at large widths."""
-_NEGLIGIBLE = 1e-100
-"""Relative to the largest: below it the semigroup's heat trace overflows."""
 
+def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
+    """U(m) >= E W_p^p between two samples of m neurons; for p = 2 this is M(m) <= U(m).
 
-def upper_bound(mu: Gaussian, m: int) -> Bound:
-    """U(m) >= M(m) = E W_2^2 between two samples of m neurons.
-
-    The least of R13 (the rank-block tree), R6c (a semigroup bound, in at most 4 dimensions), R8
-    (match the first coordinate alone) and 2 tr Lambda (any permutation). Eigenvalues may be zero
-    and spread over many orders of magnitude.
+    The least of all arguments that apply to the law: any permutation; R4 and R5 (bounded support,
+    clusters, atoms); R6a, R6b, R6c (semigroups); R7 and R8 (one coordinate); R13 and R14 (trees);
+    D5 (clipping). The image of a law under a Lipschitz map inherits L^p times every bound.
 
     Args:
-        mu: the Gaussian law of a neuron.
+        mu: the law of a neuron.
         m: number of neurons in each sample, 1 <= m <= 10^12.
+        p: exponent > 0.
 
     Returns:
-        The bound, in squared units of the weights, per neuron.
+        The bound, in units of the weights to the power p, per neuron. Its `terms` hold every
+        argument that applies, its `missing` what the law lacks for the others.
 
     Raises:
-        ValueError: if m is out of range.
+        TypeError: if no argument applies to the law.
+        ValueError: if m or p is out of range.
 
     Reference:
-        theory keys R2, R6c, R7, R8, R11, R13.
+        theory keys R2, R4-R8, R11, R13, R14, D5.
 
     Example:
-        >>> from lmctheory.measures import Gaussian
+        >>> from lmctheory.measures import Gaussian, UniformSphere
         >>> mu = Gaussian(spectrum=[1 / i for i in range(1, 51)])
         >>> round(upper_bound(mu, 1000).value, 2)
-        4.75
+        4.74
+        >>> bound = upper_bound(UniformSphere(3), 1000)
+        >>> bound.key, bound.missing["R13"]
+        ('R6b', 'UniformSphere is not Gaussian')
     """
-    return gaussian_bound(min, _upper_terms, mu, m)
+    m = operator.index(m)
+    if not 1 <= m <= MAX_WIDTH:
+        raise ValueError(f"m must lie between 1 and 10^12, got {m}")
+    positive("p", p)
+    terms, missing = _terms(mu, m, p)
+    if not terms:
+        raise TypeError(f"upper_bound has no argument for a {type(mu).__name__}: {missing}")
+    key = min(terms, key=lambda name: terms[name])
+    assumptions = (
+        f"the m neurons of A and the m neurons of B are independent draws from one {_name(mu)}",
+        f"cost per neuron (1/m) sum |a_i - b_pi(i)|^{p:g}, at the best permutation, in expectation",
+    )
+    return Bound(terms[key], key, terms, assumptions, missing=missing)
 
 
-@lru_cache(maxsize=1024)
-def _upper_terms(spectrum: tuple[float, ...], m: int) -> dict[str, float]:
-    lam = np.array(spectrum)
-    trivial = 2 * float(lam.sum())
-    terms = {
-        "R13": min(rank_block_tree(lam, m), trivial),
-        "R8": float(lam[0]) * normal_matching_cost(m) + 2 * float(lam[1:].sum()),
-        "2 tr": trivial,
-    }
-    few = lam[lam > _NEGLIGIBLE]  # the rest is left unmatched (R8)
-    if len(few) <= _FEW:
-        matched = truncated_gaussian_bound(Gaussian(spectrum=few), m).value
-        terms["R6c"] = matched + trivial - 2 * float(few.sum())
-    return terms
+def _name(mu: Measure) -> str:
+    if isinstance(mu, LipschitzImage):
+        return f"{mu.L:g}-Lipschitz image of a {_name(mu.base)}"
+    return type(mu).__name__
+
+
+def _terms(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, str]]:
+    """Values of the arguments that apply, and what is missing for the others."""
+    unit, square = _unit(mu)
+    values, missing = (
+        _remembered(unit, m, p) if isinstance(unit, Hashable) else _evaluated(unit, m, p)
+    )
+    terms = {key: square ** (p / 2) * value for key, value in values.items()}
+    if isinstance(mu, LipschitzImage):
+        for key, value in _terms(mu.base, m, p)[0].items():
+            terms[key] = min(mu.L**p * value, terms.get(key, np.inf))
+    return terms, {key: reason for key, reason in missing.items() if key not in terms}
+
+
+def _evaluated(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, str]]:
+    values, missing = {}, {}
+    for key, argument in ARGUMENTS.items():
+        try:
+            values[key] = argument(mu, m, p)
+        except NotApplicable as reason:
+            missing[key] = str(reason)
+    return values, missing
+
+
+_remembered = lru_cache(maxsize=1024)(_evaluated)
+
+
+@singledispatch
+def _unit(mu: Measure) -> tuple[Measure, float]:
+    """The law at unit size, and the square of its size."""
+    return mu, 1.0
+
+
+@_unit.register
+def _(mu: Gaussian) -> tuple[Measure, float]:
+    square = float(mu.spectrum[0]) or 1.0
+    return _unit_gaussian(tuple((mu.spectrum / square).tolist())), square
+
+
+@lru_cache(maxsize=256)
+def _unit_gaussian(spectrum: tuple[float, ...]) -> Gaussian:
+    return Gaussian(spectrum=spectrum)
+
+
+@_unit.register
+def _(mu: UniformCube) -> tuple[Measure, float]:
+    return replace(mu, side=1.0), mu.side**2
+
+
+@_unit.register(UniformBall)
+@_unit.register(UniformSphere)
+def _(mu: UniformBall | UniformSphere) -> tuple[Measure, float]:
+    return replace(mu, radius=1.0), mu.radius**2

@@ -79,9 +79,9 @@ def _gain(masses: _Masses, m: int, p: float) -> float:
     falls = -np.diff(g, axis=1, append=0.0)
     x = masses.reach**p * np.linspace(0.0, 1.0, _COSTS + 1)[1:] ** 3
     rho = (x[:, None] + radii[1:] ** p) ** (1 / p)
-    F = np.minimum(masses.upper(rho.ravel()), 1.0).reshape(len(falls), *rho.shape)
-    Q = np.minimum(np.einsum("c,cxk,ck->x", masses.weights, F, falls), 1 - 1e-16)
-    return float(np.diff(x, prepend=0.0) @ np.exp(m * np.log1p(-Q)))
+    falls *= masses.weights[:, None]
+    Q = np.array([(falls * np.minimum(masses.upper(row), 1.0)).sum() for row in rho])
+    return float(np.diff(x, prepend=0.0) @ np.exp(m * np.log1p(-np.minimum(Q, 1 - 1e-16))))
 
 
 def _enough(m: int) -> float:

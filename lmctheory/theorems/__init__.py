@@ -1,6 +1,6 @@
 """Every theorem of the package: its statement, its source, and a check that could fail."""
 
-from lmctheory.theorems import certificates, rates
+from lmctheory.theorems import certificates, laws, rates
 from lmctheory.theorems.registry import Check, Theorem, Trial, registry
 
-__all__ = ["Check", "Theorem", "Trial", "certificates", "rates", "registry"]
+__all__ = ["Check", "Theorem", "Trial", "certificates", "laws", "rates", "registry"]

@@ -18,6 +18,7 @@ from lmctheory.measures import (
     HasSpectrum,
     Laplace,
     LipschitzImage,
+    LogSobolev,
     LowRankPlusNoise,
     Measure,
     Partitioned,
@@ -80,9 +81,10 @@ def laws(*capabilities):
          | {"rademacher mixture", "laplace", "image"}),
         (
             Diffusive,
-            {"interval ball", "ball", "mixture", "empirical", "image"}
+            {"mixture", "empirical", "image"}
             | {n for n, mu in LAWS.items() if isinstance(mu, SubGaussianProduct)},
         ),
+        (LogSobolev, {"mixture", "empirical", "rademacher mixture", "laplace"}),
         (
             Partitioned,
             {n for n, mu in LAWS.items() if isinstance(mu, SubGaussianProduct | Gaussian)}
@@ -176,9 +178,10 @@ def test_a_semigroup_mixes(mu):
     assert trace[-1] == pytest.approx(1, abs=1e-12)
     assert (np.diff(displacement) >= -1e-15 * scale).all()
     np.testing.assert_allclose(displacement[-1], 2 * mu.spectrum.sum())
-    # D(t) = 2 n t at small times, n the dimension of the support
+    # D(t) = 2 n t at small times, n the dimension of the support: the mean of sum |grad x_i|^2
     n = mu.dimension - isinstance(mu, UniformSphere)
     n = (mu.spectrum > 0).sum() if isinstance(mu, Gaussian) else n
+    n = n * (n + 1) / (n + 2) if isinstance(mu, UniformBall) else n
     np.testing.assert_allclose(displacement[0], 2 * n * s[0], rtol=1e-6)
     assert (np.diff(contraction) <= 1e-12).all()
     assert contraction[0] == pytest.approx(1)
@@ -205,3 +208,15 @@ def test_a_partition_is_nested_and_covers_the_samples(mu):
     assert diameters[0] <= mu.diameter * (1 + 1e-12)
     with pytest.raises(ValueError, match="levels must be >= 1, got 0"):
         mu.nested_partition(0)
+
+
+@laws(LogSobolev, HasSpectrum)
+def test_a_log_sobolev_constant_is_at_least_the_variance(mu):
+    """Linear functions: Poincare's inequality, and the exponential moments of Herbst."""
+    assert mu.spectrum[0] * (1 - 1e-12) <= mu.log_sobolev_constant <= 2 * mu.spectrum[0]
+    x = mu.sample(DRAWS, rng=np.random.default_rng(12))
+    for t in np.array([0.5, 1.0, 2.0]) / np.sqrt(mu.spectrum[0]):
+        for coordinate in x.T:
+            powers = np.exp(t * coordinate)
+            error = 5 * powers.std() / np.sqrt(DRAWS)
+            assert powers.mean() - error <= np.exp(t**2 * mu.log_sobolev_constant / 2)

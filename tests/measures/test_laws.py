@@ -26,8 +26,10 @@ from lmctheory.measures import (
     UniformCube,
     UniformSphere,
 )
+from lmctheory.measures import ball as ball_module
 from lmctheory.measures import sphere as sphere_module
 from lmctheory.measures.arguments import at_least
+from lmctheory.measures.lattice import box_partition
 
 TIMES = np.array([1e-3, 0.0014, 0.0016, 0.02, 0.3, 0.32, 2.0])
 
@@ -307,3 +309,66 @@ ONE = Gaussian(spectrum=[1.0])
 def test_bad_laws_are_refused(law, error, message):
     with pytest.raises(error, match=re.escape(message)):
         law()
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 40])
+@pytest.mark.parametrize("u", [1e-7, 3e-6])
+def test_the_heat_trace_of_the_ball_is_bounded_where_it_is_not_summed(d, u, monkeypatch):
+    u = np.array([u])
+    monkeypatch.setattr(ball_module, "_MANY_TERMS", 2**17)
+    summed = UniformBall(d).heat_trace(u)
+    monkeypatch.setattr(ball_module, "_MANY_TERMS", 10)
+    bound = UniformBall(d).heat_trace(u)
+    assert (summed <= bound).all()
+    assert (bound <= summed * (1 + 4 * np.sqrt(u))).all()
+
+
+def test_the_interval_has_the_legendre_semigroup():
+    k = np.arange(200)
+    plain = np.exp(-k * (k + 1) * TIMES[:, None]).sum(axis=1)
+    np.testing.assert_allclose(UniformBall(1, radius=2.0).heat_trace(4 * TIMES), plain)
+
+
+@pytest.mark.parametrize(
+    "marginal", [Uniform(), TruncatedNormal(1.5), TruncatedNormal(6.0), RademacherMixture(0.3),
+                 Laplace()]
+)  # fmt: skip
+def test_marginals_know_their_tails_and_norms(marginal):
+    # 400,000 draws, 5 standard errors: false alarm 6e-7 each
+    z = np.abs(marginal.sample((400_000, 1), rng=np.random.default_rng(3))[:, 0])
+    for rho in (0.0, 0.5, 1.5):
+        excess = np.maximum(z - rho, 0) ** 2
+        error = 5 * excess.std() / np.sqrt(len(z))
+        assert excess.mean() - error <= marginal.clipped(rho)
+        if not isinstance(marginal, TruncatedNormal):  # the others are exact
+            assert marginal.clipped(rho) <= excess.mean() + error
+    for q in (1.0, 2.0, 3.0):
+        norm, error = np.mean(z**q) ** (1 / q), 0.01
+        assert norm <= marginal.norm(q) * (1 + error) <= 1.7 * norm
+    assert marginal.clipped(30.0) < 1e-9
+    assert marginal.reach == np.inf or marginal.clipped(marginal.reach) == 0
+
+
+@pytest.mark.parametrize("sides", [[1.0], [2.0, 2.0], [1.0, 0.3, 0.0]])
+def test_boxes_are_halved_across_their_longest_side(sides):
+    cells, diameters = box_partition(np.array(sides), 6)
+    np.testing.assert_array_equal(cells, 2.0 ** np.arange(1, 7))
+    for cell, diameter in zip(cells, diameters, strict=True):
+        halvings = [
+            np.array(n) for n in product(range(7), repeat=len(sides)) if 2.0 ** sum(n) == cell
+        ]
+        # halving the longest side is the best way to halve
+        best = min(np.linalg.norm(np.array(sides) / 2.0**n) for n in halvings)
+        assert diameter == pytest.approx(best)
+
+
+def test_no_levels_are_refused():
+    with pytest.raises(ValueError, match="levels must be >= 1, got 0"):
+        box_partition(np.ones(2), 0)
+
+
+def test_the_ball_has_the_constants_of_the_sphere_above_it():
+    for d in (1, 2, 5):
+        ball, sphere = UniformBall(d, radius=2.0), UniformSphere(d + 2, radius=2.0)
+        assert ball.semigroup_constant == sphere.semigroup_constant
+        assert ball.log_sobolev_constant == sphere.log_sobolev_constant

@@ -62,7 +62,7 @@ every_law = pytest.mark.parametrize("mu", LAWS.values(), ids=LAWS.keys())
 @every_law
 @pytest.mark.parametrize(
     ("m", "p"),
-    [(1, 1.0), (2, 1.0), (2, 2.0), (10, 0.5), (10, 1.0), (10, 2.0), (10, 3.0), (150, 2.0)],
+    [(1, 1.0), (2, 1.0), (2, 2.0), (10, 0.5), (10, 2.0), (10, 3.0), (150, 2.0)],
 )
 def test_no_argument_exceeds_the_truth(mu, m, p):
     repeats = 300 if m == 1 else 16
@@ -160,7 +160,7 @@ def test_costs_scale_with_the_weights(scale, p):
     pairs = [
         (Gaussian(spectrum=[1.0, 0.5]), Gaussian(spectrum=[scale**2, 0.5 * scale**2])),
         (UniformCube(2), UniformCube(2, side=scale)),
-        (UniformBall(2), UniformBall(2, radius=scale)),
+        (UniformBall(3), UniformBall(3, radius=scale)),
         (UniformSphere(3), UniformSphere(3, radius=scale)),
         (SubGaussianProduct(Laplace(), [1.0]), SubGaussianProduct(Laplace(), [scale])),
         (Empirical(points), Empirical(scale * points)),

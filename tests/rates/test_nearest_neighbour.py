@@ -29,9 +29,9 @@ def simulated(costs):
 
 def nearest(mu, m, p, rng):
     """E min_j |a - b_j|^p, one a for every sample b."""
-    return simulated(
-        [cdist(mu.sample(1, rng=rng), mu.sample(m, rng=rng)).min() ** p for _ in range(DRAWS)]
-    )
+    a = mu.sample(DRAWS, rng=rng)[:, None]
+    b = mu.sample(DRAWS * m, rng=rng).reshape(DRAWS, m, mu.dimension)
+    return simulated(np.linalg.norm(a - b, axis=2).min(axis=1) ** p)
 
 
 @pytest.mark.parametrize("p", [0.5, 2.0])
@@ -121,13 +121,13 @@ def test_the_translation_identity():
     assert 0.96 * other - more <= bound <= other + more
 
 
-@pytest.mark.parametrize(("m", "p"), [(2, 2.0), (40, 1.0), (300, 2.0)])
+@pytest.mark.parametrize(("m", "p"), [(2, 2.0), (40, 1.0), (150, 2.0)])
 @pytest.mark.parametrize(
     ("mu", "gain"),
     [
         (UniformSphere(2), lambda m, p: sphere_voronoi_gain(2, m, p)),
         (UniformSphere(4), lambda m, p: sphere_voronoi_gain(4, m, p)),
-        (UniformBall(2), lambda m, p: ball_voronoi_gain(2, m, p)),
+        (UniformBall(3), lambda m, p: ball_voronoi_gain(3, m, p)),
         (UniformCube(1), lambda m, p: cube_voronoi_gain(1, m, p)),
         (UniformCube(2), lambda m, p: cube_voronoi_gain(2, m, p)),
         (UniformCube(3), lambda m, p: cube_voronoi_gain(3, m, p)),
@@ -136,7 +136,7 @@ def test_the_translation_identity():
 def test_the_voronoi_gain_is_below_what_empty_cells_cost(mu, gain, m, p):
     """Naively: the least surplus |a_i - b_j|^p - min_k |a_k - b_j|^p, averaged over i."""
     rng, means = np.random.default_rng(m), []
-    for _ in range(1500 if m < 300 else 60):
+    for _ in range(1500 if m < 150 else 100):
         cost = cdist(mu.sample(m, rng=rng), mu.sample(m, rng=rng)) ** p
         means.append((cost - cost.min(axis=0)).min(axis=1).mean())
     mean, slack = simulated(means)

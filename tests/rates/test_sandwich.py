@@ -67,7 +67,7 @@ def test_at_least_as_tight_as_the_reference_values(name, lower, upper):
     zeros=st.integers(0, 3),
     m=st.one_of(st.integers(1, 2000), st.integers(1, 10**12)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=8, deadline=None)  # test_properties tries hundreds of spectra
 def test_lower_never_exceeds_upper(seed, d, decades, zeros, m):
     rng = np.random.default_rng(seed)
     mu = Gaussian(spectrum=np.r_[10 ** (-decades * rng.random(d)), np.zeros(zeros)])
@@ -79,7 +79,7 @@ def test_lower_never_exceeds_upper(seed, d, decades, zeros, m):
 
 
 @given(scale=st.floats(1e-200, 1e200), m=st.sampled_from([1, 2, 50, 1000]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_bounds_scale_with_the_spectrum(scale, m):
     spectrum = np.array([1.0, 0.5, 0.1])
     one, scaled = Gaussian(spectrum=spectrum), Gaussian(spectrum=scale * spectrum)
@@ -194,7 +194,8 @@ def test_the_exponential_moment_bound_in_high_dimension():
 def test_superadditivity_adds_separated_blocks():
     separated = np.r_[1e4, np.ones(3)]
     terms = small_ball_bound(separated, 1000)
-    parts = 1e4 * normal_matching_cost(1000) + isotropic_bound(3, 1000)
+    ball = 2 * 3 / 1000 + isotropic_bound(3, 1000, spread=1 - 2 / 1000)  # translation
+    parts = 1e4 * normal_matching_cost(1000) + ball
     assert terms["R9 blocks"] == pytest.approx(parts, rel=1e-9)
     assert parts > max(value for key, value in terms.items() if key != "R9 blocks")
 
@@ -260,4 +261,4 @@ def test_bad_tolerances_are_refused():
     with pytest.raises(ValueError, match="eps must be > 0, got 0"):
         required_width(Gaussian(spectrum=[1.0]), 0.0)
     with pytest.raises(ValueError, match=r"eps is too small: no width up to 10\^12"):
-        required_width(Gaussian(spectrum=np.ones(100)), 0.1)
+        required_width(Gaussian(spectrum=[1.0]), 1e-9)

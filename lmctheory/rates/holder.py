@@ -1,0 +1,91 @@
+r"""Moments of laws with unbounded support, and what they say about W_p for p > 2.
+
+*Any matching.* |a - b|^q <= 2^{q-1} (|a - c|^q + |b - c|^q), c = E X and q >= 1: whatever the
+permutation, even a random one, the mean cost for |a - b|^q is at most V_q = 2^q E|X - c|^q.
+
+*Hoelder.* At the permutation that is optimal for p = 2, for every q > p > 2,
+
+    E W_p^p <= M^{(q-p)/(q-2)} V_q^{(p-2)/(q-2)},
+
+as p = 2 theta + q (1 - theta) with theta = (q-p)/(q-2), first over neurons, then over samples. So a
+cost that falls with width for p = 2 falls for every p.
+
+*Gaussians.* |X|^2 = sum lambda_i chi^2_1 has the cumulants kappa_n = 2^{n-1} (n-1)! sum lambda_i^n:
+even moments are exact, and between them log E|X|^q is convex in q.
+"""
+
+from functools import singledispatch
+from math import comb, factorial
+
+import numpy as np
+from jaxtyping import Float
+
+from lmctheory.measures import Gaussian, GaussianMixture, Measure, SubGaussianProduct
+from lmctheory.rates.bound import NotApplicable
+
+__all__ = ["central_moment", "interpolated"]
+
+
+@singledispatch
+def central_moment(mu: Measure, q: float) -> float:  # noqa: ARG001  its methods need q
+    """E|X - E X|^q for q >= 2, or an upper bound of it, in units of the weights to the power q.
+
+    Raises:
+        NotApplicable: if none is known for this law.
+    """
+    raise NotApplicable(f"{type(mu).__name__} has no known moments beyond the second")
+
+
+@central_moment.register
+def _(mu: Gaussian, q: float) -> float:
+    low = int(q // 2)
+    moments = _quadratic_form_moments(mu.spectrum, low + 1)
+    share = q / 2 - low
+    return float(moments[low] ** (1 - share) * moments[low + 1] ** share)
+
+
+@central_moment.register
+def _(mu: GaussianMixture, q: float) -> float:
+    """By Minkowski's inequality in every cluster."""
+    means = np.asarray(mu.means)
+    shifts = np.linalg.norm(means - np.asarray(mu.weights) @ means, axis=1)
+    norms = [central_moment(component, q) ** (1 / q) for component in mu.components]
+    return float(np.asarray(mu.weights) @ (shifts + norms) ** q)
+
+
+@central_moment.register
+def _(mu: SubGaussianProduct, q: float) -> float:
+    """By Minkowski's inequality for |X|^2 = sum of squares."""
+    return float((mu.second_moment * mu.marginal.norm(q) ** 2) ** (q / 2))
+
+
+def interpolated(mu: Measure, cost: float, p: float) -> float:
+    """E W_p^p <= M^{(q-p)/(q-2)} V_q^{(p-2)/(q-2)} at the best even q (module docstring).
+
+    Args:
+        mu: a law with known moments.
+        cost: an upper bound of M, in squared units of the weights.
+        p: exponent > 2.
+
+    Raises:
+        NotApplicable: if no moments are known for this law.
+    """
+    first = 2 * int(p // 2) + 2
+    values = [
+        cost ** ((q - p) / (q - 2)) * (2**q * central_moment(mu, float(q))) ** ((p - 2) / (q - 2))
+        for q in range(first, first + 32, 2)
+    ]
+    return float(min(values))
+
+
+def _quadratic_form_moments(spectrum: Float[np.ndarray, " d"], count: int) -> list[float]:
+    """E (sum lambda_i chi^2_1)^n for n = 0..count, from the cumulants."""
+    cumulants = [
+        2.0 ** (n - 1) * factorial(n - 1) * float((spectrum**n).sum()) for n in range(1, count + 1)
+    ]
+    moments = [1.0]
+    for n in range(1, count + 1):
+        moments.append(
+            sum(comb(n - 1, j - 1) * cumulants[j - 1] * moments[n - j] for j in range(1, n + 1))
+        )
+    return moments

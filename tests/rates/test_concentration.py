@@ -1,0 +1,148 @@
+"""R10 and bounds by simulation: against the laws of W_p themselves, and where it must fail."""
+
+import re
+
+import numpy as np
+import pytest
+
+from lmctheory.measures import (
+    Gaussian,
+    GaussianMixture,
+    LipschitzImage,
+    SubGaussianProduct,
+    Uniform,
+    UniformBall,
+    UniformCube,
+    UniformSphere,
+)
+from lmctheory.rates import (
+    deviation,
+    matching_cost,
+    normal_matching_cost,
+    simulated_lower_bound,
+    simulated_upper_bound,
+    upper_bound,
+)
+
+PAIR = Gaussian(spectrum=[1.0])
+LAWS = [
+    Gaussian(spectrum=[2.0, 0.5]),
+    UniformCube(2),
+    UniformBall(2),
+    UniformSphere(3),
+    UniformSphere(2),
+    SubGaussianProduct(Uniform(), [1.0, 0.3]),
+    LipschitzImage(np.abs, 1.0, PAIR),
+]
+
+
+@pytest.mark.parametrize("mu", LAWS, ids=lambda mu: type(mu).__name__)
+@pytest.mark.parametrize(("p", "m"), [(0.5, 8), (1.0, 1), (2.0, 1), (2.0, 8), (3.0, 8)])
+def test_both_tails_are_as_thin_as_claimed(mu, p, m):
+    """1000 draws; false alarm 1e-6 each: 5 standard errors of a share of delta = 0.2."""
+    if p < 1 and not hasattr(mu, "diameter"):
+        return
+    costs = matching_cost(mu, m, repeats=1000, p=p, rng=np.random.default_rng(m)).draws
+    dev = deviation(mu, m, 0.2, p)
+    limit = 0.2 + 5 * np.sqrt(0.2 * 0.8 / 1000)
+    distances = costs ** (1 / p)
+    assert (costs > costs.mean() + dev.power).mean() <= limit
+    assert (costs < costs.mean() - dev.power).mean() <= limit
+    assert (distances > distances.mean() + dev.distance).mean() <= limit
+    assert (distances < distances.mean() - dev.distance).mean() <= limit
+    assert distances.var() <= dev.variance * 1.2
+    assert (costs > dev.above(costs.mean())).mean() <= limit
+    assert (costs < dev.below(costs.mean())).mean() <= limit
+
+
+def test_the_constants_by_hand():
+    gaussian = deviation(Gaussian(spectrum=[3.0, 1.0]), 50, 0.1)
+    assert gaussian.distance == pytest.approx(np.sqrt(4 * 3 * np.log(10) / 50))
+    assert gaussian.variance == pytest.approx(2 * 3 / 50)
+    assert gaussian.power == np.inf
+    cube = deviation(UniformCube(2, side=3.0), 50, 0.1, 3.0)
+    assert cube.power == pytest.approx(18**1.5 * np.sqrt(np.log(10) / 50))
+    assert cube.distance == pytest.approx(
+        np.sqrt(4 * (3 / np.pi) ** 2 * np.log(10) / 50 ** (2 / 3))
+    )
+    assert deviation(UniformSphere(5, radius=2.0), 9, 0.1).variance == pytest.approx(2 * 1.0 / 9)
+    image = LipschitzImage(lambda x: 3 * x, 3.0, PAIR)
+    assert deviation(image, 9, 0.1).variance == pytest.approx(18 / 9)
+    for p in (1.0, 1.5, 2.0):  # below p = 2 a change of one neuron counts no more
+        assert deviation(PAIR, 50, 0.1, p).distance == deviation(PAIR, 50, 0.1).distance
+
+
+def test_two_points_exactly():
+    """m = 1 on two atoms: W^2 is 0 or D^2; what is claimed is nearly attained for small delta."""
+    mu = UniformSphere(2)
+    dev = deviation(mu, 1, 0.3)
+    assert dev.above(2.0) >= 4 * 0.7
+
+
+def test_bounds_from_means_and_back():
+    dev = deviation(PAIR, 100, 0.05)
+    assert dev.above(0.04) == pytest.approx((0.2 + np.sqrt(0.04 * np.log(20))) ** 2)
+    assert dev.below(4.0) == pytest.approx((np.sqrt(4 - 0.02) - np.sqrt(0.04 * np.log(20))) ** 2)
+    assert dev.below(0.01) == 0
+
+
+@pytest.mark.parametrize("mu", [PAIR, UniformCube(1)], ids=["normal", "interval"])
+def test_simulated_bounds_enclose_the_exact_cost(mu):
+    """delta = 0.01 on 40 tries each way: 3 or more failures have a chance below 1e-2."""
+    m, failures = 60, 0
+    exact = normal_matching_cost(m) if mu is PAIR else 1 / (3 * (m + 1))
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        high = simulated_upper_bound(mu, m, width=40, repeats=5, delta=0.01, rng=rng)
+        low = simulated_lower_bound(mu, m, width=90, repeats=5, delta=0.01, rng=rng)
+        failures += (high.value < exact) + (low.value > exact)
+    assert failures < 3
+
+
+def test_simulated_bounds_are_near_the_truth_in_five_dimensions():
+    mu, rng = Gaussian(spectrum=[1.0] * 5), np.random.default_rng(1)
+    options = {"width": 300, "repeats": 16, "delta": 1e-3, "rng": rng}
+    high = simulated_upper_bound(mu, 300, **options)
+    low = simulated_lower_bound(mu, 300, **options)
+    truth = matching_cost(mu, 300, repeats=16, rng=rng).mean
+    assert 0.85 * truth < low.value < truth < high.value < 1.15 * truth
+    assert high.value < upper_bound(mu, 300).value
+    assert high.key == "R2 simulated, W"
+    assert high.assumptions[-1] == (
+        "holds with probability 0.999 over 16 simulated pairs at width 300"
+    )
+    assert set(high.terms) == {"R2 simulated, W"}
+    both = simulated_upper_bound(UniformCube(2), 9, width=9, repeats=3, delta=0.1, rng=rng)
+    assert set(both.terms) == {"R2 simulated, W", "R2 simulated, W^2"}
+
+
+@pytest.mark.parametrize("delta", [0.0, 1.0, -0.1, np.nan])
+def test_probabilities_out_of_range_are_refused(delta):
+    with pytest.raises(ValueError, match=re.escape(f"delta must lie between 0 and 1, got {delta}")):
+        deviation(PAIR, 5, delta)
+    with pytest.raises(ValueError, match="delta must lie between 0 and 1"):
+        simulated_upper_bound(
+            PAIR, 5, width=5, repeats=1, delta=delta, rng=np.random.default_rng(0)
+        )
+
+
+def test_laws_that_do_not_concentrate_are_named():
+    mixture = GaussianMixture([1.0], np.zeros((1, 1)), [PAIR])
+    with pytest.raises(TypeError, match=r"R10 needs a law with a diameter.* GaussianMixture has"):
+        deviation(mixture, 5, 0.1)
+    with pytest.raises(TypeError, match=r"Gaussian has none for p = 0\.5"):
+        deviation(PAIR, 5, 0.1, 0.5)
+
+
+def test_widths_on_the_wrong_side_are_refused():
+    options = {"repeats": 1, "delta": 0.1, "rng": np.random.default_rng(0)}
+    with pytest.raises(ValueError, match="width must be <= m = 5, got 6"):
+        simulated_upper_bound(PAIR, 5, width=6, **options)
+    with pytest.raises(ValueError, match="width must be >= m = 5, got 4"):
+        simulated_lower_bound(PAIR, 5, width=4, **options)
+    with pytest.raises(ValueError, match="m must be >= 1, got 0"):
+        simulated_lower_bound(PAIR, 0, width=4, **options)
+    with pytest.raises(ValueError, match="m must be >= 1, got 0"):
+        deviation(PAIR, 0, 0.1)
+    with pytest.raises(ValueError, match="p must be positive and finite"):
+        deviation(PAIR, 5, 0.1, 0.0)
