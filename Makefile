@@ -2,11 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DELETE_ON_ERROR:
-.PHONY: sweep test test-slow benchmark lint types
+.PHONY: sweep rates methods test test-slow benchmark lint types
 
 sweep: .venv/ready
 	$(BIN)/python -m simulations width_sweep
 	$(BIN)/python -m paper_figures.width_sweep
+
+rates: .venv/ready
+	$(BIN)/python -m simulations matching_rates
+	$(BIN)/python -m paper_figures.matching_rates
+
+methods: .venv/ready
+	$(BIN)/python -m simulations matching_methods
+	$(BIN)/python -m paper_figures.matching_methods
 
 test: lint types
 	$(BIN)/pytest -n 2

@@ -27,6 +27,7 @@ from lmctheory.rates.exact import optimal_permutation, wasserstein, wasserstein_
 from lmctheory.rates.lower import lower_bound
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
 from lmctheory.rates.order_statistics import normal_matching_cost
+from lmctheory.rates.product_tree import product_tree
 from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
 from lmctheory.rates.upper import upper_bound
 from lmctheory.rates.width import required_width, width_lower_bound
@@ -56,6 +57,7 @@ __all__ = [
     "optimal_permutation",
     "participation_ratio",
     "principal_components",
+    "product_tree",
     "required_width",
     "semigroup_bound",
     "simulated_lower_bound",

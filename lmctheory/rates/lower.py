@@ -40,7 +40,8 @@ from lmctheory.rates.nearest_neighbour import (
     empirical_bound,
 )
 from lmctheory.rates.order_statistics import normal_matching_cost
-from lmctheory.rates.small_ball import small_ball_bound
+from lmctheory.rates.small_ball import NEGLIGIBLE, small_ball_bound
+from lmctheory.rates.thinning import WIDEST, marginal_matching_cost
 from lmctheory.rates.voronoi import ball_voronoi_gain, cube_voronoi_gain, sphere_voronoi_gain
 
 __all__ = ["lower_bound"]
@@ -189,17 +190,18 @@ def _voronoi(mu: Measure, m: int, p: float) -> dict[str, float]:
     else:
         sides = _sides(mu)
         _require(sides[0] == sides[-1], "equal sides")
-        d = mu.dimension
+        d = len(sides)
         value = float(sides[0]) ** p * (_unit_box((1.0,) * d, m, p) + cube_voronoi_gain(d, m, p))
     return {"R9 Voronoi cells": value}
 
 
 def _sides(mu: Measure) -> np.ndarray:
-    """The sides of a box, the longest first."""
+    """The sides of a box, the longest first; negligible ones are projected away."""
     if isinstance(mu, UniformCube):
         return np.full(mu.dimension, mu.side)
     if isinstance(mu, SubGaussianProduct) and isinstance(mu.marginal, Uniform):
-        return np.sqrt(12 * mu.spectrum)
+        sides = np.sqrt(12 * mu.spectrum)
+        return sides[sides >= NEGLIGIBLE * sides[0]]
     raise NotApplicable("known masses of small balls: it is no box, ball or set of given points")
 
 
@@ -215,7 +217,8 @@ def _gaussian(mu: Measure, m: int, p: float) -> dict[str, float]:
         raise NotApplicable("a Gaussian law")
     top = float(mu.spectrum[0])
     _require(top > 0, "a positive variance")
-    unit = tuple((mu.spectrum[mu.spectrum > 0] / top).tolist())
+    ratios = mu.spectrum / top
+    unit = tuple(ratios[ratios > 0].tolist())
     return {name: top ** (p / 2) * value for name, value in _gaussian_terms(unit, m, p).items()}
 
 
@@ -232,7 +235,9 @@ def _coordinates(mu: Measure, m: int, p: float) -> dict[str, float]:
     if not isinstance(mu, UniformCube | SubGaussianProduct):
         raise NotApplicable("independent coordinates")
     if isinstance(mu, SubGaussianProduct) and not isinstance(mu.marginal, Uniform):
-        raise NotApplicable("an exact one-dimensional cost of its marginal")
+        _require(m <= WIDEST, f"m <= {WIDEST} for order statistics of its marginal")
+        each = marginal_matching_cost(mu.marginal, m)
+        return {"R7 in every coordinate": each * float(mu.spectrum.sum())}
     return {"R7 in every coordinate": interval_matching_cost(m) * float((_sides(mu) ** 2).sum())}
 
 

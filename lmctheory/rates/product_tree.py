@@ -46,12 +46,10 @@ from jaxtyping import Float
 
 from lmctheory.measures.arguments import at_least, nonnegative
 from lmctheory.measures.product import Marginal
-from lmctheory.rates.thinning import expected_order_statistics, thinning
+from lmctheory.rates.thinning import WIDEST, expected_order_statistics, thinning
 
 __all__ = ["product_tree"]
 
-_WIDEST = 8192
-"""Beyond, R2: the bound at this width."""
 _FRACTIONS = (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4)
 _ODD = np.arange(1.0, 256.0, 2.0)
 """Orders k of the triangular wave: those left out are worth at most 1 % of what pairs save."""
@@ -100,7 +98,7 @@ def product_tree(
     positive = np.sort(scales[scales > 0])[::-1] / (top or 1.0)
     if positive.size == 0:
         return 0.0
-    width = min(m, _WIDEST)
+    width = min(m, WIDEST)  # beyond, R2
     tree = _Tree(positive, marginal)
     fresh = expected_order_statistics(marginal, width)[None]
     return 2 * top**2 * float(positive @ positive - tree.gain(fresh))

@@ -55,7 +55,7 @@ from lmctheory.rates.order_statistics import normal_matching_cost
 
 Array = NDArray[np.float64]
 
-__all__ = ["isotropic_bound", "small_ball_bound", "tilted_bound"]
+__all__ = ["NEGLIGIBLE", "isotropic_bound", "small_ball_bound", "tilted_bound"]
 
 
 @lru_cache(maxsize=4096)
@@ -228,8 +228,8 @@ def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0) 
     return whole | {"R9 blocks": best_block_sum(block_edges(spectrum), block)}
 
 
-_NEGLIGIBLE = 1e-100
-"""Eigenvalues below this multiple of the largest are projected away, before squares underflow."""
+NEGLIGIBLE = 1e-100
+"""Eigenvalues or sides below this multiple of the largest are projected away: squares underflow."""
 _MANY = 500
 """Dimension beyond which the exponential moment is as good as the isotropic bound, and cheaper."""
 
@@ -237,7 +237,7 @@ _MANY = 500
 def _arguments(spectrum: Array, m: int, p: float) -> dict[str, float]:
     values: dict[str, float] = {}
     top = float(spectrum[0])
-    unit = spectrum[spectrum > _NEGLIGIBLE * top] / top
+    unit = spectrum[spectrum > NEGLIGIBLE * top] / top
     if p == 2:
         values["R7 in every coordinate"] = float(spectrum.sum()) * normal_matching_cost(m)
         if len(unit) == 1:  # R7 is exact there

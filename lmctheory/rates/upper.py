@@ -29,8 +29,8 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
     """U(m) >= E W_p^p between two samples of m neurons; for p = 2 this is M(m) <= U(m).
 
     The least of all arguments that apply to the law: any permutation; R4 and R5 (bounded support,
-    clusters, atoms); R6a, R6b, R6c (semigroups); R7 and R8 (one coordinate); R13 and R14 (trees);
-    D5 (clipping). The image of a law under a Lipschitz map inherits L^p times every bound.
+    clusters, atoms); R6a, R6b, R6c (semigroups); R7 and R8 (one coordinate); R13, R14 and R15
+    (trees); D5 (clipping). The image of a law under a Lipschitz map inherits L^p times every bound.
 
     Args:
         mu: the law of a neuron.
@@ -46,7 +46,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         ValueError: if m or p is out of range.
 
     Reference:
-        theory keys R2, R4-R8, R11, R13, R14, D5.
+        theory keys R2, R4-R8, R11, R13-R15, D5.
 
     Example:
         >>> from lmctheory.measures import Gaussian, UniformSphere

@@ -35,6 +35,7 @@ from lmctheory.rates.covering import box_covering_bound, covering_bound
 from lmctheory.rates.dyadic import dyadic_bound
 from lmctheory.rates.holder import central_moment, interpolated
 from lmctheory.rates.order_statistics import normal_matching_cost
+from lmctheory.rates.product_tree import product_tree
 from lmctheory.rates.rank_block import rank_block_tree
 from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
 
@@ -208,6 +209,12 @@ def _rank_blocks(mu: Measure, m: int) -> float:
     return rank_block_tree(_gaussian(mu).spectrum, m)
 
 
+def _product_tree(mu: Measure, m: int) -> float:
+    if isinstance(mu, SubGaussianProduct):
+        return product_tree(np.asarray(mu.scales), m, mu.marginal)
+    return product_tree(np.sqrt(_gaussian(mu).spectrum), m)
+
+
 def _clusters(mu: Measure, m: int) -> float:
     if not isinstance(mu, GaussianMixture):
         raise _lacks(mu, "has no clusters")
@@ -215,7 +222,7 @@ def _clusters(mu: Measure, m: int) -> float:
 
 
 def _best_for_a_gaussian(mu: Gaussian, m: int) -> float:
-    return min(_trivial(mu, m, 2.0), _rank_blocks(mu, m))
+    return min(_trivial(mu, m, 2.0), _rank_blocks(mu, m), _product_tree(mu, m))
 
 
 def _clipping(mu: Measure, m: int) -> float:
@@ -257,6 +264,7 @@ ARGUMENTS: dict[str, Argument] = {
     "R8": _from_squares(_first_coordinate),
     "R13": _from_squares(_rank_blocks),
     "R14": _from_squares(_box_tree),
+    "R15": _from_squares(_product_tree),
     "D5": _from_squares(_clipping),
     "moments": _moments,
 }

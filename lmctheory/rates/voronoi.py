@@ -21,7 +21,7 @@ sum_k g_k (F(rho_{k+1}) - F(rho_k)), g_k = (1 - F(r_k))^{m-1}, as g decreases. A
 g raises it, and, summed by parts, so does an upper bound of F in the rest.
 
 *Masses of small balls.* The sphere: F_b does not depend on b. The ball: lenses, monotone in |b|.
-The cube: see `_CubeMasses`.
+The cube: see `cube_voronoi_gain`.
 """
 
 from collections.abc import Callable

@@ -1,40 +1,17 @@
 """Means over pairs of what `width_sweep` measured, for its table and its figure."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from simulations.report import WIDTH, Mean, make_table
 from simulations.study import Config, Record
 from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
 
-__all__ = ["Mean", "Summary", "print_report", "require_one_sweep", "summarise"]
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over independent pairs and its standard error (NaN for one pair)."""
-
-    value: float
-    error: float
-
-    @classmethod
-    def over(cls, draws: Sequence[float]) -> "Mean":
-        """The mean of the draws."""
-        spread = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
-        return cls(float(np.mean(draws)), float(spread / np.sqrt(len(draws))))
-
-    def __str__(self) -> str:
-        """Scientists' short form: 0.0241(8) for 0.0241 with a standard error of 0.0008."""
-        if not self.error > 0:  # a single pair
-            return f"{self.value:.3g}"
-        error = float(f"{self.error:.0e}")
-        decimals = max(0, -math.floor(math.log10(error)))
-        return f"{self.value:.{decimals}f}({round(error * 10**decimals)})"
+__all__ = ["Summary", "print_report", "require_one_sweep", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -114,15 +91,15 @@ def require_one_sweep(results: Sequence[tuple[Config, Record]]) -> None:
 
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
-    """Prints the barriers, then the matching costs in their sandwich, at most 100 columns wide."""
-    console = Console(width=100)
+    """Prints the barriers, then the matching costs in their sandwich, uncut."""
+    console = Console(width=WIDTH)
     console.print(_barriers(summarise(results, "trained")))
     for phase in PHASES:
         console.print(_costs(summarise(results, phase), phase))
 
 
 def _barriers(shapes: Sequence[Summary]) -> Table:
-    table = _table(
+    table = make_table(
         "Barrier of the test loss after training: signed maximum over t, mean over pairs",
         "In brackets, the standard error of the last digit. C3: certified, weighted matching.",
         ("depth", "width", "accuracy", *ALIGNMENTS, "C3"),
@@ -140,7 +117,7 @@ def _barriers(shapes: Sequence[Summary]) -> Table:
 def _costs(shapes: Sequence[Summary], phase: str) -> Table:
     law = "an exact law" if phase == "initial" else "for the Gaussian with their covariance"
     sides = ("L", "measured", "U", "2 tr")
-    table = _table(
+    table = make_table(
         f"Matching cost per neuron, {phase} networks: Euclidean (naive) | data metric (weighted)",
         f"L <= M <= U (R11), {law}:\n{_verdict(shapes)}. dim: participation ratio, data metric.",
         ("depth", "width", "layer", *sides, *sides, "dim"),
@@ -166,17 +143,3 @@ def _sandwich(shape: Summary, metric: str, layer: int) -> tuple[str, str, str, s
         for name in ("lower", "upper", "trivial")
     )
     return lower, str(shape.cost(METRICS[metric], metric, layer)), upper, trivial
-
-
-def _table(title: str, caption: str, columns: Iterable[str]) -> Table:
-    table = Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table

@@ -184,11 +184,33 @@ def test_a_law_of_one_point_costs_nothing():
             assert lower_bound(mu, 4, p).value == 0
 
 
+@pytest.mark.parametrize("m", [2, 1000])
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_scales_too_far_apart_for_their_ratio(m, p):
+    """The small one is projected away, also where its ratio to the large one underflows to 0."""
+    expected = lower_bound(Gaussian(spectrum=[1e200]), m, p).value
+    for small in (1e-60, 1e-200):
+        value = lower_bound(Gaussian(spectrum=[1e200, small]), m, p).value
+        assert value == pytest.approx(expected, rel=1e-9)
+    expected = lower_bound(SubGaussianProduct(Uniform(), [1e100]), m, p).value
+    for small in (1e-60, 1e-100):
+        value = lower_bound(SubGaussianProduct(Uniform(), [1e100, small]), m, p).value
+        assert value == pytest.approx(expected, rel=1e-9)
+
+
 def test_every_argument_applies_or_says_what_is_missing():
     for mu in LAWS.values():
         bound = lower_bound(mu, 10)
         assert all(bound.missing.values())
         assert ("R9 correlation" in bound.terms) != ("R9 correlation" in bound.missing)
+
+
+@pytest.mark.parametrize("law", ["laplace", "truncated normal", "mixture", "points", "ties"])
+def test_only_strictly_sub_gaussian_laws_have_its_arguments(law):
+    """Their simulated cost need not betray a bound that is not proved."""
+    missing = lower_bound(LAWS[law], 10, 1.0).missing
+    assert missing["means"] == "strict sub-Gaussianity, as p < 2"
+    assert lower_bound(LAWS[law], 10).missing["R9 exponential moment"] == "strict sub-Gaussianity"
 
 
 @pytest.mark.parametrize("m", [0, -3, 10**12 + 1])

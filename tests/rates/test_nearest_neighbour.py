@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import gammaln
 
 from lmctheory.measures import Gaussian, UniformBall, UniformCube, UniformSphere
+from lmctheory.rates import voronoi
 from lmctheory.rates.box import box_bound
 from lmctheory.rates.moments import mean_bound
 from lmctheory.rates.nearest_neighbour import (
@@ -144,6 +145,17 @@ def test_the_voronoi_gain_is_below_what_empty_cells_cost(mu, gain, m, p):
     assert value <= mean + slack
     if m >= 40:  # else all is boundary
         assert value >= 0.3 * mean
+
+
+@pytest.mark.parametrize(
+    ("name", "coarse"), [("_SHELLS", 6), ("_CELLS", (16, 4, 3, 2, 2)), ("_COSTS", 75)]
+)
+def test_coarser_grids_lower_the_voronoi_gain(monkeypatch, name, coarse):
+    """Every grid is rounded the safe way: the gain is far enough below the truth to hide it."""
+    gains = {"_SHELLS": ball_voronoi_gain, "_CELLS": cube_voronoi_gain, "_COSTS": cube_voronoi_gain}
+    fine = gains[name](2, 40, 2.0)
+    monkeypatch.setattr(voronoi, name, coarse)
+    assert 0.3 * fine < gains[name].__wrapped__(2, 40, 2.0) < fine
 
 
 def test_the_voronoi_gain_in_the_bulk():

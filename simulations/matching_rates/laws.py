@@ -1,0 +1,179 @@
+"""The laws of neurons whose matching costs are measured, by name.
+
+`SANDWICHED` are twelve, every kind of law that the package has. `CUBES` and `CANTOR` show exponents
+in dimensions 1 to 10, `LOW_RANK` a crossover.
+
+Of all laws in d dimensions R4 promises m^{-min(1/2, p/d)}, and log m more at d = 2p. A cube is
+faster where it can be: in d = 1 and 2 its cost falls like m^{-p/2}, with (log m)^{p/2} more in
+d = 2 (Ajtai, Komlos and Tusnady 1984), and like m^{-p/d} beyond. `CantorDust` is as slow as R4
+allows: its gaps on all scales make the imbalance of neighbouring cells, 1/sqrt(m), cost something.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+from jaxtyping import Float
+
+from lmctheory.measures import (
+    Empirical,
+    Gaussian,
+    GaussianMixture,
+    Laplace,
+    LipschitzImage,
+    LowRankPlusNoise,
+    Measure,
+    SubGaussianProduct,
+    TruncatedNormal,
+    UniformBall,
+    UniformCube,
+    UniformSphere,
+)
+from lmctheory.measures.arguments import at_least
+from lmctheory.networks import MLP, TrainingConfig, load_dataset, seeded_generators, train_many
+
+__all__ = [
+    "CANTOR",
+    "CUBES",
+    "DIMENSIONS",
+    "LAWS",
+    "LOW_RANK",
+    "RANK",
+    "SANDWICHED",
+    "SHARPENED",
+    "CantorDust",
+]
+
+DIMENSIONS = tuple(range(1, 11))
+ETAS = (0.0, 0.1, 0.2, 0.5)
+RANK = 2
+
+
+@dataclass(frozen=True)
+class CantorDust:
+    """The uniform law on the d + 1-fold product of a Cantor set, of dimension d in all.
+
+    x = (1 - r) sum_{k>=0} b_k r^k in every coordinate, b_k independent fair bits, r = 2^{-(d+1)/d}.
+
+    Args:
+        intrinsic: d >= 1.
+    """
+
+    intrinsic: int
+
+    @property
+    def dimension(self) -> int:
+        """The dimension d + 1 of the surrounding space."""
+        return self.intrinsic + 1
+
+    @property
+    def ratio(self) -> float:
+        """The size of a part over that of the whole."""
+        return float(2 ** -(self.dimension / self.intrinsic))
+
+    @property
+    def spectrum(self) -> Float[np.ndarray, " d"]:
+        """Eigenvalues (1 - r)/(1 + r)/4 of the covariance ``[d + 1]``."""
+        variance = (1 - self.ratio) / (1 + self.ratio) / 4
+        return np.full(self.dimension, variance)
+
+    @property
+    def second_moment(self) -> float:
+        """E|X|^2, every coordinate of mean 1/2."""
+        return float((self.spectrum + 1 / 4).sum())
+
+    @property
+    def diameter(self) -> float:
+        """That of the unit cube."""
+        return float(np.sqrt(self.dimension))
+
+    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+        """Draws m independent neurons ``[m, d + 1]``."""
+        at_least("m", m, 1)
+        digits = np.arange(np.ceil(53 / -np.log2(self.ratio)))  # the rest is below rounding
+        bits = rng.integers(0, 2, (m, self.dimension, len(digits)))
+        return bits @ ((1 - self.ratio) * self.ratio**digits)
+
+    def nested_partition(
+        self, levels: int
+    ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
+        """2^{j(d+1)} parts of diameter r^j sqrt(d + 1) at levels j = 1..levels (R5)."""
+        j = np.arange(1, levels + 1)
+        return np.exp2(j * float(self.dimension)), self.diameter * self.ratio**j
+
+
+def _gaussian(spectrum: tuple[float, ...]) -> Gaussian:
+    return Gaussian(spectrum=spectrum)
+
+
+def _clusters() -> GaussianMixture:
+    """Four small Gaussians in corners of a cube, no two of which are neighbours."""
+    corners = np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
+    return GaussianMixture([0.25] * 4, corners, [Gaussian(spectrum=[0.01] * 3)] * 4)
+
+
+def _torus() -> LipschitzImage:
+    """Two circles of length 1: rolling up a unit square lengthens no distance."""
+
+    def roll(x: np.ndarray) -> np.ndarray:
+        return np.c_[np.cos(2 * np.pi * x), np.sin(2 * np.pi * x)] / (2 * np.pi)
+
+    return LipschitzImage(roll, 1.0, UniformCube(2))
+
+
+@cache
+def _trained_neurons() -> Empirical:
+    """First-layer weights of an MLP 64-512-10, trained on digits."""
+    digits = load_dataset("digits")
+    network = MLP((64, 512, 10), rng=seeded_generators(0)[0])
+    [trained] = train_many([network], digits.train, TrainingConfig(epochs=15), seeds=(0,))
+    return Empirical(next(trained.parameters()).detach().double().numpy())
+
+
+CUBES = {d: f"cube, d = {d}" for d in DIMENSIONS}
+CANTOR = {d: f"Cantor dust, d = {d}" for d in DIMENSIONS}
+LOW_RANK = {eta: f"rank {RANK} + noise {eta:g}" for eta in ETAS}
+"""Names of the laws of a curve, by dimension or noise."""
+
+SANDWICHED: Mapping[str, Callable[[], Measure]] = {
+    "Gaussian, d = 5": lambda: Gaussian(spectrum=[1.0] * 5),
+    "Gaussian 1/i": lambda: Gaussian(spectrum=[1 / i for i in range(1, 51)]),
+    LOW_RANK[0.2]: lambda: LowRankPlusNoise(RANK, 50, eta=0.2),
+    CUBES[2]: lambda: UniformCube(2),
+    CUBES[5]: lambda: UniformCube(5),
+    "sphere, d = 3": lambda: UniformSphere(3),
+    "ball, d = 3": lambda: UniformBall(3),
+    "cut normal, d = 5": lambda: SubGaussianProduct(TruncatedNormal(cut=2.0), scales=[1.0] * 5),
+    "Laplace, d = 5": lambda: SubGaussianProduct(Laplace(), scales=[1.0] * 5),
+    "clusters, d = 3": _clusters,
+    "torus in R^4": _torus,
+    "trained neurons": _trained_neurons,
+}
+"""Twelve laws for the sandwich."""
+
+SHARPENED: Mapping[str, tuple[float | None, float]] = {
+    "Gaussian, d = 2": (0.0126, 0.103),
+    "Gaussian, d = 3": (0.087, 0.422),
+    "Gaussian, d = 5": (0.570, 1.94),
+    "Gaussian, d = 10": (3.49, 8.80),
+    "Gaussian 1/i": (2.96, 4.97),
+    "Gaussian 1/i^2": (0.284, 0.561),
+    "Gaussian, spiked": (1.60, 2.21),
+    CUBES[2]: (None, 0.0037),
+    CUBES[3]: (None, 0.0229),
+    CUBES[5]: (None, 0.110),
+    CUBES[8]: (None, 0.355),
+}
+"""At m = 1000 and p = 2, L and U of R9, R13 and R6a in their first form, before the departures."""
+
+LAWS: Mapping[str, Callable[[], Measure]] = {
+    **SANDWICHED,
+    **{f"Gaussian, d = {d}": partial(_gaussian, (1.0,) * d) for d in (2, 3, 10)},
+    "Gaussian 1/i^2": partial(_gaussian, tuple(i**-2.0 for i in range(1, 51))),
+    "Gaussian, spiked": partial(_gaussian, (10.0, 1.0, *(0.01,) * 98)),
+    **{name: partial(UniformCube, d) for d, name in CUBES.items()},
+    **{name: partial(CantorDust, d) for d, name in CANTOR.items()},
+    **{name: partial(LowRankPlusNoise, RANK, 50, eta) for eta, name in LOW_RANK.items()},
+}
+"""All of them."""

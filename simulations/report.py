@@ -1,0 +1,51 @@
+"""What the reports of studies share: means with their errors, and tables for a terminal."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+__all__ = ["WIDTH", "Mean", "make_table"]
+
+WIDTH = 100
+"""Columns of a terminal that every report fits into."""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over independent draws and its standard error (NaN for one draw)."""
+
+    value: float
+    error: float
+
+    @classmethod
+    def over(cls, draws: Sequence[float]) -> "Mean":
+        """The mean of the draws."""
+        spread = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
+        return cls(float(np.mean(draws)), float(spread / np.sqrt(len(draws))))
+
+    def __str__(self) -> str:
+        """Scientists' short form: 0.0241(8) for 0.0241 with a standard error of 0.0008."""
+        if not self.error > 1e-12 * abs(self.value):  # a single draw, or draws without spread
+            return f"{self.value:.3g}"
+        error = float(f"{self.error:.0e}")
+        decimals = max(0, -math.floor(math.log10(error)))
+        return f"{self.value:.{decimals}f}({round(error * 10**decimals)})"
+
+
+def make_table(title: str, caption: str, columns: Iterable[str]) -> Table:
+    """An empty table of right-justified columns, none of which is ever cut or wrapped."""
+    table = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+    )
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
