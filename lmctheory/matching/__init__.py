@@ -1,18 +1,50 @@
 """Permutation symmetry: finding the permutation that aligns two networks, and applying it."""
 
-from lmctheory.matching.costs import layer_costs, layer_inputs, second_moments
+from lmctheory.matching.costs import (
+    compressed_responses,
+    layer_costs,
+    layer_inputs,
+    layer_outputs,
+    second_moments,
+)
+from lmctheory.matching.fusion import SoftMatching, fuse, soft_match
 from lmctheory.matching.match import METHODS, Matching, match
-from lmctheory.matching.symmetry import PermutationGroup, Symmetry, permute, symmetry
+from lmctheory.matching.recalibration import (
+    CalibratedNetwork,
+    calibrate_temperature,
+    reset_batch_norm,
+)
+from lmctheory.matching.repair import repair
+from lmctheory.matching.several import MultiMatching, match_several
+from lmctheory.matching.symmetry import (
+    PermutationGroup,
+    Symmetry,
+    function_change,
+    permute,
+    symmetry,
+)
 
 __all__ = [
     "METHODS",
+    "CalibratedNetwork",
     "Matching",
+    "MultiMatching",
     "PermutationGroup",
+    "SoftMatching",
     "Symmetry",
+    "calibrate_temperature",
+    "compressed_responses",
+    "function_change",
+    "fuse",
     "layer_costs",
     "layer_inputs",
+    "layer_outputs",
     "match",
+    "match_several",
     "permute",
+    "repair",
+    "reset_batch_norm",
     "second_moments",
+    "soft_match",
     "symmetry",
 ]

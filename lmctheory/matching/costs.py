@@ -6,89 +6,64 @@ permutation, minimising the cost is maximising the gain x_i^T S y_j. A permutati
 the mean cost attains W_2^2 between the two layers' empirical measures (R1).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+import copy
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float64, Shaped
-from torch import Tensor
+from jaxtyping import Float64, Int, Shaped
+from torch import Tensor, nn
 
+from lmctheory.matching.activation_costs import activation, pre_activation
 from lmctheory.matching.alignment import Alignment, side_by_side
-from lmctheory.matching.symmetry import (
-    Action,
-    Network,
-    PermutationGroup,
-    as_chain,
-    as_inputs,
+from lmctheory.matching.features import Cost, Features, gain_matrix, incoming
+from lmctheory.matching.groups import Action, PermutationGroup
+from lmctheory.matching.responses import (
+    compressed_responses,
+    layer_inputs,
+    layer_outputs,
+    second_moments,
 )
+from lmctheory.matching.symmetry import Network, as_inputs
 
 __all__ = [
     "Cost",
     "Features",
     "activation",
     "all_parameters",
+    "combined",
+    "compressed_responses",
     "gain_matrix",
+    "gradient",
     "incoming_parameters",
     "layer_costs",
     "layer_inputs",
+    "layer_outputs",
     "naive",
+    "pre_activation",
     "second_moments",
     "weighted",
 ]
 
 
-@dataclass(frozen=True)
-class Features:
-    """Feature vectors of a group's neurons, B's in its present order.
-
-    Attributes:
-        a: ``[m, k]``, a row for each neuron of A.
-        b: ``[m, k]``, likewise for B.
-        metric: the metric S ``[k, k]``; None is the Euclidean one.
-    """
-
-    a: Float64[Tensor, "m k"]
-    b: Float64[Tensor, "m k"]
-    metric: Float64[Tensor, "k k"] | None = None
-
-    @property
-    def gain(self) -> Float64[Tensor, "m m"]:
-        """The matrix a S b^T."""
-        return (self.a if self.metric is None else self.a @ self.metric) @ self.b.mT
-
-    @property
-    def cost(self) -> float:
-        """Mean over i of (a_i - b_i)^T S (a_i - b_i), neurons aligned as they stand."""
-        gap = self.a - self.b
-        weighted_gap = gap if self.metric is None else gap @ self.metric
-        # a semi-definite form: rounding alone can make it negative
-        return max(0.0, float((weighted_gap * gap).sum()) / len(gap))
-
-
-Cost: TypeAlias = Callable[[PermutationGroup, Alignment], list[Features]]
-"""From a group and the state of the other groups to its features; gains and costs add up."""
-
-
-def gain_matrix(features: Iterable[Features]) -> Float64[Tensor, "m m"]:
-    """Gain of aligning neuron i of A with neuron j of B, to be maximised."""
-    first, *rest = features
-    gain = first.gain
-    for block in rest:
-        gain += block.gain
-    return gain
-
-
 def naive(group: PermutationGroup, pair: Alignment) -> list[Features]:
     """Incoming weights without biases: gain W_A W_B^T, B's columns in the order found before.
+
+    Neurons of a residual stream have several incoming weights, whose gains add up. Neurons that no
+    weight makes (padding, low-rank factors) are described by all their parameters.
 
     Reference: Ferbach et al. 2024, "naive" matching. If the rows of A and B are independent
     samples of one law, the least cost is the W_2^2 that R11 bounds for that law.
     """
-    return [Features(pair.a[name], pair.b[name]) for name in group.incoming]
+    if not incoming(group):
+        return all_parameters(group, pair)
+    return [_features(action, pair) for action in incoming(group)]
 
 
-def weighted(moments: Mapping[str, Float64[Tensor, "k k"]]) -> Cost:
+def weighted(
+    moments: Mapping[str, Float64[Tensor, "_ _"]],
+    moments_b: Mapping[str, Float64[Tensor, "_ _"]] | None = None,
+) -> Cost:
     """Incoming weights in the metric of their inputs: gain W_A Sigma_{l-1} W_B^T.
 
     Its cost is the mean squared difference of the pre-activations without biases, both layers fed
@@ -96,46 +71,91 @@ def weighted(moments: Mapping[str, Float64[Tensor, "k k"]]) -> Cost:
     of Sigma^{1/2} C Sigma^{1/2}.
 
     Args:
-        moments: for each weight the uncentred second moment of its inputs, see `second_moments`;
-            network A's in Ferbach et al.
+        moments: for each weight the second moment of its inputs, see `second_moments`; network A's
+            in Ferbach et al. Weights without one (embeddings, grouped convolutions) are compared
+            in the Euclidean metric.
+        moments_b: those of B in its original order: the metric is then (Sigma_A + P Sigma_B P^T)/2,
+            symmetric in the networks, as D1 needs it.
 
-    Reference: Ferbach et al. 2024, "weighted" matching.
+    Reference: Ferbach et al. 2024, "weighted" matching; theory key D1.
     """
 
+    def metric(name: str, pair: Alignment) -> Tensor | None:
+        of_a = moments.get(name)
+        if of_a is None or moments_b is None:
+            return of_a
+        of_b = moments_b[name]
+        kernel = pair.a[name][0, 0].numel()
+        entries = pair.entries(name, 1, len(of_b) // kernel)
+        columns = torch.as_tensor(
+            (entries[:, None] * kernel + np.arange(kernel)).ravel(), device=of_b.device
+        )
+        return (of_a + of_b[columns][:, columns]) / 2
+
     def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
-        return [Features(pair.a[name], pair.b[name], moments[name]) for name in group.incoming]
+        if not incoming(group):
+            return all_parameters(group, pair)
+        return [_features(a, pair, metric(a.parameter, pair)) for a in incoming(group)]
 
     return cost
 
 
-def activation(
-    inputs_a: Mapping[str, Float64[Tensor, "n k"]], inputs_b: Mapping[str, Float64[Tensor, "n k"]]
+def gradient(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    inputs: Shaped[Tensor, "n ..."],
+    labels: Int[Tensor, " n"],
 ) -> Cost:
-    """Activations after the non-linearity: gain (1/n) sum over x of phi_A(x) phi_B(x)^T.
-
-    B's other permutations do not matter: they leave the function of every neuron as it is and
-    change only the order in which the next layer reads them.
+    """Gradients of the mean cross-entropy with respect to all parameters that touch the neurons.
 
     Args:
-        inputs_a: inputs ``[n, m_{l-1}]`` of each weight of A, see `layer_inputs`.
-        inputs_b: those of B, in its original order.
-
-    Reference: Ferbach et al. 2024 and Ainsworth et al. 2023, activation matching.
+        model_a: network A, evaluated in evaluation mode and float64.
+        model_b: network B, in its original order.
+        inputs: ``[n, ...]``, taken in one pass.
+        labels: ``[n]``, classes.
     """
+    grads_a, grads_b = (_gradients(model, inputs, labels) for model in (model_a, model_b))
 
     def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
-        phi_a, phi_b = inputs_a[group.outgoing[0]], inputs_b[group.outgoing[0]]
-        order = torch.as_tensor(pair.permutations[group.name], device=phi_b.device)
-        scale = len(phi_a) ** -0.5
-        return [Features(phi_a.mT * scale, phi_b.index_select(1, order).mT * scale)]
+        touched = {action.parameter for action in group.actions}
+        b = pair.in_order({name: grads_b[name] for name in touched})
+        return [_joined(group.actions, grads_a, b)]
+
+    return cost
+
+
+def combined(costs: Sequence[tuple[Cost, float]]) -> Cost:
+    """A convex combination of costs, each in units of its own.
+
+    Costs differ in units, so the features of each are first scaled to norm one: over all neurons
+    of the group sum_i |a_i|^2 = 1 in A, likewise in B. Each gain is then at most one (Cauchy and
+    Schwarz), one for equal features; a cost whose features vanish gains nothing.
+
+    Args:
+        costs: each with its share; shares are not negative and of sum one.
+
+    Raises:
+        ValueError: for no costs, or other shares.
+    """
+    shares = [share for _, share in costs]
+    if not costs or min(shares) < 0 or abs(sum(shares) - 1) > 1e-9:
+        raise ValueError(f"shares must be >= 0 and of sum one, got {shares}")
+
+    def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
+        return [
+            features
+            for part, share in costs
+            if share > 0
+            for features in _normalised(part(group, pair), share)
+        ]
 
     return cost
 
 
 def incoming_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
     """Incoming weights and biases: all that produces the neurons."""
-    actions = [a for a in group.actions if a.parameter not in group.outgoing]
-    return [_joined(pair, actions)]
+    actions = [action for action in group.actions if not action.reads]
+    return [_joined(actions, pair.a, pair.b)] if actions else []
 
 
 def all_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
@@ -145,67 +165,16 @@ def all_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
 
     Reference: Ainsworth et al. 2023 (Git Re-Basin), weight matching.
     """
-    return [_joined(pair, group.actions)]
-
-
-def _joined(pair: Alignment, actions: Iterable[Action]) -> Features:
-    # one wide product is faster than the sum of several
-    a, b = (
-        torch.cat([action.rows(tensors[action.parameter]) for action in actions], dim=1)
-        for tensors in (pair.a, pair.b)
-    )
-    return Features(a, b)
-
-
-def layer_inputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:
-    """What each weight reads on the data: x for the first, phi_{l-1}(x) for W_l.
-
-    Args:
-        network: a module or chain.
-        data: inputs ``[n, ...]``.
-
-    Returns:
-        For each weight's name a float64 matrix ``[n, m_{l-1}]``.
-
-    Raises:
-        ValueError: for empty data or inputs that do not fit.
-    """
-    chain = as_chain(network).to(dtype=torch.float64)
-    x = as_inputs(chain, data, "data")
-    inputs = [x, *(phi for _, phi in chain.hidden(x))]
-    return {f"{name}.weight": phi for name, phi in zip(chain.names, inputs, strict=True)}
-
-
-def second_moments(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:
-    """Sigma_{l-1} = (1/n) sum over x of phi_{l-1}(x) phi_{l-1}(x)^T, for each weight W_l.
-
-    Args:
-        network: a module or chain.
-        data: inputs ``[n, ...]``.
-
-    Returns:
-        For each weight's name an uncentred second moment ``[m_{l-1}, m_{l-1}]``, float64.
-
-    Raises:
-        ValueError: for empty data or inputs that do not fit.
-
-    Example:
-        >>> import torch
-        >>> from torch import nn
-        >>> second_moments(nn.Sequential(nn.Linear(2, 1)), torch.tensor([[3.0, 4.0]]))["0.weight"]
-        tensor([[ 9., 12.],
-                [12., 16.]], dtype=torch.float64)
-    """
-    inputs = layer_inputs(network, data)
-    return {name: phi.mT @ phi / len(phi) for name, phi in inputs.items()}
+    return [_joined(group.actions, pair.a, pair.b)]
 
 
 def layer_costs(
     model_a: Network,
     model_b: Network,
-    moments: Mapping[str, Float64[Tensor, "k k"]] | None = None,
+    moments: Mapping[str, Float64[Tensor, "_ _"]] | None = None,
+    example: Shaped[Tensor, "n ..."] | None = None,
 ) -> dict[str, float]:
-    """Cost per neuron of each hidden layer's incoming weights, the networks aligned as they stand.
+    """Cost per neuron of each group's incoming weights, the networks aligned as they stand.
 
     (1/m_l) sum_i (w_i^A - w_i^B)^T S (w_i^A - w_i^B), w_i the rows of W_l, with S the identity or
     the second moment of the layer's inputs: comparable across all matchings.
@@ -214,11 +183,13 @@ def layer_costs(
         model_a: a module or chain.
         model_b: another of the same architecture, its neurons aligned with A's.
         moments: S for each weight, see `second_moments`; None is the Euclidean metric.
+        example: inputs ``[n, ...]``, if `lmctheory.matching.symmetry` needs them.
 
     Returns:
         For each group's name the cost.
 
     Raises:
+        TypeError: if a module cannot be traced, or needs an example.
         ValueError: if the architectures differ or weights are not finite.
 
     Example:
@@ -227,7 +198,7 @@ def layer_costs(
         >>> layer_costs(net, net)
         {'0': 0.0}
     """
-    pair = side_by_side(model_a, model_b)
+    pair = side_by_side(model_a, model_b, example)
     return group_costs(pair, naive if moments is None else weighted(moments))
 
 
@@ -237,3 +208,36 @@ def group_costs(pair: Alignment, cost: Cost) -> dict[str, float]:
         group.name: sum(features.cost for features in cost(group, pair))
         for group in pair.symmetry.groups
     }
+
+
+def _features(action: Action, pair: Alignment, metric: Tensor | None = None) -> Features:
+    a, b = pair.a[action.parameter], pair.b[action.parameter]
+    if a.shape[action.axis] != b.shape[action.axis]:  # chains of different widths
+        return Features(a, b, metric)
+    return Features(action.rows(a), action.rows(b), metric)
+
+
+def _joined(
+    actions: Iterable[Action], in_a: Mapping[str, Tensor], in_b: Mapping[str, Tensor]
+) -> Features:
+    # one wide product is faster than the sum of several
+    a, b = (
+        torch.cat([action.rows(tensors[action.parameter]) for action in actions], dim=1)
+        for tensors in (in_a, in_b)
+    )
+    return Features(a, b)
+
+
+def _normalised(found: Sequence[Features], share: float) -> list[Features]:
+    squares = np.array([features.squares for features in found]).reshape(-1, 2).sum(axis=0)
+    a, b = (share**0.5 / s**0.5 if s > 0 else 0.0 for s in squares.tolist())
+    return [features.scaled(a, b) for features in found]
+
+
+def _gradients(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    model = copy.deepcopy(model).eval().double().requires_grad_()
+    x = as_inputs(model, inputs, "inputs")
+    named = dict(model.named_parameters())
+    loss = nn.functional.cross_entropy(model(x), labels.to(x.device))
+    found = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
+    return dict(zip(named, found, strict=True))

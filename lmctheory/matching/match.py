@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from lmctheory.matching.alignment import Alignment, side_by_side
 from lmctheory.matching.costs import (
@@ -14,20 +15,53 @@ from lmctheory.matching.costs import (
     activation,
     all_parameters,
     group_costs,
-    incoming_parameters,
     layer_inputs,
     naive,
     second_moments,
     weighted,
 )
-from lmctheory.matching.solvers import Solution, coordinate_descent, layer_by_layer
-from lmctheory.matching.symmetry import Network, SomeNetwork, as_chain, as_inputs, permute
-from lmctheory.networks import AffineChain
+from lmctheory.matching.objectives import MidpointLoss, similarity
+from lmctheory.matching.search import solutions
+from lmctheory.matching.solvers import Solution, layer_by_layer, propagated, reads_ahead
+from lmctheory.matching.symmetry import (
+    Network,
+    SomeNetwork,
+    Symmetry,
+    as_chain,
+    as_inputs,
+    outputs,
+    parameters,
+    permute,
+    symmetry,
+)
+from lmctheory.networks import AffineChain, Examples
+from lmctheory.networks.agreement import require_labels
 
-__all__ = ["METHODS", "Matching", "match"]
+__all__ = ["LOSS", "METHODS", "SOLVERS", "Matching", "match"]
 
 METHODS = ("naive", "weighted", "activation", "weight")
-"""The matchings that `match` knows."""
+"""The matchings by a cost of neurons that `match` knows."""
+
+LOSS = "loss"
+"""Matching by the loss at the midpoint, which needs labels."""
+
+SOLVERS: Mapping[str, tuple[str, ...]] = {
+    "layer_by_layer": METHODS,
+    "coordinate_descent": ("weight",),
+    "frank_wolfe": ("weight",),
+    "sinkhorn": ("weight", LOSS),
+    "straight_through": (LOSS,),
+    "annealing": ("weight", LOSS),
+    "exhaustive": ("weight", LOSS),
+}
+"""For each solver the methods whose problem it solves."""
+
+_DEFAULT_SOLVER = dict.fromkeys(METHODS, "layer_by_layer") | {
+    "weight": "coordinate_descent",
+    LOSS: "sinkhorn",
+}
+
+_WITHOUT_STARTS = ("layer_by_layer", "exhaustive")
 
 _CHECKED = 128
 """Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
@@ -38,74 +72,97 @@ class Matching:
     """Permutations of B's hidden neurons that align them with A's.
 
     Attributes:
-        method: one of `METHODS`.
+        method: one of `METHODS`, or "loss".
+        solver: one of `SOLVERS`.
         permutations: for each group's name an index array ``[m]``: neuron ``perm[i]`` of B is
             aligned with neuron i of A.
         cost: for each group's name the cost per neuron (1/m) sum_i |a_i - b_perm(i)|^2 in the
             method's own metric, the other groups aligned too. What a_i is: for `naive` and
             `weighted` the incoming weights, Euclidean or in the metric Sigma_{l-1} of A (for
             Gaussian rows R11 bounds the mean of both); for `activation` the activations, in mean
-            square over the data; for `weight` all parameters that touch the neuron.
-        traces: for each start the objective there and after each pass over the groups.
+            square over the data; for `weight` and `loss` all parameters that touch the neuron.
+        traces: for each start what the solver maximises, there and after each of its passes: the
+            objective below, or for `loss` minus the mean cross-entropy at the midpoint.
         start: the start that was kept.
+        objective: sum over all parameters of <theta_A, P theta_B>, whatever the method; for a chain
+            the sum over layers of <W_A, P_l W_B P_{l-1}^T> + <b_A, P_l b_B>.
         function_change: max over inputs of |f_B(x) - f_{apply(B)}(x)|, in float64, on the first
-            examples of the data or on Gaussian inputs: rounding alone.
+            examples of the data or, for a chain, on Gaussian inputs: rounding alone.
+        symmetry: the groups of the networks.
+        shapes: of their parameters.
     """
 
     method: str
+    solver: str
     permutations: Mapping[str, np.ndarray] = field(repr=False)
     cost: Mapping[str, float]
     traces: Mapping[str, tuple[float, ...]]
     start: str
+    objective: float
     function_change: float
+    symmetry: Symmetry = field(repr=False)
+    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
 
     @property
     def trace(self) -> tuple[float, ...]:
-        """The objective at the kept start and after each pass."""
+        """What was maximised, at the kept start and after each pass."""
         return self.traces[self.start]
-
-    @property
-    def objective(self) -> float:
-        """Sum over layers of <W_A, P_l W_B P_{l-1}^T> + <b_A, P_l b_B>, whatever the method."""
-        return self.trace[-1]
 
     def apply(self, model_b: SomeNetwork) -> SomeNetwork:
         """A copy of `model_b` with its neurons aligned; it computes the same function.
 
         Raises:
-            ValueError: if the permutations do not fit the model, or are none.
+            ValueError: if the model's parameters are not those of the networks that were matched.
         """
-        return permute(model_b, self.permutations)
+        _require_shapes(model_b, self.shapes)
+        return permute(model_b, self.permutations, self.symmetry)
 
 
 def match(
     model_a: Network,
     model_b: Network,
     method: str = "weight",
-    data: Shaped[Tensor, "n ..."] | None = None,
+    data: Shaped[Tensor, "n ..."] | Examples | None = None,
     *,
+    solver: str | None = None,
+    restarts: int = 0,
     rng: np.random.Generator | None = None,
 ) -> Matching:
     """Permutes the hidden neurons of B so that they resemble A's.
 
     ``naive``, ``weighted`` and ``activation`` go layer by layer from the input on and minimise the
-    cost of one layer at a time (Ferbach et al. 2024). ``weight`` is coordinate descent over all
-    layers at once on |theta_A - P theta_B|^2 (Git Re-Basin), from B as it came and from the
-    layer-by-layer matching of incoming weights and biases; the better end is kept.
+    cost of one layer at a time (Ferbach et al. 2024). ``weight`` maximises the objective
+    <theta_A, P theta_B> over all layers at once, and so minimises |theta_A - P theta_B|^2. ``loss``
+    minimises the loss of the network (theta_A + P theta_B) / 2.
+
+    The solvers of ``weight``: ``coordinate_descent`` (Git Re-Basin, the default) from B as it came,
+    from the layer-by-layer matching of those weights whose inputs are matched already and, where no
+    layer is wider than 128, from both ends of ``frank_wolfe``; ``frank_wolfe`` from the mean of all
+    permutations, and from halfway to B as it came; ``sinkhorn`` from the mean; ``annealing`` from B
+    as it came; ``exhaustive``, which tries all. The solvers of ``loss``: ``sinkhorn``, the default,
+    from the mean and from halfway to the weight matching; ``straight_through`` from the weight
+    matching; ``annealing`` and ``exhaustive``. The best end of all starts is kept.
 
     Args:
-        model_a: a module that `lmctheory.networks.affine_chain` can read, or such a chain.
+        model_a: any module of which `lmctheory.matching.symmetry` finds the groups, or a chain.
         model_b: another of the same architecture.
-        method: one of `METHODS`.
-        data: inputs ``[n, ...]``; required by ``weighted`` and ``activation``.
-        rng: draws the order of the groups in ``weight``; None goes from the input on.
+        method: one of `METHODS`, or "loss".
+        data: inputs ``[n, ...]`` or examples; inputs are required by ``weighted``, ``activation``
+            and modules that `lmctheory.networks.affine_chain` cannot read, labels by ``loss``.
+        solver: one of `SOLVERS` that solves the method's problem; None is its default.
+        restarts: so many further starts from random permutations.
+        rng: draws the random starts, the moves of ``annealing`` and the order of the groups in
+            ``coordinate_descent``; None, where nothing has to be drawn, goes from the input on.
 
     Raises:
-        TypeError: if a model is no affine chain.
-        ValueError: for an unknown method, different architectures, NaN or infinite weights, data
-            that are missing, empty, not finite or of the wrong width.
+        TypeError: if a model cannot be traced, or data are needed to do so.
+        ValueError: for an unknown method or solver or one that does not solve the method's problem,
+            different architectures, NaN or infinite weights, data that are missing, empty, not
+            finite or of the wrong width, labels that are missing or no classes, negative restarts,
+            restarts of a solver without starts, a missing `rng`, or too many permutations to try.
 
-    Reference: theory key R1; Ferbach et al. 2024; Ainsworth et al. 2023.
+    Reference: theory key R1; Ferbach et al. 2024; Ainsworth et al. 2023; Crisostomi et al. 2024;
+        Pena et al. 2023; Entezari et al. 2022.
 
     Example:
         >>> import torch
@@ -116,53 +173,126 @@ def match(
         True
         >>> aligned = matching.apply(b)
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
-    pair = side_by_side(model_a, model_b)
-    chain_b = as_chain(model_b).to(dtype=torch.float64)
-    if data is not None:
-        data = as_inputs(chain_b, data, "data")
-    cost = _cost(method, model_a, model_b, data)
-    solutions = _solve(pair, cost, rng)
-    start = max(solutions, key=lambda name: solutions[name].trace[-1])
-    best = solutions[start].alignment
+    chosen = _solver(method, solver)
+    _require_draws(chosen, restarts, rng)
+    inputs = None if data is None else _checked_inputs(model_b, data)
+    pair = side_by_side(model_a, model_b, inputs)
+    cost = _cost(method, model_a, model_b, inputs)
+    if chosen == "layer_by_layer":
+        found = _by_layers(pair, method, cost)
+    else:
+        objective = _midpoint_loss(model_b, data) if method == LOSS else similarity
+        found = solutions(chosen, pair, objective, restarts, rng)
+    start = max(found, key=lambda name: found[name].trace[-1])
+    best = found[start].alignment
+    groups = pair.symmetry
+    if isinstance(model_b, nn.Module) and any(True for _ in model_b.buffers()):
+        groups = symmetry(model_b, inputs)  # buffers are moved with the neurons but not compared
     return Matching(
         method=method,
+        solver=chosen,
         permutations=best.permutations,
         cost=group_costs(best, cost),
-        traces={name: solution.trace for name, solution in solutions.items()},
+        traces={name: solution.trace for name, solution in found.items()},
         start=start,
-        function_change=_function_change(chain_b, best.permutations, data),
+        objective=best.objective,
+        function_change=_function_change(model_b, best.permutations, groups, inputs),
+        symmetry=groups,
+        shapes=_shapes(model_b),
     )
 
 
-def _cost(method: str, model_a: Network, model_b: Network, data: Tensor | None) -> Cost:
+def _solver(method: str, solver: str | None) -> str:
+    methods = (*METHODS, LOSS)
+    if method not in methods:
+        raise ValueError(f"method must be one of {list(methods)}, got {method!r}")
+    if solver is None:
+        return _DEFAULT_SOLVER[method]
+    fitting = [name for name, solved in SOLVERS.items() if method in solved]
+    if solver not in fitting:
+        raise ValueError(f"solver for method {method!r} must be one of {fitting}, got {solver!r}")
+    return solver
+
+
+def _require_draws(solver: str, restarts: int, rng: np.random.Generator | None) -> None:
+    if restarts < 0:
+        raise ValueError(f"restarts must be >= 0, got {restarts}")
+    if restarts and solver in _WITHOUT_STARTS:
+        raise ValueError(f"solver {solver!r} has no start to choose, got restarts={restarts}")
+    if rng is None and (restarts or solver == "annealing"):
+        what = f"restarts={restarts}" if restarts else f"solver {solver!r}"
+        raise ValueError(f"{what} needs rng, a NumPy generator, got None")
+
+
+def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None) -> Cost:
     if method == "naive":
         return naive
-    if method == "weight":
+    if method in ("weight", LOSS):
         return all_parameters
-    if data is None:
+    if inputs is None:
         raise ValueError(f"method {method!r} needs data, got None")
     if method == "weighted":
-        return weighted(second_moments(model_a, data))
-    return activation(layer_inputs(model_a, data), layer_inputs(model_b, data))
+        return weighted(second_moments(model_a, inputs))
+    return activation(layer_inputs(model_a, inputs), layer_inputs(model_b, inputs))
 
 
-def _solve(pair: Alignment, cost: Cost, rng: np.random.Generator | None) -> dict[str, Solution]:
-    if cost is not all_parameters:
-        return {"identity": layer_by_layer(pair, cost)}
-    solutions = {"identity": coordinate_descent(pair, rng=rng)}
-    if pair.symmetry.interacts:  # else the assignments are independent and exact from any start
-        near = layer_by_layer(pair, incoming_parameters).alignment
-        solutions["layer by layer"] = coordinate_descent(near, rng=rng)
-    return solutions
+def _by_layers(pair: Alignment, method: str, cost: Cost) -> dict[str, Solution]:
+    if method == "weight":
+        return {"identity": propagated(pair)}
+    if reads_ahead(pair.symmetry):
+        return {"layer by layer": layer_by_layer(propagated(pair).alignment, cost)}
+    return {"identity": layer_by_layer(pair, cost)}
+
+
+def _midpoint_loss(network: Network, data: Tensor | Examples | None) -> MidpointLoss:
+    if not isinstance(data, Examples):
+        raise ValueError(
+            f"method {LOSS!r} needs data with labels, Examples, got {type(data).__name__}"
+        )
+    objective = MidpointLoss.of(network, data)
+    require_labels(data, classes=objective.classes)
+    return objective
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in parameters(network).items()}
+
+
+def _require_shapes(network: Network, matched: Mapping[str, tuple[int, ...]]) -> None:
+    found = _shapes(network)
+    for name in [*matched, *found]:
+        if found.get(name) != matched.get(name):
+            raise ValueError(
+                "model_b must have the parameters of the networks that were matched, but "
+                f"{name!r} has shape {found.get(name)}, not {matched.get(name)}"
+            )
+
+
+def _checked_inputs(network: Network, data: Tensor | Examples) -> Tensor:
+    raw = data.inputs if isinstance(data, Examples) else data
+    chain = _chain(network)
+    if chain is not None:  # a chain says how wide its inputs are
+        as_inputs(chain, raw, "data")
+    return as_inputs(network, raw, "data")
+
+
+def _chain(network: Network) -> AffineChain | None:
+    try:
+        return as_chain(network)
+    except TypeError:
+        return None
 
 
 def _function_change(
-    chain: AffineChain, permutations: Mapping[str, np.ndarray], data: Float64[Tensor, "n d"] | None
+    network: Network,
+    permutations: Mapping[str, np.ndarray],
+    groups: Symmetry,
+    inputs: Tensor | None,
 ) -> float:
-    x = data[:_CHECKED] if data is not None else _gaussian_inputs(chain)
-    return float((chain(x) - permute(chain, permutations)(x)).abs().max())
+    x = _gaussian_inputs(as_chain(network)) if inputs is None else inputs[:_CHECKED]
+    moved = permute(cast("nn.Module", network), permutations, groups)  # or a chain
+    change = outputs(moved, x) - outputs(network, x)
+    return float(change.abs().max())
 
 
 def _gaussian_inputs(chain: AffineChain) -> Float64[Tensor, "n d"]:

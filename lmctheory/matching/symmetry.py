@@ -1,16 +1,29 @@
-"""The permutation symmetry of a network: which axes of which parameters move together."""
+"""The permutation symmetry of a network, and its use: reordering neurons.
+
+The groups of any module are found by tracing it (`tracing`); a chain's are known. How they act is
+the matter of `groups`.
+"""
 
 import copy
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int, Shaped
+from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
+from lmctheory.matching.assembly import assembled
+from lmctheory.matching.groups import (
+    Action,
+    Coupling,
+    PermutationGroup,
+    Site,
+    Symmetry,
+    reorder,
+)
+from lmctheory.matching.tracing import traced
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode
 
 __all__ = [
@@ -20,8 +33,11 @@ __all__ = [
     "PermutationGroup",
     "Site",
     "Symmetry",
+    "function_change",
+    "outputs",
     "parameters",
     "permute",
+    "reorder",
     "symmetry",
 ]
 
@@ -31,201 +47,73 @@ Network: TypeAlias = nn.Module | AffineChain
 SomeNetwork = TypeVar("SomeNetwork", nn.Module, AffineChain)
 
 
-@dataclass(frozen=True)
-class Action:
-    """How a group acts on one parameter: neuron i owns the entries ``positions[i]`` of an axis.
-
-    Reordering the neurons puts the entries of neuron ``perm[i]`` where those of neuron i were. One
-    neuron owns one entry of a linear layer's rows, but a whole block of the columns that read a
-    flattened convolution, and an attention head owns a block of rows in each of its projections.
-
-    Attributes:
-        parameter: qualified name.
-        axis: of the parameter.
-        positions: for each neuron its entries ``[m][k]``.
-        within: the range of axis 0 to which it is confined, where weights of independent parts of
-            a layer lie in one tensor (grouped convolutions); None is all of it.
-    """
-
-    parameter: str
-    axis: int
-    positions: tuple[tuple[int, ...], ...]
-    within: tuple[int, int] | None = None
-
-    @cached_property
-    def index(self) -> Int[np.ndarray, " n"]:
-        """All entries, neuron after neuron."""
-        return np.array(self.positions).ravel()
-
-    def part(self, tensor: Tensor) -> Tensor:
-        """A view of what the action can reach."""
-        return tensor if self.within is None else tensor[slice(*self.within)]
-
-    def rows(self, tensor: Tensor) -> Float[Tensor, "m k"]:
-        """All that belongs to each neuron, a row each."""
-        part = self.part(tensor)
-        if not self._in_order(part.shape[self.axis]):
-            index = torch.as_tensor(self.index, device=part.device)
-            part = part.index_select(self.axis, index)
-        return part.movedim(self.axis, 0).reshape(len(self.positions), -1)
-
-    def reorder(self, tensor: Tensor, order: Int[np.ndarray, " m"]) -> Tensor:
-        """A tensor in which place i holds neuron ``order[i]``."""
-        part = self.part(tensor)
-        index = np.arange(part.shape[self.axis])
-        index[self.index] = np.array(self.positions)[order].ravel()
-        moved = part.index_select(self.axis, torch.as_tensor(index, device=part.device))
-        if self.within is None:
-            return moved
-        result = tensor.clone()
-        self.part(result).copy_(moved)
-        return result
-
-    def _in_order(self, size: int) -> bool:
-        return len(self.index) == size and bool((np.diff(self.index) == 1).all())
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a group's neurons can be seen at work: an axis of a module's input or output.
-
-    Attributes:
-        module: qualified name.
-        axis: of the tensor, examples being axis 0.
-        positions: for each neuron its entries ``[m][k]``, as in `Action`.
-    """
-
-    module: str
-    axis: int
-    positions: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class PermutationGroup:
-    """Neurons that can be reordered without changing the function.
-
-    A permutation is an index array: ``perm[i]`` is the neuron of B that is aligned with neuron i of
-    A, so ``W_B[perm]`` is the aligned layer.
-
-    Attributes:
-        name: of the layer whose neurons they are.
-        size: number m of neurons.
-        actions: on every parameter that it moves.
-        incoming: the weights whose rows are the neurons.
-        outgoing: the weights that read the neurons.
-        writes: outputs of modules that hold the neurons before the non-linearity.
-        reads: inputs of modules that hold them after it.
-        parent: for neurons inside a block (a head's channels) the group that moves whole blocks.
-        family: which of the parent's blocks they lie in: blocks of one family are alike.
-        slot: the number of that block.
-    """
-
-    name: str
-    size: int
-    actions: tuple[Action, ...]
-    incoming: tuple[str, ...]
-    outgoing: tuple[str, ...]
-    writes: tuple[Site, ...] = ()
-    reads: tuple[Site, ...] = ()
-    parent: str | None = None
-    family: str = ""
-    slot: int = 0
-
-    @property
-    def axes(self) -> tuple[tuple[str, int], ...]:
-        """Every ``(parameter, axis)`` that the permutation acts on."""
-        return tuple((action.parameter, action.axis) for action in self.actions)
-
-
-@dataclass(frozen=True)
-class Coupling:
-    """A parameter on which two groups act: `action` is the one's, `other_action` the other's."""
-
-    action: Action
-    other: PermutationGroup
-    other_action: Action
-
-
-@dataclass(frozen=True)
-class Symmetry:
-    """All permutation groups of a network, from the input on. Input and output stay fixed.
-
-    Attributes:
-        groups: a group that moves blocks comes after those inside its blocks, and is applied after
-            them.
-        fixed: for each layer whose neurons cannot be reordered, the reason.
-    """
-
-    groups: tuple[PermutationGroup, ...]
-    fixed: Mapping[str, str] = field(default_factory=dict)
-
-    def __getitem__(self, name: str) -> PermutationGroup:
-        """The group of a name."""
-        return next(group for group in self.groups if group.name == name)
-
-    def couplings(self, group: PermutationGroup) -> Iterator[Coupling]:
-        """The parameters that `group` shares with other groups."""
-        for action in group.actions:
-            for other in self.groups:
-                for other_action in other.actions:
-                    if other_action.parameter == action.parameter and other != group:
-                        yield Coupling(action, other, other_action)
-
-    def children(self, parent: PermutationGroup) -> tuple[PermutationGroup, ...]:
-        """The groups inside the blocks that `parent` moves."""
-        return tuple(group for group in self.groups if group.parent == parent.name)
-
-    @property
-    def interacts(self) -> bool:
-        """Whether any two groups share a parameter; if none do, each can be solved on its own."""
-        return any(True for group in self.groups for _ in self.couplings(group))
-
-
 def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> Symmetry:
-    """The permutation groups of a network, one for each hidden layer.
+    """The permutation groups of a network: of all that its neurons allow, what was found.
 
-    Reordering the neurons of hidden layer l permutes the rows of W_l, the entries of b_l and the
-    columns of W_{l+1}; pointwise activations commute with it, so the function stays the same.
+    Reordering the neurons of a hidden layer permutes the rows of its weight and the columns of
+    those that read it; what a network does in between (normalisation, pooling, residual sums,
+    attention) decides which layers must be reordered alike, and which neurons only as blocks.
+    Every permutation of every group leaves the function as it is; the converse is not promised:
+    neurons that enter an operation which is not known stay fixed, see `Symmetry.fixed`.
 
     Args:
-        model: a module that `lmctheory.networks.affine_chain` can read, or such a chain.
-        example: inputs ``[n, ...]``; where given, the model must be able to take them.
+        model: any module that torch.fx can trace, in evaluation mode; or a chain.
+        example: inputs ``[n, ...]``, two of which are run through the model. Not needed for a
+            module that `lmctheory.networks.affine_chain` can read.
 
     Raises:
-        TypeError: if the module is no affine chain, or a parameter is tied or re-parametrised.
+        TypeError: if the module cannot be traced, or needs an example.
         ValueError: if the chain is a stack of networks, or `example` does not fit.
 
     Example:
+        >>> import torch
         >>> from torch import nn
-        >>> net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
-        >>> symmetry(net).groups[0].axes
-        (('0.weight', 0), ('0.bias', 0), ('2.weight', 1))
+        >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+        >>> group, = symmetry(net, torch.zeros(1, 1, 4, 4)).groups
+        >>> group.axes
+        (('0.weight', 0), ('0.bias', 0), ('3.weight', 1))
+        >>> group.actions[2].positions[1]
+        (4, 5, 6, 7)
     """
-    chain = as_chain(model)
-    if example is not None:
-        as_inputs(chain, example, "example")
-    own = parameters(model)
+    if isinstance(model, AffineChain):
+        return _chain_symmetry(as_chain(model))
+    example = _example(model) if example is None else example
+    if example.ndim == 0 or example.numel() == 0:
+        raise ValueError(f"example must hold at least one example, got {tuple(example.shape)}")
+    return assembled(traced(model, example), dict(model.named_parameters()))
+
+
+def _example(model: nn.Module) -> Tensor:
+    try:
+        chain = affine_chain(evaluation_mode(model))
+    except TypeError as error:
+        raise TypeError(f"the symmetry needs an example of the inputs: {error}") from error
+    return chain.weights[0].new_zeros(1, chain.weights[0].shape[-1])
+
+
+def _chain_symmetry(chain: AffineChain) -> Symmetry:
     groups = []
     for name, W, after in zip(chain.names, chain.weights, chain.names[1:], strict=False):
-        weight, bias, following = f"{name}.weight", f"{name}.bias", f"{after}.weight"
-        axes = ((weight, 0), (bias, 0), (following, 1))
+        weight, following = f"{name}.weight", f"{after}.weight"
         positions = tuple((i,) for i in range(len(W)))
-        groups.append(
-            PermutationGroup(
-                name=name,
-                size=len(W),
-                actions=tuple(
-                    Action(parameter, axis, positions)
-                    for parameter, axis in axes
-                    if parameter in own
-                ),
-                incoming=(weight,),
-                outgoing=(following,),
-                writes=(Site(name, -1, positions),),
-                reads=(Site(after, -1, positions),),
+        if len(W) > 1:
+            groups.append(
+                PermutationGroup(
+                    name=name,
+                    size=len(W),
+                    actions=(
+                        Action(weight, 0, positions),
+                        Action(f"{name}.bias", 0, positions),
+                        Action(following, 1, positions, reads=True),
+                    ),
+                    incoming=(weight,),
+                    outgoing=(following,),
+                    writes=(Site(name, -1, positions),),
+                    reads=(Site(after, -1, positions),),
+                )
             )
-        )
-    return Symmetry(tuple(groups))
+    last = {chain.names[-1]: "its neurons are outputs of the network"}
+    return Symmetry(tuple(groups), last if len(chain.weights[-1]) > 1 else {})
 
 
 def as_chain(network: Network) -> AffineChain:
@@ -244,67 +132,63 @@ def as_chain(network: Network) -> AffineChain:
     return chain
 
 
-def as_inputs(chain: AffineChain, data: Tensor, argument: str) -> Float64[Tensor, "n m_0"]:
-    """Inputs ``[n, ...]`` as a float64 matrix that fits the network.
+def as_inputs(network: Network, data: Shaped[Tensor, "n ..."], argument: str) -> Tensor:
+    """Inputs ``[n, ...]`` on the network's device, in float64 if they are floating point.
 
     Raises:
-        ValueError: naming `argument`, for no examples, another width, or NaN and infinities.
+        ValueError: naming `argument`, for no examples, NaN or infinities, or, for a chain, another
+            width.
     """
     if data.ndim == 0 or data.numel() == 0:
         raise ValueError(f"{argument} must hold at least one example, got {tuple(data.shape)}")
-    x = data.detach().reshape(len(data), -1).to(chain.weights[0].device, torch.float64)
-    width = chain.weights[0].shape[1]
-    if x.shape[1] != width:
-        raise ValueError(f"{argument} must have {width} numbers per example, got {x.shape[1]}")
+    first = next(iter(parameters(network).values()), data)
+    x = data.detach().to(first.device)
+    if isinstance(network, AffineChain):
+        x = x.reshape(len(x), -1).double()
+        width = network.weights[0].shape[-1]
+        if x.shape[1] != width:
+            raise ValueError(f"{argument} must have {width} numbers per example, got {x.shape[1]}")
+    if not x.is_floating_point():
+        return x
     if not torch.isfinite(x).all():
         raise ValueError(f"{argument} must be finite, got NaN or infinite values")
-    return x
+    return x.double()
 
 
 def parameters(network: Network) -> dict[str, Tensor]:
-    """The weights and biases that permutations act on, by qualified name, detached.
+    """What a matching compares: every parameter by its qualified name, detached.
 
-    Raises:
-        TypeError: if a parameter is tied to another or computed from others, so that it cannot be
-            permuted on its own.
+    A parameter that is tied to others has one name only. Buffers, such as running statistics, are
+    reordered with the neurons but not compared.
     """
-    chain = as_chain(network)
-    named: dict[str, Tensor] = {}
-    for name, W, b in zip(chain.names, chain.weights, chain.biases, strict=True):
-        named |= {f"{name}.weight": W, f"{name}.bias": b}
     if isinstance(network, AffineChain):
+        named: dict[str, Tensor] = {}
+        for name, W, b in zip(network.names, network.weights, network.biases, strict=True):
+            named |= {f"{name}.weight": W, f"{name}.bias": b}
         return named
-    own = dict(network.named_parameters())  # a tied parameter is listed once only
-    for name in chain.names:
-        if network.get_submodule(name).bias is None:
-            del named[f"{name}.bias"]
-    for name in named:
-        if name not in own:
-            raise TypeError(f"{name!r} is tied to another parameter or re-parametrised")
-    return named
+    return {name: tensor.detach() for name, tensor in network.named_parameters()}
 
 
-def reorder(
-    tensors: Mapping[str, Tensor], group: PermutationGroup, order: np.ndarray
-) -> dict[str, Tensor]:
-    """The tensors after one group's neurons were put in the given order; the rest is shared."""
-    moved = dict(tensors)
-    for action in group.actions:
-        moved[action.parameter] = action.reorder(moved[action.parameter], order)
-    return moved
-
-
-def permute(network: SomeNetwork, permutations: Mapping[str, np.ndarray]) -> SomeNetwork:
+def permute(
+    network: SomeNetwork,
+    permutations: Mapping[str, np.ndarray],
+    groups: Symmetry | None = None,
+) -> SomeNetwork:
     """The same function with its hidden neurons reordered.
+
+    Groups inside blocks are reordered first, then whole blocks: ``permutations[child]`` refers to
+    the neurons of the block that the child belongs to in `network`, wherever that comes to stand.
 
     Args:
         network: a module or chain; it is copied, not changed.
         permutations: for each group's name its index array ``[m]``; neuron i of the result is
             neuron ``permutations[name][i]`` of `network`.
+        groups: of the network; may be left out if `symmetry` needs no example.
 
     Raises:
+        TypeError: if the groups are needed.
         ValueError: if the names are not the network's groups, or an array is no permutation of
-            ``0, ..., m - 1``.
+            ``0, ..., m - 1``, or the groups are those of another network.
 
     Example:
         >>> import numpy as np, torch
@@ -314,22 +198,106 @@ def permute(network: SomeNetwork, permutations: Mapping[str, np.ndarray]) -> Som
         >>> torch.equal(swapped[0].weight, net[0].weight.flip(0))
         True
     """
-    groups = symmetry(network).groups
-    _require_permutations(groups, permutations)
-    moved = parameters(network)
-    for group in groups:
-        moved = reorder(moved, group, permutations[group.name])
+    groups = symmetry(network) if groups is None else groups
+    _require_permutations(groups.groups, permutations)
     if isinstance(network, AffineChain):
+        moved = _reordered(parameters(network), groups, permutations)
         return replace(
             network,
             weights=tuple(moved[f"{name}.weight"] for name in network.names),
             biases=tuple(moved[f"{name}.bias"] for name in network.names),
         )
-    result = copy.deepcopy(network)
+    result: nn.Module = copy.deepcopy(network)
+    held = dict([*result.named_buffers(), *result.named_parameters()])
     with torch.no_grad():
-        for name, tensor in moved.items():
-            result.get_parameter(name).copy_(tensor)
+        for name, tensor in _reordered(held, groups, permutations).items():
+            if tensor is not held[name]:
+                held[name].copy_(tensor)
     return result
+
+
+def _reordered(
+    tensors: Mapping[str, Tensor], groups: Symmetry, permutations: Mapping[str, np.ndarray]
+) -> dict[str, Tensor]:
+    moved = dict(tensors)
+    for group in groups.groups:
+        _require_tensors(group, moved)
+        moved = reorder(moved, group, permutations[group.name])
+    return moved
+
+
+def _require_tensors(group: PermutationGroup, tensors: Mapping[str, Tensor]) -> None:
+    for action in group.actions:
+        tensor = tensors.get(action.parameter)
+        if tensor is None or action.index.max() >= action.part(tensor).shape[action.axis]:
+            shape = None if tensor is None else tuple(tensor.shape)
+            raise ValueError(
+                f"the groups must be those of the network: {group.name!r} moves axis {action.axis} "
+                f"of {action.parameter!r}, whose shape is {shape}"
+            )
+
+
+@torch.no_grad()
+def outputs(network: Network, x: Shaped[Tensor, "n ..."]) -> Float64[Tensor, "n ..."]:
+    """What the network computes in evaluation mode, in float64.
+
+    Args:
+        network: a module or chain; it is not changed.
+        x: inputs ``[n, ...]``, floating point or integers.
+
+    Raises:
+        ValueError: as `as_inputs` does.
+    """
+    x = as_inputs(network, x, "x")
+    if isinstance(network, AffineChain):
+        return network.to(dtype=torch.float64)(x)
+    return evaluated(copy.deepcopy(network).eval().double(), x, "x")
+
+
+def evaluated(model: nn.Module, x: Tensor, argument: str) -> Tensor:
+    """The output for the inputs.
+
+    Raises:
+        ValueError: naming `argument`, if the inputs do not fit.
+    """
+    try:
+        return model(x)
+    except (RuntimeError, IndexError) as error:
+        shape = list(x.shape)
+        raise ValueError(
+            f"{argument} of shape {shape} does not fit the network: {error}"
+        ) from error
+
+
+def function_change(
+    model: Network,
+    groups: Symmetry,
+    example: Shaped[Tensor, "n ..."],
+    *,
+    rng: np.random.Generator,
+) -> float:
+    """Largest change of an output, in float64, after all groups were reordered at random.
+
+    It would show a group that does not preserve the function: rounding alone should remain.
+
+    Args:
+        model: a module or chain.
+        groups: its `symmetry`.
+        example: inputs ``[n, ...]``.
+        rng: draws a permutation for each group.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+        >>> rng = np.random.default_rng(0)
+        >>> function_change(net, symmetry(net), torch.ones(1, 3), rng=rng) < 1e-12
+        True
+    """
+    drawn = {group.name: rng.permutation(group.size) for group in groups.groups}
+    moved: Network = permute(model, drawn, groups)  # type: ignore[type-var]  # of model's own type
+    change = outputs(moved, example) - outputs(model, example)
+    return float(change.abs().max())
 
 
 def _require_permutations(

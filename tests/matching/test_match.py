@@ -23,7 +23,19 @@ from lmctheory.matching import (
 from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.costs import all_parameters, gain_matrix
 from lmctheory.matching.solvers import assignment, coordinate_descent
-from lmctheory.networks import MLP, affine_chain
+from lmctheory.networks import (
+    MLP,
+    Examples,
+    TrainingConfig,
+    affine_chain,
+    load_dataset,
+    seeded_generators,
+    train_many,
+)
+from lmctheory.networks.cnn import CNN, VGG
+from lmctheory.networks.resnet import ResNet20
+from lmctheory.networks.vit import ViT
+from lmctheory.paths import barrier
 
 LAYERWISE = ("naive", "weighted", "activation")
 
@@ -155,7 +167,7 @@ def test_the_objective_is_never_below_plain_git_rebasin():
         plain = inner_product(a, b, git_rebasin(a, b, np.random.default_rng(seed)))
         matching = match(a, b)
         assert matching.objective >= plain - 1e-9
-        assert set(matching.traces) == {"identity", "layer by layer"}
+        assert set(matching.traces) == {"identity", "layer by layer", "barycentre", "halfway"}
         assert matching.objective == max(trace[-1] for trace in matching.traces.values())
         assert all((np.diff(trace) >= -1e-12).all() for trace in matching.traces.values())
 
@@ -300,8 +312,132 @@ def test_the_order_of_groups_is_drawn_by_rng_and_global_state_is_left_alone():
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002 - as above
 
 
+IMAGES = (1, 8, 8)
+ARCHITECTURES = {
+    "CNN": lambda rng: CNN(IMAGES, (6, 8), 10, rng=rng),
+    "VGG": lambda rng: VGG(IMAGES, 10, depth=11, width=2, rng=rng),
+    "ResNet batch": lambda rng: ResNet20(IMAGES, 10, 4, "batch", rng=rng),
+    "ResNet layer": lambda rng: ResNet20(IMAGES, 10, 4, "layer", rng=rng),
+    "ResNet": lambda rng: ResNet20(IMAGES, 10, 4, None, rng=rng),
+    "ViT": lambda rng: ViT(IMAGES, 10, patch=4, width=8, depth=2, heads=2, rng=rng),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_planted_permutation_is_found_in_every_architecture(method, architecture):
+    a = ARCHITECTURES[architecture](torch.Generator().manual_seed(0)).eval()
+    x = inputs(16, 64)
+    groups = symmetry(a, x)
+    rng = np.random.default_rng(1)
+    b = permute(a, {g.name: rng.permutation(g.size) for g in groups.groups}, groups)
+    matching = match(a, b, method, x)
+    for p, q in zip(matching.apply(b).parameters(), a.parameters(), strict=True):
+        assert torch.equal(p, q)
+    assert matching.function_change <= 1e-10
+
+
+@pytest.fixture(scope="module")
+def trained():
+    data = load_dataset("digits").train
+    start = [MLP((64, 8, 8, 10), rng=seeded_generators(seed)[0]) for seed in range(2)]
+    return *train_many(start, data, TrainingConfig(epochs=5), seeds=range(2)), data
+
+
+@pytest.mark.parametrize("solver", ["sinkhorn", "straight_through", "annealing"])
+def test_solvers_of_the_loss_are_reached_by_name(trained, solver):
+    a, b, data = trained
+    few = Examples(data.inputs[:200], data.labels[:200])
+    matching = match(a, b, "loss", few, solver=solver, rng=np.random.default_rng(0))
+    assert matching.solver == solver
+    assert matching.trace[-1] >= matching.trace[0]
+    midpoint = barrier(a, matching.apply(b), few, points=3).loss[1]
+    assert -matching.trace[-1] == pytest.approx(midpoint, rel=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["frank_wolfe", "sinkhorn", "annealing", "exhaustive"])
+def test_solvers_of_the_objective_are_reached_by_name(solver):
+    a, b = pair(3, 4, 3, 2)
+    rng = np.random.default_rng(0)
+    matching, best = match(a, b, solver=solver, rng=rng), match(a, b, solver="exhaustive")
+    assert matching.objective <= best.objective + 1e-10
+    assert matching.objective == pytest.approx(
+        inner_product(a, b, matching.permutations.values()), rel=1e-12
+    )
+    assert match(a, b).objective <= best.objective + 1e-10
+
+
+def test_restarts_add_random_starts_and_never_hurt():
+    a, b = pair(8, 16, 16, 16, 3)
+    for solver in ("coordinate_descent", "frank_wolfe"):
+        plain = match(a, b, solver=solver)
+        more = match(a, b, solver=solver, restarts=5, rng=np.random.default_rng(0))
+        assert set(more.traces) - set(plain.traces) == {f"random {k}" for k in range(1, 6)}
+        assert more.objective == max(trace[-1] for trace in more.traces.values())
+
+
+def test_examples_are_taken_where_inputs_are(trained):
+    a, b, data = trained
+    for method in LAYERWISE:
+        assert match(a, b, method, data).objective == match(a, b, method, data.inputs).objective
+
+
+def narrow_pairs(widths: tuple[int, ...], trained: bool) -> list[tuple[MLP, MLP]]:
+    nets = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in range(20)]
+    if trained:
+        data = load_dataset("digits").train
+        data = Examples(data.inputs[:, -widths[0] :].contiguous(), data.labels)
+        nets = train_many(nets, data, TrainingConfig(epochs=5), seeds=range(20))
+    nets = [net.double() for net in nets]
+    return list(zip(nets[::2], nets[1::2], strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trained_first", [False, True])
+@pytest.mark.parametrize("widths", [(20, 32, 32, 32, 10), (64, 32, 32, 10)])
+def test_narrow_networks_are_never_below_plain_git_rebasin(widths, trained_first):
+    for seed, (a, b) in enumerate(narrow_pairs(widths, trained_first)):
+        plain = inner_product(a, b, git_rebasin(a, b, np.random.default_rng(seed)))
+        rng = np.random.default_rng(seed)
+        found = match(a, b, solver="frank_wolfe", restarts=10, rng=rng).objective
+        assert found >= plain - 1e-9
+
+
+def test_combinations_that_make_no_sense_are_refused(trained):
+    a, b, data = trained
+    with pytest.raises(
+        ValueError, match=r"'naive' must be one of \['layer_by_layer'\], got 'frank"
+    ):
+        match(a, b, "naive", solver="frank_wolfe")
+    with pytest.raises(ValueError, match=r"'loss' must be one of .* got 'coordinate_descent'"):
+        match(a, b, "loss", data, solver="coordinate_descent")
+    with pytest.raises(ValueError, match=r"'weight' must be one of .* got 'hungarian'"):
+        match(a, b, solver="hungarian")
+    with pytest.raises(ValueError, match="needs data with labels, Examples, got Tensor"):
+        match(a, b, "loss", data.inputs)
+    with pytest.raises(ValueError, match="needs data with labels, Examples, got NoneType"):
+        match(a, b, "loss")
+    with pytest.raises(ValueError, match=r"data.labels must lie in 0\.\.9, got 10\.\.10"):
+        match(a, b, "loss", Examples(data.inputs[:1], torch.tensor([10])))
+    with pytest.raises(ValueError, match="restarts must be >= 0, got -1"):
+        match(a, b, restarts=-1)
+    with pytest.raises(ValueError, match="restarts=2 needs rng"):
+        match(a, b, restarts=2)
+    with pytest.raises(ValueError, match="'annealing' needs rng"):
+        match(a, b, solver="annealing")
+    with pytest.raises(ValueError, match="'exhaustive' has no start to choose, got restarts=1"):
+        match(a, b, solver="exhaustive", restarts=1, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="at most 200000 arrangements"):
+        match(a, b, solver="exhaustive")
+
+
+def test_networks_of_two_types_are_refused():
+    with pytest.raises(ValueError, match="one type and device"):
+        match(mlp(3, 4, 2), mlp(3, 4, 2, dtype=torch.float32))
+
+
 def test_an_unknown_method_is_refused():
-    with pytest.raises(ValueError, match=r"one of \['naive', .*'weight'\], got 'hungarian'"):
+    with pytest.raises(ValueError, match=r"one of \['naive', .*'loss'\], got 'hungarian'"):
         match(*pair(3, 4, 2), "hungarian")
 
 
@@ -317,8 +453,11 @@ def test_different_architectures_are_refused():
     tanh = MLP((3, 4, 2), "tanh", rng=torch.Generator().manual_seed(0), dtype=torch.float64)
     with pytest.raises(ValueError, match=r"'layers.0' is followed by relu in model_a and tanh"):
         match(a, tanh)
-    with pytest.raises(TypeError, match="no affine chain"):
+    with pytest.raises(ValueError, match=r"has shape \(4, 3\) in model_a and None"):
         match(a, nn.Sequential(nn.Conv1d(1, 1, 1)))
+    convolution = nn.Sequential(nn.Conv1d(1, 3, 1), nn.ReLU(), nn.Conv1d(3, 1, 1))
+    with pytest.raises(TypeError, match="needs an example of the inputs"):
+        match(convolution, convolution)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -351,9 +490,9 @@ def test_unfit_data_are_refused():
 
 def test_a_matching_is_not_applied_to_another_shape():
     matching = match(*pair(3, 4, 2))
-    with pytest.raises(ValueError, match=r"'layers.0' must have shape \(5,\), got \(4,\)"):
+    with pytest.raises(ValueError, match=r"'layers.0.weight' has shape \(5, 3\), not \(4, 3\)"):
         matching.apply(mlp(3, 5, 2))
-    with pytest.raises(ValueError, match="must be for the groups"):
+    with pytest.raises(ValueError, match=r"'layers.1.weight' has shape \(4, 4\), not \(2, 4\)"):
         matching.apply(mlp(3, 4, 4, 2))
 
 

@@ -1,0 +1,204 @@
+"""From what a trace found to permutation groups.
+
+Every space of neurons gives one group. Blocks (`Blocks`) give groups that exchange whole blocks: a
+*row* is all that one block holds, in all layers that share its neurons. *Two rows can be exchanged
+if they look alike in every condition that any operation imposed.* Pair the neurons of the rows by
+their places in the blocks, and the atoms of paired neurons by origin. If paired atoms have equal
+entries in all conditions, exchanging them maps every condition to itself, so the exchange commutes
+with every operation, as permutations inside the blocks do. A neuron with two atoms of one origin
+has no such pairing; its row stays where it is.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lmctheory.matching.groups import Action, PermutationGroup, Site, Symmetry
+from lmctheory.matching.labelling import Labelling
+from lmctheory.matching.neurons import Labels, Origin
+from lmctheory.matching.rows import Row, exchangeable_rows
+
+__all__ = ["assembled"]
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """A group before it has a name.
+
+    Attributes:
+        units: what it permutes, each some neurons in corresponding order.
+        key: its place among the groups.
+        origin: the name of what its neurons come from.
+        options: of the group to be.
+    """
+
+    units: tuple[Row, ...]
+    key: tuple[int, int]
+    origin: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def assembled(labelling: Labelling, parameters: Iterable[str]) -> Symmetry:
+    """The groups of a traced network.
+
+    Args:
+        labelling: what the trace found.
+        parameters: names of the parameters; a group that acts on none of them is left out.
+    """
+    return _Assembly(labelling).symmetry(frozenset(parameters))
+
+
+class _Assembly:
+    def __init__(self, labelling: Labelling) -> None:
+        self.labelling = labelling
+        self.neurons = labelling.neurons
+        self.members = self.neurons.members()
+        self._known: dict[tuple[int, bool], dict[int, list[int]]] = {}
+
+    def symmetry(self, parameters: frozenset[str]) -> Symmetry:
+        spaces = sorted(self._spaces(), key=lambda moved: moved.key)
+        names = _distinct([moved.origin for moved in spaces])
+        named = dict(zip(names, spaces, strict=True))
+        families, mismatched = exchangeable_rows(self.labelling, self.members)
+        for title, rows in families:
+            name, children = self._parent(title, rows, named)
+            named |= children
+            named[name] = self._outer(name, rows)
+        groups = (
+            self._group(name, moved)
+            for name, moved in sorted(named.items(), key=lambda item: item[1].key)
+        )
+        kept = tuple(group for group in groups if self._matters(group, parameters))
+        moving = {n for moved in named.values() for unit in moved.units for n in unit}
+        return Symmetry(kept, self._fixed(moving, kept) | mismatched)
+
+    def _matters(self, group: PermutationGroup, parameters: frozenset[str]) -> bool:
+        """Whether a group acts on parameters, and not on one alone that no layer computes with."""
+        acted_on = {action.parameter for action in group.actions}
+        alone = len(acted_on) == 1 and not (group.incoming or group.outgoing)
+        return bool(acted_on & parameters) and not alone
+
+    def _spaces(self) -> Iterator[_Moved]:
+        spaces: dict[int, list[int]] = defaultdict(list)
+        neurons = np.array(list(self.members), dtype=np.int64)
+        for neuron, space in zip(neurons.tolist(), self.neurons.spaces(neurons), strict=True):
+            spaces[int(space)].append(neuron)
+        for members in spaces.values():
+            if len(members) > 1:
+                ordered = sorted(members, key=self._first_atom)
+                first = self._first_atom(ordered[0])
+                units = tuple((neuron,) for neuron in ordered)
+                yield _Moved(units, (first, 0), self._origin(first).name or "constants")
+
+    def _first_atom(self, neuron: int) -> int:
+        """The atom after which a neuron is named: the first that a layer computes, if any."""
+        atoms = self.members[neuron].tolist()
+        layers = (atom for atom in atoms if self._origin(atom).is_layer)
+        return next(layers, atoms[0])
+
+    def _origin(self, atom: int) -> Origin:
+        return self.neurons.origins[int(self.neurons.origins_of(np.array([atom]))[0])]
+
+    def _parent(
+        self, title: str | None, rows: Sequence[Row], named: dict[str, _Moved]
+    ) -> tuple[str, dict[str, _Moved]]:
+        """A name for the group that exchanges rows, and the groups inside them as its children."""
+        name = title or self._origin(self._first_atom(rows[0][0])).name or "constants"
+        if name in named:
+            taken = sum(other.startswith(f"{name}.blocks") for other in named)
+            name = f"{name}.blocks.{taken}"
+        children = {}
+        for slot, row in enumerate(rows):
+            inside = [
+                (n, m) for n, m in named.items() if len(m.units[0]) == 1 and m.units[0][0] in row
+            ]
+            inside.sort(key=lambda item: row.index(item[1].units[0][0]))
+            families = _distinct([moved.origin for _, moved in inside])
+            for family, (child, moved) in zip(families, inside, strict=True):
+                options = {"parent": name, "family": family, "slot": slot}
+                children[child] = replace(moved, options=options)
+        return name, children
+
+    def _outer(self, name: str, rows: Sequence[Row]) -> _Moved:
+        last = max(self._first_atom(neuron) for row in rows for neuron in row)
+        return _Moved(tuple(rows), (last, 1), name)
+
+    def _group(self, name: str, moved: _Moved) -> PermutationGroup:
+        actions, roles = [], {"made": [], "read": [], "": []}  # type: tuple[list[Action], dict[str, list[str]]]
+        for (parameter, axis, within), found in self.labelling.axes.items():
+            positions = self._positions(found.labels, moved.units)
+            if positions is not None:
+                reads = found.role == "read"
+                actions.append(Action(parameter, axis, positions, within, reads))
+                roles[found.role].append(parameter)
+        return PermutationGroup(
+            name,
+            len(moved.units),
+            tuple(actions),
+            tuple(dict.fromkeys(roles["made"])),
+            tuple(dict.fromkeys(roles["read"])),
+            self._sites(moved, written=True),
+            self._sites(moved, written=False),
+            **moved.options,
+        )
+
+    def _sites(self, moved: _Moved, *, written: bool) -> tuple[Site, ...]:
+        sites = {}
+        for seen in self.labelling.seen:
+            if seen.written == written:
+                positions = self._positions(seen.labels, moved.units)
+                if positions is not None:
+                    sites[seen.module, seen.axis] = Site(seen.module, seen.axis, positions)
+        return tuple(sites.values())
+
+    def _positions(
+        self, labels: Labels | None, units: tuple[Row, ...]
+    ) -> tuple[tuple[int, ...], ...] | None:
+        """For each unit its entries along an axis, in corresponding order."""
+        if labels is None:
+            return None
+        by_origin = len(units[0]) > 1
+        key = (id(labels), by_origin)
+        if key not in self._known:
+            self._known[key] = self._entries(labels, by_origin=by_origin)
+        entries = self._known[key]
+        if not any(neuron in entries for neuron in units[0]):
+            return None
+        found = tuple(tuple(e for n in unit for e in entries.get(n, ())) for unit in units)
+        # of a grouped convolution's weight each row holds one block's part, which moves with it
+        return found if all(found) else None
+
+    def _entries(self, labels: Labels, *, by_origin: bool) -> dict[int, list[int]]:
+        neurons = self.neurons.neurons(labels)
+        strands = self.neurons.origins_of(labels) if by_origin else self.neurons.strands(labels)
+        order = np.lexsort((np.arange(len(labels)), strands, neurons))
+        values, starts = np.unique(neurons[order], return_index=True)
+        parts = np.split(order, starts[1:])
+        return {n: part.tolist() for n, part in zip(values.tolist(), parts, strict=True)}
+
+    def _fixed(self, moving: set[int], groups: tuple[PermutationGroup, ...]) -> dict[str, str]:
+        """The layers none of whose neurons moves, with the reason."""
+        atoms = np.array([a for n in moving for a in self.members[n].tolist()], dtype=np.int64)
+        free = set(self.neurons.origins_of(atoms).tolist())
+        parameters = {action.parameter for group in groups for action in group.actions}
+        fixed = {}
+        for number, origin in enumerate(self.neurons.origins):
+            unnamed = origin.name is None or origin.name in parameters
+            if number not in free and origin.size > 1 and not unnamed:
+                fixed[str(origin.name)] = self.neurons.reasons.get(
+                    number, "no two of its neurons can be exchanged"
+                )
+        return fixed
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names that occur more than once are numbered."""
+    counts, seen = Counter(names), Counter[str]()
+    result = []
+    for name in names:
+        result.append(f"{name}.{seen[name]}" if counts[name] > 1 else name)
+        seen[name] += 1
+    return result

@@ -1,0 +1,43 @@
+"""Averages of aligned networks."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from lmctheory.matching.symmetry import SomeNetwork
+from lmctheory.networks import AffineChain
+
+__all__ = ["average"]
+
+
+def average(models: Sequence[SomeNetwork], weights: Sequence[float]) -> SomeNetwork:
+    """sum_k weights[k] theta_k of networks of one architecture, taken in float64.
+
+    Floating-point buffers (running means and variances) are averaged like parameters; all others,
+    and the training flags, are the first network's.
+    """
+    first = models[0]
+
+    def combined(tensors: Sequence[Tensor]) -> Tensor:
+        stack = torch.stack(list(tensors)).detach()
+        factors = torch.tensor(weights, dtype=torch.float64, device=stack.device)
+        return torch.tensordot(factors, stack.to(torch.float64), 1).to(stack.dtype)
+
+    if isinstance(first, AffineChain):
+        return replace(
+            first,
+            weights=tuple(map(combined, zip(*(m.weights for m in models), strict=True))),
+            biases=tuple(map(combined, zip(*(m.biases for m in models), strict=True))),
+        )
+    states = [model.state_dict() for model in models if isinstance(model, nn.Module)]
+    result = copy.deepcopy(first)
+    result.load_state_dict(
+        {
+            key: combined([state[key] for state in states]) if value.is_floating_point() else value
+            for key, value in states[0].items()
+        }
+    )
+    return result

@@ -1,0 +1,143 @@
+"""How neurons pass sums of products: linear maps, convolutions, attention.
+
+Two axes that are summed over together have to move alike; the sum does not see their order. All
+other axes are those of the result.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lmctheory.matching.labelling import Call, Labelling, Rule, Value
+from lmctheory.matching.neurons import Labels
+
+__all__ = [
+    "attention",
+    "combined",
+    "conv",
+    "einsum",
+    "embedding",
+    "linear",
+    "matmul",
+    "paired",
+]
+
+
+def paired(labelling: Labelling, values: Sequence[Value], back: int, name: str) -> Labels | None:
+    """The labels of the axis that is the `back`-th from the end in all values, broadcast."""
+    found = [v.labels[-back] for v in values if v.tensor.shape[-back] > 1]
+    if not found:
+        return None
+    first, *rest = found
+    for other in rest:
+        first = labelling.neurons.unify(first, other, combined(name))
+    return first
+
+
+def combined(name: str) -> str:
+    """Why neurons are fixed that an operation pairs with others."""
+    return f"{name} combines its neurons with entries that cannot move with them"
+
+
+def _contract(
+    labelling: Labelling, x: Value, x_axis: int, y: Value, y_axis: int, name: str
+) -> None:
+    """Two axes over whose products an operation sums."""
+    labelling.neurons.unify(x.labels[x_axis], y.labels[y_axis], combined(name))
+    for value, axis in ((x, x_axis), (y, y_axis)):
+        labelling.mark(value, axis, "read")
+
+
+def linear(labelling: Labelling, call: Call) -> Any:
+    """X W^T + b."""
+    x, weight, bias = (call.argument(i, n) for i, n in enumerate(("input", "weight", "bias")))
+    if weight.tensor.ndim != 2:
+        return None
+    _contract(labelling, x, -1, weight, 1, call.name)
+    labelling.mark(weight, 0, "made")
+    rows = weight.labels[0]
+    if bias is not None:
+        rows = labelling.neurons.unify(rows, bias.labels[0], combined(call.name))
+    return Value(call.result, (*x.labels[:-1], rows))
+
+
+def matmul(labelling: Labelling, call: Call) -> Any:
+    """Products of matrices, over common leading axes."""
+    x, y = call.argument(0, "input"), call.argument(1, "other") or call.argument(1, "mat2")
+    if x.tensor.ndim < 2 or y.tensor.ndim < 2:
+        return None
+    _contract(labelling, x, -1, y, -2, call.name)
+    for value, axis in ((x, -2), (y, -1)):
+        labelling.mark(value, axis, "made")
+    batch = tuple(
+        paired(labelling, [v for v in (x, y) if v.tensor.ndim >= back], back, call.name)
+        for back in range(call.result.ndim, 2, -1)
+    )
+    return Value(call.result, (*batch, x.labels[-2], y.labels[-1]))
+
+
+def einsum(labelling: Labelling, call: Call) -> Any:
+    """Axes of one letter move alike."""
+    equation, *operands = call.args
+    if len(operands) == 1 and not isinstance(operands[0], Value):
+        operands = list(operands[0])
+    inputs, arrow, output = str(equation).replace(" ", "").partition("->")
+    subscripts = inputs.split(",")
+    if not arrow or "." in equation or any(len(set(s)) < len(s) for s in subscripts):
+        return None
+    labels: dict[str, Labels | None] = {}
+    for letters, value in zip(subscripts, operands, strict=True):
+        for letter, found in zip(letters, value.labels, strict=True):
+            labels[letter] = (
+                labelling.neurons.unify(labels[letter], found, combined(call.name))
+                if letter in labels
+                else found
+            )
+    return Value(call.result, tuple(labels[letter] for letter in output))
+
+
+def attention(labelling: Labelling, call: Call) -> Any:
+    """Softmax of queries times keys, times values."""
+    query, key, value, mask = (
+        call.argument(i, n) for i, n in enumerate(("query", "key", "value", "attn_mask"))
+    )
+    if mask is not None or call.argument(4, "dropout_p") or call.kwargs.get("enable_gqa"):
+        return None
+    if call.argument(5, "is_causal") and (
+        query.labels[-2] is not None or key.labels[-2] is not None
+    ):
+        return None
+    _contract(labelling, query, -1, key, -1, call.name)
+    _contract(labelling, key, -2, value, -2, call.name)
+    batch = tuple(
+        paired(labelling, [query, key, value], back, call.name)
+        for back in range(call.result.ndim, 2, -1)
+    )
+    return Value(call.result, (*batch, query.labels[-2], value.labels[-1]))
+
+
+def conv(size: int) -> Rule:
+    """A convolution over so many axes, with a weight that is no layer's."""
+
+    def rule(labelling: Labelling, call: Call) -> Any:
+        x, weight, bias = (call.argument(i, n) for i, n in enumerate(("input", "weight", "bias")))
+        if call.argument(6, "groups", 1) != 1 or x.tensor.ndim != size + 2:
+            return None
+        _contract(labelling, x, 1, weight, 1, call.name)
+        labelling.mark(weight, 0, "made")
+        for value in (x, weight):
+            for labels in value.labels[2:]:
+                labelling.neurons.fix(labels, f"{call.name} slides along it")
+        rows = weight.labels[0]
+        if bias is not None:
+            rows = labelling.neurons.unify(rows, bias.labels[0], combined(call.name))
+        return Value(call.result, (x.labels[0], rows, *(None,) * size))
+
+    return rule
+
+
+def embedding(labelling: Labelling, call: Call) -> Any:
+    """Rows of a table."""
+    index, table = call.argument(0, "input"), call.argument(1, "weight")
+    labelling.neurons.fix(table.labels[0], f"{call.name} looks up its rows by number")
+    labelling.mark(table, 1, "made")
+    return Value(call.result, (*index.labels, table.labels[1]))

@@ -1,0 +1,185 @@
+"""Permutation groups of a network: which axes of which parameters move together."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["Action", "Coupling", "PermutationGroup", "Site", "Symmetry", "reorder"]
+
+
+@dataclass(frozen=True)
+class Action:
+    """How a group acts on one parameter: neuron i owns the entries ``positions[i]`` of an axis.
+
+    Reordering the neurons puts the entries of neuron ``perm[i]`` where those of neuron i were. One
+    neuron owns one entry of a linear layer's rows, but a whole block of the columns that read a
+    flattened convolution, and an attention head owns a block of rows in each of its projections.
+
+    Attributes:
+        parameter: qualified name, of a parameter or of a buffer.
+        axis: of the parameter.
+        positions: for each neuron its entries ``[m][k]``.
+        within: the range of axis 0 to which it is confined, where weights of independent parts of
+            a layer lie in one tensor (grouped convolutions); None is all of it.
+        reads: whether the layer sums over the axis: it takes the neurons as its inputs.
+    """
+
+    parameter: str
+    axis: int
+    positions: tuple[tuple[int, ...], ...]
+    within: tuple[int, int] | None = None
+    reads: bool = False
+
+    @cached_property
+    def index(self) -> Int[np.ndarray, " n"]:
+        """All entries, neuron after neuron."""
+        return np.array(self.positions).ravel()
+
+    def part(self, tensor: Tensor) -> Tensor:
+        """A view of what the action can reach."""
+        return tensor if self.within is None else tensor[slice(*self.within)]
+
+    def rows(self, tensor: Tensor) -> Float[Tensor, "m k"]:
+        """All that belongs to each neuron, a row each."""
+        part = self.part(tensor)
+        if not self.fills_in_order(part.shape[self.axis]):
+            index = torch.as_tensor(self.index, device=part.device)
+            part = part.index_select(self.axis, index)
+        return part.movedim(self.axis, 0).reshape(len(self.positions), -1)
+
+    def reorder(self, tensor: Tensor, order: Int[np.ndarray, " m"]) -> Tensor:
+        """A tensor in which place i holds neuron ``order[i]``."""
+        part = self.part(tensor)
+        index = np.arange(part.shape[self.axis])
+        index[self.index] = self.index.reshape(len(self.positions), -1)[order].ravel()
+        moved = part.index_select(self.axis, torch.as_tensor(index, device=part.device))
+        if self.within is None:
+            return moved
+        result = tensor.clone()
+        self.part(result).copy_(moved)
+        return result
+
+    def fills_in_order(self, size: int) -> bool:
+        """Whether the neurons' entries are all of an axis of that size, one after another."""
+        return len(self.index) == size and bool((np.diff(self.index) == 1).all())
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a group's neurons can be seen at work: an axis of a module's input or output.
+
+    Attributes:
+        module: qualified name.
+        axis: of the tensor, examples being axis 0.
+        positions: for each neuron its entries ``[m][k]``, as in `Action`.
+    """
+
+    module: str
+    axis: int
+    positions: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class PermutationGroup:
+    """Neurons that can be reordered without changing the function.
+
+    A permutation is an index array: ``perm[i]`` is the neuron of B that is aligned with neuron i of
+    A, so ``W_B[perm]`` is the aligned layer.
+
+    Attributes:
+        name: of the layer whose neurons they are.
+        size: number m of neurons.
+        actions: on every parameter and buffer that it moves.
+        incoming: the weights whose rows are the neurons.
+        outgoing: the weights that read the neurons.
+        writes: outputs of modules that hold the neurons before the non-linearity.
+        reads: inputs of modules that hold them after it.
+        parent: for neurons inside a block (a head's channels) the group that moves whole blocks.
+        family: which of the parent's blocks they lie in: blocks of one family are alike.
+        slot: the number of that block.
+    """
+
+    name: str
+    size: int
+    actions: tuple[Action, ...]
+    incoming: tuple[str, ...]
+    outgoing: tuple[str, ...]
+    writes: tuple[Site, ...] = ()
+    reads: tuple[Site, ...] = ()
+    parent: str | None = None
+    family: str = ""
+    slot: int = 0
+
+    @property
+    def axes(self) -> tuple[tuple[str, int], ...]:
+        """Every ``(parameter, axis)`` that the permutation acts on."""
+        return tuple((action.parameter, action.axis) for action in self.actions)
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """A parameter on which two groups act: `action` is the one's, `other_action` the other's."""
+
+    action: Action
+    other: PermutationGroup
+    other_action: Action
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """All permutation groups of a network, from the input on. Input and output stay fixed.
+
+    Attributes:
+        groups: a group that moves blocks comes after those inside its blocks, and is applied after
+            them.
+        fixed: for each layer whose neurons cannot be reordered, the reason.
+    """
+
+    groups: tuple[PermutationGroup, ...]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> PermutationGroup:
+        """The group of a name."""
+        return next(group for group in self.groups if group.name == name)
+
+    def couplings(self, group: PermutationGroup) -> Iterator[Coupling]:
+        """The parameters that `group` shares with other groups."""
+        for action in group.actions:
+            for other in self.groups:
+                for other_action in other.actions:
+                    if other_action.parameter == action.parameter and other.name != group.name:
+                        yield Coupling(action, other, other_action)
+
+    def children(self, parent: PermutationGroup) -> tuple[PermutationGroup, ...]:
+        """The groups inside the blocks that `parent` moves."""
+        return tuple(group for group in self.groups if group.parent == parent.name)
+
+    def on(self, names: Collection[str]) -> "Symmetry":
+        """The same groups as they act on some of the tensors, say on parameters alone."""
+        return replace(
+            self,
+            groups=tuple(
+                replace(group, actions=tuple(a for a in group.actions if a.parameter in names))
+                for group in self.groups
+            ),
+        )
+
+    @property
+    def interacts(self) -> bool:
+        """Whether any two groups share a parameter; if none do, each can be solved on its own."""
+        return any(True for group in self.groups for _ in self.couplings(group))
+
+
+def reorder(
+    tensors: Mapping[str, Tensor], group: PermutationGroup, order: Int[np.ndarray, " m"]
+) -> dict[str, Tensor]:
+    """The tensors after one group's neurons were put in the given order; the rest is shared."""
+    moved = dict(tensors)
+    for action in group.actions:
+        moved[action.parameter] = action.reorder(moved[action.parameter], order)
+    return moved

@@ -1,0 +1,200 @@
+"""What is known of a network's tensors while it is traced: their labels, and where they lie."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from jaxtyping import Int
+from torch import Tensor
+from torch.fx.node import map_aggregate
+
+from lmctheory.matching.neurons import Labels, Neurons
+
+__all__ = ["Axis", "Blocks", "Call", "Labelling", "Rule", "Seen", "Value", "unlabelled"]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A tensor and, for each of its axes, the atoms of its entries; None is an axis that is fixed.
+
+    Attributes:
+        tensor: as computed on the example.
+        labels: for each axis.
+    """
+
+    tensor: Tensor
+    labels: tuple[Labels | None, ...]
+
+
+Role: TypeAlias = Literal["made", "read", ""]
+"""Neurons that a weight makes, those that it reads (it sums over them), or neither."""
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """What is known of an axis of a parameter or buffer.
+
+    Attributes:
+        labels: its atoms.
+        within: see `Action`.
+        role: what the neurons along it are to the layer.
+    """
+
+    labels: Labels | None
+    role: Role
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """An axis of a module's output or input: see `Site`."""
+
+    module: str
+    axis: int
+    labels: Labels | None
+    written: bool
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of neurons that an operation treats alike, but only as wholes.
+
+    Attributes:
+        layer: that treats them so.
+        name: of the blocks; None if the neurons' own layer is to name them.
+        grids: atoms ``[blocks, size]``, all moved at once.
+    """
+
+    layer: str
+    name: str | None
+    grids: tuple[Int[np.ndarray, "blocks _"], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """An operation as it was carried out.
+
+    Attributes:
+        name: what messages call it.
+        run: carries it out on tensors.
+        args: its arguments, tensors as `Value`.
+        kwargs: likewise.
+        result: what came of it.
+    """
+
+    name: str
+    run: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    result: Any
+
+    def argument(self, position: int, name: str, default: Any = None) -> Any:
+        """An argument by position or by name."""
+        if position < len(self.args):
+            return self.args[position]
+        return self.kwargs.get(name, default)
+
+    @property
+    def values(self) -> list[Value]:
+        """All tensors among the arguments."""
+        found: list[Value] = []
+
+        def note(item: Any) -> Any:
+            if isinstance(item, Value):
+                found.append(item)
+            return item
+
+        map_aggregate((self.args, self.kwargs), note)
+        return found
+
+
+class Labelling:
+    """The neurons of a network, and every axis of a parameter on which they lie.
+
+    Args:
+        names: the name of each parameter and buffer, by its id.
+    """
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self.neurons = Neurons()
+        self.axes: dict[tuple[str, int, tuple[int, int] | None], Axis] = {}
+        self.seen: list[Seen] = []
+        self.blocks: list[Blocks] = []
+        self._names = names
+
+    def axis(
+        self,
+        tensor: Tensor | None,
+        axis: int,
+        *,
+        labels: Labels | None = None,
+        name: str | None = None,
+        within: tuple[int, int] | None = None,
+        role: Role = "",
+    ) -> Labels | None:
+        """The labels of an axis of a parameter or buffer, which one layer uses.
+
+        Args:
+            tensor: the parameter; for a layer without it nothing happens.
+            axis: of it.
+            labels: what the layer requires them to be.
+            name: gives the axis new atoms of that origin, unless it has some.
+            within: see `Action`.
+            role: see `Axis`.
+        """
+        if tensor is None:
+            return labels
+        key = (self._names[id(tensor)], axis, within)
+        known = self.axes.get(key)
+        if known is None:
+            if name is not None and tensor.shape[axis] > 1:
+                labels = self.neurons.fresh(tensor.shape[axis], name)
+            self.axes[key] = Axis(labels, role)
+            return labels
+        if name is None:
+            labels = self.neurons.unify(known.labels, labels, f"{key[0]!r} is used twice")
+            self.axes[key] = Axis(labels, known.role)
+            return labels
+        return known.labels
+
+    def raw(self, tensor: Tensor) -> Value:
+        """A parameter or buffer as a tensor of its own, every axis of it free to move."""
+        name = self._names.get(id(tensor))
+        if name is None or not tensor.is_floating_point():
+            return Value(tensor, (None,) * tensor.ndim)
+        labels = []
+        for axis, size in enumerate(tensor.shape):
+            key = (name, axis, None)
+            if key not in self.axes:
+                atoms = self.neurons.fresh(size, name, is_layer=False) if size > 1 else None
+                self.axes[key] = Axis(atoms, "")
+            labels.append(self.axes[key].labels)
+        return Value(tensor, tuple(labels))
+
+    def mark(self, value: Value, axis: int, role: Role) -> None:
+        """Notes the role of an axis of a value, if that is a parameter."""
+        key = (self._names.get(id(value.tensor), ""), axis % value.tensor.ndim, None)
+        if key in self.axes:
+            self.axes[key] = Axis(self.axes[key].labels, role)
+
+    def see(self, module: str, axis: int, labels: Labels | None, *, written: bool) -> None:
+        """Notes that neurons can be seen at a module's output or input."""
+        self.seen.append(Seen(module, axis, labels, written))
+
+    def fix(self, value: Value, reason: str) -> None:
+        """Lets everything that is in a tensor stay where it is."""
+        for labels in value.labels:
+            self.neurons.fix(labels, reason)
+
+
+Rule: TypeAlias = Callable[[Labelling, Call], Any]
+"""From an operation to its labelled result; None if it is not known how neurons pass it."""
+
+
+def unlabelled(result: Any) -> Any:
+    """A result, every tensor in it fixed."""
+
+    def wrap(item: Any) -> Any:
+        return Value(item, (None,) * item.ndim) if isinstance(item, Tensor) else item
+
+    return map_aggregate(result, wrap)

@@ -1,0 +1,82 @@
+"""What a solver maximises: a function of the parameters of A and of the permuted B.
+
+All are differentiable, also where the permutations of B are relaxed to doubly stochastic matrices.
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy
+
+from lmctheory.matching.symmetry import Network
+from lmctheory.networks import AffineChain, Examples, evaluation_mode
+
+__all__ = ["MidpointLoss", "Objective", "similarity"]
+
+Objective: TypeAlias = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
+
+
+def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
+    """Sum over all parameters of <theta_A, theta_B>.
+
+    |theta_A|^2 + |theta_B|^2 - 2 similarity is the squared distance of the two networks.
+    """
+    return torch.stack([torch.vdot(p.ravel(), b[name].ravel()) for name, p in a.items()]).sum()
+
+
+@dataclass(frozen=True, eq=False)
+class MidpointLoss:
+    """Minus the mean cross-entropy of the network (theta_A + theta_B) / 2.
+
+    BatchNorm takes mean and variance of the data themselves: the running ones of A and B are not
+    those of the midpoint, whose activations vary less (Jordan et al. 2023).
+
+    Attributes:
+        network: in float64 and in evaluation mode; gives what is not in the parameters.
+        data: inputs in float64, and labels.
+    """
+
+    network: Network
+    data: Examples
+
+    @classmethod
+    def of(cls, network: Network, data: Examples) -> "MidpointLoss":
+        """The objective in float64, on the device of the network."""
+        if isinstance(network, AffineChain):
+            flat = Examples(data.inputs.flatten(1), data.labels)
+            device = network.weights[0].device
+            return cls(network.to(dtype=torch.float64), flat.to(device=device, dtype=torch.float64))
+        module = copy.deepcopy(evaluation_mode(network)).to(torch.float64)
+        for layer in module.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.running_mean = layer.running_var = None
+        like = next(module.parameters())
+        return cls(module, data.to(device=like.device, dtype=torch.float64))
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs of the network."""
+        with torch.no_grad():
+            return self._outputs({}, self.data.inputs[:1]).shape[-1]
+
+    def __call__(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
+        """The value at parameters of A and B."""
+        midpoint = {name: (p + b[name]) / 2 for name, p in a.items()}
+        return -cross_entropy(self._outputs(midpoint, self.data.inputs), self.data.labels)
+
+    def _outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        if isinstance(self.network, nn.Module):
+            return functional_call(self.network, dict(tensors), (inputs,))
+        own = self.network
+        layers = list(zip(own.names, own.weights, own.biases, strict=True))
+        chain = replace(
+            own,
+            weights=tuple(tensors.get(f"{name}.weight", W) for name, W, _ in layers),
+            biases=tuple(tensors.get(f"{name}.bias", b) for name, _, b in layers),
+        )
+        return chain(inputs)

@@ -1,0 +1,154 @@
+"""Following the neurons of any `nn.Module` through its computation.
+
+The module is traced with torch.fx and run once on an example; beside every tensor goes, for each
+axis, the atoms that its entries belong to (`neurons`). Each operation adds what it requires of
+them (`operations`, `layers`). Nothing is guessed: an operation that is not known fixes all neurons
+that enter it, and is named.
+"""
+
+import copy
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jaxtyping
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+from torch.fx.node import map_aggregate
+
+from lmctheory.matching.labelling import Call, Labelling, Rule, Value, unlabelled
+from lmctheory.matching.layers import layer_rule
+from lmctheory.matching.operations import function_rule, method_rule, qualified_name
+
+__all__ = ["traced"]
+
+
+class Trace(torch.fx.Interpreter):
+    """Runs a traced module and labels what it computes."""
+
+    def __init__(self, model: nn.Module, graph: torch.fx.Graph) -> None:
+        super().__init__(torch.fx.GraphModule(model, graph))
+        named = [*model.named_buffers(), *model.named_parameters()]
+        self.labelling = Labelling({id(tensor): name for name, tensor in named})
+
+    def placeholder(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """Inputs stay as they are."""
+        return unlabelled(super().placeholder(target, args, kwargs))
+
+    def get_attr(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """Parameters and buffers that the model uses outside of layers."""
+        found = super().get_attr(target, args, kwargs)
+        return self.labelling.raw(found) if isinstance(found, Tensor) else found
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """A layer."""
+        module = self.fetch_attr(target)
+        name = f"{target!r} ({type(module).__name__})"
+        return self._carried_out(layer_rule(module, str(target)), name, module, args, kwargs)
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """A function."""
+        return self._carried_out(
+            function_rule(target), qualified_name(target), target, args, kwargs
+        )
+
+    def call_method(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """A method of a tensor."""
+        method = operator.methodcaller
+        return self._carried_out(
+            method_rule(target),
+            f"Tensor.{target}",
+            lambda tensor, *rest, **options: method(target, *rest, **options)(tensor),
+            args,
+            kwargs,
+        )
+
+    def output(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """Outputs stay as they are."""
+        map_aggregate(args, self._fix_output)
+        return super().output(target, args, kwargs)
+
+    def _fix_output(self, item: Any) -> Any:
+        if isinstance(item, Value):
+            self.labelling.fix(item, "its neurons are outputs of the network")
+        return item
+
+    def _carried_out(
+        self, rule: Rule | None, name: str, run: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        inputs = map_aggregate((args, dict(kwargs)), _tensor_of)
+        result = run(*inputs[0], **inputs[1])
+        call = Call(name, run, tuple(args), dict(kwargs), result)
+        moving = any(labels is not None for value in call.values for labels in value.labels)
+        labelled = rule(self.labelling, call) if rule is not None else None
+        if labelled is not None:
+            return labelled
+        if moving:
+            for value in call.values:
+                self.labelling.fix(
+                    value, f"it enters {name}, of which it is not known how it treats neurons"
+                )
+        return unlabelled(result)
+
+
+def traced(model: nn.Module, example: Shaped[Tensor, "n ..."]) -> Labelling:
+    """A run of the model on the example, labelled.
+
+    Args:
+        model: any module; it is copied, not changed.
+        example: inputs ``[n, ...]``; the first two are used.
+
+    Raises:
+        TypeError: if the model cannot be traced, or has forward hooks, which no trace sees.
+        ValueError: if the example does not fit.
+    """
+    _require_no_hooks(model)
+    copied = copy.deepcopy(model).eval().requires_grad_(False)
+    first = next(iter(copied.parameters()), None)
+    x = example[:2].detach().clone()
+    if first is not None:
+        x = x.to(first) if x.is_floating_point() else x.to(first.device)
+    with torch.no_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
+        run = Trace(copied, _graph(copied))
+        try:
+            run.run(x)
+        except (RuntimeError, IndexError) as error:
+            what, *_ = str(error).splitlines()
+            raise ValueError(
+                f"example of shape {list(example.shape)} does not fit the network: {what}"
+            ) from error
+    return run.labelling
+
+
+def _graph(model: nn.Module) -> torch.fx.Graph:
+    try:
+        with _untyped():
+            return torch.fx.Tracer().trace(model)
+    except Exception as error:
+        raise TypeError(f"the network cannot be traced: {error}") from error
+
+
+@contextmanager
+def _untyped() -> Iterator[None]:
+    """Suspends jaxtyping's checks, which the symbols that stand for tensors cannot pass."""
+    disabled = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", disabled)
+
+
+def _require_no_hooks(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
+            raise TypeError(
+                f"the network cannot be traced: {name or 'the whole'} ({type(module).__name__})"
+                " has a forward hook or a forward method of its own"
+            )
+
+
+def _tensor_of(item: Any) -> Any:
+    return item.tensor if isinstance(item, Value) else item
