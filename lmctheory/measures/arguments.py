@@ -1,10 +1,20 @@
 """The checks and roundings that the laws share."""
 
+from collections.abc import Hashable
+from typing import TypeGuard
+
 import numpy as np
 from jaxtyping import Float
 from scipy.special import gammaln
 
-__all__ = ["at_least", "exp_rounded_up", "log_ball_volume", "nonnegative", "positive"]
+__all__ = [
+    "at_least",
+    "exp_rounded_up",
+    "is_value",
+    "log_ball_volume",
+    "nonnegative",
+    "positive",
+]
 
 
 def at_least(name: str, value: object, least: int) -> None:
@@ -38,6 +48,22 @@ def nonnegative(name: str, values: Float[np.ndarray, "*n"]) -> None:
     """
     if not (values >= 0).all():
         raise ValueError(f"{name} must be >= 0, got {values[~(values >= 0)][0]}")
+
+
+def is_value(mu: object) -> TypeGuard[Hashable]:
+    """Whether what is known of a law may be remembered: it is a frozen dataclass with a hash.
+
+    Other objects have a hash, too, and may change all the same; a dataclass that holds an array and
+    compares by value has a method for it, which fails.
+    """
+    parameters = getattr(type(mu), "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
+        return False
+    try:
+        hash(mu)
+    except TypeError:
+        return False
+    return True
 
 
 def exp_rounded_up(log_value: float) -> float:

@@ -110,7 +110,10 @@ class UniformBall:
         """
         nonnegative("r", r)
         x, half = np.minimum(r / self.radius, 2.0), (self.dimension + 1) / 2
-        return x**self.dimension * betainc(half, 0.5, 1 - x**2 / 4) + betainc(half, half, x**2 / 4)
+        tail = betainc(half, 0.5, 1 - x**2 / 4)
+        with np.errstate(divide="ignore"):  # in logarithms: x^d overflows beyond 1000 dimensions
+            overlap = np.exp(self.dimension * np.log(x) + np.log(tail))
+        return overlap + betainc(half, half, x**2 / 4)
 
     def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace sum_k binom(k+d-1, k) e^{-k(k+d)s/r^2}, rounded up at tiny times."""

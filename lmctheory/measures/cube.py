@@ -174,11 +174,11 @@ def _short(d: int, u: Array) -> Array:
     """
     k = np.arange(d + 1)
     log_size = (d - k) / 2 * np.log(np.pi) - gammaln(1 + (d + k) / 2)
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         terms = binom(d, k) * np.exp(log_size + (d + k) * np.log(u)[..., None])
         first = np.exp(log_ball_volume(d) + d * np.log(u))
-    rounding = 1e-14 * (1 + d) * terms.sum(axis=-1)
-    return np.minimum(terms @ (-1.0) ** k + rounding, first)
+        series = terms @ (-1.0) ** k + 1e-14 * (1 + d) * terms.sum(axis=-1)
+    return np.fmin(series, first)  # beyond 1000 dimensions binomials overflow
 
 
 def _convolved(d: int, u: Array) -> Array:

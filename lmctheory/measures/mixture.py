@@ -117,7 +117,8 @@ def _slab(r: np.ndarray, delta: np.ndarray, covariance: np.ndarray) -> np.ndarra
     distance = np.linalg.norm(delta)
     if distance == 0:
         return np.ones_like(r)
-    variance = delta @ covariance @ delta / distance**2
+    direction = delta / distance
+    variance = direction @ covariance @ direction
     if variance == 0:
         return (r >= distance).astype(np.float64)
     deviation = np.sqrt(variance)

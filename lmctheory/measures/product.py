@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize.elementwise import find_root
-from scipy.special import erf, gammaln, log_ndtr, ndtr, ndtri
+from scipy.special import erf, erfinv, gammainc, gammaln, log_ndtr, ndtr, ndtri
 from scipy.stats import truncnorm
 
 from lmctheory.measures.arguments import at_least, exp_rounded_up, positive
@@ -116,7 +116,13 @@ class TruncatedNormal:
 
     @property
     def _deviation(self) -> float:
-        return float(truncnorm.std(-self.cut, self.cut))
+        # E[Z^2; |Z| <= cut] is a chance of chi^2_3; scipy's own formula cancels for small cuts
+        x = self.cut**2 / 2
+        return float(np.sqrt(gammainc(1.5, x) / gammainc(0.5, x)))
+
+    @property
+    def _inside(self) -> float:
+        return float(erf(self.cut / np.sqrt(2)))
 
     @property
     def reach(self) -> float:
@@ -126,7 +132,7 @@ class TruncatedNormal:
     @property
     def density_bound(self) -> float:
         """The density at 0."""
-        return float(truncnorm.pdf(0.0, -self.cut, self.cut)) * self._deviation
+        return self._deviation / (self._inside * float(np.sqrt(2 * np.pi)))
 
     @property
     def log_sobolev_constant(self) -> float:
@@ -137,8 +143,7 @@ class TruncatedNormal:
         """E (|Z| - rho)_+^2, at most that of a normal over the mass within the cut."""
         if rho >= self.reach:
             return 0.0
-        inside = float(1 - 2 * ndtr(-self.cut))
-        return 2 * _normal_excess(rho * self._deviation) / (inside * self._deviation**2)
+        return 2 * _normal_excess(rho * self._deviation) / (self._inside * self._deviation**2)
 
     def norm(self, q: float) -> float:
         """(E|Z|^q)^{1/q}, at most that of a normal, rescaled."""
@@ -146,9 +151,10 @@ class TruncatedNormal:
 
     def transport(self, z: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """T(z) = Phi^{-1}(Phi(-cut) + Phi(z) (1 - 2 Phi(-cut))) over the deviation."""
-        outside = ndtr(-self.cut)
-        below = ndtri(outside + ndtr(-np.abs(z)) * (1 - 2 * outside))
-        return np.asarray(-np.sign(z) * below / self._deviation)
+        share = self._inside * erf(np.abs(z) / np.sqrt(2))  # P(|Z| <= x), x the result
+        tail = -ndtri(ndtr(-self.cut) + ndtr(-np.abs(z)) * self._inside)
+        x = np.where(share < 0.5, np.sqrt(2) * erfinv(share), tail)  # each where it is accurate
+        return np.asarray(np.sign(z) * x / self._deviation)
 
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""
@@ -299,8 +305,10 @@ class SubGaussianProduct:
         scales = np.array(self.scales, dtype=np.float64)
         if scales.ndim != 1 or not scales.size:
             raise ValueError(f"scales must be a non-empty vector, got shape {scales.shape}")
-        if not (np.isfinite(scales).all() and (scales > 0).all()):
-            raise ValueError("scales must be positive and finite")
+        with np.errstate(over="ignore", under="ignore"):
+            squares = scales**2
+        if not (np.isfinite(squares).all() and (scales > 0).all() and (squares > 0).all()):
+            raise ValueError("scales must be positive and finite, and so must their squares")
         scales.setflags(write=False)
         object.__setattr__(self, "scales", scales)
         if np.isfinite(self.marginal.reach):  # a capability of some of these laws only

@@ -48,7 +48,6 @@ w = 0 at the walls); D(t) <= 2 sum_i lambda_i v (1 - e^{-t/(v lambda_i)}) (Jense
 as E|grad x_i|^2 = 1), and L_t <= e^{-t/lambda_1}.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -59,7 +58,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import at_least, is_value
 from lmctheory.measures.gaussian import Gaussian
 from lmctheory.measures.measure import Diffusive, Measure
 from lmctheory.rates.bound import Bound
@@ -169,7 +168,7 @@ def _smallest(terms: dict[str, float], law: str) -> Bound:
 def _best_time(mu: Diffusive, m: int, samples: int, constant: float) -> float:
     """The least bound over t, from long times down to where eps_t alone exceeds the best."""
     best = np.inf
-    flow = _remembered(mu) if isinstance(mu, Hashable) else _Flow(mu)
+    flow = _remembered(mu) if is_value(mu) else _Flow(mu)
     for number in range(_DECADES):
         at = flow.decade(number)
         eps = np.sqrt(constant * at.rest / m)

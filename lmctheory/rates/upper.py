@@ -4,7 +4,6 @@ All arguments are homogeneous: laws with a scale are brought to unit size first.
 """
 
 import operator
-from collections.abc import Hashable
 from dataclasses import replace
 from functools import lru_cache, singledispatch
 
@@ -18,7 +17,7 @@ from lmctheory.measures import (
     UniformCube,
     UniformSphere,
 )
-from lmctheory.measures.arguments import positive
+from lmctheory.measures.arguments import is_value, positive
 from lmctheory.rates.bound import MAX_WIDTH, Bound, NotApplicable
 from lmctheory.rates.upper_arguments import ARGUMENTS
 
@@ -80,11 +79,9 @@ def _name(mu: Measure) -> str:
 
 def _terms(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, str]]:
     """Values of the arguments that apply, and what is missing for the others."""
-    unit, square = _unit(mu)
-    values, missing = (
-        _remembered(unit, m, p) if isinstance(unit, Hashable) else _evaluated(unit, m, p)
-    )
-    terms = {key: square ** (p / 2) * value for key, value in values.items()}
+    unit, size = _unit(mu)
+    values, missing = _remembered(unit, m, p) if is_value(unit) else _evaluated(unit, m, p)
+    terms = {key: size**p * value for key, value in values.items()}
     if isinstance(mu, LipschitzImage):
         for key, value in _terms(mu.base, m, p)[0].items():
             terms[key] = min(mu.L**p * value, terms.get(key, np.inf))
@@ -106,14 +103,14 @@ _remembered = lru_cache(maxsize=1024)(_evaluated)
 
 @singledispatch
 def _unit(mu: Measure) -> tuple[Measure, float]:
-    """The law at unit size, and the square of its size."""
+    """The law at unit size, and its size."""
     return mu, 1.0
 
 
 @_unit.register
 def _(mu: Gaussian) -> tuple[Measure, float]:
     square = float(mu.spectrum[0]) or 1.0
-    return _unit_gaussian(tuple((mu.spectrum / square).tolist())), square
+    return _unit_gaussian(tuple((mu.spectrum / square).tolist())), square**0.5
 
 
 @lru_cache(maxsize=256)
@@ -123,10 +120,10 @@ def _unit_gaussian(spectrum: tuple[float, ...]) -> Gaussian:
 
 @_unit.register
 def _(mu: UniformCube) -> tuple[Measure, float]:
-    return replace(mu, side=1.0), mu.side**2
+    return replace(mu, side=1.0), mu.side
 
 
 @_unit.register(UniformBall)
 @_unit.register(UniformSphere)
 def _(mu: UniformBall | UniformSphere) -> tuple[Measure, float]:
-    return replace(mu, radius=1.0), mu.radius**2
+    return replace(mu, radius=1.0), mu.radius

@@ -7,7 +7,7 @@ Those that bound M(m) = E W_2^2 serve other exponents too (`_from_squares`):
     p > 2:  E W_p^p <= D^{p-2} M  for support of diameter D, at the permutation optimal for p = 2.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import lru_cache, singledispatch
 
 import numpy as np
@@ -27,6 +27,7 @@ from lmctheory.measures import (
     UniformBall,
     UniformCube,
 )
+from lmctheory.measures.arguments import is_value
 from lmctheory.rates.atoms import atomic_bound
 from lmctheory.rates.bound import NotApplicable
 from lmctheory.rates.box_tree import box_tree
@@ -166,8 +167,7 @@ def _semigroup(term: str) -> Callable[[Measure, int], float]:
             raise _lacks(mu, "has no heat_trace")
         if term == "R6b" and mu.semigroup_constant >= 4:
             raise _lacks(mu, "has no semigroup_constant below 4")
-        remembered = isinstance(mu, Hashable)
-        terms = _semigroup_terms(mu, m) if remembered else semigroup_bound(mu, m).terms
+        terms = _semigroup_terms(mu, m) if is_value(mu) else semigroup_bound(mu, m).terms
         return terms[term] + rest
 
     return argument

@@ -372,3 +372,28 @@ def test_the_ball_has_the_constants_of_the_sphere_above_it():
         ball, sphere = UniformBall(d, radius=2.0), UniformSphere(d + 2, radius=2.0)
         assert ball.semigroup_constant == sphere.semigroup_constant
         assert ball.log_sobolev_constant == sphere.log_sobolev_constant
+
+
+def test_distances_in_very_many_dimensions():
+    r = np.array([0.0, 5.0, 12.0, 20.0])
+    for mu in (UniformCube(1200), UniformBall(2500, radius=10.0)):
+        found = mu.distance_cdf(r)
+        assert np.isfinite(found).all()
+        assert (np.diff(found) >= -1e-12).all()  # rounded up
+        assert found[0] == 0
+
+
+def test_mixtures_at_extreme_scales():
+    def law(s: float) -> GaussianMixture:
+        parts = [Gaussian(spectrum=[s * s, s * s]), Gaussian(spectrum=[s * s, 0.0])]
+        return GaussianMixture([0.5, 0.5], s * np.eye(2), parts)
+
+    r = np.array([0.1, 1.0, 3.0])
+    for s in (1e-100, 1e100):
+        np.testing.assert_allclose(law(s).distance_cdf(s * r), law(1.0).distance_cdf(r), rtol=1e-9)
+
+
+def test_scales_whose_squares_are_no_numbers_are_refused():
+    for scale in (1e160, 1e-170):
+        with pytest.raises(ValueError, match="so must their squares"):
+            SubGaussianProduct(Laplace(), [scale])

@@ -85,9 +85,10 @@ def test_a_wide_layer_costs_much_less_than_a_narrow_one(mu):
         (UniformCube(3), "R14"),
         (UniformSphere(3), "R6b"),
         (UniformBall(3), "R6b"),
-        (Gaussian(spectrum=[1.0] * 9), "R13"),
+        (Gaussian(spectrum=[1.0] * 9), "R15"),
+        (Gaussian(spectrum=1 / np.arange(1, 51)), "R13"),
         (MIXTURE, "R5 clusters"),
-        (SubGaussianProduct(RademacherMixture(0.1), [1.0, 0.5]), "D5"),
+        (SubGaussianProduct(RademacherMixture(0.1), [1.0, 0.5]), "R15"),
         (Empirical(np.array([[0.0], [1.0], [5.0]])), "R5"),
     ],
 )
