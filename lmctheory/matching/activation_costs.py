@@ -41,11 +41,13 @@ def activation(
     """
 
     def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
-        reading = next((a for a in group.actions if a.reads and a.within is None), None)
+        known = [a for a in group.actions if a.parameter in inputs_a]  # weights of layers
+        reading = next((a for a in known if a.reads and a.within is None), None)
+        made = [a for a in incoming(group) if a in known]
         if reading is not None:
             seen = _seen(reading, pair, inputs_a, inputs_b)
-        elif incoming(group):
-            seen = _computed(incoming(group)[0], pair, inputs_a, inputs_b)
+        elif made:
+            seen = _computed(made[0], pair, inputs_a, inputs_b)
         else:
             return []
         return [_unit(seen) if correlation else seen]

@@ -144,12 +144,15 @@ class Labelling:
         """
         if tensor is None:
             return labels
+        if id(tensor) not in self._names:
+            self.neurons.fix(labels, "it enters a layer whose weight or bias is no parameter")
+            return None
         key = (self._names[id(tensor)], axis, within)
         known = self.axes.get(key)
         if known is None:
             if name is not None and tensor.shape[axis] > 1:
                 labels = self.neurons.fresh(tensor.shape[axis], name)
-            self.axes[key] = Axis(labels, role)
+            self._place(key, Axis(labels, role))
             return labels
         if name is None:
             labels = self.neurons.unify(known.labels, labels, f"{key[0]!r} is used twice")
@@ -167,9 +170,18 @@ class Labelling:
             key = (name, axis, None)
             if key not in self.axes:
                 atoms = self.neurons.fresh(size, name, is_layer=False) if size > 1 else None
-                self.axes[key] = Axis(atoms, "")
+                self._place(key, Axis(atoms, ""))
             labels.append(self.axes[key].labels)
         return Value(tensor, tuple(labels))
+
+    def _place(self, key: tuple[str, int, tuple[int, int] | None], found: Axis) -> None:
+        """Notes an axis; one that is used both as a whole and in parts stays as it is."""
+        self.axes[key] = found
+        uses = [other for other in self.axes if other[:2] == key[:2]]
+        if {within is None for *_, within in uses} == {True, False}:
+            for use in uses:
+                reason = f"{key[0]!r} is used both as a whole and in parts"
+                self.neurons.fix(self.axes[use].labels, reason)
 
     def mark(self, value: Value, axis: int, role: Role) -> None:
         """Notes the role of an axis of a value, if that is a parameter."""
@@ -197,4 +209,6 @@ def unlabelled(result: Any) -> Any:
     def wrap(item: Any) -> Any:
         return Value(item, (None,) * item.ndim) if isinstance(item, Tensor) else item
 
+    if hasattr(result, "n_sequence_fields"):  # named, such as what torch.topk returns
+        return type(result)(map(unlabelled, result))
     return map_aggregate(result, wrap)

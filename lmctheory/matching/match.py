@@ -155,7 +155,8 @@ def match(
             ``coordinate_descent``; None, where nothing has to be drawn, goes from the input on.
 
     Raises:
-        TypeError: if a model cannot be traced, or data are needed to do so.
+        TypeError: if a model cannot be traced, data are needed to do so, or it returns anything but
+            one tensor.
         ValueError: for an unknown method or solver or one that does not solve the method's problem,
             different architectures, NaN or infinite weights, data that are missing, empty, not
             finite or of the wrong width, labels that are missing or no classes, negative restarts,
@@ -176,6 +177,8 @@ def match(
     chosen = _solver(method, solver)
     _require_draws(chosen, restarts, rng)
     inputs = None if data is None else _checked_inputs(model_b, data)
+    if inputs is not None:
+        outputs(model_b, inputs[:2])  # refuses, before any work, what cannot be checked after it
     pair = side_by_side(model_a, model_b, inputs)
     cost = _cost(method, model_a, model_b, inputs)
     if chosen == "layer_by_layer":

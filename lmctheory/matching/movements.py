@@ -41,7 +41,7 @@ class _Source:
 def movement(labelling: Labelling, call: Call) -> Any:
     """Labels of what an operation makes of entries that it does not compute with."""
     args, kwargs, sources = _numbered(call)
-    if not sources:
+    if not sources or _is_placed_by_neurons(call, sources):
         return None
     if call.name.endswith(".pad") and call.argument(3, "value"):  # constants must count as zero
         return None
@@ -52,6 +52,14 @@ def movement(labelling: Labelling, call: Call) -> Any:
     return type(call.result)(
         _labelled(labelling, call.name, sources, part, next(results)) for part in numbers
     )
+
+
+def _is_placed_by_neurons(call: Call, sources: list[_Source]) -> bool:
+    """Whether where the entries go depends on neurons: on another example it could be elsewhere."""
+    moved = {id(source.value) for source in sources}
+    others = [value for value in call.values if id(value) not in moved]
+    moving = any(labels is not None for value in others for labels in value.labels)
+    return moving and not call.name.endswith("_as")  # whose argument gives a shape alone
 
 
 def _numbered(call: Call) -> tuple[Any, Any, list[_Source]]:
@@ -129,10 +137,12 @@ def _placed(
 ) -> Iterator[tuple[int, Labels]]:
     """For each axis of the result onto which an axis of the source falls, the labels (else -1)."""
     shape = source.value.tensor.shape
-    own = (entries >= source.start) & (entries < source.start + source.value.tensor.numel())
+    last = source.start + source.value.tensor.numel()
+    own = np.asarray((entries >= source.start) & (entries < last))
     if not own.any():
         return
-    coordinates = np.unravel_index(np.where(own, entries - source.start, 0), shape)
+    unravelled = np.unravel_index(np.where(own, entries - source.start, 0), shape)
+    coordinates = tuple(map(np.asarray, unravelled))  # also of a single number
     found: dict[int, tuple[int, Labels]] = {}
     for d, (coordinate, labels) in enumerate(zip(coordinates, source.value.labels, strict=True)):
         if shape[d] == 1:

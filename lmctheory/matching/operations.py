@@ -155,7 +155,7 @@ def _reduction(_: Labelling, call: Call) -> Any:
     """What is reduced may be in any order."""
     x = call.args[0]
     position = 2 if call.name.endswith("norm") else 1
-    dim = call.argument(position, "dim")
+    dim = call.argument(position, "dim", call.kwargs.get("axis"))
     axes = _axes(dim, x.tensor.ndim)
     if axes is None or not isinstance(call.result, Tensor):
         return None
@@ -178,7 +178,7 @@ def _extremum(labelling: Labelling, call: Call) -> Any:
     values, indices = call.result
     keep = values.ndim == x.tensor.ndim
     labels = tuple(found for a, found in enumerate(x.labels) if keep or a != axis)
-    return Value(values, labels), Value(indices, labels)
+    return type(call.result)((Value(values, labels), Value(indices, labels)))
 
 
 def window(size: int | None) -> Rule:

@@ -246,6 +246,7 @@ def outputs(network: Network, x: Shaped[Tensor, "n ..."]) -> Float64[Tensor, "n 
         x: inputs ``[n, ...]``, floating point or integers.
 
     Raises:
+        TypeError: if it returns anything but one tensor.
         ValueError: as `as_inputs` does.
     """
     x = as_inputs(network, x, "x")
@@ -258,15 +259,19 @@ def evaluated(model: nn.Module, x: Tensor, argument: str) -> Tensor:
     """The output for the inputs.
 
     Raises:
+        TypeError: if it is not one tensor.
         ValueError: naming `argument`, if the inputs do not fit.
     """
     try:
-        return model(x)
+        result = model(x)
     except (RuntimeError, IndexError) as error:
         shape = list(x.shape)
         raise ValueError(
             f"{argument} of shape {shape} does not fit the network: {error}"
         ) from error
+    if not isinstance(result, Tensor):
+        raise TypeError(f"the network must return one tensor, got {type(result).__name__}")
+    return result
 
 
 def function_change(

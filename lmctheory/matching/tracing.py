@@ -7,6 +7,7 @@ that enter it, and is named.
 """
 
 import copy
+import inspect
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from torch.fx.node import map_aggregate
 
 from lmctheory.matching.labelling import Call, Labelling, Rule, Value, unlabelled
 from lmctheory.matching.layers import layer_rule
+from lmctheory.matching.movements import MOVEMENTS
 from lmctheory.matching.operations import function_rule, method_rule, qualified_name
 
 __all__ = ["traced"]
@@ -50,12 +52,16 @@ class Trace(torch.fx.Interpreter):
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         """A function."""
+        if target is getattr and isinstance(args[0], tuple):  # such as the values of a maximum
+            return getattr(*args)
         return self._carried_out(
             function_rule(target), qualified_name(target), target, args, kwargs
         )
 
     def call_method(self, target: Any, args: Any, kwargs: Any) -> Any:
         """A method of a tensor."""
+        if target.endswith("_") and target.rstrip("_") in MOVEMENTS:
+            raise TypeError(f"the network cannot be traced: Tensor.{target} moves axes in place")
         method = operator.methodcaller
         return self._carried_out(
             method_rule(target),
@@ -80,6 +86,9 @@ class Trace(torch.fx.Interpreter):
     ) -> Any:
         inputs = map_aggregate((args, dict(kwargs)), _tensor_of)
         result = run(*inputs[0], **inputs[1])
+        if not args and "input" in kwargs:  # rules look for it in the first place
+            kwargs = dict(kwargs)
+            args = (kwargs.pop("input"),)
         call = Call(name, run, tuple(args), dict(kwargs), result)
         moving = any(labels is not None for value in call.values for labels in value.labels)
         labelled = rule(self.labelling, call) if rule is not None else None
@@ -101,33 +110,64 @@ def traced(model: nn.Module, example: Shaped[Tensor, "n ..."]) -> Labelling:
         example: inputs ``[n, ...]``; the first two are used.
 
     Raises:
-        TypeError: if the model cannot be traced, or has forward hooks, which no trace sees.
-        ValueError: if the example does not fit.
+        TypeError: if the model cannot be traced, or has forward hooks, which no trace sees, or if
+            the trace computes something else.
+        ValueError: if the example does not fit, or parameters are on the meta device.
     """
     _require_no_hooks(model)
     copied = copy.deepcopy(model).eval().requires_grad_(False)
     first = next(iter(copied.parameters()), None)
+    if first is not None and first.is_meta:
+        raise ValueError("the network must hold numbers, got parameters on the meta device")
     x = example[:2].detach().clone()
     if first is not None:
         x = x.to(first) if x.is_floating_point() else x.to(first.device)
     with torch.no_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
-        run = Trace(copied, _graph(copied))
+        run = Trace(copied, _seeded(_graph, copied))
         try:
-            run.run(x)
+            expected = _seeded(copy.deepcopy(copied), x.clone())
+            found = map_aggregate(_seeded(run.run, x), _tensor_of)
         except (RuntimeError, IndexError) as error:
             what, *_ = str(error).splitlines()
             raise ValueError(
                 f"example of shape {list(example.shape)} does not fit the network: {what}"
             ) from error
+    _require_equal(found, expected)
     return run.labelling
+
+
+def _seeded(compute: Callable[[Any], Any], argument: Any) -> Any:
+    """What is computed from random numbers that are the same each time."""
+    torch.manual_seed(0)
+    return compute(argument)
+
+
+def _require_equal(found: Any, expected: Any) -> None:
+    """Refuses a trace that has taken other branches than the model does, or missed what it does."""
+    tensors: tuple[list[Any], list[Any]] = ([], [])
+    for result, into in zip((found, expected), tensors, strict=True):
+        map_aggregate(result, into.append)
+    same = all(
+        torch.allclose(a, b, equal_nan=True) if isinstance(a, Tensor) else a == b
+        for a, b in zip(*tensors, strict=True)
+    )
+    if not same:
+        raise TypeError("the network cannot be traced: its trace does not compute what it computes")
 
 
 def _graph(model: nn.Module) -> torch.fx.Graph:
     try:
         with _untyped():
-            return torch.fx.Tracer().trace(model)
+            return torch.fx.Tracer().trace(model, concrete_args=_defaults(model))
     except Exception as error:
         raise TypeError(f"the network cannot be traced: {error}") from error
+
+
+def _defaults(model: nn.Module) -> dict[str, Any]:
+    """Arguments but the first: as symbols they would take the branches of given ones."""
+    _, *others = inspect.signature(model.forward).parameters.values()
+    kinds = (bool, int, float, str, type(None))
+    return {p.name: p.default for p in others if isinstance(p.default, kinds)}
 
 
 @contextmanager

@@ -167,16 +167,18 @@ class RademacherMixture:
     """A random sign plus Gaussian noise, (+-1 + noise Z)/sqrt(1 + noise^2).
 
     Args:
-        noise: standard deviation > 0 of the noise.
+        noise: standard deviation of the noise, at least 1e-6: less is no noise in the arithmetic of
+            quantiles.
 
     Raises:
-        ValueError: if noise is not positive and finite.
+        ValueError: if noise is below 1e-6 or not finite.
     """
 
     noise: float = 0.5
 
     def __post_init__(self) -> None:
-        positive("noise", self.noise)
+        if not 1e-6 <= self.noise < np.inf:
+            raise ValueError(f"noise must be finite and at least 1e-6, got {self.noise}")
 
     @property
     def reach(self) -> float:
@@ -208,13 +210,15 @@ class RademacherMixture:
         """T(z), where the distribution function of the mixture is Phi(z)."""
         below, n = -np.abs(z), self.noise
 
-        def excess(x: np.ndarray, log_target: np.ndarray) -> np.ndarray:
-            bumps = np.logaddexp(log_ndtr((x + 1) / n), log_ndtr((x - 1) / n))
+        def excess(y: np.ndarray, log_target: np.ndarray) -> np.ndarray:  # at -1 + n y
+            bumps = np.logaddexp(log_ndtr(y), log_ndtr(y - 2 / n))
             return np.asarray(bumps - np.log(2) - log_target)
 
-        bracket = (-1 + n * below, np.zeros_like(below))
-        x = find_root(excess, bracket, args=(log_ndtr(below),)).x
-        return np.asarray(-np.sign(z) * x / np.hypot(1, n))
+        slack = 1e-9 * (1 + np.abs(below))  # signs at the ends must not hang on rounding
+        bracket = (below - slack, min(1 / n, 40.0) + slack)
+        target = np.minimum(log_ndtr(below), -np.log(2) - 1e-15)
+        y = find_root(excess, bracket, args=(target,)).x
+        return np.asarray(np.sign(z) * (1 - n * y) / np.hypot(1, n))
 
     def sample(self, shape: tuple[int, int], *, rng: np.random.Generator) -> np.ndarray:
         """Independent draws."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import nn
+from torch.nn import functional
 
 from lmctheory.matching import (
     METHODS,
@@ -507,3 +508,38 @@ def test_both_starts_together_are_faster_than_plain_git_rebasin_from_one():
     print(f"\nobjective {matching.objective:.1f} against {plain:.1f}, {ratio:.1f} times faster")
     assert ratio > 1
     assert matching.objective > plain
+
+
+class Several(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        hidden = self.first(x).relu()
+        return self.last(hidden), hidden.sum()
+
+
+def test_networks_that_return_several_tensors_are_refused():
+    a, b = Several(), Several()
+    with pytest.raises(TypeError, match="the network must return one tensor, got tuple"):
+        match(a, b, data=torch.ones(2, 3))
+
+
+class LowRank(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = (nn.Parameter(torch.randn(s)) for s in ((6, 2), (2, 5)))
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.last(functional.linear(x, self.left @ self.right).relu())
+
+
+def test_activations_that_no_layer_reads_leave_neurons_as_they_are():
+    a, b = LowRank(), LowRank()
+    matching = match(a, b, "activation", torch.randn(8, 5))
+    assert matching.function_change < 1e-12
+    factors, hidden = (matching.permutations[name] for name in ("left.1", "left.0"))
+    assert factors.tolist() == [0, 1]
+    assert sorted(hidden) == list(range(6))

@@ -683,6 +683,125 @@ def test_what_cannot_be_traced_is_refused():
         symmetry(nn.Sequential(nn.Linear(3, 4)), torch.zeros(0, 3))
 
 
+def test_a_reduced_axis_may_be_called_axis():
+    def forward(self, x):
+        hidden = self.first(x).relu()
+        return self.last(hidden + hidden.mean(axis=1, keepdim=True))
+
+    model = Module(forward, first=nn.Linear(3, 5), last=nn.Linear(5, 2))
+    assert sizes(found_in(model, inputs(2, 4, 3))) == {"first": 5}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_weights_that_are_read_as_a_whole_and_in_parts_stay_fixed(swapped):
+    def forward(self, x):
+        a, b = self.first(x).relu(), self.second(x).relu()
+        order = ((b, b), (a, a)) if swapped else ((a, a), (b, b))
+        return self.last(sum(self.heads(a, *pair)[0] for pair in order))
+
+    model = Module(
+        forward,
+        first=nn.Linear(3, 6),
+        second=nn.Linear(3, 6),
+        heads=nn.MultiheadAttention(6, 2, batch_first=True),
+        last=nn.Linear(6, 2),
+    )
+    found = found_in(model, inputs(2, 4, 3))
+    assert found.fixed["first"] == "'heads.in_proj_weight' is used both as a whole and in parts"
+    assert "first" not in sizes(found)
+    assert "second" not in sizes(found)
+
+
+def test_a_grouped_weight_that_is_also_used_by_itself_stays_fixed():
+    def forward(self, x):
+        hidden = self.grouped(self.first(x).relu()).relu()
+        return self.last(hidden.mean(2)) * self.grouped.weight[0, 0, 0]
+
+    model = Module(
+        forward,
+        first=nn.Conv1d(2, 4, 1),
+        grouped=nn.Conv1d(4, 4, 1, groups=2),
+        last=nn.Linear(4, 2),
+    )
+    assert "first" not in sizes(found_in(model, inputs(3, 2, 5)))
+
+
+def test_named_results_and_named_inputs():
+    def forward(self, x):
+        hidden = torch.softmax(input=self.first(input=x), dim=-1)
+        return self.last(torch.max(hidden, 1).values) + torch.topk(x, 1).values[:, :, 0].amax()
+
+    model = Module(forward, first=nn.Linear(3, 5), last=nn.Linear(5, 2))
+    assert sizes(found_in(model, inputs(2, 4, 3))) == {"first": 5}
+
+
+def test_where_neurons_decide_where_entries_go_they_stay_fixed():
+    def forward(self, x):
+        hidden = self.first(x)
+        return self.last(hidden) + hidden[:, hidden.sum(0) > 0].sum()
+
+    model = Module(forward, first=nn.Linear(3, 5), last=nn.Linear(5, 2))
+    assert found_in(model, inputs(2, 3)).groups == ()
+
+
+class Optional(nn.Module):
+    """As language models are often written: without targets another branch is taken."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(3, 5), nn.Linear(5, 2)
+
+    def forward(self, x, targets=None, *, cumulative=True):
+        hidden = self.first(x)
+        if targets is None and cumulative:
+            hidden = hidden.cumsum(1)
+        return self.last(hidden)
+
+
+def test_arguments_that_are_not_given_have_their_defaults():
+    found = found_in(Optional(), inputs(2, 3))
+    assert found.groups == ()
+    assert "Tensor.cumsum" in found.fixed["first"]
+
+
+def test_a_trace_that_misses_something_is_refused():
+    def assigned(self, x):
+        hidden = self.first(x)
+        hidden.data = hidden.data.cumsum(1)
+        return self.last(hidden)
+
+    def asked(self, x):
+        hidden = self.first(x)
+        return self.last(hidden.cumsum(1) if isinstance(x, torch.Tensor) else hidden)
+
+    for forward in (assigned, asked):
+        model = Module(forward, first=nn.Linear(3, 5), last=nn.Linear(5, 2))
+        with pytest.raises(TypeError, match="its trace does not compute what it computes"):
+            symmetry(model, inputs(2, 3))
+
+
+def test_axes_that_are_moved_in_place_are_refused():
+    model = Module(lambda self, x: self.last(self.first(x).t_().t()), first=nn.Linear(3, 2))
+    model.last = nn.Linear(2, 2)
+    with pytest.raises(TypeError, match=r"cannot be traced: Tensor.t_ moves axes in place"):
+        symmetry(model, inputs(2, 3))
+
+
+def test_a_weight_that_is_no_parameter_fixes_what_it_reads():
+    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2), nn.Linear(2, 2))
+    del model[2].weight
+    model[2].weight = torch.randn(2, 4)
+    found = symmetry(model, inputs(2, 3))
+    assert found.fixed["0"] == "it enters a layer whose weight or bias is no parameter"
+    assert sizes(found) == {}
+
+
+def test_a_network_without_numbers_is_refused():
+    model = nn.Sequential(nn.Conv1d(1, 2, 1), nn.Flatten(), nn.Linear(6, 2)).to("meta")
+    with pytest.raises(ValueError, match="must hold numbers, got parameters on the meta device"):
+        symmetry(model, inputs(2, 1, 3))
+
+
 def test_a_wrong_symmetry_changes_the_function():
     model = randomised(MLP((3, 5, 2), rng=generator()))
     found = symmetry(model)

@@ -47,7 +47,7 @@ def test_transport_keeps_its_precision_in_the_tails():
     assert laplace.logsf(Laplace().transport(z)[2:], scale=np.sqrt(0.5)) == pytest.approx(
         norm.logsf(z[2:]), rel=1e-12
     )
-    assert RademacherMixture(1e-9).transport(z) == pytest.approx(np.sign(z), abs=1e-7)
+    assert RademacherMixture(1e-6).transport(z) == pytest.approx(np.sign(z), abs=1e-4)
 
 
 @pytest.mark.parametrize("m", [1, 2, 9, 1000])
@@ -206,7 +206,7 @@ def test_it_stays_where_it_is_beyond_the_widest():
 
 
 def test_narrow_mixtures_and_wide_spectra_do_no_harm():
-    assert product_tree(np.ones(2), 16, RademacherMixture(1e-9)) < 4
+    assert product_tree(np.ones(2), 16, RademacherMixture(1e-6)) < 4
     assert product_tree(np.array([1.0, 1e-160, 0.0]), 16) == pytest.approx(
         normal_matching_cost(16), rel=1e-9
     )

@@ -17,7 +17,8 @@ from lmctheory.measures import (
     UniformCube,
     UniformSphere,
 )
-from lmctheory.rates import upper_bound
+from lmctheory.rates import normal_matching_cost, upper_bound
+from lmctheory.rates.covering import mean_left_over
 
 
 @pytest.mark.parametrize("size", [1e-60, 1e-10, 1e10, 1e60])
@@ -60,6 +61,16 @@ def test_a_tiny_cut_leaves_a_uniform_law(cut):
     np.testing.assert_allclose(law.transport(z), uniform.transport(z), rtol=1e-6)
     values = [upper_bound(SubGaussianProduct(k, [1.0]), 100).terms["R15"] for k in (law, uniform)]
     assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("noise", "rel"), [(1e-6, 1e-5), (1e15, 1e-6), (1e100, 1e-6)])
+def test_signs_nearly_without_noise_and_noise_without_signs(noise, rel):
+    law = SubGaussianProduct(RademacherMixture(noise), [1.0])
+    if noise > 1:
+        limit = normal_matching_cost(50)
+    else:  # a share g(1/2) of the neurons goes from one sign to the other, at the distance 2
+        limit = 4 * float(mean_left_over(np.array([0.5]), 50)[0])
+    assert upper_bound(law, 50).terms["R15"] == pytest.approx(limit, rel=rel)
 
 
 class Growing:

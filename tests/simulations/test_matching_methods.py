@@ -1,0 +1,378 @@
+"""The study of matching methods, small: tasks, planted permutations, tables, figure, options."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from torch.nn.functional import cross_entropy
+from typer.testing import CliRunner
+
+import simulations.matching_methods.command as command_module
+import simulations.matching_methods.measurement as measurement_module
+import simulations.matching_methods.planted as planted_module
+import simulations.matching_methods.tables as tables_module
+from lmctheory.matching import match, permute, symmetry
+from lmctheory.networks import MLP, ResNet20, ViT, load_dataset
+from lmctheory.paths import interpolate
+from paper_figures import matching_methods as figure_module
+from simulations.__main__ import STUDIES
+from simulations.command_line import application
+from simulations.matching_methods import (
+    ARCHITECTURES,
+    CURVES,
+    METHODS,
+    NOISES,
+    STUDY,
+    require_one_study,
+    summarise,
+)
+from simulations.matching_methods.architectures import Architecture
+from simulations.matching_methods.measurement import run
+from simulations.matching_methods.methods import applicable
+from simulations.matching_methods.narrow import (
+    NETWORKS,
+    SEARCHES,
+    git_rebasin,
+    run_narrow,
+    similarity,
+)
+from simulations.matching_methods.planted import noisy, recovery, shares
+from simulations.matching_methods.summary import Narrow, narrow
+from simulations.store import read
+
+DIGITS = load_dataset("digits")
+QUICK = ("naive", "activation", "weight, descent")
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def config(name="MLP", pair=0, seed=0):
+    return {"architecture": name, "pair": pair, "seed": seed}
+
+
+def on_the_line(value):
+    return {"cosine": value, "barrier": value, "midpoint": value, "repaired": value}
+
+
+def pair_record(name, pair, *, lost=0):
+    """Every barrier is 1 + pair/10, and `activation` misses `lost` of 128 neurons."""
+    found = {
+        method: on_the_line(1 + pair / 10) | {"seconds": 2.0, "change": 1e-14}
+        for method in applicable(128)
+    }
+    recovered = {
+        method: [1.0] if method not in CURVES else [1.0, *[1 / (1 + n) for n in NOISES[1:]]]
+        for method in found
+    }
+    recovered["activation"][0] = 1 - lost / 128
+    tied = dict.fromkeys(found, True) | {"weighted": False}
+    sizes = {"parameters": 8970, "groups": 2, "neurons": 128, "accuracy": [0.95, 0.97]}
+    return sizes | {
+        "unmatched": on_the_line(2.0),
+        **found,
+        "planted": {"recovered": recovered, "tied": tied},
+    }
+
+
+def narrow_record(shape, pairs):
+    found = {
+        search: {
+            "cosine": [0.1 * k] * pairs,
+            "bend": [0.5] * pairs,
+            "barrier": [0.2] * pairs if shape == "digits" else [],
+        }
+        for k, search in enumerate(SEARCHES)
+    }
+    return found | {"accuracy": [0.96] * 2 * pairs if shape == "digits" else []}
+
+
+@pytest.fixture
+def results():
+    pairs = [
+        (config(name, pair), pair_record(name, pair, lost=6 * (name == "MLP")))
+        for name in ARCHITECTURES
+        for pair in range(2)
+    ]
+    shapes = [
+        ({"narrow": shape, "pairs": 20, "seed": 0}, narrow_record(shape, 20)) for shape in NETWORKS
+    ]
+    return pairs + shapes
+
+
+def tiny(monkeypatch):
+    """A network in the place of the MLP that is quick to train and to match by all methods."""
+    usual = ARCHITECTURES["MLP"]
+    quick = Architecture(
+        "digits",
+        "64-8-8-10",
+        lambda generator: MLP((64, 8, 8, 10), rng=generator),
+        usual.training.__class__(1, learning_rate=0.05),
+        1.0,
+    )
+    monkeypatch.setattr(measurement_module, "ARCHITECTURES", {"MLP": quick})
+    monkeypatch.setattr(measurement_module, "applicable", lambda neurons: QUICK)
+
+
+def test_a_task_records_its_methods_and_nothing_but_its_own_draws(monkeypatch):
+    tiny(monkeypatch)
+    record = run(config())
+    again = run(config())
+    assert set(QUICK) < set(record)
+    for one in (record, again):
+        for name in QUICK:
+            del one[name]["seconds"]
+    assert again == record
+    assert run(config(pair=1))["unmatched"] != record["unmatched"]
+    assert run(config(seed=1))["unmatched"] != record["unmatched"]
+    for name in QUICK:
+        assert record[name]["change"] < 1e-12
+        assert record[name]["cosine"] <= 1
+        assert record[name]["midpoint"] <= record[name]["barrier"]
+    assert record["weight, descent"]["cosine"] > record["unmatched"]["cosine"]
+
+
+def test_the_barrier_after_repair_is_a_loss_less_the_chord(monkeypatch):
+    """One hidden layer, by hand: REPAIR of each neuron's pre-activation."""
+    a, b = (MLP((64, 8, 10), rng=rng(seed)) for seed in (0, 1))
+    curve = measurement_module.barrier(a, b, DIGITS.test, 11)
+    x, test = DIGITS.train.inputs[:512], DIGITS.test
+    middle = interpolate(a, b, 0.5)
+    with torch.no_grad():
+        z, z_a, z_b = (net.linears[0](x) for net in (middle, a, b))
+        scale = (z_a.std(0) + z_b.std(0)) / 2 / z.std(0)
+        shift = (z_a.mean(0) + z_b.mean(0)) / 2 - scale * z.mean(0)
+        hidden = (scale * middle.linears[0](test.inputs) + shift).relu()
+        loss = cross_entropy(middle.linears[1](hidden), test.labels)
+        chord = sum(cross_entropy(net(test.inputs), test.labels) for net in (a, b)) / 2
+    found = measurement_module._repaired(a, b, DIGITS, curve)
+    assert found == pytest.approx(float(loss - chord), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MLP((64, 12, 12, 10), rng=rng()),
+        ResNet20((1, 8, 8), 10, width=4, norm="batch", rng=rng()),
+        ViT((1, 8, 8), 10, patch=4, width=8, depth=1, heads=2, rng=rng()),
+    ],
+)
+def test_a_planted_permutation_is_recovered_exactly_without_noise(model, monkeypatch):
+    monkeypatch.setattr(planted_module, "NOISES", (0.0, 100.0))
+    methods = ["naive", "weight, by layer", "weight, descent"]
+    found = recovery(model.eval(), DIGITS.train, methods, 0)
+    for name in methods:
+        exact, hidden = found["recovered"][name]
+        assert exact == 1
+        assert found["tied"][name]
+        assert hidden < 0.8
+
+
+def test_annealing_is_tried_on_small_networks_alone_and_curves_on_quick_methods(monkeypatch):
+    assert set(METHODS) - set(applicable(257)) == {"weight, annealed"}
+    monkeypatch.setattr(planted_module, "NOISES", (0.0, 1.0))
+    found = recovery(MLP((64, 4, 10), rng=rng()), DIGITS.train, ["naive", "loss, straight"], 0)
+    assert [len(values) for values in found["recovered"].values()] == [2, 1]
+
+
+def test_a_local_optimum_of_the_loss_is_no_tie(monkeypatch):
+    monkeypatch.setattr(planted_module, "NOISES", (0.0,))
+    model = MLP((64, 3, 10), rng=rng())
+    train = planted_module.head(DIGITS.train, 64)
+    other = permute(model, {"layers.0": np.array([1, 2, 0])})
+    found = match(model, other, "loss", train, solver="exhaustive")
+    assert planted_module._is_tied(found, model, train)
+    with torch.no_grad():
+        planted = -float(cross_entropy(model.double()(train.inputs.double()), train.labels))
+    assert found.trace[-1] >= planted  # of two random networks the mean may be better
+    for change, tied in ((0.0, True), (-1e-6, False)):
+        other = dataclasses.replace(found, traces={found.start: (planted + change,)})
+        assert planted_module._is_tied(other, model, train) == tied
+
+
+def test_shares_of_a_half_found_permutation():
+    """Heads and what they hold: one wrong block misplaces all that is in it."""
+    model = ViT((1, 8, 8), 10, patch=4, width=8, depth=1, heads=2, rng=rng()).eval()
+    example = DIGITS.train.inputs[:2]
+    groups = symmetry(model, example)
+    generator = np.random.default_rng(1)
+    planted = {group.name: generator.permutation(group.size) for group in groups.groups}
+    other = permute(model, planted, groups)
+    found = dict(match(model, other, "weight", example).permutations)
+    assert shares(model, example, planted, found).all()
+    heads = next(group for group in groups.groups if group.size == 2 and groups.children(group))
+    inside = sum(child.size for child in groups.children(heads))
+    exchanged = found | {heads.name: found[heads.name][::-1]}
+    assert (~shares(model, example, planted, exchanged)).sum() == 2 + inside
+    largest = max(groups.groups, key=lambda group: group.size)
+    order = found[largest.name].copy()
+    order[[0, 1]] = order[[1, 0]]
+    assert (~shares(model, example, planted, found | {largest.name: order})).sum() == 2
+
+
+def test_neurons_that_a_method_cannot_tell_apart_are_ties_and_others_are_not():
+    model = MLP((64, 6, 10), rng=rng())
+    with torch.no_grad():
+        model.linears[0].bias[:3] = -1e3  # dead
+    found = recovery(model, DIGITS.train, ["activation", "naive"], 3)
+    assert found["recovered"]["activation"][0] < 1
+    assert found["recovered"]["naive"][0] == 1
+    assert found["tied"] == {"activation": True, "naive": True}
+
+
+def test_noise_has_the_norm_that_it_says():
+    model = MLP((64, 200, 10), rng=rng())
+    moved = noisy(model, 0.5, rng=rng(1))
+    change = moved.linears[0].weight - model.linears[0].weight
+    # 12,800 entries: the norm of the noise varies by 0.6 %, six of these
+    ratio = (change.norm() / model.linears[0].weight.norm()).item()
+    assert ratio == pytest.approx(0.5, rel=0.04)
+    assert torch.equal(noisy(model, 0.0, rng=rng(1)).linears[1].weight, model.linears[1].weight)
+
+
+def test_git_rebasin_ends_where_no_layer_can_be_improved():
+    a, b = (MLP((6, 9, 7, 3), rng=rng(seed)) for seed in (0, 1))
+    orders = git_rebasin(a, b, np.random.default_rng(0))
+    names = [f"layers.{k}" for k in range(2)]
+    aligned = permute(b, dict(zip(names, orders, strict=True)))
+    assert similarity(a, aligned) > similarity(a, b)
+    for name, order in zip(names, orders, strict=True):
+        for i in range(len(order)):
+            for j in range(i):
+                swapped = np.arange(len(order))
+                swapped[[i, j]] = j, i
+                rest = {other: np.arange(len(o)) for other, o in zip(names, orders, strict=True)}
+                worse = permute(aligned, rest | {name: swapped})
+                assert similarity(a, worse) <= similarity(a, aligned) + 1e-9
+
+
+def test_searches_of_narrow_networks_keep_their_order():
+    record = run_narrow({"narrow": "random", "pairs": 1, "seed": 0})
+    cosine = {name: found["cosine"][0] for name, found in record.items() if name != "accuracy"}
+    # what one search tries, the other tries too
+    assert cosine["its best of 20 orders"] >= cosine["Git Re-Basin, transcribed"] - 1e-9
+    assert cosine["coord. descent, four starts"] >= cosine["coord. descent, from identity"] - 1e-9
+    assert cosine["Frank-Wolfe, 20 restarts"] >= cosine["Frank-Wolfe, two starts"] - 1e-9
+    assert record["unmatched"]["barrier"] == []
+
+
+def test_best_counts_pairs_and_ties():
+    record = narrow_record("random", 2)
+    record["unmatched"]["cosine"] = [0.8, 0.7]
+    one = Narrow("random", record)
+    last = list(SEARCHES)[-1]
+    assert one.best("unmatched") == (1, 2)  # equal in the first pair
+    assert one.best(last) == (2, 2)
+
+
+def printed(results, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(
+        tables_module, "Console", lambda width, highlight: Console(file=output, width=width)
+    )
+    tables_module.print_report(results)
+    return output.getvalue()
+
+
+def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
+    text = printed(results, monkeypatch)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    assert "1.05(5)" in text  # the barrier of every method
+    assert "244/256=" in text
+    assert "20/20" in text
+
+
+def test_the_verdict_counts_ties_and_failures(results):
+    measured = summarise(results)
+    cells = len(ARCHITECTURES) * len(METHODS)
+    assert tables_module.verdict(measured).startswith(f"{cells - 1} of {cells} exact; 1 others (=)")
+    results[0][1]["planted"]["recovered"]["weighted"][0] = 0.5
+    text = tables_module.verdict(summarise(results))
+    assert text.startswith(f"{cells - 2} of {cells} exact; 1 others (=)")
+    assert "1 (!)" in text
+
+
+def test_the_figure_shows_what_was_stored(results):
+    figure = figure_module.draw(results)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == list(ARCHITECTURES)
+    naive = figure.axes[0].containers[list(CURVES).index("naive")]
+    np.testing.assert_allclose(
+        naive.lines[0].get_ydata(orig=False), [1, *[1 / (1 + n) for n in NOISES[1:]]]
+    )
+    odd = [(c, r) for c, r in results if c.get("architecture") != "ViT"]
+    assert not figure_module.draw(odd).axes[-1].axison
+
+
+def test_the_command_asks_for_what_its_options_say(results, monkeypatch):
+    asked = []
+
+    def run_study(study, configs, **kwargs):
+        asked.extend(configs)
+        return results
+
+    monkeypatch.setattr(command_module, "run_study", run_study)
+    options = ["--architecture", "ViT", "--architecture", "CNN", "--pairs", "2", "--seed", "5"]
+    ran = CliRunner().invoke(application(STUDIES), ["matching_methods", *options])
+    assert ran.exit_code == 0, ran.output
+    assert asked == [
+        *(config(name, pair, 5) for name in ("CNN", "ViT") for pair in range(2)),
+        *({"narrow": shape, "pairs": 20, "seed": 5} for shape in NETWORKS),
+    ]
+    asked.clear()
+    CliRunner().invoke(application(STUDIES), ["matching_methods"])
+    without_data = [name for name, one in ARCHITECTURES.items() if one.dataset == "digits"]
+    assert {c["architecture"] for c in asked if "architecture" in c} == set(without_data)
+
+
+@pytest.mark.slow
+def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
+    results = tmp_path / "methods.sqlite"
+    options = ["--architecture", "CNN", "--pairs", "1", "--narrow-pairs", "1", "--jobs", "2"]
+    arguments = ["matching_methods", *options, "--results", str(results)]
+    ran = CliRunner().invoke(application(STUDIES), arguments)
+    assert ran.exit_code == 0, ran.output
+    assert "channels 16-32" in ran.output
+    assert len(read(STUDY, results)) == 1 + len(NETWORKS)
+    figure_module.main(results, tmp_path / "figure")
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--architecture", "LSTM"], "architecture must be one of ['MLP',"),
+        (["--architecture", "MLP mnist"], "'MLP mnist' needs --data-dir"),
+        (["--data-dir", "missing"], "missing"),
+        (["--pairs", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
+    results = tmp_path / "methods.sqlite"
+    arguments = ["matching_methods", *options, "--results", str(results)]
+    ran = CliRunner().invoke(application(STUDIES), arguments)
+    assert ran.exit_code == 2
+    assert message in " ".join(ran.output.split())
+    assert not results.exists()
+
+
+def test_results_of_several_studies_are_not_drawn_together(results):
+    require_one_study(results)
+    with pytest.raises(ValueError, match=r"mix studies with seed \[0, 1\]"):
+        require_one_study([*results, (config(seed=1), results[0][1])])
+    with pytest.raises(ValueError, match="not complete, pairs by architecture"):
+        require_one_study(results[1:])
+    with pytest.raises(ValueError, match="not complete: resume"):
+        require_one_study(results[-1:])
+    assert len(narrow(results)) == len(NETWORKS)
+
+
+def test_the_figure_names_the_command_that_makes_its_results(tmp_path):
+    with pytest.raises(SystemExit, match="make them with: python -m simulations matching_methods"):
+        figure_module.main(tmp_path / "none.sqlite", tmp_path / "figure")
