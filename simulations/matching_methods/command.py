@@ -1,0 +1,68 @@
+"""The comparison of matching methods as a study, and its command."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmctheory.networks import load_dataset
+from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.matching_methods.architectures import ARCHITECTURES
+from simulations.matching_methods.measurement import cost_of, run
+from simulations.matching_methods.narrow import NETWORKS
+from simulations.matching_methods.tables import print_report
+from simulations.runner import run_study
+from simulations.study import Config, Study
+
+__all__ = ["STUDY", "matching_methods"]
+
+STUDY = Study("matching_methods", version=1, run=run, cost=cost_of)
+
+
+def matching_methods(
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Of: {', '.join(ARCHITECTURES)}; may be repeated. By default all."),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Directory of MNIST's four IDX files; without it digits alone are used."),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per architecture.")] = 2,
+    narrow_pairs: Annotated[int, typer.Option(min=1, help="Pairs of narrow networks.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    results: Results = STUDY.results,
+    jobs: Jobs = 2,
+    scheduler: Scheduler = None,
+) -> None:
+    """Every matching method on every architecture, planted permutations, and narrow networks."""
+    with bad_options():
+        names = _chosen(architecture, data_dir)
+    configs = list(_plan(names, pairs, narrow_pairs, seed))
+    study = replace(STUDY, run=partial(run, data_dir=data_dir))
+    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+
+
+def _chosen(names: Sequence[str] | None, data_dir: Path | None) -> list[str]:
+    """The architectures asked for, or all whose data are at hand, in their order."""
+    at_hand = [name for name, one in ARCHITECTURES.items() if one.dataset == "digits" or data_dir]
+    for name in names or ():
+        if name not in ARCHITECTURES:
+            raise ValueError(f"architecture must be one of {list(ARCHITECTURES)}, got {name!r}")
+        if name not in at_hand:
+            raise ValueError(f"architecture {name!r} needs --data-dir")
+    chosen = [name for name in at_hand if not names or name in names]
+    if any(ARCHITECTURES[name].dataset == "mnist" for name in chosen):
+        load_dataset("mnist", data_dir=data_dir)  # all that can be wrong with it shows now
+    return chosen
+
+
+def _plan(names: Sequence[str], pairs: int, narrow_pairs: int, seed: int) -> Iterator[Config]:
+    for name in names:
+        for pair in range(pairs):
+            yield {"architecture": name, "pair": pair, "seed": seed}
+    for shape in NETWORKS:
+        yield {"narrow": shape, "pairs": narrow_pairs, "seed": seed}
