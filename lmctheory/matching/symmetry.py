@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
-from lmctheory.matching.assembly import assembled
 from lmctheory.matching.groups import (
     Action,
     Coupling,
@@ -23,7 +22,7 @@ from lmctheory.matching.groups import (
     Symmetry,
     reorder,
 )
-from lmctheory.matching.tracing import traced
+from lmctheory.matching.tracing import assembled, traced
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode
 
 __all__ = [

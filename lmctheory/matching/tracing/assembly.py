@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from lmctheory.matching.groups import Action, PermutationGroup, Site, Symmetry
-from lmctheory.matching.labelling import Labelling
-from lmctheory.matching.neurons import Labels, Origin
-from lmctheory.matching.rows import Row, exchangeable_rows
+from lmctheory.matching.tracing.labelling import Labelling
+from lmctheory.matching.tracing.neurons import Labels, Origin
+from lmctheory.matching.tracing.rows import Row, exchangeable_rows
 
 __all__ = ["assembled"]
 

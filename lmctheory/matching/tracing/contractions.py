@@ -7,8 +7,8 @@ other axes are those of the result.
 from collections.abc import Sequence
 from typing import Any
 
-from lmctheory.matching.labelling import Call, Labelling, Rule, Value
-from lmctheory.matching.neurons import Labels
+from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value
+from lmctheory.matching.tracing.neurons import Labels
 
 __all__ = [
     "attention",

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lmctheory.matching.contractions import (
+from lmctheory.matching.tracing.contractions import (
     attention,
     combined,
     conv,
@@ -22,8 +22,8 @@ from lmctheory.matching.contractions import (
     matmul,
     paired,
 )
-from lmctheory.matching.labelling import Call, Labelling, Rule, Value, unlabelled
-from lmctheory.matching.movements import MOVEMENTS, movement
+from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value, unlabelled
+from lmctheory.matching.tracing.movements import MOVEMENTS, movement
 
 __all__ = ["function_rule", "gated", "method_rule", "pointwise", "qualified_name", "same", "window"]
 

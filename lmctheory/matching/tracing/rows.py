@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lmctheory.matching.labelling import Blocks, Labelling
-from lmctheory.matching.neurons import Condition, Labels
+from lmctheory.matching.tracing.labelling import Blocks, Labelling
+from lmctheory.matching.tracing.neurons import Condition, Labels
 
 __all__ = ["Row", "exchangeable_rows"]
 

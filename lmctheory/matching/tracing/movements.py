@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.fx.node import map_aggregate
 
-from lmctheory.matching.labelling import Call, Labelling, Value
-from lmctheory.matching.neurons import Labels, ranks
+from lmctheory.matching.tracing.labelling import Call, Labelling, Value
+from lmctheory.matching.tracing.neurons import Labels, ranks
 
 __all__ = ["MOVEMENTS", "movement"]
 

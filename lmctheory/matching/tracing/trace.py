@@ -19,10 +19,10 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.fx.node import map_aggregate
 
-from lmctheory.matching.labelling import Call, Labelling, Rule, Value, unlabelled
-from lmctheory.matching.layers import layer_rule
-from lmctheory.matching.movements import MOVEMENTS
-from lmctheory.matching.operations import function_rule, method_rule, qualified_name
+from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value, unlabelled
+from lmctheory.matching.tracing.layers import layer_rule
+from lmctheory.matching.tracing.movements import MOVEMENTS
+from lmctheory.matching.tracing.operations import function_rule, method_rule, qualified_name
 
 __all__ = ["traced"]
 

@@ -12,10 +12,18 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from lmctheory.matching.labelling import Blocks, Call, Labelling, Role, Rule, Value, unlabelled
-from lmctheory.matching.movements import movement
-from lmctheory.matching.neurons import Labels
-from lmctheory.matching.operations import gated, pointwise, same, window
+from lmctheory.matching.tracing.labelling import (
+    Blocks,
+    Call,
+    Labelling,
+    Role,
+    Rule,
+    Value,
+    unlabelled,
+)
+from lmctheory.matching.tracing.movements import movement
+from lmctheory.matching.tracing.neurons import Labels
+from lmctheory.matching.tracing.operations import gated, pointwise, same, window
 
 __all__ = ["layer_rule"]
 

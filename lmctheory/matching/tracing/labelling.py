@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.fx.node import map_aggregate
 
-from lmctheory.matching.neurons import Labels, Neurons
+from lmctheory.matching.tracing.neurons import Labels, Neurons
 
 __all__ = ["Axis", "Blocks", "Call", "Labelling", "Rule", "Seen", "Value", "unlabelled"]
 
