@@ -1,10 +1,8 @@
 """Recovery of planted permutations under noise: `python -m paper_figures.matching_methods`."""
 
-import sys
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
 
 import matplotlib.pyplot as plt
 import typer
@@ -12,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from paper_figures import style
+from paper_figures.command import Output, Results, draw_stored
 from simulations.matching_methods import (
     CURVES,
     NOISES,
@@ -20,7 +19,6 @@ from simulations.matching_methods import (
     require_one_study,
     summarise,
 )
-from simulations.store import StoreError, read
 from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
@@ -81,18 +79,10 @@ def _curves(axes: Axes, one: Summary) -> None:
 
 
 def main(
-    results: Annotated[Path, typer.Option(help="Results of the study.")] = STUDY.results,
-    output: Annotated[Path, typer.Option(help="Path of the figure, without suffix.")] = Path(
-        "paper_figures/matching_methods"
-    ),
+    results: Results = STUDY.results, output: Output = Path("paper_figures/matching_methods")
 ) -> None:
     """Draws the share of a planted permutation that is found under noise, from stored results."""
-    try:
-        records = read(STUDY, results)
-        require_one_study(records)
-        style.save(draw(records), output)
-    except (StoreError, ValueError, OSError) as error:
-        sys.exit(f"error: cannot draw {results}: {error}")
+    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Exponents and a crossover of the matching cost: `python -m paper_figures.matching_rates`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from paper_figures import style
+from paper_figures.command import Output, Results, draw_stored
 from simulations.matching_rates import (
     FAMILIES,
     STUDY,
@@ -24,7 +24,6 @@ from simulations.matching_rates import (
     require_one_study,
 )
 from simulations.matching_rates.plan import EXPONENTS
-from simulations.store import StoreError, read
 from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
@@ -135,18 +134,10 @@ def _sides() -> tuple[Patch, Line2D]:
 
 
 def main(
-    results: Annotated[Path, typer.Option(help="Results of the study.")] = STUDY.results,
-    output: Annotated[Path, typer.Option(help="Path of the figure, without suffix.")] = Path(
-        "paper_figures/matching_rates"
-    ),
+    results: Results = STUDY.results, output: Output = Path("paper_figures/matching_rates")
 ) -> None:
     """Draws exponents and the crossover of low rank plus noise from stored results."""
-    try:
-        records = read(STUDY, results)
-        require_one_study(records)
-        style.save(draw(records), output)
-    except (StoreError, ValueError, OSError) as error:
-        sys.exit(f"error: cannot draw {results}: {error}")
+    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Barriers and matching costs against width: `python -m paper_figures.width_sweep`."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from paper_figures import style
-from simulations.store import StoreError, read
+from paper_figures.command import Output, Results, draw_stored
 from simulations.study import Config, Record
 from simulations.width_sweep import (
     ALIGNMENTS,
@@ -121,18 +119,10 @@ def _band(
 
 
 def main(
-    results: Annotated[Path, typer.Option(help="Results of the width sweep.")] = STUDY.results,
-    output: Annotated[Path, typer.Option(help="Path of the figure, without suffix.")] = Path(
-        "paper_figures/width_sweep"
-    ),
+    results: Results = STUDY.results, output: Output = Path("paper_figures/width_sweep")
 ) -> None:
     """Draws barriers and matching costs against width from stored results."""
-    try:
-        records = read(STUDY, results)
-        require_one_sweep(records)
-        style.save(draw(records), output)
-    except (StoreError, ValueError, OSError) as error:
-        sys.exit(f"error: cannot draw {results}: {error}")
+    draw_stored(STUDY, results, output, require=require_one_sweep, draw=draw)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""What the scripts of all figures share: from stored results to files, or one line of error."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+from matplotlib.figure import Figure
+
+from paper_figures import style
+from simulations.store import StoreError, read
+from simulations.study import Config, Record, Study
+
+__all__ = ["Output", "Results", "draw_stored"]
+
+Stored: TypeAlias = Sequence[tuple[Config, Record]]
+Results = Annotated[Path, typer.Option(help="Results of the study.")]
+Output = Annotated[Path, typer.Option(help="Path of the figure, without suffix.")]
+
+
+def draw_stored(
+    study: Study,
+    results: Path,
+    output: Path,
+    *,
+    require: Callable[[Stored], None],
+    draw: Callable[[Stored], Figure],
+) -> None:
+    """Draws a study's figure from its stored results, if they are what it needs.
+
+    Raises:
+        SystemExit: with one line, if they cannot be read or drawn.
+    """
+    try:
+        records = read(study, results)
+        require(records)
+        style.save(draw(records), output)
+    except (StoreError, ValueError, OSError) as error:
+        sys.exit(f"error: cannot draw {results}: {error}")
