@@ -23,7 +23,7 @@ from lmctheory.matching import (
 )
 from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.costs import all_parameters, gain_matrix
-from lmctheory.matching.solvers import assignment, coordinate_descent
+from lmctheory.matching.solvers import assignment, coordinate_descent, propagated
 from lmctheory.networks import (
     MLP,
     Examples,
@@ -536,10 +536,11 @@ class LowRank(nn.Module):
         return self.last(functional.linear(x, self.left @ self.right).relu())
 
 
-def test_activations_that_no_layer_reads_leave_neurons_as_they_are():
-    a, b = LowRank(), LowRank()
-    matching = match(a, b, "activation", torch.randn(8, 5))
+def test_activations_that_no_layer_reads_leave_neurons_in_the_order_of_the_start():
+    a, b, x = LowRank(), LowRank(), inputs(8, 5).float()
+    matching = match(a, b, "activation", x)
     assert matching.function_change < 1e-12
     factors, hidden = (matching.permutations[name] for name in ("left.1", "left.0"))
-    assert factors.tolist() == [0, 1]
+    start = propagated(side_by_side(a, b, x)).alignment
+    assert factors.tolist() == start.permutations["left.1"].tolist()
     assert sorted(hidden) == list(range(6))

@@ -163,7 +163,7 @@ def test_the_plan_keeps_to_its_options():
     assert all(c["seed"] == 5 for c in tasks)
     assert max(c["width"] for c in costs) == 1024
     assert {CUBES[7], CANTOR[7]} <= {c["law"] for c in costs}
-    assert not {CUBES[3], CANTOR[3]} & {c["law"] for c in costs}
+    assert not {CUBES[4], CANTOR[4]} & {c["law"] for c in costs}
     assert sum("data" in c for c in tasks) == len(DATA)
     draws = {(c["law"], c["width"]): c["repeats"] for c in plan([1, 2], 4096, 64, 0) if "law" in c}
     assert [draws[CUBES[2], m] for m in SANDWICH_WIDTHS] == [64, 64, 16, 6]
