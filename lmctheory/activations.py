@@ -7,25 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-__all__ = ["KNOWN", "Pointwise", "pointwise"]
+__all__ = ["KNOWN", "Constants", "Pointwise", "pointwise"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Pointwise:
-    """A pointwise map sigma and its constants.
+class Constants:
+    """What the theory needs of a pointwise map sigma.
 
     Attributes:
         name: the field's name for it.
-        function: sigma, elementwise on an array.
         slopes: ``(alpha, beta)``, bounds on the derivative: alpha <= sigma' <= beta (T1b).
         curvature: an upper bound of ``|sigma''|``; infinite where sigma has a kink.
         jerk: an upper bound of ``|sigma'''|``; infinite where sigma has a kink.
     """
 
     name: str
-    function: Callable[[Array], Array] = field(repr=False, compare=False)
     slopes: tuple[float, float]
     curvature: float
     jerk: float
@@ -36,24 +34,35 @@ class Pointwise:
         return max(abs(slope) for slope in self.slopes)
 
 
+@dataclass(frozen=True)
+class Pointwise(Constants):
+    """A pointwise map on arrays.
+
+    Attributes:
+        function: sigma, elementwise on an array.
+    """
+
+    function: Callable[[Array], Array] = field(repr=False, compare=False)
+
+
 KNOWN = {
     sigma.name: sigma
     for sigma in (
-        Pointwise("identity", lambda z: z, (1.0, 1.0), 0.0, 0.0),
-        Pointwise("relu", lambda z: np.maximum(z, 0.0), (0.0, 1.0), np.inf, np.inf),
+        Pointwise("identity", (1.0, 1.0), 0.0, 0.0, lambda z: z),
+        Pointwise("relu", (0.0, 1.0), np.inf, np.inf, lambda z: np.maximum(z, 0.0)),
         # max |tanh''| = 4 / (3 sqrt 3), at tanh^2 = 1/3; tanh''' = -2 at 0
-        Pointwise("tanh", np.tanh, (0.0, 1.0), 0.769800358919502, 2.0),
+        Pointwise("tanh", (0.0, 1.0), 0.769800358919502, 2.0, np.tanh),
         # max |sigmoid''| = 1 / (6 sqrt 3); sigmoid''' = -1/8 at 0
-        Pointwise("sigmoid", expit, (0.0, 0.25), 0.0962250448649377, 0.125),
-        Pointwise("softplus", lambda z: np.logaddexp(z, 0.0), (0.0, 1.0), 0.25, 0.0962250448649377),
+        Pointwise("sigmoid", (0.0, 0.25), 0.0962250448649377, 0.125, expit),
+        Pointwise("softplus", (0.0, 1.0), 0.25, 0.0962250448649377, lambda z: np.logaddexp(z, 0.0)),
         # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0,
         # sigma''' = phi (z^3 - 4z) at z^2 = (7 - sqrt 33)/2
         Pointwise(
             "gelu",
-            lambda z: z * ndtr(z),
             (-0.1289041452, 1.1289041452),
             0.797884560802866,
             0.778769635056,
+            lambda z: z * ndtr(z),
         ),
     )
 }

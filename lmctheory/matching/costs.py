@@ -35,7 +35,6 @@ __all__ = [
     "compressed_responses",
     "gain_matrix",
     "gradient",
-    "incoming_parameters",
     "layer_costs",
     "layer_inputs",
     "layer_outputs",
@@ -150,12 +149,6 @@ def combined(costs: Sequence[tuple[Cost, float]]) -> Cost:
         ]
 
     return cost
-
-
-def incoming_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
-    """Incoming weights and biases: all that produces the neurons."""
-    actions = [action for action in group.actions if not action.reads]
-    return [_joined(actions, pair.a, pair.b)] if actions else []
 
 
 def all_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:

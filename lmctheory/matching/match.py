@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from lmctheory.matching.symmetry import (
     Symmetry,
     as_chain,
     as_inputs,
+    change_by,
     outputs,
     parameters,
     permute,
@@ -293,9 +293,7 @@ def _function_change(
     inputs: Tensor | None,
 ) -> float:
     x = _gaussian_inputs(as_chain(network)) if inputs is None else inputs[:_CHECKED]
-    moved = permute(cast("nn.Module", network), permutations, groups)  # or a chain
-    change = outputs(moved, x) - outputs(network, x)
-    return float(change.abs().max())
+    return change_by(permutations, network, groups, x)
 
 
 def _gaussian_inputs(chain: AffineChain) -> Float64[Tensor, "n d"]:

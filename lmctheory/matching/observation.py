@@ -2,27 +2,27 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import UnionType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-__all__ = ["observed", "require_own_parameters", "with_flags_of"]
+__all__ = ["hooked", "observed", "require_own_parameters", "with_flags_of"]
 
 Observer: TypeAlias = Callable[[str, nn.Module, Tensor], Tensor | None]
 """Sees a layer's name, itself and its outputs; what it returns, if anything, takes their place."""
+Hook: TypeAlias = Callable[..., Any]
+"""The same with the layer's arguments: name, layer, args, kwargs, output."""
+Kinds: TypeAlias = type[nn.Module] | UnionType | tuple[type[nn.Module], ...]
 
 
 @contextmanager
-def observed(
-    model: nn.Module, kinds: type[nn.Module] | UnionType, observe: Observer
-) -> Iterator[None]:
-    """Within it, every layer of those kinds shows its outputs as it is evaluated."""
+def hooked(model: nn.Module, kinds: Kinds, hook: Hook) -> Iterator[None]:
+    """Within it, every layer of those kinds calls the hook when it was evaluated."""
     handles = [
-        module.register_forward_hook(
-            lambda layer, _, output, name=name: observe(name, layer, output)
-        )
+        module.register_forward_hook(partial(hook, name), with_kwargs=True)
         for name, module in model.named_modules()
         if isinstance(module, kinds)
     ]
@@ -31,6 +31,17 @@ def observed(
     finally:
         for handle in handles:
             handle.remove()
+
+
+def observed(model: nn.Module, kinds: Kinds, observe: Observer) -> AbstractContextManager[None]:
+    """Within it, every layer of those kinds shows its outputs as it is evaluated."""
+
+    def hook(
+        name: str, layer: nn.Module, _args: Any, _kwargs: Any, output: Tensor
+    ) -> Tensor | None:
+        return observe(name, layer, output)
+
+    return hooked(model, kinds, hook)
 
 
 def require_own_parameters(model: nn.Module, name: str, layer: nn.Module) -> None:

@@ -13,7 +13,6 @@ it, |c|^2 is the number of rows, and X - c c^T X / |c|^2 has the columns' means 
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -23,6 +22,7 @@ from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lmctheory.matching.observation import hooked
 from lmctheory.matching.symmetry import Network, as_inputs, evaluated
 from lmctheory.networks import AffineChain
 
@@ -212,22 +212,8 @@ def _observe(network: Network, data: Tensor, observer: _Observer) -> None:
             observer(f"{name}.weight", None, inputs, outputs)
         return
     model = copy.deepcopy(network).eval().double()
-    with _watched(model, observer):
+    with hooked(model, _LAYERS, partial(_show, observer)):
         evaluated(model, x, "data")
-
-
-@contextmanager
-def _watched(model: nn.Module, observer: _Observer) -> Iterator[None]:
-    handles = [
-        module.register_forward_hook(partial(_show, observer, name), with_kwargs=True)
-        for name, module in model.named_modules()
-        if isinstance(module, _LAYERS)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _show(

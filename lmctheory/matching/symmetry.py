@@ -299,9 +299,18 @@ def function_change(
         True
     """
     drawn = {group.name: rng.permutation(group.size) for group in groups.groups}
-    moved: Network = permute(model, drawn, groups)  # type: ignore[type-var]  # of model's own type
-    change = outputs(moved, example) - outputs(model, example)
-    return float(change.abs().max())
+    return change_by(drawn, model, groups, example)
+
+
+def change_by(
+    permutations: Mapping[str, np.ndarray],
+    model: Network,
+    groups: Symmetry,
+    x: Shaped[Tensor, "n ..."],
+) -> float:
+    """Largest change of an output, in float64, by these permutations."""
+    moved: Network = permute(model, permutations, groups)  # type: ignore[type-var]  # model's own
+    return float((outputs(moved, x) - outputs(model, x)).abs().max())
 
 
 def _require_permutations(

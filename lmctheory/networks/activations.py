@@ -6,33 +6,20 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from lmctheory.activations import KNOWN
+from lmctheory.activations import KNOWN, Constants
 
 __all__ = ["Activation", "activation", "activation_of"]
 
 
 @dataclass(frozen=True)
-class Activation:
-    """A pointwise map sigma and its constants.
+class Activation(Constants):
+    """A pointwise map on tensors, and its constants.
 
     Attributes:
-        name: the field's name for it.
         apply: sigma, elementwise on a tensor of any shape.
-        slopes: ``(alpha, beta)``, bounds on the derivative: alpha <= sigma' <= beta (T1b).
-        curvature: an upper bound of ``|sigma''|``; infinite where sigma has a kink.
-        jerk: an upper bound of ``|sigma'''|``; infinite where sigma has a kink.
     """
 
-    name: str
     apply: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
-    slopes: tuple[float, float]
-    curvature: float
-    jerk: float
-
-    @property
-    def lipschitz(self) -> float:
-        """The Lipschitz constant max(|alpha|, |beta|)."""
-        return max(abs(slope) for slope in self.slopes)
 
 
 def leaky_relu(negative_slope: float) -> Activation:
@@ -40,10 +27,10 @@ def leaky_relu(negative_slope: float) -> Activation:
     slopes = (min(negative_slope, 1.0), max(negative_slope, 1.0))
     return Activation(
         f"leaky_relu({negative_slope:g})",
-        lambda z: nn.functional.leaky_relu(z, negative_slope),
         slopes,
         float("inf"),
         float("inf"),
+        lambda z: nn.functional.leaky_relu(z, negative_slope),
     )
 
 
@@ -56,8 +43,8 @@ _APPLY: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": nn.functional.gelu,
 }
 _KNOWN = {
-    name: Activation(name, apply, KNOWN[name].slopes, KNOWN[name].curvature, KNOWN[name].jerk)
-    for name, apply in _APPLY.items()
+    name: Activation(name, known.slopes, known.curvature, known.jerk, _APPLY[name])
+    for name, known in KNOWN.items()
 }
 
 

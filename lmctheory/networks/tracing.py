@@ -10,7 +10,7 @@ from lmctheory.networks.activations import Activation, activation, activation_of
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.mlp import MLP
 
-__all__ = ["affine_chain", "evaluation_mode"]
+__all__ = ["affine_chain", "evaluation_mode", "require_no_hooks"]
 
 _NO_CHAIN = "the network is no affine chain"
 
@@ -63,7 +63,7 @@ def affine_chain(model: nn.Module) -> AffineChain:
         TypeError: if the module is no such chain, or has forward hooks, which no trace sees; the
             message names the operation.
     """
-    _require_no_hooks(model)
+    require_no_hooks(model, _NO_CHAIN)
     if type(model) is MLP:  # tracing costs milliseconds, which adds up over many networks
         return _chain(
             [(f"layers.{i}", layer) for i, layer in enumerate(model.linears)],
@@ -92,11 +92,17 @@ def _is_inactive(module: nn.Module | None) -> bool:
     return dropout or isinstance(module, nn.Identity)
 
 
-def _require_no_hooks(model: nn.Module) -> None:
+def require_no_hooks(model: nn.Module, refusal: str) -> None:
+    """Refuses a module that does more than a trace of it sees.
+
+    Raises:
+        TypeError: beginning with `refusal` and naming the submodule, if one has a forward hook or a
+            forward method of its own.
+    """
     for name, module in model.named_modules():
         if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
             raise TypeError(
-                f"{_NO_CHAIN}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
+                f"{refusal}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
                 " or a forward method of its own"
             )
 

@@ -10,18 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import sici
 
-__all__ = ["normal_pair_cost", "normal_pair_costs", "uniform_pair_gains"]
-
-
-def normal_pair_cost(spectrum: Float[np.ndarray, " d"]) -> float:
-    """M(2) for N(0, Lambda) = 2 tr Lambda - (2/pi)^{1/2} E (sum lambda_i^2 chi^2_1)^{1/2}.
-
-    Given a - a', S is normal; and E Q^{1/2} = (4 pi)^{-1/2} integral (1 - E e^{-sQ}) s^{-3/2} ds.
-
-    Args:
-        spectrum: positive eigenvalues ``[d]``, decreasing.
-    """
-    return float(normal_pair_costs(spectrum, 1)[0])
+__all__ = ["normal_pair_costs", "uniform_pair_gains"]
 
 
 _STEP = 0.25
@@ -30,7 +19,10 @@ _RANGE = 75.0
 
 
 def normal_pair_costs(spectrum: Float[np.ndarray, " d"], count: int) -> Float[np.ndarray, " n"]:
-    """M(2) for the first `count` tails lambda_i, lambda_{i+1}, ... of a spectrum.
+    """M(2) for N(0, Lambda) = 2 tr Lambda - (2/pi)^{1/2} E (sum lambda_i^2 chi^2_1)^{1/2}.
+
+    For the first `count` tails lambda_i, lambda_{i+1}, ... of a spectrum. Given a - a', S is
+    normal; and E Q^{1/2} = (4 pi)^{-1/2} integral (1 - E e^{-sQ}) s^{-3/2} ds.
 
     Args:
         spectrum: positive eigenvalues ``[d]``, decreasing.

@@ -229,7 +229,8 @@ def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0) 
 
 
 NEGLIGIBLE = 1e-100
-"""Eigenvalues or sides below this multiple of the largest are projected away: squares underflow."""
+"""Eigenvalues or sides below this multiple of the largest are left out: their squares underflow,
+and heat traces overflow."""
 _MANY = 500
 """Dimension beyond which the exponential moment is as good as the isotropic bound, and cheaper."""
 

@@ -39,6 +39,7 @@ from lmctheory.rates.order_statistics import normal_matching_cost
 from lmctheory.rates.product_tree import product_tree
 from lmctheory.rates.rank_block import rank_block_tree
 from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
+from lmctheory.rates.small_ball import NEGLIGIBLE
 
 __all__ = ["ARGUMENTS", "Argument"]
 
@@ -46,8 +47,6 @@ Argument = Callable[[Measure, int, float], float]
 
 _FEW = 4
 """Positive eigenvalues up to which the semigroup can beat R13, at large widths."""
-_NEGLIGIBLE = 1e-100
-"""Relative to the largest: below it the semigroup's heat trace overflows."""
 
 
 def _lacks(mu: Measure, what: str) -> NotApplicable:
@@ -152,7 +151,7 @@ def _few_gaussian(spectrum: tuple[float, ...]) -> Gaussian:
 
 def _few(mu: Gaussian) -> tuple[Gaussian, float]:
     """The law of the coordinates that matter, if they are few, and the cost of the rest (R8)."""
-    kept = mu.spectrum[mu.spectrum > _NEGLIGIBLE * mu.spectrum[0]]
+    kept = mu.spectrum[mu.spectrum > NEGLIGIBLE * mu.spectrum[0]]
     if not 0 < len(kept) <= _FEW:
         raise NotApplicable(f"{len(kept)} positive eigenvalues; beyond {_FEW} R13 is lower")
     return _few_gaussian(tuple(kept.tolist())), 2 * float(mu.spectrum.sum() - kept.sum())

@@ -14,15 +14,7 @@ from lmctheory.measures import (
 )
 from lmctheory.rates import deviation, dyadic_bound, matching_cost, upper_bound
 from lmctheory.theorems.registry import Trial, theorem
-
-_ERRORS = 5
-"""Standard errors that a simulated trial allows; 64 draws each: false alarm 3e-6 (t law)."""
-
-
-def _simulated(law: Measure, m: int, p: float, value: float, rng: np.random.Generator) -> Trial:
-    """A simulated cost below an upper bound."""
-    measured = matching_cost(law, m, repeats=64, p=p, rng=rng)
-    return Trial(measured.mean, value, _ERRORS * measured.standard_error)
+from lmctheory.theorems.simulation import ERRORS, simulated
 
 
 def _atoms(rng: np.random.Generator, d: int) -> Empirical:
@@ -46,7 +38,7 @@ def _dyadic(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         m, d, p = int(rng.integers(1, 40)), int(rng.integers(1, 4)), float(rng.choice([0.5, 1, 2]))
         bound = dyadic_bound(m, d, p)
-        yield _simulated(_atoms(rng, d), m, p, bound.terms["R4 series"], rng)
+        yield simulated(_atoms(rng, d), m, bound.terms["R4 series"], p=p, rng=rng)
         yield Trial(bound.terms["R4 series"], bound.terms["R4 published"])
 
 
@@ -65,7 +57,7 @@ def _dyadic(rng: np.random.Generator) -> Iterator[Trial]:
 def _covering(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         law, m, p = _atoms(rng, 2), int(rng.integers(1, 40)), float(rng.choice([0.5, 1, 2]))
-        yield _simulated(law, m, p, upper_bound(law, m, p).terms["R5"], rng)
+        yield simulated(law, m, upper_bound(law, m, p).terms["R5"], p=p, rng=rng)
 
 
 def _diffusive(rng: np.random.Generator) -> Measure:
@@ -82,7 +74,7 @@ def _by_semigroup(term: str) -> Callable[[np.random.Generator], Iterator[Trial]]
     def trials(rng: np.random.Generator) -> Iterator[Trial]:
         while True:
             law, m = _diffusive(rng), int(rng.integers(2, 64))
-            yield _simulated(law, m, 2.0, upper_bound(law, m).terms[term], rng)
+            yield simulated(law, m, upper_bound(law, m).terms[term], rng=rng)
 
     return trials
 
@@ -121,7 +113,7 @@ theorem(
 def _truncated(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         law, m = Gaussian(spectrum=rng.random(int(rng.integers(1, 5)))), int(rng.integers(2, 64))
-        yield _simulated(law, m, 2.0, upper_bound(law, m).terms["R6c"], rng)
+        yield simulated(law, m, upper_bound(law, m).terms["R6c"], rng=rng)
 
 
 @theorem(
@@ -143,7 +135,7 @@ def _concentration(rng: np.random.Generator) -> Iterator[Trial]:
         laws = (Gaussian(spectrum=np.ones(d)), UniformCube(d), UniformBall(d), UniformSphere(d))
         law = laws[int(rng.integers(len(laws)))]
         costs, beyond = matching_cost(law, m, repeats=400, rng=rng), deviation(law, m, 0.2)
-        slack = _ERRORS * costs.standard_error
+        slack = ERRORS * costs.standard_error
         low, high = np.quantile(costs.draws, [0.3, 0.7])
         yield Trial(float(high), beyond.above(costs.mean + slack))
         yield Trial(beyond.below(costs.mean - slack), float(low))

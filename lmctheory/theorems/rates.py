@@ -9,17 +9,15 @@ from lmctheory.measures import Gaussian
 from lmctheory.rates import (
     box_tree,
     lower_bound,
-    matching_cost,
     normal_matching_cost,
     product_tree,
     upper_bound,
     wasserstein_pow,
 )
 from lmctheory.theorems.registry import Trial, theorem
+from lmctheory.theorems.simulation import ERRORS, simulated
 
 _GAUSSIAN = ("neurons independent, from one Gaussian law N(0, Lambda)",)
-_ERRORS = 5
-"""Standard errors that a simulated trial allows; 64 draws each: false alarm 3e-6 (t law)."""
 
 
 @theorem(
@@ -76,7 +74,7 @@ def _one_dimension(rng: np.random.Generator) -> Iterator[Trial]:
         m = int(rng.integers(1, 400))
         a, b = np.sort(rng.standard_normal((2, 400, m)), axis=2)
         costs = ((a - b) ** 2).mean(axis=1)
-        slack = _ERRORS * float(costs.std() / np.sqrt(len(costs)))
+        slack = ERRORS * float(costs.std() / np.sqrt(len(costs)))
         yield Trial(float(costs.mean()), normal_matching_cost(m), slack)
         yield Trial(normal_matching_cost(m), float(costs.mean()), slack)
 
@@ -94,11 +92,7 @@ def _against_simulation(
     def trials(rng: np.random.Generator) -> Iterator[Trial]:
         while True:
             mu, m = Gaussian(spectrum=_spectrum(rng)), int(rng.integers(2, 64))
-            measured = matching_cost(mu, m, repeats=64, rng=rng)
-            value = bound(mu, m)
-            slack = _ERRORS * measured.standard_error
-            ends = (measured.mean, value) if upper else (value, measured.mean)
-            yield Trial(*ends, slack)
+            yield simulated(mu, m, bound(mu, m), upper=upper, rng=rng)
 
     return trials
 
@@ -154,7 +148,7 @@ def _box(rng: np.random.Generator) -> Iterator[Trial]:
         m, sides = int(rng.integers(2, 64)), 10 ** -rng.random(int(rng.integers(1, 6)))
         a, b = sides * rng.random((2, 64, m, len(sides)))
         costs = np.array([wasserstein_pow(x, y) for x, y in zip(a, b, strict=True)])
-        slack = _ERRORS * float(costs.std(ddof=1) / np.sqrt(len(costs)))
+        slack = ERRORS * float(costs.std(ddof=1) / np.sqrt(len(costs)))
         yield Trial(float(costs.mean()), box_tree(sides, m), slack)
 
 

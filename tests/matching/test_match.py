@@ -37,6 +37,7 @@ from lmctheory.networks.cnn import CNN, VGG
 from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.vit import ViT
 from lmctheory.paths import barrier
+from simulations.matching_methods.narrow import git_rebasin
 
 LAYERWISE = ("naive", "weighted", "activation")
 
@@ -89,25 +90,6 @@ def inner_product(net_a, net_b, orders) -> float:
         + b_a[k] @ matrices[k + 1] @ b_b[k]
         for k in range(len(W_a))
     )
-
-
-def git_rebasin(net_a, net_b, rng: np.random.Generator) -> list[np.ndarray]:
-    """Algorithm 1 of Ainsworth et al. 2023: from the identity, layers in random order."""
-    (W_a, b_a), (W_b, b_b) = arrays(net_a), arrays(net_b)
-    depth = len(W_a) - 1
-    orders = [np.arange(len(W_a[k])) for k in range(depth)]
-    progress = True
-    while progress:
-        progress = False
-        for k in rng.permutation(depth):
-            incoming = W_b[k] if k == 0 else W_b[k][:, orders[k - 1]]
-            outgoing = W_b[k + 1] if k == depth - 1 else W_b[k + 1][orders[k + 1]]
-            gain = W_a[k] @ incoming.T + np.outer(b_a[k], b_b[k]) + W_a[k + 1].T @ outgoing
-            found = linear_sum_assignment(gain, maximize=True)[1]
-            rows = np.arange(len(gain))
-            progress |= bool(gain[rows, found].sum() > gain[rows, orders[k]].sum() + 1e-12)
-            orders[k] = found
-    return orders
 
 
 def test_one_hidden_layer_attains_the_least_cost_of_all_permutations():
@@ -205,7 +187,8 @@ def test_the_aligned_network_computes_the_same_function(method):
 
 def test_the_reported_change_of_function_would_show_a_wrong_permutation(monkeypatch):
     a, b = pair(4, 6, 2)
-    module = import_module("lmctheory.matching.match")  # the package's `match` is the function
+    # the package's `symmetry` is the function
+    module = import_module("lmctheory.matching.symmetry")
     monkeypatch.setattr(module, "permute", lambda *_: affine_chain(a))
     assert match(a, b).function_change > 1e-2
 

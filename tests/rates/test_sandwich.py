@@ -18,7 +18,7 @@ from lmctheory.rates import (
     width_lower_bound,
 )
 from lmctheory.rates.order_statistics import normal_partial_sums
-from lmctheory.rates.pairs import normal_pair_cost
+from lmctheory.rates.pairs import normal_pair_costs
 from lmctheory.rates.rank_block import _edges, rank_block_tree
 from lmctheory.rates.small_ball import (
     exponential_moment_bound,
@@ -136,7 +136,7 @@ def test_rank_blocks_agree_with_all_compositions():
         if not spectrum or b == 1:
             return 2 * sum(spectrum)
         if b == 2:
-            return normal_pair_cost(np.array(spectrum))
+            return normal_pair_costs(np.array(spectrum), 1)[0]
         best = np.inf
         for sizes in compositions(b):
             edges = np.cumsum([0, *sizes]).astype(float)

@@ -29,7 +29,7 @@ from lmctheory.rates.atoms import _diameter, atomic_bound
 from lmctheory.rates.clusters import cluster_bound
 from lmctheory.rates.covering import box_covering_bound
 from lmctheory.rates.holder import central_moment, interpolated
-from lmctheory.rates.pairs import normal_pair_cost, normal_pair_costs
+from lmctheory.rates.pairs import normal_pair_costs
 from lmctheory.rates.rank_block import _cuts, rank_block_tree
 from lmctheory.rates.upper_arguments import ARGUMENTS
 
@@ -302,7 +302,7 @@ def test_blocks_are_valued_at_a_tabulated_size_no_larger(m):
 @pytest.mark.parametrize("decades", [0, 3, 12])
 def test_pairs_of_all_tails_at_once(decades):
     spectrum = 10 ** -np.linspace(0, decades, 40)
-    tails = [normal_pair_cost(spectrum[i:]) for i in range(12)]
+    tails = [normal_pair_costs(spectrum[i:], 1)[0] for i in range(12)]
     np.testing.assert_allclose(normal_pair_costs(spectrum, 12), tails, rtol=1e-12)
 
 

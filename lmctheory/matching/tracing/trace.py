@@ -23,6 +23,7 @@ from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value, u
 from lmctheory.matching.tracing.layers import layer_rule
 from lmctheory.matching.tracing.movements import MOVEMENTS
 from lmctheory.matching.tracing.operations import function_rule, method_rule, qualified_name
+from lmctheory.networks.tracing import require_no_hooks
 
 __all__ = ["traced"]
 
@@ -114,7 +115,7 @@ def traced(model: nn.Module, example: Shaped[Tensor, "n ..."]) -> Labelling:
             the trace computes something else.
         ValueError: if the example does not fit, or parameters are on the meta device.
     """
-    _require_no_hooks(model)
+    require_no_hooks(model, "the network cannot be traced")
     copied = copy.deepcopy(model).eval().requires_grad_(False)
     first = next(iter(copied.parameters()), None)
     if first is not None and first.is_meta:
@@ -179,15 +180,6 @@ def _untyped() -> Iterator[None]:
         yield
     finally:
         jaxtyping.config.update("jaxtyping_disable", disabled)
-
-
-def _require_no_hooks(model: nn.Module) -> None:
-    for name, module in model.named_modules():
-        if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
-            raise TypeError(
-                f"the network cannot be traced: {name or 'the whole'} ({type(module).__name__})"
-                " has a forward hook or a forward method of its own"
-            )
 
 
 def _tensor_of(item: Any) -> Any:
