@@ -1,0 +1,107 @@
+"""Certificates against what is true: `python -m paper_figures.path_certificates`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import typer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from paper_figures import style
+from paper_figures.command import Output, Results, draw_stored
+from simulations.path_certificates import (
+    NODES,
+    STUDY,
+    Summary,
+    points,
+    require_one_study,
+    summarise,
+)
+from simulations.study import Config, Record
+
+__all__ = ["draw", "main"]
+
+_MARKERS = "osD^vx"
+
+
+def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+    """Certified against measured barriers, pair by pair; certified accuracy against pieces."""
+    style.use()
+    shapes = summarise(results)
+    names = list(dict.fromkeys(shape.architecture for shape in shapes))
+    figure, (scatter, curves) = plt.subplots(
+        1, 2, figsize=(style.COLUMN, 1.9), layout="constrained"
+    )
+    for name, colour, marker in zip(names, style.COLOURS, _MARKERS, strict=False):
+        chosen = [shape for shape in shapes if shape.architecture == name]
+        _scatter(scatter, chosen, colour, marker, name)
+        _shares(curves, chosen, colour, marker)
+    _diagonal(scatter)
+    scatter.set_xlabel("barrier, measured")
+    scatter.set_ylabel("certified for every $t$ (C4)")
+    curves.set_xlabel("pieces $n$")
+    curves.set_ylabel("certified / attainable accuracy")
+    curves.set_xscale("log", base=2)
+    curves.set_xticks(NODES, [str(n) for n in NODES])
+    curves.set_ylim(-0.03, 1.03)
+    figure.legend(
+        *scatter.get_legend_handles_labels(), loc="outside upper center", ncols=len(names)
+    )
+    return figure
+
+
+def _scatter(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str, name: str) -> None:
+    most = str(NODES[-1])
+    x, y = points(shapes, lambda pair: pair["barrier"], lambda pair: pair["C4"][most]["barrier"]).T
+    axes.loglog(
+        x,
+        y,
+        linestyle="none",
+        marker=marker,
+        markersize=2,
+        markerfacecolor="none",
+        markeredgewidth=0.4,
+        color=colour,
+        label=name,
+    )
+
+
+def _diagonal(axes: Axes) -> None:
+    low, high = axes.get_xlim()
+    axes.plot([low, high], [low, high], color=style.GREY, linewidth=0.6, zorder=0)
+    axes.set_xlim(low, high)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+
+
+def _shares(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str) -> None:
+    """One line for each shape, mean over its pairs."""
+    for shape in shapes:
+        attainable = shape.certified("attainable", NODES[-1]).value
+        shares = [shape.certified("accuracy", n).value / attainable for n in NODES]
+        axes.plot(
+            NODES,
+            np.array(shares),
+            color=colour,
+            marker=marker,
+            markerfacecolor="none",
+            markersize=2,
+            linewidth=0.5,
+            linestyle="-" if shape.weight_decay else "--",
+        )
+
+
+def main(
+    results: Results = STUDY.results, output: Output = Path("paper_figures/path_certificates")
+) -> None:
+    """Draws certificates against what they bound, from stored results."""
+    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,17 @@
+"""Certificates of the segment between trained networks, beside what is true on it."""
+
+from simulations.path_certificates.command import STUDY, path_certificates
+from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
+from simulations.path_certificates.summary import Summary, points, require_one_study, summarise
+
+__all__ = [
+    "ALIGNMENTS",
+    "NODES",
+    "REFERENCE",
+    "STUDY",
+    "Summary",
+    "path_certificates",
+    "points",
+    "require_one_study",
+    "summarise",
+]

@@ -1,0 +1,68 @@
+"""The study of certificates, and its command."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmctheory.networks import load_dataset
+from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.path_certificates.measurement import run
+from simulations.path_certificates.networks import NETWORKS
+from simulations.path_certificates.tables import print_report
+from simulations.runner import run_study
+from simulations.study import Config, Study
+
+__all__ = ["STUDY", "path_certificates"]
+
+
+def _cost(config: Config) -> float:
+    """Seconds on one core, roughly."""
+    depth = int(config["architecture"].removeprefix("MLP "))
+    return config["pairs"] * config["examples"] / 360 * (0.3 + depth * (config["width"] / 128) ** 2)
+
+
+STUDY = Study("path_certificates", version=1, run=run, cost=_cost)
+
+
+def path_certificates(
+    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
+    ] = None,
+    architecture: Annotated[
+        list[str] | None, typer.Option(help=f"Of: {', '.join(NETWORKS)}; may be repeated.")
+    ] = None,
+    width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
+    weight_decay: Annotated[list[float] | None, typer.Option(min=0, help="Likewise.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 8,
+    examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 360,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    results: Results = STUDY.results,
+    jobs: Jobs = 2,
+    scheduler: Scheduler = None,
+) -> None:
+    """Certificates C1 to C4 of trained pairs beside what is true, after every matching."""
+    with bad_options():
+        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+        for name in architecture or ():
+            if name not in NETWORKS:
+                raise ValueError(f"architecture must be one of {list(NETWORKS)}, got {name!r}")
+    configs = [
+        {
+            "dataset": dataset,
+            "architecture": name,
+            "width": neurons,
+            "weight_decay": decay,
+            "pairs": pairs,
+            "examples": examples,
+            "seed": seed,
+        }
+        for name in architecture or NETWORKS
+        for decay in weight_decay or (0.0, 1e-3)
+        for neurons in width or (32, 64, 128, 256, 512)
+    ]
+    study = replace(STUDY, run=partial(run, data_dir=data_dir))
+    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))

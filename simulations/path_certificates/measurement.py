@@ -1,0 +1,120 @@
+"""What one task of the study measures: pairs of one shape, their barriers and certificates.
+
+For every pair, unmatched and after every matching, on test data:
+
+- accuracy and loss of the two ends, and the barrier on a grid of t, measured;
+- at t = 1/2, root mean squares over the examples of the function error |f_t - f-bar|, measured,
+  and of its bounds C1, C1', C2; the barrier there, measured and as C3 certifies it;
+- for every t at once, by C4 with n pieces: certified accuracy, accuracy at the nodes
+  (no more can be certified), certified largest loss and barrier.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lmctheory.matching import METHODS, match
+from lmctheory.networks import (
+    Dataset,
+    Examples,
+    evaluation_mode,
+    in_type_of,
+    load_dataset,
+    seeded_generators,
+    train_many,
+)
+from lmctheory.paths import barrier, certificate, certify, interpolate
+from simulations.path_certificates.networks import NETWORKS
+from simulations.study import Config, Record
+
+__all__ = ["ALIGNMENTS", "NODES", "REFERENCE", "run"]
+
+ALIGNMENTS = ("unmatched", *METHODS)
+REFERENCE = "weighted"
+"""The matching that is certified with every number of pieces; the others, with the most."""
+NODES = (1, 2, 4, 8)
+_POINTS = 25
+
+
+def run(config: Config, data_dir: Path | None = None) -> Record:
+    """Measures all pairs of one shape and training."""
+    data = load_dataset(config["dataset"], data_dir=data_dir)
+    count = config["examples"]
+    test = Examples(data.test.inputs[:count], data.test.labels[:count])
+    models = _trained(config, data)
+    pairs = list(zip(models[::2], models[1::2], strict=True))
+    return {
+        name: [
+            _measured(
+                a,
+                _aligned(a, b, name, data.train),
+                test,
+                NODES if name == REFERENCE else NODES[-1:],
+            )
+            for a, b in pairs
+        ]
+        for name in ALIGNMENTS
+    }
+
+
+def _trained(config: Config, data: Dataset) -> list[nn.Module]:
+    network = NETWORKS[config["architecture"]]
+    # no two tasks share their draws: equal seeds would share the first layer's weights
+    place = list(NETWORKS).index(config["architecture"])
+    entropy = [config["seed"], place, config["width"], round(1e6 * config["weight_decay"])]
+    seeds = np.random.SeedSequence(entropy).generate_state(2 * config["pairs"]).tolist()
+    shape = tuple(data.train.inputs.shape[1:])
+    initial = [
+        network.build(shape, data.classes, config["width"], seeded_generators(seed)[0])
+        for seed in seeds
+    ]
+    training = network.training(config["weight_decay"])
+    trained = train_many(initial, data.train, training, seeds=seeds)
+    # certificates dominate what is measured in float64
+    return [evaluation_mode(model).to(torch.float64) for model in trained]
+
+
+def _aligned(a: nn.Module, b: nn.Module, name: str, train: Examples) -> nn.Module:
+    return b if name == "unmatched" else match(a, b, name, train.inputs).apply(b)
+
+
+def _measured(a: nn.Module, b: nn.Module, test: Examples, nodes: Sequence[int]) -> Record:
+    curve = barrier(a, b, test, _POINTS)
+    middle = certificate(a, b, test, t=0.5)
+    wholes = {n: certify(a, b, test, nodes=n) for n in nodes}
+    return {
+        "accuracy": curve.accuracy[[0, -1]].tolist(),
+        "least accuracy": float(curve.accuracy.min()),
+        "loss": float(curve.loss.max()),
+        "barrier": float(curve.max),
+        "midpoint": float(curve.midpoint),
+        "error": _rms(_function_error(a, b, test.inputs)),
+        "C1": _rms(middle.function_error_c1),
+        "C1'": _rms(middle.function_error),
+        "C2": _rms(middle.function_error_c2),
+        "C3": float(middle.barrier),
+        "C4": {
+            str(n): {
+                "accuracy": whole.accuracy,
+                "attainable": whole.attainable,
+                "loss": whole.loss,
+                "barrier": whole.barrier,
+            }
+            for n, whole in wholes.items()
+        },
+    }
+
+
+def _function_error(a: nn.Module, b: nn.Module, inputs: Tensor) -> np.ndarray:
+    """|f_t - f-bar| at t = 1/2, example by example."""
+    with torch.no_grad():
+        x = in_type_of(a, inputs)
+        gap = interpolate(a, b, 0.5)(x) - (a(x) + b(x)) / 2
+    return gap.double().norm(dim=-1).numpy()
+
+
+def _rms(errors: np.ndarray) -> float:
+    return float(np.sqrt((errors**2).mean()))

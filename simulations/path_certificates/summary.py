@@ -1,0 +1,142 @@
+"""Means over pairs of what `path_certificates` measured, for its tables and its figure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
+from simulations.path_certificates.networks import NETWORKS
+from simulations.report import Mean
+from simulations.study import Config, Record
+
+__all__ = [
+    "QUANTITIES",
+    "Summary",
+    "matching_ratios",
+    "points",
+    "require_one_study",
+    "summarise",
+    "violations",
+]
+
+Results = Sequence[tuple[Config, Record]]
+
+QUANTITIES: dict[str, Callable[[Record], float]] = {
+    "C1": lambda pair: pair["C1"],
+    "C1'": lambda pair: pair["C1'"],
+    "C2": lambda pair: pair["C2"],
+    "error": lambda pair: pair["error"],
+    "C4 loss": lambda pair: pair["C4"][str(NODES[-1])]["loss"],
+    "loss": lambda pair: pair["loss"],
+}
+"""What a matching may minimise: bounds, and what they bound."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All pairs of one architecture, width and weight decay."""
+
+    architecture: str
+    width: int
+    weight_decay: float
+    record: Record
+
+    def mean(self, quantity: Callable[[Record], float], alignment: str = REFERENCE) -> Mean:
+        """Of a number that every pair has."""
+        return Mean.over([quantity(pair) for pair in self.record[alignment]])
+
+    def certified(self, name: str, nodes: int) -> Mean:
+        """Of C4's "accuracy", "attainable", "loss" or "barrier" with so many pieces."""
+        return self.mean(lambda pair: pair["C4"][str(nodes)][name])
+
+    def ends(self) -> Mean:
+        """Accuracy of the worse of two networks: no segment between them has more."""
+        return self.mean(lambda pair: min(pair["accuracy"]))
+
+
+def summarise(results: Iterable[tuple[Config, Record]]) -> list[Summary]:
+    """The shapes, by architecture, weight decay and width."""
+    shapes = [
+        Summary(config["architecture"], config["width"], config["weight_decay"], record)
+        for config, record in results
+    ]
+    order = list(NETWORKS)
+    return sorted(shapes, key=lambda s: (order.index(s.architecture), s.weight_decay, s.width))
+
+
+def points(
+    shapes: Sequence[Summary], x: Callable[[Record], float], y: Callable[[Record], float]
+) -> np.ndarray:
+    """Two numbers of every pair, weighted matching, ``[pairs, 2]``."""
+    pairs = [pair for shape in shapes for pair in shape.record[REFERENCE]]
+    return np.array([(x(pair), y(pair)) for pair in pairs])
+
+
+def violations(shapes: Sequence[Summary]) -> tuple[int, int]:
+    """Certified numbers below what they bound, over all pairs and matchings, and all of them."""
+    checks = [
+        below
+        for shape in shapes
+        for alignment in ALIGNMENTS
+        for pair in shape.record[alignment]
+        for below in (
+            *(pair[bound] < pair["error"] for bound in ("C1", "C1'", "C2")),
+            pair["C3"] < pair["midpoint"],
+            *(
+                wrong
+                for bound in pair["C4"].values()
+                for wrong in (
+                    bound["accuracy"] > pair["least accuracy"],
+                    bound["loss"] < pair["loss"],
+                    bound["barrier"] < pair["barrier"],
+                )
+            ),
+        )
+    ]
+    return sum(checks), len(checks)
+
+
+def matching_ratios(shapes: Sequence[Summary]) -> dict[str, dict[str, tuple[Mean, float]]]:
+    """How every matching does by every quantity, over all pairs.
+
+    Returns:
+        By alignment and quantity: the mean of log10(value / value of the weighted matching), and
+        the share of the pairs in which no other matching has a smaller one.
+    """
+    found = {}
+    for alignment in ALIGNMENTS:
+        found[alignment] = {
+            name: (Mean.over(_logs(shapes, alignment, value)), _best(shapes, alignment, value))
+            for name, value in QUANTITIES.items()
+        }
+    return found
+
+
+def _values(
+    shapes: Sequence[Summary], alignment: str, value: Callable[[Record], float]
+) -> np.ndarray:
+    return np.array([value(pair) for shape in shapes for pair in shape.record[alignment]])
+
+
+def _logs(
+    shapes: Sequence[Summary], alignment: str, value: Callable[[Record], float]
+) -> list[float]:
+    reference = _values(shapes, REFERENCE, value)
+    return np.log10(_values(shapes, alignment, value) / reference).tolist()
+
+
+def _best(shapes: Sequence[Summary], alignment: str, value: Callable[[Record], float]) -> float:
+    every = np.stack([_values(shapes, name, value) for name in ALIGNMENTS])
+    return float((_values(shapes, alignment, value) <= every.min(0) * (1 + 1e-9)).mean())
+
+
+def require_one_study(results: Results) -> None:
+    """Refuses results that do not belong into one figure.
+
+    Raises:
+        ValueError: if they differ in more than shape and weight decay.
+    """
+    for name in ("dataset", "pairs", "examples", "seed"):
+        if len(values := {config[name] for config, _ in results}) > 1:
+            raise ValueError(f"the results mix studies with {name} {sorted(values)}")

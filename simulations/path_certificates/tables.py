@@ -1,0 +1,94 @@
+"""The tables that the study prints, each at most 100 columns wide."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
+from simulations.path_certificates.summary import (
+    QUANTITIES,
+    Summary,
+    matching_ratios,
+    summarise,
+    violations,
+)
+from simulations.report import WIDTH, make_table
+from simulations.study import Config, Record
+
+__all__ = ["print_report"]
+
+
+def print_report(results: Sequence[tuple[Config, Record]]) -> None:
+    """Prints certified accuracies, certified barriers, and which matching minimises what."""
+    console = Console(width=WIDTH, highlight=False)
+    shapes = summarise(results)
+    console.print(_accuracies(shapes))
+    console.print(_barriers(shapes))
+    console.print(_matchings(shapes))
+
+
+def _accuracies(shapes: Sequence[Summary]) -> Table:
+    table = _table(
+        f"Certified accuracy for every t at once (C4), {REFERENCE} matching, test data",
+        "ends: of the worse network. nodes: of the examples that all 9 nodes get right, no more can"
+        "\nbe certified. In brackets, the standard error of the last digit.",
+        ("ends", "nodes", *(f"n = {n}" for n in NODES), "of nodes"),
+    )
+    for shape in shapes:
+        certified = [shape.certified("accuracy", n) for n in NODES]
+        attainable = shape.certified("attainable", NODES[-1])
+        share = certified[-1].value / attainable.value
+        cells = (shape.ends(), attainable, *certified)
+        table.add_row(*_place(shape), *map(str, cells), f"{100 * share:.1f} %")
+    return table
+
+
+def _barriers(shapes: Sequence[Summary]) -> Table:
+    wrong, all_ = violations(shapes)
+    table = _table(
+        f"Barrier of the test loss, {REFERENCE} matching: measured, and certified",
+        f"measured: on 25 points; C4: for every t. C3 and error: at t = 1/2, root mean square.\n"
+        f"Of {all_} certified numbers, {wrong} are below what they bound.",
+        ("measured", "C4", "C3", "error", "C1'", "C1", "C2"),
+    )
+    for shape in shapes:
+        cells = (
+            shape.mean(lambda pair: pair["barrier"]),
+            shape.certified("barrier", NODES[-1]),
+            *(
+                shape.mean(lambda pair, name=name: pair[name])  # type: ignore[misc]
+                for name in ("C3", "error", "C1'", "C1", "C2")
+            ),
+        )
+        table.add_row(*_place(shape), *map(str, cells))
+    return table
+
+
+def _matchings(shapes: Sequence[Summary]) -> Table:
+    pairs = sum(len(shape.record[REFERENCE]) for shape in shapes)
+    table = make_table(
+        "Which matching makes which bound least: geometric mean over all pairs, relative to"
+        f" {REFERENCE}",
+        f"In brackets: per cent of the {pairs} pairs in which no other matching does better.",
+        ("", *QUANTITIES),
+    )
+    table.columns[0].justify = "left"
+    ratios = matching_ratios(shapes)
+    for alignment in ALIGNMENTS:
+        cells = (
+            f"{10**mean.value:.3g} [{100 * share:.0f}]"
+            for mean, share in ratios[alignment].values()
+        )
+        table.add_row(alignment, *cells)
+    return table
+
+
+def _table(title: str, caption: str, columns: Sequence[str]) -> Table:
+    table = make_table(title, caption, ("", "width", "decay", *columns))
+    table.columns[0].justify = "left"
+    return table
+
+
+def _place(shape: Summary) -> tuple[str, str, str]:
+    return shape.architecture, str(shape.width), f"{shape.weight_decay:g}"
