@@ -371,8 +371,3 @@ def test_results_of_several_studies_are_not_drawn_together(results):
     with pytest.raises(ValueError, match="not complete: resume"):
         require_one_study(results[-1:])
     assert len(narrow(results)) == len(NETWORKS)
-
-
-def test_the_figure_names_the_command_that_makes_its_results(tmp_path):
-    with pytest.raises(SystemExit, match="make them with: python -m simulations matching_methods"):
-        figure_module.main(tmp_path / "none.sqlite", tmp_path / "figure")

@@ -297,8 +297,3 @@ def test_results_of_several_studies_are_not_drawn_together(results):
         lacking = [(c, r) for c, r in results if (c.get("law"), c.get("width")) != (law, 64)]
         with pytest.raises(ValueError, match="not complete: resume the study"):
             require_one_study(lacking)
-
-
-def test_the_figure_names_the_command_that_makes_its_results(tmp_path):
-    with pytest.raises(SystemExit, match="make them with: python -m simulations matching_rates"):
-        figure_module.main(tmp_path / "none.sqlite", tmp_path / "figure")

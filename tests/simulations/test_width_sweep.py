@@ -224,8 +224,3 @@ def test_a_diverged_training_says_so():
     diverging = config() | {"training": TRAINING | {"learning_rate": 1e30}}
     with pytest.raises(ValueError, match="lower --learning-rate"):
         run(diverging)
-
-
-def test_the_figure_names_the_command_that_makes_its_results(tmp_path):
-    with pytest.raises(SystemExit, match="make them with: python -m simulations width_sweep"):
-        figure_module.main(tmp_path / "none.sqlite", tmp_path / "figure")
