@@ -2,19 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DELETE_ON_ERROR:
-.PHONY: sweep rates methods test test-slow benchmark lint types
+STUDIES := sweep rates methods two-layers deep trained certificates layers
+.PHONY: $(STUDIES) test test-slow benchmark lint types
 
-sweep: .venv/ready
-	$(BIN)/python -m simulations width_sweep
-	$(BIN)/python -m paper_figures.width_sweep
+sweep: STUDY = width_sweep
+rates: STUDY = matching_rates
+methods: STUDY = matching_methods
+two-layers: STUDY = two_layer_widths
+deep: STUDY = deep_widths
+trained: STUDY = trained_widths
+certificates: STUDY = path_certificates
+layers: STUDY = layerwise
 
-rates: .venv/ready
-	$(BIN)/python -m simulations matching_rates
-	$(BIN)/python -m paper_figures.matching_rates
-
-methods: .venv/ready
-	$(BIN)/python -m simulations matching_methods
-	$(BIN)/python -m paper_figures.matching_methods
+$(STUDIES): .venv/ready
+	$(BIN)/python -m simulations $(STUDY)
+	$(BIN)/python -m paper_figures.$(STUDY)
 
 test: lint types
 	$(BIN)/pytest -n 2

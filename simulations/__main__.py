@@ -2,13 +2,20 @@
 
 from collections.abc import Callable
 
-from simulations import matching_methods, matching_rates, path_certificates, width_sweep
+from simulations import (
+    matching_methods,
+    matching_rates,
+    path_certificates,
+    trained_widths,
+    width_sweep,
+)
 from simulations.command_line import launch
 
 STUDIES: dict[str, Callable[..., None]] = {
     width_sweep.STUDY.name: width_sweep.width_sweep,
     matching_rates.STUDY.name: matching_rates.matching_rates,
     matching_methods.STUDY.name: matching_methods.matching_methods,
+    trained_widths.STUDY.name: trained_widths.trained_widths,
     path_certificates.STUDY.name: path_certificates.path_certificates,
 }
 """Command of each study."""

@@ -24,9 +24,16 @@ from lmctheory.rates.dimension import (
 )
 from lmctheory.rates.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.exact import optimal_permutation, wasserstein, wasserstein_pow
+from lmctheory.rates.independence import (
+    IndependenceTest,
+    matching_statistic,
+    permutation_test,
+    variance_ratio,
+)
 from lmctheory.rates.lower import lower_bound
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
 from lmctheory.rates.order_statistics import normal_matching_cost
+from lmctheory.rates.pooling import PooledCost, pooled_matching_cost
 from lmctheory.rates.product_tree import product_tree
 from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
 from lmctheory.rates.upper import upper_bound
@@ -38,8 +45,10 @@ __all__ = [
     "Curve",
     "Deviation",
     "Estimate",
+    "IndependenceTest",
     "Interval",
     "NestedPartition",
+    "PooledCost",
     "box_tree",
     "certified_matching_cost",
     "compare_dimensions",
@@ -52,10 +61,13 @@ __all__ = [
     "lower_bound",
     "matching_cost",
     "matching_cost_curve",
+    "matching_statistic",
     "maximum_likelihood_dimension",
     "normal_matching_cost",
     "optimal_permutation",
     "participation_ratio",
+    "permutation_test",
+    "pooled_matching_cost",
     "principal_components",
     "product_tree",
     "required_width",
@@ -66,6 +78,7 @@ __all__ = [
     "truncated_gaussian_bound",
     "two_nn_dimension",
     "upper_bound",
+    "variance_ratio",
     "wasserstein",
     "wasserstein_dimension",
     "wasserstein_pow",

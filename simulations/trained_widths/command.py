@@ -1,0 +1,103 @@
+"""The study of trained networks at unseen widths, and its command."""
+
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lmctheory.networks import TrainingConfig, load_dataset
+from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.runner import run_study
+from simulations.study import Config, Study
+from simulations.trained_widths.measurement import run
+from simulations.trained_widths.tables import print_report
+
+__all__ = ["STUDY", "trained_widths"]
+
+
+def _cost(config: Config) -> float:
+    """Assignments of the widest layers, and training, which is as dear in deep networks."""
+    return float(config["depth"]) * (1.0 if config["training"] is None else 1.5)
+
+
+STUDY = Study("trained_widths", version=1, run=run, cost=_cost)
+
+
+def trained_widths(
+    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
+    ] = None,
+    estimating: Annotated[
+        list[int] | None, typer.Option(min=8, help="Widths to predict from; three or more.")
+    ] = None,
+    testing: Annotated[
+        list[int] | None, typer.Option(min=8, help="Wider ones, whose costs are predicted.")
+    ] = None,
+    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers.")] = None,
+    pool: Annotated[int, typer.Option(min=8, help="Networks of each estimating width.")] = 16,
+    networks: Annotated[int, typer.Option(min=3, help="Networks of each testing width.")] = 8,
+    examples: Annotated[int, typer.Option(min=2, help="That describe a neuron.")] = 256,
+    permutations: Annotated[int, typer.Option(min=19, help="Random deals of a test.")] = 99,
+    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 15,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
+    momentum: Annotated[float, typer.Option(help="Momentum.")] = 0.9,
+    weight_decay: Annotated[
+        list[float] | None, typer.Option(help="Weight decays; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first network.")] = 0,
+    results: Results = STUDY.results,
+    jobs: Jobs = 2,
+    scheduler: Scheduler = None,
+) -> None:
+    """Costs and function errors of wide trained networks, predicted from narrow ones."""
+    with bad_options():
+        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+        narrow, wide = _widths(estimating or (32, 64, 128, 256), testing or (512, 1024), pool)
+        phases: list[dict[str, Any] | None] = [None]
+        for decay in weight_decay or (0.0, 1e-3):
+            training = TrainingConfig(
+                epochs=epochs,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                momentum=momentum,
+                weight_decay=decay,
+            )
+            phases.append(asdict(training))
+        configs = [
+            {
+                "dataset": dataset,
+                "depth": layers,
+                "estimating": narrow,
+                "testing": wide,
+                "pool": pool,
+                "networks": networks,
+                "examples": examples,
+                "permutations": permutations,
+                "seed": seed,
+                "training": training,
+            }
+            for training in phases
+            for layers in depth or (1, 2)
+        ]
+    study = replace(STUDY, run=partial(run, data_dir=data_dir))
+    records = run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler)
+    print_report(records)
+
+
+def _widths(
+    estimating: "list[int] | tuple[int, ...]", testing: "list[int] | tuple[int, ...]", pool: int
+) -> tuple[list[int], list[int]]:
+    """Both kinds of widths in order, if the first can predict the second."""
+    narrow, wide = sorted(set(estimating)), sorted(set(testing))
+    if len(narrow) < 3:
+        raise ValueError(f"--estimating must name three widths for a power law, got {narrow}")
+    if wide[0] <= narrow[-1] or 4 * wide[-1] > pool * narrow[-1]:
+        raise ValueError(
+            "--testing must lie above the estimating widths and within a quarter of the widest"
+            f" one's pool, {narrow[-1]} < width <= {pool * narrow[-1] // 4}, got {wide}"
+        )
+    return narrow, wide

@@ -1,0 +1,163 @@
+"""What one task measures: networks of one depth and training at all widths.
+
+At every width, for each pair of networks: the matching cost of each layer and the function error at
+the midpoint; the tests of independence of its neurons; and what the pool of its neurons costs at
+the same width. From the widest of the estimating widths alone: predictions for the testing widths.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lmctheory.matching import permute
+from lmctheory.networks import AffineChain, load_dataset
+from lmctheory.rates import optimal_permutation
+from lmctheory.rates.independence import (
+    matching_statistic,
+    permutation_test,
+    second_moments,
+    variance_ratio,
+)
+from lmctheory.rates.pooling import pooled_matching_cost
+from simulations.report import Mean
+from simulations.study import Config, Record
+from simulations.trained_widths.networks import Layer, Networks, trained_networks
+from simulations.trained_widths.prediction import predict
+
+__all__ = ["COST_TEST_WIDTH", "TESTS", "run"]
+
+COST_TEST_WIDTH = 256
+"""The widest layer whose matching cost is tested: each random deal solves K/2 assignments."""
+
+
+def _second_moment_ratio(neurons: Float[np.ndarray, "K m d"]) -> float:
+    return variance_ratio(second_moments(neurons))
+
+
+TESTS: dict[str, Callable[[np.ndarray], float]] = {
+    "cost": matching_statistic,
+    "mean": variance_ratio,
+    "second": _second_moment_ratio,
+}
+"""Statistics of the tests of independence."""
+
+
+def run(config: Config, data_dir: Path | None = None) -> Record:
+    """Trains the networks of all widths, measures them, and predicts the wide from the narrow."""
+    data = load_dataset(config["dataset"], data_dir=data_dir)
+    rng = np.random.default_rng([config["seed"], config["depth"]])
+    measured: Record = {}
+    source: Sequence[Layer] = ()
+    for width in config["estimating"]:
+        networks = trained_networks(config, width, config["pool"], data)
+        measured[str(width)] = _measure(networks, config, rng)
+        source = networks.layers
+    movements = [
+        [_over_networks(measured[str(width)], layer) for width in config["estimating"]]
+        for layer in range(config["depth"])
+    ]
+    predictions = [
+        predict(layer, moved, config["estimating"], config["testing"], rng)
+        for layer, moved in zip(source, movements, strict=True)
+    ]
+    for width in config["testing"]:
+        networks = trained_networks(config, width, config["networks"], data)
+        measured[str(width)] = _measure(networks, config, rng)
+    return {"measured": measured, "predictions": predictions}
+
+
+def _over_networks(record: Record, layer: int) -> Mean:
+    return Mean.over(record["layers"][layer]["movement"])
+
+
+def _measure(networks: Networks, config: Config, rng: np.random.Generator) -> Record:
+    orders = [_pairwise(layer.neurons) for layer in networks.layers]
+    return _errors(networks, [order for order, _ in orders]) | {
+        "accuracy": list(networks.accuracy),
+        "gain": [_gain(chain, networks.inputs) for chain in networks.chains],
+        "layers": [
+            _independence(layer.neurons, config["permutations"], rng)
+            | {
+                "costs": costs.tolist(),
+                "variance": float(layer.neurons.var(axis=(0, 1)).sum()),
+                "kept": layer.kept,
+                "movement": layer.movement.tolist(),
+            }
+            for layer, (_, costs) in zip(networks.layers, orders, strict=True)
+        ],
+    }
+
+
+def _pairwise(
+    neurons: Float[np.ndarray, "K m n"],
+) -> tuple[dict[tuple[int, int], np.ndarray], Float[np.ndarray, "K K"]]:
+    """The optimal permutation of every pair j < k, and its cost per neuron ``[K, K]``."""
+    orders, costs = {}, np.zeros((len(neurons), len(neurons)))
+    for j, k in combinations(range(len(neurons)), 2):
+        orders[j, k] = optimal_permutation(neurons[j], neurons[k])
+        costs[j, k] = np.square(neurons[j] - neurons[k][orders[j, k]]).sum(axis=1).mean()
+    return orders, costs
+
+
+def _gain(chain: AffineChain, inputs: Tensor) -> float:
+    """|W_{L+1}|_F^2 / E|f|^2: what D1 multiplies a squared gap of activations by, relative to f."""
+    scale = chain(inputs).square().sum(dim=1).mean()
+    return float(chain.weights[-1].square().sum() / scale)
+
+
+@torch.no_grad()
+def _errors(
+    networks: Networks, orders: Sequence[dict[tuple[int, int], np.ndarray]]
+) -> dict[str, list[list[float]]]:
+    """E|f_{1/2} - f-bar|^2 of every pair, and its incoherent part, relative to E|f|^2.
+
+    With the outgoing weights w_i and activations phi_i of the last hidden neurons, f_{1/2} - f-bar
+    = sum_i v_i, v_i = (w_i^A + w_i^B)/2 (phi_i^{1/2} - phi-bar_i) - (w_i^A - w_i^B)/4 (phi_i^A -
+    phi_i^B). If the v_i were uncorrelated, as they are for independent output weights, the mean
+    square were sum_i E|v_i|^2: the incoherent part, which D1 bounds. Independent v_i of mean E v
+    give 1 + (m-1) |E v|^2 / E|v|^2 times that: a small bias counts in wide layers.
+    """
+    chains, x = networks.chains, networks.inputs
+    whole, incoherent = (np.zeros((len(chains), len(chains))) for _ in range(2))
+    for j, k in combinations(range(len(chains)), 2):
+        names = chains[j].names
+        own = {name: order[j, k] for name, order in zip(names, orders, strict=False)}
+        a, b = chains[j], permute(chains[k], own)
+        middle = _midpoint(a, b)
+        phi_a, phi_b, phi = (chain.hidden(x)[-1][1] for chain in (a, b, middle))
+        curved, gap = phi - (phi_a + phi_b) / 2, phi_a - phi_b
+        W, dW = middle.weights[-1], (b.weights[-1] - a.weights[-1]) / 4
+        scale = float(a(x).square().sum() + b(x).square().sum()) / 2
+        whole[j, k] = float((curved @ W.mT + gap @ dW.mT).square().sum()) / scale
+        parts = (curved.square() @ W.square().sum(0)).sum()
+        parts += (gap.square() @ dW.square().sum(0)).sum()
+        parts += 2 * ((curved * gap) @ (W * dW).sum(0)).sum()
+        incoherent[j, k] = float(parts) / scale
+    return {"errors": whole.tolist(), "incoherent": incoherent.tolist()}
+
+
+def _midpoint(a: AffineChain, b: AffineChain) -> AffineChain:
+    weights, biases = (
+        tuple((u + v) / 2 for u, v in zip(of_a, of_b, strict=True))
+        for of_a, of_b in ((a.weights, b.weights), (a.biases, b.biases))
+    )
+    return AffineChain(a.names, weights, biases, a.activations)
+
+
+def _independence(
+    neurons: Float[np.ndarray, "K m n"], permutations: int, rng: np.random.Generator
+) -> Record:
+    """The cost of pseudo-networks from the networks' own pool, and the tests of independence."""
+    width = neurons.shape[1]
+    own = pooled_matching_cost(neurons, width, partitions=2, rng=rng)
+    tests = {}
+    for name, statistic in TESTS.items():
+        if name != "cost" or width <= COST_TEST_WIDTH:
+            found = permutation_test(neurons, statistic, permutations=permutations, rng=rng)
+            tests[name] = {"ratio": found.ratio, "p": found.p_value}
+    return {"own": [own.mean, own.standard_error], "tests": tests}
