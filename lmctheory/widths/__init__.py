@@ -1,5 +1,35 @@
 """From a tolerance to a number of neurons: two-layer (T) and deep (D) networks."""
 
-from lmctheory.widths import deep, kernels, paper_rates, two_layer
+from lmctheory.widths import (
+    averaging,
+    deep,
+    dropout,
+    ensembles,
+    fixed_outputs,
+    kernels,
+    low_dimension,
+    lower,
+    mean_field,
+    neuron_gap,
+    non_gaussian,
+    paper_rates,
+    simulated,
+    two_layer,
+)
 
-__all__ = ["deep", "kernels", "paper_rates", "two_layer"]
+__all__ = [
+    "averaging",
+    "deep",
+    "dropout",
+    "ensembles",
+    "fixed_outputs",
+    "kernels",
+    "low_dimension",
+    "lower",
+    "mean_field",
+    "neuron_gap",
+    "non_gaussian",
+    "paper_rates",
+    "simulated",
+    "two_layer",
+]

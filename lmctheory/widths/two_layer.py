@@ -1,14 +1,11 @@
 r"""Two layers: f(x; theta) = (1/N) sum_i sigma_*(x; theta_i), and how many neurons connect two (T).
 
-*One neuron* (T1). On the segment between u and v, with tau = t(1-t): if sigma_*(x; .) is
-K-Lipschitz, its gap |sigma_*(tu + (1-t)v) - t sigma_*(u) - (1-t) sigma_*(v)| is at most
-2 tau K |u - v|; if its Hessian is bounded by H, at most tau H |u - v|^2 / 2.
-
 *The network* (T2). Averaged over matched neurons, for all t and all x for which the constants hold,
 
     |f_t - t f_A - (1-t) f_B| <= (K/2) W_1,    and    <= (H/8) W_2^2,
 
-each with its own optimal permutation: a smooth neuron gains a power of the rate.
+each with its own optimal permutation: a smooth neuron gains a power of the rate. K and H are a
+Lipschitz constant and a bound of the Hessian of sigma_*(x; .), see `neuron_gap` (T1).
 
 *Constants.* sigma_*(x; (a, w)) = a sigma(<w, x>), |x| <= R, |a| <= a_max, |w| <= w_max (a bias is a
 coordinate of w and x gets a coordinate 1: R^2 + 1). With z = <w, x>, |z| <= R w_max, the gradient
@@ -19,23 +16,41 @@ coordinate of w and x gets a coordinate 1: R^2 + 1). With z = <w, x>, |z| <= R w
 
 If all output weights are the same and stay fixed, only w moves: K = a Lip R, H = q.
 
+*One bound for every distance* (derived). The covariance of two points with weights t and 1-t is
+t(1-t) times the product of their differences. So the gap of a product a sigma(z) is
+
+    a_t {sigma(z_t) - t sigma(z) - (1-t) sigma(z')} - t(1-t) (a - a') (sigma(z) - sigma(z')),
+
+hence, with B of `neuron_gap` for the slopes [alpha, beta] of sigma, |a - a'||w - w'| <= d^2 / 2 and
+d the distance of the two neurons, at most t(1-t) {a_max B(R d) + Lip R d^2 / 2}. This is concave in
+d^2, and so is the general t(1-t) B(d) for the spread 2 K and the curvature H. Averaged over neurons
+that are matched optimally for p = 2, by Jensen's inequality,
+
+    |f_t - f-bar| <= E(W_2),   E(d) = min{ B_{2K, H}(d), a_max B(R d) + Lip R d^2 / 2 } / 4,
+
+sample by sample, and in expectation with d^2 = M(N). To first order a pair of ReLU networks pays
+a_max R / 4 per unit of distance, where K/2 >= a_max R / 2. If all output weights are the same and
+fixed, E(d) = a B(R d) / 4, and (K/2) W_1 becomes (beta - alpha)/4 a R W_1.
+
 *The loss* (T3). e = f_t - f-bar: a convex loss that is K_loss-Lipschitz in the prediction has a
 barrier of at most K_loss E|e| (cross-entropy: sqrt 2); the squared loss, of at most
--tau |f_A - f_B|^2 + 2 sqrt(R(f-bar)) |e| + |e|^2.
+-t(1-t) |f_A - f_B|^2 + 2 sqrt(R(f-bar)) |e| + |e|^2.
 
-*The width* (T4). Error below eps with probability 1 - delta as soon as W_1 <= 2 eps / K or
-W_2 <= sqrt(8 eps / H): widths for which are `lmctheory.rates.required_width`'s.
+*The width* (T4). Error below eps with probability 1 - delta as soon as W_1 <= eps over its factor,
+or E(W_2) <= eps: widths for which are `lmctheory.rates.required_width`'s.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 
 from lmctheory.activations import pointwise
 from lmctheory.measures.arguments import positive
 from lmctheory.measures.measure import Bounded, Measure
 from lmctheory.rates import required_width as required_rate_width
 from lmctheory.rates import upper_bound
+from lmctheory.widths.neuron_gap import largest_gap
 
 __all__ = [
     "Neuron",
@@ -54,12 +69,58 @@ class Neuron:
     Attributes:
         lipschitz: K, in the parameters.
         curvature: H, a bound of the Hessian in the parameters; infinite if sigma has a kink.
-        everywhere: whether they hold for neurons of any size, so that their law may be unbounded.
+        spread: a_max (beta - alpha) R, how far the slopes in w are apart while a stays.
+        bend: a_max sup|sigma''| R^2, the curvature in w while a stays.
+        mixed: Lip R, the curvature in a and w together; 0 if the output weights are fixed.
     """
 
     lipschitz: float
     curvature: float
-    everywhere: bool
+    spread: float
+    bend: float
+    mixed: float
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether they hold for neurons of any size, so that their law may be unbounded."""
+        return self.mixed == 0
+
+    @property
+    def slope(self) -> float:
+        """The factor of W_1 in the bound of the function error."""
+        return self.spread / 4 if self.everywhere else self.lipschitz / 2
+
+    def function_error(self, distance: float) -> float:
+        """E(d): bounds the function error of two networks matched at root-mean-square distance d.
+
+        Args:
+            distance: d >= 0, W_2 of the matched neurons, in units of the weights.
+
+        Returns:
+            A bound for every t and x, in units of an output; concave in d^2.
+
+        Raises:
+            ValueError: if the distance is negative.
+        """
+        bound = float(largest_gap(distance, self.spread, self.bend)) + self.mixed * distance**2 / 2
+        if not self.everywhere:
+            bound = min(bound, float(largest_gap(distance, 2 * self.lipschitz, self.curvature)))
+        return bound / 4
+
+    def distance(self, eps: float) -> float:
+        """The distance d with E(d) = eps > 0; infinite for a linear neuron.
+
+        Raises:
+            ValueError: unless eps is positive.
+        """
+        positive("eps", eps)
+        if self.slope == 0:
+            return np.inf
+        far = 1.0
+        while self.function_error(far) < eps:
+            far *= 4
+        root = brentq(lambda d: self.function_error(d) - eps, 0.0, far, xtol=1e-300, rtol=1e-12)
+        return float(root)
 
 
 def neuron(activation: str, *, radius: float, output: float, weight_norm: float) -> Neuron:
@@ -83,13 +144,13 @@ def neuron(activation: str, *, radius: float, output: float, weight_norm: float)
         2.236
     """
     _check_bounds(radius=radius, output=output, weight_norm=weight_norm)
+    fixed = neuron_with_fixed_output(activation, radius=radius, output=output)
     sigma = pointwise(activation)
-    p, q = sigma.lipschitz * radius, output * sigma.curvature * radius**2
-    reach = radius * weight_norm
+    p, q, reach = sigma.lipschitz * radius, fixed.bend, radius * weight_norm
     # every known sigma is monotone on z > 0, and |sigma(-z)| is largest at its ends or below that
     size = float(np.abs(sigma.function(np.array([-reach, reach]))).max())
     curvature = (q + float(np.hypot(q, 2 * p))) / 2
-    return Neuron(float(np.hypot(size, output * p)), curvature, everywhere=False)
+    return Neuron(float(np.hypot(size, output * p)), curvature, fixed.spread, q, mixed=p)
 
 
 def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -> Neuron:
@@ -112,8 +173,10 @@ def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -
     """
     _check_bounds(radius=radius, output=output)
     sigma = pointwise(activation)
-    lipschitz, curvature = sigma.lipschitz * radius, sigma.curvature * radius**2
-    return Neuron(output * lipschitz, output * curvature, everywhere=True)
+    alpha, beta = sigma.slopes
+    curvature = output * sigma.curvature * radius**2
+    lipschitz, spread = (output * slope * radius for slope in (sigma.lipschitz, beta - alpha))
+    return Neuron(lipschitz, curvature, spread, curvature, mixed=0.0)
 
 
 def _check_bounds(**bounds: float) -> None:
@@ -141,7 +204,7 @@ def error_bound(mu: Measure, N: int, constants: Neuron) -> float:
         constants: see `neuron`.
 
     Returns:
-        The lesser of (K/2) E W_1 and (H/8) E W_2^2 by their upper bounds.
+        The lesser of the factor of W_1 times E W_1 and E(sqrt(M(N))), by their upper bounds.
 
     Raises:
         TypeError: for an unbounded law, unless the output weights are fixed.
@@ -157,10 +220,8 @@ def error_bound(mu: Measure, N: int, constants: Neuron) -> float:
         True
     """
     _check_law(mu, constants)
-    by_lipschitz = constants.lipschitz / 2 * upper_bound(mu, N, 1.0).value
-    if np.isinf(constants.curvature):
-        return by_lipschitz
-    return min(by_lipschitz, constants.curvature / 8 * upper_bound(mu, N, 2.0).value)
+    first, second = (upper_bound(mu, N, p).value for p in (1.0, 2.0))
+    return min(constants.slope * first, constants.function_error(second**0.5))
 
 
 def required_width(
@@ -192,10 +253,8 @@ def required_width(
     _check_law(mu, constants)
     widths = []
     reasons = []
-    tolerances = {1.0: 2 * eps / constants.lipschitz}
-    if np.isfinite(constants.curvature):
-        tolerances[2.0] = float(np.sqrt(8 * eps / constants.curvature))
-    for p, tolerance in tolerances.items():
+    first = eps / constants.slope if constants.slope else np.inf
+    for p, tolerance in ((1.0, first), (2.0, constants.distance(eps))):
         try:
             widths.append(required_rate_width(mu, tolerance, delta=delta, p=p))
         except ValueError as error:
@@ -223,7 +282,7 @@ def squared_loss_barrier(
         theory key T3.
 
     Example:
-        >>> squared_loss_barrier(0.1, 0.25)
+        >>> round(squared_loss_barrier(0.1, 0.25), 12)
         0.11
     """
     for name, value in (

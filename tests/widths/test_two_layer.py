@@ -133,3 +133,49 @@ def test_bad_arguments_are_refused():
         squared_loss_barrier(0.1, -1.0)
     with pytest.raises(ValueError, match=r"t must lie in \[0, 1\]"):
         squared_loss_barrier(0.1, 1.0, t=2.0)
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+@pytest.mark.parametrize("fixed", [True, False])
+def test_no_matched_networks_exceed_the_bound_by_their_distance(name, fixed):
+    sigma, rng = KNOWN[name].function, np.random.default_rng(len(name))
+    constants = (
+        neuron_with_fixed_output(name, radius=1.0, output=1.0)
+        if fixed
+        else neuron(name, radius=1.0, output=1.0, weight_norm=3 * np.sqrt(3.0))
+    )
+    worst = 0.0
+    for N in (1, 2, 8, 64):
+        for _ in range(20):
+            theta_a, theta_b = (rng.random((2, N, 4)) * 2 - 1) * [1.0, 3.0, 3.0, 3.0]
+            if fixed:
+                theta_a[:, 0] = theta_b[:, 0] = 1.0
+            theta_b = theta_b[optimal_permutation(theta_a, theta_b)]
+            x = unit_inputs(rng, 40, 3)
+            chord = TIMES[:, 0] * network(sigma, theta_a, x)
+            chord = chord + (1 - TIMES[:, 0]) * network(sigma, theta_b, x)
+            path = network(sigma, TIMES * theta_a + (1 - TIMES) * theta_b, x)
+            bound = constants.function_error(wasserstein_pow(theta_a, theta_b) ** 0.5)
+            error = np.abs(path - chord).max()
+            assert error <= bound * (1 + 1e-12) + 1e-15
+            worst = max(worst, error / bound if bound else 0.0)
+    assert worst > 0.1 or (name == "identity" and fixed)
+
+
+def test_one_bound_is_below_both():
+    tanh = neuron("tanh", radius=1.0, output=1.0, weight_norm=2.0)
+    for distance in np.logspace(-3, 3, 25):
+        found = tanh.function_error(distance)
+        assert found <= tanh.lipschitz / 2 * distance
+        assert found <= tanh.curvature / 8 * distance**2
+        assert tanh.distance(found) == pytest.approx(distance)
+    relu = neuron("relu", radius=1.0, output=1.0, weight_norm=2.0)
+    assert relu.function_error(1e-6) == pytest.approx(1e-6 / 4, rel=1e-5)  # not K/2 > 1/2
+
+
+def test_linear_neurons_need_no_width():
+    linear = neuron_with_fixed_output("identity", radius=1.0, output=1.0)
+    mu = Gaussian(spectrum=[1.0])
+    assert error_bound(mu, 5, linear) == 0.0
+    assert linear.distance(1.0) == np.inf
+    assert required_width(1e-9, mu, linear) == 1

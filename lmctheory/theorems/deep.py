@@ -1,0 +1,217 @@
+"""Theorems on deep networks with independent neurons (D)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
+
+from lmctheory.measures import (
+    Gaussian,
+    Laplace,
+    LowRankPlusNoise,
+    Marginal,
+    RademacherMixture,
+    TruncatedNormal,
+    Uniform,
+)
+from lmctheory.theorems.registry import Trial, theorem
+from lmctheory.theorems.simulation import ERRORS, simulated
+from lmctheory.widths.deep import ensemble, error_bound
+from lmctheory.widths.dropout import dropout_bound
+from lmctheory.widths.kernels import sampled_kernels
+from lmctheory.widths.low_dimension import low_dimensional_bound
+from lmctheory.widths.lower import matching_lower_bounds
+from lmctheory.widths.non_gaussian import non_gaussian_cost
+
+_PAIRS = 64
+"""Pairs of networks per trial, for `ERRORS` standard errors: false alarm 3e-6 (t law)."""
+_NETWORKS = 100
+"""Networks over which kernels are averaged."""
+_MARGINALS: tuple[Marginal, ...] = (
+    Uniform(),
+    TruncatedNormal(cut=2.0),
+    RademacherMixture(noise=1.0),
+    Laplace(),
+)
+_INITIAL = ("independent networks of relus under He's initialisation",)
+Array = Float[np.ndarray, "n m"]
+
+
+def _data(rng: np.random.Generator) -> Array:
+    """Examples with a mean and a few directions, as images have."""
+    d = int(rng.integers(2, 9))
+    return rng.standard_normal((12, d)) * 0.6 ** np.arange(d) + rng.random()
+
+
+def _widths(rng: np.random.Generator) -> tuple[int, ...]:
+    return tuple(2 * m for m in rng.integers(4, 17, size=int(rng.integers(1, 4))).tolist())
+
+
+def _relu(z: Array) -> Array:
+    return np.maximum(z, 0.0)
+
+
+def _match(a: Array, b: Array) -> np.ndarray:
+    return np.asarray(linear_sum_assignment(a.T @ b, maximize=True)[1])
+
+
+def _rows(fan_in: int, m: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.standard_normal((fan_in, m)) * (2 / fan_in) ** 0.5
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A matched pair: output error at t, and the cost and gram of every layer behind A."""
+
+    error: float
+    costs: tuple[float, ...]
+    grams: tuple[Float[np.ndarray, "n n"], ...]
+
+
+def _line(x: Array, widths: Sequence[int], t: float, rng: np.random.Generator) -> _Line:
+    a = b = middle = x
+    costs, grams = [], []
+    for fan_in, m in pairwise((x.shape[1], *widths)):
+        W_a, W_b = _rows(fan_in, m, rng), _rows(fan_in, m, rng)
+        W_b = W_b[:, _match((a + b) @ W_a, (a + b) @ W_b)]
+        costs.append(float(((a @ (W_a - W_b)) ** 2).mean()))
+        grams.append(a @ a.T / fan_in)
+        middle = _relu(middle @ (t * W_a + (1 - t) * W_b))
+        a, b = _relu(a @ W_a), _relu(b @ W_b)
+    error = (t**2 * (middle - a) ** 2 + (1 - t) ** 2 * (middle - b) ** 2).mean()
+    return _Line(float(error), tuple(costs), tuple(grams))
+
+
+def _below(draws: Sequence[float], bound: float) -> Trial:
+    return Trial(float(np.mean(draws)), bound, _slack(draws))
+
+
+def _slack(draws: Sequence[float]) -> float:
+    return ERRORS * float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
+
+
+@theorem(
+    "D1",
+    "Deep Gaussian networks",
+    statement=(
+        r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L, \quad X_l = \kappa"
+        r" \Bigl(s_w^2 X_{l-1} + \frac{M_l/2 + (t - \frac12)^2 s_w^2 G_{l-1}}"
+        r"{2(t^2 + (1-t)^2)}\Bigr), \quad G_l = \kappa (M_l + s_w^2 G_{l-1})"
+    ),
+    source="derived; compare Ferbach et al. 2024, Theorem 5.2",
+    assumptions=(*_INITIAL, "matched layer by layer; for each t, kernels up to O(1/width)"),
+    functions=("widths.deep.error_bound", "widths.deep.required_widths"),
+)
+def _deep(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        x, widths, t = _data(rng), _widths(rng), float(rng.uniform(0.1, 0.9))
+        draws = [_line(x, widths, t, rng).error for _ in range(_PAIRS)]
+        kernels = sampled_kernels(x, widths, networks=_NETWORKS, rng=rng)
+        networks = ensemble(x, len(widths), kernels=kernels)
+        yield _below(draws, error_bound(widths, networks, t=t).value)
+
+
+@theorem(
+    "D2",
+    "No permutation of a layer does better",
+    statement=(
+        r"\frac{1}{m_l} \mathbb E |(W_A - \Pi W_B) \phi_{l-1}|^2 \ge \mathbb E L\bigl(m_l,"
+        r" \tfrac{s_w^2}{m_{l-1}} \Sigma_{l-1}\bigr) \quad \text{for every } \Pi"
+    ),
+    source="derived",
+    assumptions=(*_INITIAL, "B's earlier layers were permuted by functions of those layers alone"),
+    functions=("widths.lower.matching_lower_bounds",),
+)
+def _lower(rng: np.random.Generator) -> Iterator[Trial]:
+    """The permutation that is optimal behind phi-bar; a random layer; 16 pairs, as L takes time."""
+    while True:
+        x, widths = _data(rng), _widths(rng)
+        layer = int(rng.integers(len(widths)))
+        lines = [_line(x, widths, 0.5, rng) for _ in range(_PAIRS // 4)]
+        lower = [matching_lower_bounds([line.grams[layer]], [widths[layer]])[0] for line in lines]
+        costs = [line.costs[layer] for line in lines]
+        slack = _slack([cost - low for cost, low in zip(costs, lower, strict=True)])
+        yield Trial(float(np.mean(lower)), float(np.mean(costs)), slack)
+
+
+@theorem(
+    "D4",
+    "Approximately low-dimensional weights",
+    statement=(
+        r"M(m) \le \bigl(M_k(m)^{1/2} + 2\eta\bigr)^2, \quad M(m) \le M_k(m) + 2\eta^2"
+        r" \text{ if the rest is independent}"
+    ),
+    source="explicit form of Ferbach et al. 2024, Theorem 5.4",
+    assumptions=("neurons independent, within eta of a law of dimension k",),
+    functions=(
+        "widths.low_dimension.low_dimensional_bound",
+        "widths.low_dimension.crossover_width",
+    ),
+)
+def _low_dimension(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        rank, eta = int(rng.integers(1, 4)), float(10 ** rng.uniform(-2, 0))
+        near, m = Gaussian(spectrum=np.ones(rank)), int(rng.integers(2, 64))
+        law = LowRankPlusNoise(rank, 12, eta)
+        for independent in (True, False):
+            bound = low_dimensional_bound(near, m, eta, independent=independent)
+            yield simulated(law, m, bound, rng=rng)
+
+
+@theorem(
+    "D5",
+    "Rows that are not Gaussian",
+    statement=(
+        r"M(m) \le s^2 F(\Lambda) + 2 (1 - v) \operatorname{tr} \Lambda, \quad \mathbb E[\zeta"
+        r" \mid g] = g, \; g \sim e^{-V} N(0, s^2), \; V \text{ convex}, \; v ="
+        r" \operatorname{Var} g"
+    ),
+    source="derived, with Caffarelli 2000 and Strassen 1965",
+    assumptions=("coordinates of a row independent, symmetric, of one law", "any metric"),
+    functions=("widths.non_gaussian.non_gaussian_cost", "widths.non_gaussian.gaussian_parts"),
+)
+def _non_gaussian(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        marginal = _MARGINALS[int(rng.integers(len(_MARGINALS)))]
+        x, m = _data(rng), int(rng.integers(2, 64))
+        law = Gaussian(covariance=x @ x.T / len(x) / x.shape[1])
+        samples = marginal.sample((2 * _PAIRS * m, x.shape[1]), rng=rng)
+        neurons = (samples @ x.T / (len(x) * x.shape[1]) ** 0.5).reshape(_PAIRS, 2, m, -1)
+        costs = [float(((a - b[_match(a.T, b.T)]) ** 2).sum() / m) for a, b in neurons]
+        yield _below(costs, non_gaussian_cost(marginal)(law, m))
+
+
+@theorem(
+    "D6",
+    "Dropout stability",
+    statement=(
+        r"\mathbb E |\tilde f - f|^2 \le s_{out}^2 n_{out} Y_L, \quad Y_l = \kappa \bigl(s_w^2"
+        r" Y_{l-1} + M(m_l/2)/2\bigr)"
+    ),
+    source="derived; compare Ferbach et al. 2024, B.14, and Kuditipudi et al. 2019",
+    assumptions=(
+        *_INITIAL,
+        "kept neurons take over their partners' outgoing weights; kernels up to O(1/width)",
+    ),
+    functions=("widths.dropout.dropout_bound",),
+)
+def _dropout(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        x, widths = _data(rng), _widths(rng)
+        draws = [_reduced_error(x, widths, rng) for _ in range(_PAIRS)]
+        kernels = sampled_kernels(x, widths, networks=_NETWORKS, rng=rng)
+        yield _below(draws, dropout_bound(widths, ensemble(x, len(widths), kernels=kernels)).value)
+
+
+def _reduced_error(x: Array, widths: Sequence[int], rng: np.random.Generator) -> float:
+    whole = merged = x
+    for fan_in, m in pairwise((x.shape[1], *widths)):
+        W = _rows(fan_in, m, rng)
+        z = (whole + merged) @ W
+        partner = _match(z[:, m // 2 :], z[:, : m // 2])
+        kept = _relu(merged @ W[:, : m // 2])
+        whole, merged = _relu(whole @ W), np.concatenate([kept, kept[:, partner]], axis=1)
+    return float(((merged - whole) ** 2).mean())

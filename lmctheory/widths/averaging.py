@@ -1,0 +1,86 @@
+r"""What averaging two networks takes off the matching cost of the next layer (D1, sharpened).
+
+Layer l is matched in the metric of phi-bar = (phi^A + phi^B)/2, whose Gram matrix is
+
+    gram(phi-bar) = (gram(phi^A) + gram(phi^B)) / 2 - gram(phi^A - phi^B) / 4:
+
+what the layer below could not match is averaged away, half of it. D1 drops the last term. For
+weights of variance s_w^2/m_{l-1} let Lambda_l = (s_w^2 E K_{l-1} + s_b^2)/n be the covariance that
+D1 uses and D = E gram(phi^A - phi^B) / (n m_{l-1}), so that the true metric is on average
+Lambda_l - s_w^2 D / 4. Let P project onto all but the k leading eigenvectors of Lambda_l.
+
+*A rule for all metrics.* Neurons in a random metric Y are Y^{1/2} g, g normal. Matching by the k
+leading coordinates of Lambda_l's eigenbasis alone, optimally for Lambda_l, is a rule that does not
+depend on Y; its mean cost <C, Y> is linear in Y, and C = E (g - g')(g - g')^T is diagonal in that
+basis (flipping the sign of a coordinate changes nothing), with entries 2 behind the k-th. As the
+best matching is no worse,
+
+    M_l <= <C, E Y> = M(m_l, head) + 2 tail - (s_w^2/4) <C, D> <= M(m_l, head) + 2 tail
+           - (s_w^2/2) <P, D>.
+
+*From below.* <P, D> is the cost of matching rows of layer l - 1, compared along P behind the
+activation. Whatever the permutation, it is at least the optimal one,
+
+    <P, D> >= M of the law of P sigma(z), z ~ N(0, Lambda_{l-1})                       (simulated),
+
+and for the relu, as sigma(u) - sigma(v) = (u - v)/2 + (|u| - |v|)/2 and the mixed term vanishes
+when the signs of the layer are flipped in both networks,
+
+    <P, D> >= (1/4) L(m_{l-1}, spectrum of P Lambda_{l-1} P)                           (explicit).
+
+The rows below are i.i.d. N(0, Lambda_{l-1}) exactly for l = 2, later up to fluctuations of the
+kernels, O(1/width), like Lambda_l itself. More halvings than log2(m_l) the rank-block tree (R13)
+has not to give, so that k is that number.
+"""
+
+from collections.abc import Sequence
+
+from lmctheory.measures import Gaussian
+from lmctheory.rates import lower_bound, upper_bound
+from lmctheory.widths.ensembles import Ensemble
+
+__all__ = ["halvings", "matching_cost_bounds"]
+
+
+def halvings(m: int) -> int:
+    """How often a sample of m neurons can be halved: the least k with 2^k >= m."""
+    return (m - 1).bit_length()
+
+
+def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[float]:
+    """Bounds of M_1, ..., M_L: U of R11 and, for the relu, what averaging takes off it.
+
+    Args:
+        networks: the ensemble of depth L.
+        widths: m_1, ..., m_L.
+
+    Reference:
+        theory key D1; derived here.
+
+    Example:
+        >>> import numpy as np
+        >>> from lmctheory.widths.ensembles import ensemble
+        >>> nets = ensemble(np.random.default_rng(0).random((50, 20)), depth=2)
+        >>> second = matching_cost_bounds(nets, (64, 64))[1]
+        >>> second < upper_bound(nets.laws[1], 64).value
+        True
+    """
+    costs = [upper_bound(law, m).value for law, m in zip(networks.laws, widths, strict=True)]
+    if networks.activation != "relu":
+        return costs
+    examples = len(networks.covariances[0])
+    for i in range(1, networks.depth):
+        k = halvings(widths[i])
+        if 0 < k < examples:
+            costs[i] = min(costs[i], _averaged(networks, i + 1, k, widths[i], widths[i - 1]))
+    return costs
+
+
+def _averaged(networks: Ensemble, layer: int, k: int, m: int, m_below: int) -> float:
+    split = networks.split(layer, k)
+    gain = networks.s_w**2 / 8 * _lower(split.below, m_below)
+    return upper_bound(split.head, m).value + 2 * split.tail - gain
+
+
+def _lower(law: Gaussian, m: int) -> float:
+    return lower_bound(law, m).value if law.second_moment > 0 else 0.0

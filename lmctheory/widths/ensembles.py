@@ -1,0 +1,168 @@
+"""Gaussian networks of one depth on a data set, whatever their widths: what D1 knows of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+from lmctheory.activations import pointwise
+from lmctheory.measures import Gaussian
+from lmctheory.widths.kernels import Activation, nngp_kernels
+
+__all__ = ["Ensemble", "Split", "ensemble", "spectrum_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Gaussian networks of one depth on a data set, whatever their widths.
+
+    Attributes:
+        covariances: Lambda_1, ..., Lambda_L ``[n, n]`` of a neuron's pre-activations on the n
+            examples, over n, on average: Lambda_l = (s_w^2 E K_{l-1} + s_b^2) / n.
+        mean_square: mean over the data of K_L(x, x), the mean square of an output if s_out = 1.
+        activation: its name or function.
+        s_w: hidden weights have variance s_w^2 / m_{l-1}.
+        inputs: number m_0 of inputs.
+    """
+
+    covariances: tuple[Float[np.ndarray, "n n"], ...]
+    mean_square: float
+    activation: Activation
+    s_w: float
+    inputs: int
+
+    @property
+    def depth(self) -> int:
+        """Number L of hidden layers."""
+        return len(self.covariances)
+
+    @property
+    def kappa(self) -> float:
+        """Contraction of a squared difference by the activation: Lip^2, for the relu 1/2."""
+        if self.activation == "relu":
+            return 0.5
+        if isinstance(self.activation, str):
+            return pointwise(self.activation).lipschitz ** 2
+        return 1.0
+
+    @cached_property
+    def laws(self) -> tuple[Gaussian, ...]:
+        """Of a neuron of hidden layers 1..L, in the metric of the data."""
+        return tuple(Gaussian(spectrum=spectrum_of(covariance)) for covariance in self.covariances)
+
+    def recursion(self, costs: Sequence[float], t: float) -> tuple[list[float], float]:
+        """G_1, ..., G_L and X_L of `lmctheory.widths.deep`, linear in the matching costs."""
+        gaps, G, X = [], 0.0, 0.0
+        for M in costs:
+            middle = (M / 2 + (t - 0.5) ** 2 * self.s_w**2 * G) / (2 * (t**2 + (1 - t) ** 2))
+            X = self.kappa * (self.s_w**2 * X + middle)
+            G = self.kappa * (M + self.s_w**2 * G)
+            gaps.append(G)
+        return gaps, X
+
+    def shares(self, t: float) -> Float[np.ndarray, " L"]:
+        """How much each layer's matching cost counts: X_L = sum_l share_l M_l."""
+        return np.array([self.recursion(list(unit), t)[1] for unit in np.eye(self.depth)])
+
+    def split(self, layer: int, k: int) -> "Split":
+        """Cuts the directions of a layer 2..L (counted from 1) behind the k-th, k < n."""
+        return _split(self, layer, k)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The k leading eigendirections of Lambda_l, and the others.
+
+    Attributes:
+        head: law of a neuron of layer l along the k.
+        tail: sum of the other eigenvalues.
+        directions: the others, orthonormal columns ``[n, n - k]``.
+        below: law of a pre-activation of layer l - 1 along the others.
+    """
+
+    head: Gaussian
+    tail: float
+    directions: Float[np.ndarray, "n k"]
+    below: Gaussian
+
+
+@lru_cache(maxsize=64)
+def _split(networks: Ensemble, layer: int, k: int) -> Split:
+    values, vectors = _axes(networks, layer)
+    rest = vectors[:, k:]
+    return Split(
+        Gaussian(spectrum=values[:k]),
+        float(values[k:].sum()),
+        rest,
+        Gaussian(spectrum=spectrum_of(rest.T @ networks.covariances[layer - 2] @ rest)),
+    )
+
+
+@lru_cache(maxsize=16)
+def _axes(
+    networks: Ensemble, layer: int
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:
+    values, vectors = np.linalg.eigh(networks.covariances[layer - 1])
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+_ROUNDING = 1e-14
+"""Share of the largest eigenvalue below which another is the rounding error of a zero."""
+
+
+def spectrum_of(covariance: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " d"]:
+    """Eigenvalues, decreasing, those that are rounding errors of zero left out."""
+    values = np.linalg.eigvalsh(covariance)[::-1]
+    positive = values > _ROUNDING * len(values) * values[0]
+    return values[positive] if positive.any() else np.zeros(1)
+
+
+def ensemble(
+    data: Float[np.ndarray, "n m_0"],
+    depth: int,
+    activation: Activation = "relu",
+    *,
+    s_w: float = 2**0.5,
+    s_b: float = 0.0,
+    kernels: Sequence[Float[np.ndarray, "n n"]] | None = None,
+) -> Ensemble:
+    """Gaussian networks on a data set, by their kernels.
+
+    Args:
+        data: inputs ``[n, m_0]``.
+        depth: number L of hidden layers, >= 1.
+        activation: a name, or a smooth 1-Lipschitz function, see `kernels.dual_kernel`.
+        s_w: hidden weights have variance s_w^2 / m_{l-1}; sqrt 2 is He's initialisation.
+        s_b: standard deviation of the biases.
+        kernels: K_0, ..., K_L ``[n, n]``, where those of infinite width will not do.
+
+    Raises:
+        ValueError: for depth < 1, bad data, another number of kernels than depth + 1, or kernels
+            that vanish: all inputs are 0, and so are all functions.
+
+    Reference:
+        theory key D1.
+
+    Example:
+        >>> import numpy as np
+        >>> ensemble(np.eye(3), depth=2).depth
+        2
+    """
+    if depth < 1:
+        raise ValueError(f"depth must be >= 1, got {depth}")
+    if kernels is None:
+        kernels = nngp_kernels(data, depth, activation, s_w=s_w, s_b=s_b)
+    if len(kernels) != depth + 1:
+        raise ValueError(f"kernels must be K_0, ..., K_{depth}, got {len(kernels)} of them")
+    mean_square = float(np.diag(kernels[-1]).mean())
+    if not mean_square > 0:
+        raise ValueError("data must not be 0 everywhere: the networks vanish on them")
+    return Ensemble(
+        covariances=tuple((s_w**2 * K + s_b**2) / len(K) for K in kernels[:-1]),
+        mean_square=mean_square,
+        activation=activation,
+        s_w=s_w,
+        inputs=data.shape[1],
+    )

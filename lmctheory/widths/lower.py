@@ -1,0 +1,69 @@
+r"""What no permutation of a given layer can undercut (D2).
+
+If the earlier layers of B were permuted by functions of those layers alone, the rows of W_l are
+independent of how their columns were permuted. Given A's layers below, rows of A and B compared
+behind A's activations, W phi_{l-1}, are then independent draws from N(0, Lambda), Lambda =
+(s_w^2/m_{l-1}) gram(phi_{l-1}) + s_b^2 over the examples, and for every permutation Pi of the rows,
+even one chosen after seeing W_l and all other layers,
+
+    (1/m_l) E_x |(W_A - Pi W_B) phi_{l-1}^A|^2  >=  L(m_l, spectrum of Lambda)
+
+on average over W_l (R9). It fails where columns are permuted jointly with W_l, as coordinate
+descent does. It bounds the matching cost, not the barrier: networks far apart may have no barrier.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from lmctheory.measures import Gaussian
+from lmctheory.rates import lower_bound
+from lmctheory.widths.ensembles import spectrum_of
+
+__all__ = ["matching_lower_bounds"]
+
+
+def matching_lower_bounds(
+    grams: Sequence[Float[np.ndarray, "n n"]],
+    widths: Sequence[int],
+    *,
+    s_w: float = 2**0.5,
+    s_b: float = 0.0,
+) -> tuple[float, ...]:
+    """L(m_l, Lambda_l) for every hidden layer of one network, from its own activations.
+
+    Args:
+        grams: for l = 1..L the Gram matrix (1/m_{l-1}) phi_{l-1} phi_{l-1}^T ``[n, n]`` of the
+            activations below, inputs first.
+        widths: m_1, ..., m_L.
+        s_w: rows of W_l are N(0, (s_w^2 / m_{l-1}) I).
+        s_b: standard deviation of the biases.
+
+    Returns:
+        Lower bounds of the matching costs per neuron, squared pre-activations, mean over the data.
+
+    Raises:
+        TypeError: for a width that is no integer.
+        ValueError: for unequal numbers of Gram matrices and widths, a width < 1, or a Gram matrix
+            that is not finite.
+
+    Reference:
+        theory key D2.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).standard_normal((50, 8))
+        >>> (bound,) = matching_lower_bounds([x @ x.T / 8], [100])
+        >>> 0 < bound < 4
+        True
+    """
+    if len(grams) != len(widths):
+        raise ValueError(f"grams and widths must be as many, got {len(grams)} and {len(widths)}")
+    if not all(np.isfinite(gram).all() for gram in grams):
+        raise ValueError("grams must be finite, got NaN or infinity")
+    spectra = [spectrum_of((s_w**2 * gram + s_b**2) / len(gram)) for gram in grams]
+    return tuple(
+        lower_bound(Gaussian(spectrum=spectrum), m).value
+        for spectrum, m in zip(spectra, widths, strict=True)
+    )

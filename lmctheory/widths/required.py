@@ -1,0 +1,160 @@
+"""Widths from a tolerance for deep networks: the bound of D1, inverted.
+
+X_L is a sum over layers, share_l M_l. Each M_l falls with its own width; by averaging (see
+`averaging`) it also depends, weakly, on the width below. Equal widths are found by bisection. Free
+ones start from the best shape of the separable bound, by interpolation, are scaled until they
+suffice, and narrowed layer by layer from the last.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import minimize
+
+from lmctheory.measures import Gaussian
+from lmctheory.measures.arguments import positive
+from lmctheory.rates import MAX_WIDTH, upper_bound
+from lmctheory.widths.averaging import matching_cost_bounds
+from lmctheory.widths.ensembles import Ensemble
+
+__all__ = ["required_widths"]
+
+_OBJECTIVES = ("neurons", "parameters")
+
+
+def required_widths(
+    eps: float,
+    networks: Ensemble,
+    *,
+    delta: float | None = None,
+    t: float = 0.5,
+    objective: str | None = None,
+    matching_cost: Callable[[Gaussian, int], float] | None = None,
+) -> tuple[int, ...]:
+    """Widths that bring the root mean square function error below eps (s_out = n_out = 1).
+
+    Args:
+        eps: tolerance > 0, in units of an output; times the root of `Ensemble.mean_square` it is
+            relative.
+        networks: the ensemble.
+        delta: if given, the error is below eps with probability 1 - delta (Markov), not on average.
+        t: where on the line, in (0, 1).
+        objective: None for equal widths; "neurons" or "parameters" for the fewest of them.
+        matching_cost: as in `error_bound`; non-increasing in m.
+
+    Returns:
+        m_1, ..., m_L. Equal widths are the least that this bound gives; free ones are near the
+        least: no single layer can be narrower.
+
+    Raises:
+        ValueError: for arguments out of range, or if no width up to 10^12 is known to suffice.
+
+    Reference:
+        theory key D1.
+
+    Example:
+        >>> import numpy as np
+        >>> from lmctheory.widths.deep import ensemble, error_bound
+        >>> nets = ensemble(np.random.default_rng(0).standard_normal((50, 4)), depth=1)
+        >>> (m,) = required_widths(0.2, nets)
+        >>> error_bound((m,), nets).value <= 0.2**2 < error_bound((m - 1,), nets).value
+        True
+    """
+    positive("eps", eps)
+    if delta is not None and not 0 < delta < 1:
+        raise ValueError(f"delta must lie in (0, 1), got {delta}")
+    if not 0 < t < 1:
+        raise ValueError(f"t must lie in (0, 1), got {t}")
+    if objective is not None and objective not in _OBJECTIVES:
+        raise ValueError(f"objective must be None or one of {_OBJECTIVES}, got {objective!r}")
+    cost = cache(lambda i, m: (matching_cost or _by_spectrum)(networks.laws[i], m))
+    shares = t * (1 - t) * networks.shares(t)
+    tolerance = eps**2 * (1.0 if delta is None else delta)
+
+    def separately(widths: Sequence[int]) -> bool:
+        return float(shares @ [cost(i, m) for i, m in enumerate(widths)]) <= tolerance
+
+    def together(widths: Sequence[int]) -> bool:
+        return float(shares @ matching_cost_bounds(networks, widths)) <= tolerance
+
+    suffices = together if matching_cost is None else separately
+    enough = _least(lambda m: separately([m] * networks.depth))
+    equal = _least(lambda m: suffices([m] * networks.depth), enough)
+    if objective is None:
+        return (equal,) * networks.depth
+    shape = _best_shape(objective, networks.inputs, enough, shares, cost, tolerance)
+    scale = _least(lambda k: suffices(_scaled(shape, k)))
+    widths = _scaled(shape, scale)
+    for i in reversed(range(len(widths))):
+        widths[i] = _least(partial(_suffices_with, suffices, widths, i), widths[i])
+    return tuple(widths)
+
+
+def _by_spectrum(mu: Gaussian, m: int) -> float:
+    return upper_bound(mu, m).value
+
+
+_UNIT = 1024
+"""A shape is scaled in steps of one part in that many."""
+
+
+def _least(suffices: Callable[[int], bool], high: int | None = None) -> int:
+    """The least integer >= 1 that suffices, larger ones being no worse; `high` is known to."""
+    low = 0
+    if high is None:
+        high = 1
+        while not suffices(high):
+            if high == MAX_WIDTH:
+                raise ValueError("eps is too small: no width up to 10^12 brings the bound below it")
+            low, high = high, min(16 * high, MAX_WIDTH)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high
+
+
+def _suffices_with(
+    suffices: Callable[[Sequence[int]], bool], widths: list[int], i: int, m: int
+) -> bool:
+    return suffices([*widths[:i], m, *widths[i + 1 :]])
+
+
+def _scaled(shape: Float[np.ndarray, " L"], scale: int) -> list[int]:
+    return [max(1, min(int(m), MAX_WIDTH)) for m in np.ceil(shape * scale / _UNIT)]
+
+
+def _best_shape(
+    objective: str,
+    inputs: int,
+    equal: int,
+    shares: Float[np.ndarray, " L"],
+    cost: Callable[[int, int], float],
+    tolerance: float,
+) -> Float[np.ndarray, " L"]:
+    """Real widths near the least objective, by interpolation of log M against log m."""
+    grid = np.unique(np.clip(equal * 2.0 ** np.arange(-8, 8.5, 1.0), 1, MAX_WIDTH).astype(int))
+    log_m = np.log(grid)
+    tables = [[cost(i, int(m)) for m in grid] for i in range(len(shares))]
+    log_costs = np.log(np.maximum(tables, np.finfo(float).tiny))
+
+    def size(x: Float[np.ndarray, " L"]) -> float:
+        m = np.exp(x)
+        if objective == "neurons":
+            return float(np.log(m.sum()))
+        return float(np.log(m @ np.append(inputs, m[:-1])))
+
+    def room(x: Float[np.ndarray, " L"]) -> float:
+        predicted = [np.interp(u, log_m, row) for u, row in zip(x, log_costs, strict=True)]
+        return float(np.log(tolerance) - np.log(shares @ np.exp(predicted)))
+
+    start = np.full(len(shares), np.log(equal))
+    found = minimize(
+        size,
+        start,
+        method="SLSQP",
+        bounds=[(log_m[0], log_m[-1])] * len(shares),
+        constraints=[{"type": "ineq", "fun": room}],
+    )
+    return np.exp(found.x if found.success else start)

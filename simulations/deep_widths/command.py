@@ -1,0 +1,46 @@
+"""The study of deep networks at initialisation, and its command."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.deep_widths.measurement import cost_of, inputs, run
+from simulations.deep_widths.plan import DEPTH, WIDTHS, plan
+from simulations.deep_widths.tables import print_report
+from simulations.runner import run_study
+from simulations.study import Study
+
+__all__ = ["STUDY", "deep_widths"]
+
+STUDY = Study("deep_widths", version=1, run=run, cost=cost_of)
+
+
+def deep_widths(
+    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=8, help="Training examples, from the first.")] = 1000,
+    width: Annotated[
+        list[int] | None, typer.Option(min=16, help="Widths; may be repeated.")
+    ] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Hidden layers of the deepest.")] = DEPTH,
+    draws: Annotated[int, typer.Option(min=2, help="Pairs of narrow networks.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    results: Results = STUDY.results,
+    jobs: Jobs = 2,
+    scheduler: Scheduler = None,
+) -> None:
+    """Matched networks at initialisation beside D1's bound: errors, costs, dropout, widths."""
+    with bad_options():
+        inputs(dataset, examples, data_dir)  # all that can be wrong with it shows now
+        widths = sorted(set(width or WIDTHS))
+        if odd := [m for m in widths if m % 2]:
+            raise ValueError(f"widths must be even, so that half of the neurons can be kept: {odd}")
+    configs = list(plan(dataset, examples, widths, depth, draws, seed))
+    study = replace(STUDY, run=partial(run, data_dir=data_dir))
+    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))

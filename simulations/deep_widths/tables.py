@@ -1,0 +1,203 @@
+"""The tables that the study prints, each at most 100 columns wide."""
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from simulations.deep_widths.measurement import DELTA
+from simulations.deep_widths.plan import MARGINALS, TIMES
+from simulations.deep_widths.summary import (
+    Required,
+    Summary,
+    coverage,
+    required,
+    slope,
+    summarise,
+)
+from simulations.report import WIDTH, make_table
+from simulations.study import Config, Record
+
+__all__ = ["print_report", "verdict"]
+
+
+def print_report(results: Sequence[tuple[Config, Record]]) -> None:
+    """Prints errors, costs, dropout, other laws and required widths, uncut."""
+    console = Console(width=WIDTH, highlight=False)
+    shapes = summarise(results)
+    console.print(_errors(shapes))
+    console.print(verdict(shapes))
+    console.print()
+    console.print(_costs(shapes))
+    console.print(_dropout(shapes))
+    others = [shape for law in MARGINALS for shape in summarise(results, law)]
+    if others:
+        console.print(_laws(others, shapes))
+    console.print(_required(required(results)))
+
+
+def verdict(shapes: Sequence[Summary]) -> str:
+    """How many bounds hold, within 4 standard errors and without any allowance."""
+    depths = [(shape, depth) for shape in shapes for depth in range(1, shape.depth + 1)]
+    gaps = [
+        (shape.error(depth, t), shape.error_bound(depth, t))
+        for shape, depth in depths
+        for t in TIMES
+    ]
+    within, strictly = (
+        sum(one.value - errors * one.error <= bound for one, bound in gaps) for errors in (4.0, 0.0)
+    )
+    floors = sum(not shape.undercut(layer) for shape, layer in depths)
+    fewest = min(len(shape.pairs) for shape in shapes)
+    return (
+        f"{within} of {len(gaps)} measured errors (t = {', '.join(f'{t:g}' for t in TIMES)}) lie"
+        f" below D1 within 4 standard errors,\n{strictly} without any allowance;"
+        f" {floors} of {len(depths)} costs lie above D2 within 4.\nThe fewest pairs are {fewest}:"
+        f" 4 standard errors are a {coverage(fewest):.0%} interval then (Student's t)."
+    )
+
+
+def _errors(shapes: Sequence[Summary]) -> Table:
+    others = [head for t in TIMES[1:] for head in (f"t = {t:g}", "D1/t")]
+    table = make_table(
+        "Function error on the line, relative to the outputs (root mean square), and its bound D1",
+        "In brackets, the standard error of the last digit. Bounds hold for every fixed t, in"
+        " expectation over weights and examples; from layer 3 on up to O(1/width). sim.: from"
+        f" simulated matching costs, with probability {1 - DELTA:g}.",
+        ("width", "depth", "t = 1/2", "D1", "D1/t", "sim.", "sim./t", *others),
+    )
+    for shape in shapes:
+        for depth in range(1, shape.depth + 1):
+            cells = [str(shape.width) if depth == 1 else "", str(depth)]
+            measured, simulated = shape.error(depth), shape.simulated_bound(depth)
+            cells += [str(measured), f"{shape.error_bound(depth):.3f}", _over(shape, depth)]
+            cells += [_number(simulated), _number(simulated, measured.value, 2)]
+            for t in TIMES[1:]:
+                cells += [str(shape.error(depth, t)), _over(shape, depth, t)]
+            table.add_row(*cells, end_section=depth == shape.depth)
+    return table
+
+
+def _over(shape: Summary, depth: int, t: float = TIMES[0]) -> str:
+    return f"{shape.error_bound(depth, t) / shape.error(depth, t).value:.2f}"
+
+
+def _number(value: float | None, unit: float = 1.0, digits: int = 3) -> str:
+    return "-" if value is None else f"{value / unit:.{digits}f}"
+
+
+def _costs(shapes: Sequence[Summary]) -> Table:
+    table = make_table(
+        "Matching cost per neuron, layer by layer (mean square of pre-activations, outputs' is 2)",
+        "M: in the metric of phi-bar, which is minimised; U: its bound. Own: the same matching in"
+        " the metric of A's activations, for which L (D2) bounds all permutations from below. G:"
+        " mean square of phi^A - phi^B; D1: its bound.",
+        ("width", "layer", "M", "U", "U/M", "L", "own", "own/L", "G", "D1", "D1/G"),
+    )
+    for shape in shapes:
+        gap = 0.0
+        for layer in range(1, shape.depth + 1):
+            cost, own, G = (shape.layer(name, layer) for name in ("cost", "own_cost", "gap"))
+            upper, lower = shape.bound["cost"][layer - 1], shape.lower(layer)
+            gap = upper / 2 + gap
+            table.add_row(
+                str(shape.width) if layer == 1 else "",
+                str(layer),
+                str(cost),
+                f"{upper:.3f}",
+                f"{upper / cost.value:.2f}",
+                f"{lower:.3f}",
+                str(own),
+                f"{own.value / lower:.2f}",
+                str(G),
+                f"{gap:.3f}",
+                f"{gap / G.value:.2f}",
+                end_section=layer == shape.depth,
+            )
+    return table
+
+
+def _dropout(shapes: Sequence[Summary]) -> Table:
+    table = make_table(
+        "Dropout stability (D6): half of the neurons of every layer kept, error as above",
+        "merged: kept neurons take over their partners' outgoing weights; doubled: they double"
+        " their own. LMC: error at t = 1/2 between two networks. r: error ~ m^-r over all widths,"
+        " with the standard error of the fit.",
+        ("width", "depth", "merged", "D6", "D6/merged", "doubled", "LMC", "merged/LMC"),
+    )
+    for shape in shapes:
+        for depth in sorted({1, (shape.depth + 1) // 2, shape.depth}):
+            merged, bound = shape.reduced(depth), shape.reduced_bound(depth)
+            line = shape.error(depth)
+            table.add_row(
+                str(shape.width) if depth == 1 else "",
+                str(depth),
+                str(merged),
+                f"{bound:.3f}",
+                f"{bound / merged.value:.2f}",
+                str(shape.reduced(depth, "doubled")),
+                str(line),
+                f"{merged.value / line.value:.2f}",
+                end_section=depth == shape.depth,
+            )
+    if len(shapes) > 1:
+        for depth in sorted({1, (shapes[0].depth + 1) // 2, shapes[0].depth}):
+            table.add_row(
+                "r",
+                str(depth),
+                str(slope([(shape.width, shape.reduced(depth)) for shape in shapes])),
+                "",
+                "",
+                str(slope([(shape.width, shape.reduced(depth, "doubled")) for shape in shapes])),
+                str(slope([(shape.width, shape.error(depth)) for shape in shapes])),
+                "",
+            )
+    return table
+
+
+def _laws(others: Sequence[Summary], shapes: Sequence[Summary]) -> Table:
+    gaussian = next(shape for shape in shapes if shape.width == others[0].width)
+    table = make_table(
+        f"Weights that are not Gaussian (D5), width {gaussian.width}, error at t = 1/2 as above",
+        "D5: the bound from a Gaussian part of the law; kernels as for Gaussian rows, exact for"
+        " layer 1 and up to O(1/inputs) beyond.",
+        ("law", "depth", "error", "D5", "D5/error", "M_1", "bound", "bound/M_1"),
+    )
+    table.columns[0].justify = "left"
+    for shape in (gaussian, *others):
+        for depth in sorted({1, (shape.depth + 1) // 2, shape.depth}):
+            error, bound = shape.error(depth), shape.error_bound(depth)
+            cost, upper = shape.layer("cost", 1), shape.bound["cost"][0]
+            first = (str(cost), f"{upper:.3f}", f"{upper / cost.value:.2f}")
+            table.add_row(
+                shape.law if depth == 1 else "",
+                str(depth),
+                str(error),
+                f"{bound:.3f}",
+                f"{bound / error.value:.2f}",
+                *(first if depth == 1 else ("", "", "")),
+                end_section=depth == shape.depth,
+            )
+    return table
+
+
+def _required(rows: Sequence[Required]) -> Table:
+    table = make_table(
+        "Width for a function error below eps at t = 1/2, relative to the outputs",
+        "measured: where the errors above pass eps. D1 equal: one width for all layers; free: the"
+        " fewest neurons. published: width of the last layer at the rate of Ferbach et al. (2024),"
+        " Theorem 5.2 (D3), constants set to 1.",
+        ("depth", "eps", "measured", "D1 equal", "equal/measured", "D1 free", "published"),
+    )
+    for one in rows:
+        table.add_row(
+            str(one.depth),
+            f"{one.eps:g}",
+            "-" if math.isnan(one.measured) else f"{one.measured:.0f}",
+            str(one.equal),
+            "-" if math.isnan(one.measured) else f"{one.equal / one.measured:.1f}",
+            ", ".join(map(str, one.free)),
+            str(one.published),
+        )
+    return table

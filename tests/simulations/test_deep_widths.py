@@ -1,0 +1,217 @@
+"""The study of deep networks, small: tasks, summaries, tables, figure, refused options."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.optimize import linear_sum_assignment
+from typer.testing import CliRunner
+
+import simulations.deep_widths.tables as tables_module
+from lmctheory.widths.deep import ensemble, error_bound
+from paper_figures import deep_widths as figure_module
+from simulations.command_line import application
+from simulations.deep_widths import (
+    STUDY,
+    deep_widths,
+    require_one_study,
+    required,
+    slope,
+    summarise,
+)
+from simulations.deep_widths.measurement import inputs, run
+from simulations.deep_widths.networks import matched_layers, reduced_layers
+from simulations.deep_widths.plan import GAUSSIAN, MARGINALS, TIMES, plan
+from simulations.report import Mean
+
+COMMON = {"dataset": "digits", "examples": 30, "depth": 2, "seed": 0}
+
+
+def rows(seed=0):
+    rng = np.random.default_rng(seed)
+    return lambda m, fan_in: rng.standard_normal((m, fan_in)) * (2 / fan_in) ** 0.5
+
+
+def synthetic():
+    """A plan's tasks with errors that fall like m^{-1/5} and bounds 1.3 times as large."""
+    for config in plan("digits", 1000, (64, 512, 1024), depth=3, draws=4, seed=0):
+        m, depth = config.get("width"), config["depth"]
+        if config["task"] == "required":
+            record = {"equal": [1234567] * depth, "free": [1234567] * depth, "inputs": 64}
+        elif config["task"] == "pair":
+            noise = 1 + 0.01 * (-1) ** config["draw"]
+            square = [0.5 * (layer + 1) * m**-0.4 * noise for layer in range(depth)]
+            names = ("cost", "own_cost", "gap", "merged", "doubled")
+            record = dict.fromkeys(names, square) | {"square": [0.25] * depth}
+            record |= {
+                "lower": [0.7 * s for s in square],
+                "errors": [[s] * len(TIMES) for s in square],
+            }
+        else:
+            square = [1.69 * 0.5 * (layer + 1) * m**-0.4 for layer in range(depth)]
+            record = {"cost": square, "errors": [square] * len(TIMES)}
+            record |= {"dropout": square, "square": 0.25} if config.get("law") == GAUSSIAN else {}
+        yield config, record
+
+
+@pytest.fixture(scope="module")
+def results():
+    return list(synthetic())
+
+
+def test_a_task_is_reproducible_and_shares_no_draws():
+    pair = COMMON | {"task": "pair", "width": 16, "law": GAUSSIAN, "draw": 0}
+    first = run(pair)
+    assert run(pair) == first
+    for other in ({"draw": 1}, {"width": 18}, {"seed": 1}, {"law": MARGINALS[0]}):
+        assert run(pair | other)["cost"] != first["cost"]
+
+
+def test_a_network_and_itself_leave_no_error():
+    """B draws the weights of A: every neuron finds itself, and the line is a point."""
+    W = {}
+
+    def same(m, fan_in):
+        return W.setdefault(fan_in, rows(len(W))(m, fan_in))
+
+    x = inputs("digits", 30)
+    for layer in matched_layers(x, 12, 1, TIMES, same):
+        assert layer.cost == layer.gap == 0
+        assert max(layer.errors) < 1e-20
+
+
+def test_errors_are_those_of_drawn_outputs():
+    """Against networks permuted and evaluated as such, outputs drawn: 5 standard errors."""
+    x, m, t = inputs("digits", 30), 20, 0.25
+    drawn = []
+    draw = rows(3)
+    W_a, W_b = draw(m, 64), draw(m, 64)
+    weights = iter([W_a, W_b])
+    (layer,) = matched_layers(x, m, 1, (t,), lambda *_: next(weights))
+    a, b = x @ W_a.T, x @ W_b.T
+    W_b = W_b[linear_sum_assignment(a.T @ b, maximize=True)[1]]
+    phi = [np.maximum(x @ W.T, 0) for W in (W_a, W_b, t * W_a + (1 - t) * W_b)]
+    rng = np.random.default_rng(1)
+    for _ in range(2000):
+        u, v = rng.standard_normal((2, m)) / m**0.5
+        f = phi[2] @ (t * u + (1 - t) * v) - t * phi[0] @ u - (1 - t) * phi[1] @ v
+        drawn.append(np.mean(f**2))
+    error = np.std(drawn) / len(drawn) ** 0.5
+    assert np.mean(drawn) == pytest.approx(layer.errors[0], abs=5 * error)  # false alarm 6e-7
+
+
+def test_half_of_a_network_of_twins_is_the_network():
+    x, half = inputs("digits", 30), 8
+    W = rows(4)(half, 64)
+    (found,) = reduced_layers(x, 2 * half, 1, lambda *_: np.concatenate([W, W[::-1]]))
+    assert found.merged == 0
+    assert found.doubled > 0.01  # outgoing weights differ between twins
+
+
+def test_bounds_are_those_of_the_package():
+    record = run(COMMON | {"task": "bound", "width": 16, "law": GAUSSIAN})
+    networks = ensemble(inputs("digits", 30), 2)
+    for place, t in enumerate(TIMES):
+        bound = error_bound((16, 16), networks, t=t)
+        assert record["errors"][place][-1] == pytest.approx(bound.value)
+    one = error_bound((16,), ensemble(inputs("digits", 30), 1))
+    assert record["errors"][0][0] == pytest.approx(one.value)
+
+
+def test_measured_errors_lie_below_the_bound():
+    """16 pairs, 5 standard errors: false alarm 2e-4 (t law), were the bound sharp."""
+    tasks = [COMMON | {"task": "pair", "width": 32, "law": GAUSSIAN, "draw": k} for k in range(16)]
+    errors = np.array([run(task)["errors"] for task in tasks])  # [pairs, depths, times]
+    bounds = np.array(run(COMMON | {"task": "bound", "width": 32, "law": GAUSSIAN})["errors"]).T
+    slack = 5 * errors.std(axis=0, ddof=1) / 4
+    assert (errors.mean(axis=0) <= bounds + slack).all()
+    assert (bounds <= 4 * errors.mean(axis=0)).all()
+
+
+def test_slopes_are_recovered():
+    curve = [(m, Mean(3 * m**-0.3, 0.01 * m**-0.3)) for m in (64, 256, 1024)]
+    assert slope(curve).value == pytest.approx(0.3)
+
+
+def test_summaries(results):
+    shapes = summarise(results)
+    assert [shape.width for shape in shapes] == [64, 512, 1024]
+    assert shapes[0].error_bound(2) / shapes[0].error(2).value == pytest.approx(1.3)
+    assert shapes[-1].simulated_bound(1) == pytest.approx(shapes[-1].error_bound(1))
+    assert shapes[0].simulated_bound(1) is None
+    assert [shape.law for law in MARGINALS for shape in summarise(results, law)] == [*MARGINALS]
+    passing = {one.eps: one.measured for one in required(results) if one.depth == 1}
+    assert passing[0.4] == pytest.approx((2**0.5 / 0.4) ** 5, rel=0.01)
+    assert np.isnan(passing[0.2])
+
+
+def test_violations_are_counted(results):
+    shapes = summarise(results)
+    assert tables_module.verdict(shapes).startswith("27 of 27 measured errors")
+    broken = [
+        (c, r | {"errors": [[0.5 * e for e in row] for row in r["errors"]]})
+        if c["task"] == "bound" and c["width"] == 64
+        else (c, r)
+        for c, r in results
+    ]
+    assert tables_module.verdict(summarise(broken)).startswith("18 of 27 measured errors")
+    floors = [
+        (c, r | {"lower": [2 * s for s in r["cost"]]})
+        if c.get("law") == GAUSSIAN and "gap" in r
+        else (c, r)
+        for c, r in results
+    ]
+    assert "0 of 9 costs lie above D2" in tables_module.verdict(summarise(floors))
+
+
+def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(
+        tables_module, "Console", lambda width, highlight: Console(file=output, width=width)
+    )
+    tables_module.print_report(results)
+    text = output.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    assert "10^(" in text  # the published tower
+
+
+def test_the_figure_shows_what_was_stored(results):
+    ratio, error, _ = figure_module.draw(results).axes
+    np.testing.assert_allclose(ratio.lines[0].get_data(orig=False)[1], 1.3)
+    np.testing.assert_allclose(
+        error.containers[0].lines[0].get_data(orig=False)[1],
+        2**0.5 * np.array([64, 512, 1024]) ** -0.2,
+        rtol=1e-4,
+    )
+
+
+def test_results_that_do_not_belong_together_are_not_drawn(results):
+    require_one_study(results)
+    other = [({**c, "seed": 1}, r) for c, r in results[:1]]
+    with pytest.raises(ValueError, match="mix studies with seed"):
+        require_one_study([*results, *other])
+    lacking = [(c, r) for c, r in results if c["task"] != "required"]
+    with pytest.raises(ValueError, match="not complete: resume the study"):
+        require_one_study(lacking)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--width", "15"], "greater than or equal to 16"),
+        (["--width", "17"], "widths must be even"),
+        (["--depth", "0"], "greater than or equal to 1"),
+        (["--draws", "1"], "greater than or equal to 2"),
+        (["--examples", "2000"], "examples must lie between 1 and 1437, got 2000"),
+        (["--dataset", "letters"], "name must be one of"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
+    results = tmp_path / "deep.sqlite"
+    arguments = ["deep_widths", *options, "--results", str(results)]
+    ran = CliRunner().invoke(application({STUDY.name: deep_widths}), arguments)
+    assert ran.exit_code == 2
+    assert message in " ".join(ran.output.split())
+    assert not results.exists()

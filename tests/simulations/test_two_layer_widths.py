@@ -1,0 +1,222 @@
+"""The study of two-layer widths, small: its three parts, summaries, tables, figure, options."""
+
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import simulations.two_layer_widths.tables as tables_module
+from lmctheory.measures import Gaussian, UniformCube
+from lmctheory.widths.fixed_outputs import neuron_on_data
+from paper_figures import two_layer_widths as figure_module
+from simulations.command_line import application
+from simulations.two_layer_widths import (
+    STUDY,
+    require_one_study,
+    sampled,
+    slope,
+    students,
+    trained,
+    two_layer_widths,
+)
+from simulations.two_layer_widths.dynamics import descend, mean_field_limit, predict
+from simulations.two_layer_widths.measurement import run
+from simulations.two_layer_widths.plan import plan
+from simulations.two_layer_widths.problems import PROBLEMS
+from simulations.two_layer_widths.sampling import ACTIVATIONS, law_of
+
+OPTIONS = {"widest": 64, "draws": 2, "reference": 256, "pairs": 2, "seed": 0}
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def results():
+    """The smallest study, without its dearest tasks."""
+    wanted = {
+        "sampling": lambda c: c["inputs"] < 3,
+        "mean_field": lambda c: c["problem"] != "digits, 64 pixels",
+        "teacher": lambda c: c["width"] in (4, 16),
+    }
+    return [(c, run(c)) for c in plan(**OPTIONS) if wanted[c["part"]](c)]
+
+
+def sampling_config(law, inputs=2, bias=False, p=2, width=48, draws=8):
+    case = {"law": law, "inputs": inputs, "bias": bias, "p": p}
+    return {"part": "sampling", **case, "width": width, "draws": draws, "seed": 0}
+
+
+@pytest.mark.parametrize("law", ["bounded", "Gaussian"])
+@pytest.mark.parametrize("p", [1, 2])
+def test_errors_obey_their_bounds(law, p):
+    record = run(sampling_config(law, bias=True, p=p))
+    assert run(sampling_config(law, bias=True, p=p)) == record
+    for activation in ACTIVATIONS:
+        one = record[activation]
+        for error, gaps, given in zip(one["error"], one["gaps"], one["given"], strict=True):
+            assert error <= gaps * (1 + 1e-12)
+            assert gaps <= given
+        # 8 draws far below the bound of their mean
+        assert np.mean(one["error"]) <= one["bound"]
+    fewer = run(sampling_config(law, bias=True, p=p, width=12))
+    assert np.mean(fewer["distance"]) > np.mean(record["distance"])
+
+
+def test_laws_are_those_of_the_neurons():
+    assert law_of(sampling_config("bounded", 3, True)) == UniformCube(5, side=2.0)
+    gaussian = law_of(sampling_config("Gaussian", 3, False))
+    assert isinstance(gaussian, Gaussian)
+    assert gaussian.dimension == 3
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_problems_lie_in_the_unit_ball(name):
+    problem = PROBLEMS[name]()
+    assert (problem.inputs[:, -1] == 1).all()
+    assert problem.radius == pytest.approx(2**0.5)
+    assert len(problem.targets) == len(problem.inputs)
+
+
+def test_descent_is_the_gradient_of_the_risk():
+    """Finite differences of the risk, times N for the mean-field scaling."""
+    problem = PROBLEMS["teacher, 2 inputs"]()
+    w, h = RNG.standard_normal((3, problem.dimension)), 1e-5
+
+    def risk(w):
+        return np.square(problem.targets - predict(problem, w)).mean()
+
+    gradient = np.zeros_like(w)
+    for index in np.ndindex(*w.shape):
+        moved = np.zeros_like(w)
+        moved[index] = h
+        gradient[index] = (risk(w + moved) - risk(w - moved)) / (2 * h)
+    stepped, outputs = descend(problem, w, 0.01, 1)
+    np.testing.assert_allclose(stepped, w - 0.01 * len(w) * gradient, atol=1e-6)
+    np.testing.assert_allclose(outputs[0], predict(problem, w), atol=1e-6)
+
+
+def test_the_spread_is_the_derivative_of_the_flow():
+    problem = PROBLEMS["teacher, 2 inputs"]()
+    limit = mean_field_limit(problem, 512, 0.02, 15, rng=RNG)
+    w = RNG.standard_normal((1, problem.dimension))
+    constants = neuron_on_data("tanh", output=problem.output, inputs=problem.inputs)
+    spread = limit.spread(w, constants.curvature)
+    h = 1e-2  # single precision
+    columns = [
+        (limit.carry(w + h * e)[0] - limit.carry(w - h * e)[0])[0] / (2 * h)
+        for e in np.eye(problem.dimension)
+    ]
+    assert spread.largest[-1] == pytest.approx(np.linalg.norm(columns, 2), rel=1e-2)
+    assert spread.largest[-1] == spread.mean_square[-1]  # of a single neuron
+    assert spread.largest[0] == spread.local[0] == spread.bound[0] == 1
+    assert (spread.largest <= spread.local * (1 + 1e-9)).all()
+    assert (spread.local <= spread.bound * (1 + 1e-9)).all()
+
+
+def test_the_reference_is_coupled_to_itself():
+    problem = PROBLEMS["teacher, 2 inputs"]()
+    w = RNG.standard_normal((64, problem.dimension))
+    ends, outputs = descend(problem, w, 0.02, 10)
+    carried, _ = descend(problem, w, 0.02, 10, problem.targets - outputs)
+    np.testing.assert_allclose(carried, ends, atol=1e-5)
+
+
+def test_trained_networks_obey_their_bounds(results):
+    for one in trained(results):
+        assert one.widths == (32, 64)
+        for width in one.widths:
+            for measured, bound in (
+                ("coupling", "coupling_bound"),
+                ("trained", "distance_bound"),
+                ("error", "given"),
+                ("error", "error_bound"),
+                ("barrier", "barrier_bound"),
+            ):
+                pairs = zip(one.of(measured)[width], one.of(bound)[width], strict=True)
+                assert all(a <= b for a, b in pairs), (measured, width)
+            assert max(one.of("trained")[width]) <= one.known("distance")[width]
+            assert max(one.of("error")[width]) <= one.known("error")[width]
+        assert one.record["risk"][-1] < one.record["risk"][0]
+
+
+def test_students_learn_and_match(results):
+    for group in students(results):
+        assert np.mean(group.of("loss")[16]) < 0.05
+        assert np.mean(group.of("matched")[16]) < np.mean(group.of("unmatched")[16]) / 4
+
+
+def test_slopes_are_recovered():
+    draws = {N: (N**-0.5 * np.array([0.99, 1.0, 1.01])).tolist() for N in (32, 64, 128, 256)}
+    found = slope(draws)
+    assert found.value == pytest.approx(-0.5)
+    assert 0 < found.error < 0.01
+    assert np.isnan(slope(draws, least=128).value)  # two widths show no scatter
+    rough = {N: [v * (1.2 if N == 64 else 1.0) for v in values] for N, values in draws.items()}
+    assert slope(rough).error > 3 * found.error
+    single = draws | {512: [7.0], 1024: [-1.0, -1.1]}
+    assert slope(single) == found
+
+
+def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(
+        tables_module, "Console", lambda width, highlight: Console(file=output, width=width)
+    )
+    tables_module.print_report(results)
+    text = output.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "…" not in text
+    for name in ("teacher, 2 inputs", "digits, 3 components", "slope", "2 + 1", "20 inputs"):
+        assert name in text
+    assert all(one.worst(name) <= 1 for one in sampled(results, 2) for name in ACTIVATIONS)
+
+
+def test_the_figure_shows_what_was_stored(results, monkeypatch):
+    monkeypatch.setattr(figure_module, "_BEYOND", (32, 64))
+    figure = figure_module.draw(results)
+    couplings = figure.axes[2].containers[0].lines[0]
+    widths, heights = couplings.get_data(orig=False)
+    first = trained(results)[0].of("coupling")
+    np.testing.assert_allclose(widths, [32, 64])
+    np.testing.assert_allclose(heights, [np.mean(first[N]) for N in (32, 64)])
+
+
+def test_results_of_several_studies_are_not_drawn_together(results):
+    require_one_study(results)
+    config, record = results[0]
+    with pytest.raises(ValueError, match="the results mix studies"):
+        require_one_study([*results, (config | {"seed": 1}, record)])
+    for part in ("sampling", "mean_field", "teacher"):
+        lacking = [(c, r) for c, r in results if c["part"] != part]
+        with pytest.raises(ValueError, match="not complete: resume the study"):
+            require_one_study(lacking)
+
+
+def test_the_plan_keeps_to_its_options():
+    tasks = list(plan(8192, 16, 1024, 3, 5))
+    assert all(c["seed"] == 5 for c in tasks)
+    widths = {(c["inputs"], c["bias"], c["width"]) for c in tasks if c["part"] == "sampling"}
+    assert (2, False, 8192) in widths
+    assert (5, False, 8192) not in widths
+    draws = {c["width"]: c["draws"] for c in tasks if c["part"] == "sampling"}
+    assert [draws[N] for N in (32, 512, 1024, 4096, 8192)] == [16, 16, 8, 2, 1]
+    assert len({STUDY.key(c) for c in tasks}) == len(tasks)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--widest", "63"], "greater than or equal to 64"),
+        (["--draws", "1"], "greater than or equal to 2"),
+        (["--pairs", "1"], "greater than or equal to 2"),
+        (["--reference", "1000"], "reference must be a power of 2, got 1000"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
+    path = tmp_path / "two.sqlite"
+    app = application({STUDY.name: two_layer_widths})
+    ran = CliRunner().invoke(app, [STUDY.name, *options, "--results", str(path)])
+    assert ran.exit_code == 2
+    assert message in " ".join(ran.output.split())
+    assert not path.exists()
