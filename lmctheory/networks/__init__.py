@@ -16,10 +16,11 @@ from lmctheory.networks.chain import (
 )
 from lmctheory.networks.cnn import CNN, VGG
 from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
+from lmctheory.networks.data_order import seeded_generators
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.tracing import affine_chain, evaluation_mode
-from lmctheory.networks.training import TrainingConfig, seeded_generators, train_many
+from lmctheory.networks.training import TrainingConfig, train_many
 from lmctheory.networks.vit import ViT
 
 __all__ = [

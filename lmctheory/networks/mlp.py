@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
+from typing import cast, no_type_check
 
 import torch
 from torch import Tensor, nn
@@ -58,10 +58,11 @@ class MLP(nn.Module):
         """The affine maps, from input to output."""
         return cast("list[nn.Linear]", list(self.layers))
 
+    @no_type_check  # a symbolic trace passes a proxy, which is no tensor
     def forward(self, x: Tensor) -> Tensor:
         """Logits ``[n, n_out]`` of inputs ``[n, ...]``."""
         x = x.flatten(1)
         *hidden, last = self.linears
         for layer in hidden:
             x = self.activation.apply(layer(x))
-        return cast("Tensor", last(x))
+        return last(x)

@@ -10,7 +10,7 @@ from lmctheory.networks.activations import Activation, activation, activation_of
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.mlp import MLP
 
-__all__ = ["affine_chain", "evaluation_mode", "require_no_hooks"]
+__all__ = ["affine_chain", "evaluation_mode", "functional_activation", "require_no_hooks"]
 
 _NO_CHAIN = "the network is no affine chain"
 
@@ -35,7 +35,8 @@ _FUNCTIONS = {
 """Functions and tensor methods that compute a known activation without further arguments."""
 
 
-def _functional_activation(node: torch.fx.Node) -> Activation | None:
+def functional_activation(node: torch.fx.Node) -> Activation | None:
+    """The activation that a traced call of a function or tensor method computes, if it is one."""
     if node.target is nn.functional.gelu and not node.kwargs:
         return activation("gelu")
     options = {key: value for key, value in node.kwargs.items() if key != "inplace"}
@@ -74,7 +75,7 @@ def affine_chain(model: nn.Module) -> AffineChain:
     for node, module in _straight_line(model):
         if _is_inactive(module):
             continue
-        sigma = _functional_activation(node) if module is None else activation_of(module)
+        sigma = functional_activation(node) if module is None else activation_of(module)
         if isinstance(module, nn.Linear):
             linears.append((str(node.target), module))
             sigmas.append(None)

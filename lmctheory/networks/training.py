@@ -5,18 +5,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import stack_module_state
+from torch.nn.modules.dropout import _DropoutNd
 
 from lmctheory.networks.activations import activation
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.data import Examples
+from lmctheory.networks.data_order import batches, epochs
 from lmctheory.networks.tracing import affine_chain
 
-__all__ = ["TrainingConfig", "seeded_generators", "train_many"]
+__all__ = ["TrainingConfig", "train_many"]
 
 _SCHEDULES = ("constant", "cosine")
 
@@ -79,37 +80,13 @@ class TrainingConfig:
         return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
 
 
-def seeded_generators(seed: int) -> tuple[torch.Generator, torch.Generator]:
-    """Two independent generators of one seed: for a network's initial weights, and its data order.
-
-    `train_many` draws the data order from the second. Networks that share their initialisation but
-    not their data order are built from the first generator of one seed and trained with others.
-
-    Raises:
-        ValueError: if seed < 0.
-
-    Example:
-        >>> import torch
-        >>> from lmctheory.networks import MLP, seeded_generators
-        >>> a, b = (MLP((4, 3, 2), rng=seeded_generators(7)[0]) for _ in range(2))
-        >>> torch.equal(a.linears[0].weight, b.linears[0].weight)
-        True
-    """
-    if seed < 0:
-        raise ValueError(f"seed must be >= 0, got {seed}")
-    initial, order = (
-        torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]))
-        for child in np.random.SeedSequence(seed).spawn(2)
-    )
-    return initial, order
-
-
 def train_many(
     models: Sequence[nn.Module],
     data: Examples,
     config: TrainingConfig,
     *,
     seeds: Sequence[int],
+    trunk_epochs: int = 0,
     device: torch.device | str = "cpu",
 ) -> list[nn.Module]:
     """Trains networks of one architecture, each from its own weights and in its own data order.
@@ -126,6 +103,9 @@ def train_many(
         data: inputs in any shape the networks take, cast to the type of their parameters.
         config: the training.
         seeds: one per network: its data order (and dropout masks, if it has any).
+        trunk_epochs: for so many epochs all networks see the data in the order of the first seed.
+            Copies of one network are then one network until the trunk ends, and part with their
+            momentum in the middle of their schedule: *spawning*.
         device: where to train.
 
     Returns:
@@ -134,8 +114,9 @@ def train_many(
     Raises:
         ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
             there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
-            label is no class of the networks, BatchNorm would meet a batch of one example, or
-            warm-up takes all steps.
+            label is no class of the networks, BatchNorm would meet a batch of one example,
+            warm-up takes all steps, trunk_epochs is no number of epochs, or there is a trunk and
+            networks with dropout, the masks of which are each network's own.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -154,15 +135,19 @@ def train_many(
     require_batches(models[0], data, config.batch_size)
     if config.warmup_steps >= (steps := config.steps(len(data))):
         raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
+    _require_trunk(models, config, trunk_epochs)
 
     device = torch.device(device)
     trained = [copy.deepcopy(model).to(device) for model in models]
     data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
+    orders = [
+        epochs(len(data), config.epochs, seed, trunk=(seeds[0], trunk_epochs)) for seed in seeds
+    ]
     if chain is not None and (device.type != "cpu" or _is_narrow(models[0])):
-        _train_stack(trained, chain, data, config, seeds)
+        _train_stack(trained, chain, data, config, orders)
     else:
-        for model, seed in zip(trained, seeds, strict=True):
-            _train_alone(model, data, config, seed)
+        for model, order, seed in zip(trained, orders, seeds, strict=True):
+            _train_alone(model, data, config, order, seed)
     return trained
 
 
@@ -204,7 +189,7 @@ def _train_stack(
     chain: AffineChain,
     data: Examples,
     config: TrainingConfig,
-    seeds: Sequence[int],
+    orders: Sequence[Iterator[Tensor]],
 ) -> None:
     parameters, _ = stack_module_state(list(models))
     layers = [
@@ -222,21 +207,23 @@ def _train_stack(
             h = sigma(W @ h if b is None else torch.baddbmm(b.unsqueeze(-1), W, h))
         return h.mT
 
-    _descend(forward, parameters.values(), data, config, seeds)
+    _descend(forward, parameters.values(), data, config, orders)
     with torch.no_grad():
         for k, model in enumerate(models):
             for name, parameter in model.named_parameters():
                 parameter.copy_(parameters[name][k])
 
 
-def _train_alone(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> None:
+def _train_alone(
+    model: nn.Module, data: Examples, config: TrainingConfig, order: Iterator[Tensor], seed: int
+) -> None:
     def forward(x: Tensor) -> Tensor:
         return model(x[0]).unsqueeze(0)
 
     # dropout draws from the global generators: seeded here, restored afterwards
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        _descend(forward, model.parameters(), data, config, [seed])
+        _descend(forward, model.parameters(), data, config, [order])
 
 
 def _descend(
@@ -244,7 +231,7 @@ def _descend(
     parameters: Iterable[Tensor],
     data: Examples,
     config: TrainingConfig,
-    seeds: Sequence[int],
+    orders: Sequence[Iterator[Tensor]],
 ) -> None:
     """Changes the parameters of k networks, whose forward maps [k, b, ...] to [k, b, classes]."""
     optimiser = torch.optim.SGD(
@@ -254,7 +241,7 @@ def _descend(
         fused=True,
     )
     steps = config.steps(len(data))
-    for step, batch in enumerate(_batches(len(data), config, seeds)):
+    for step, batch in enumerate(batches(orders, config.batch_size)):
         for group in optimiser.param_groups:
             group["lr"] = config.rate(step, steps)
         seen = batch.to(data.inputs.device)
@@ -264,14 +251,6 @@ def _descend(
         optimiser.zero_grad()
         torch.autograd.backward(total / batch.shape[1])
         optimiser.step()
-
-
-def _batches(examples: int, config: TrainingConfig, seeds: Sequence[int]) -> Iterator[Tensor]:
-    """Indices ``[k, b]`` of the examples that the k networks see at each step."""
-    orders = [seeded_generators(seed)[1] for seed in seeds]
-    for _ in range(config.epochs):
-        epoch = torch.stack([torch.randperm(examples, generator=order) for order in orders])
-        yield from torch.split(epoch, config.batch_size, dim=1)
 
 
 def _require_one_architecture(models: Sequence[nn.Module]) -> None:
@@ -306,3 +285,13 @@ def _require_seeds(models: Sequence[nn.Module], seeds: Sequence[int]) -> None:
         )
     if min(seeds) < 0:
         raise ValueError(f"every seed must be >= 0, got {min(seeds)}")
+
+
+def _require_trunk(models: Sequence[nn.Module], config: TrainingConfig, trunk_epochs: int) -> None:
+    if not 0 <= trunk_epochs <= config.epochs:
+        raise ValueError(f"trunk_epochs must lie in 0..{config.epochs}, got {trunk_epochs}")
+    modules = (module for model in models for module in model.modules())
+    if trunk_epochs and any(
+        isinstance(module, _DropoutNd) and module.training for module in modules
+    ):
+        raise ValueError(f"trunk_epochs must be 0 for networks with dropout, got {trunk_epochs}")

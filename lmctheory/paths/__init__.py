@@ -2,7 +2,7 @@
 
 from lmctheory.paths.barrier import Barrier, barrier, barriers
 from lmctheory.paths.certificate import Certificate, certificate, certificates
-from lmctheory.paths.interpolation import interpolate
+from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "certificates",
     "certify",
     "interpolate",
+    "with_layers_of",
 ]

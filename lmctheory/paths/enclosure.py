@@ -30,6 +30,10 @@ times half the range.
 Reference: theory keys T1b, C4; derived here.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -37,8 +41,9 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from lmctheory.networks import Activation
+from lmctheory.paths.rounding import flat_length
 
-__all__ = ["CUBIC", "Image", "peak", "through"]
+__all__ = ["CUBIC", "Enclosure", "Image", "Rest", "parabola", "peak", "per_example", "through"]
 
 CUBIC = 3**0.5 / 36
 """max |s (s - 1/2) (s - 1)| on [0, 1]."""
@@ -113,3 +118,85 @@ def _derivative(sigma: Activation, z: Tensor) -> Tensor:
         point = z.detach().requires_grad_()
         [slope] = torch.autograd.grad(sigma.apply(point).sum(), point)
     return slope
+
+
+def per_example(bound: Tensor, like: Tensor) -> Tensor:
+    """A number for each example, as ``[n, 1, ...]``."""
+    return bound.view(-1, *[1] * (like.ndim - 1))
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A remainder of which two things are known.
+
+    Attributes:
+        entries: a bound of each entry, ``[n, ...]``.
+        norm: a bound of its norm, ``[n]``.
+    """
+
+    entries: Tensor
+    norm: Tensor
+
+    def __add__(self, other: Rest) -> Rest:
+        return Rest(self.entries + other.entries, self.norm + other.norm)
+
+    def through(self, apply: Callable[[Tensor], Tensor], norm: Tensor | float) -> Rest:
+        """After a map that takes bounds of entries so, and norms to no more than that times."""
+        return Rest(apply(self.entries), norm * self.norm)
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """x^s less its chord: s(1-s) bend, and rho, omega and eta (module docstring)."""
+
+    bend: Tensor
+    box: Tensor
+    omega: Rest
+    eta: Rest
+
+    def __add__(self, other: Enclosure) -> Enclosure:
+        return Enclosure(
+            self.bend + other.bend,
+            self.box + other.box,
+            self.omega + other.omega,
+            self.eta + other.eta,
+        )
+
+    @property
+    def reach(self) -> Tensor:
+        """A bound of each entry of the remainder."""
+        return self.box + self.omega.entries + self.eta.entries
+
+    def settled(self) -> tuple[Tensor, Tensor]:
+        """A box and the norm of a ball that hold the remainder, omega where it takes less."""
+        in_norm = flat_length(self.omega.entries) > self.omega.norm
+        box = self.box + torch.where(per_example(in_norm, self.box), 0.0, self.omega.entries)
+        return box, self.eta.norm + torch.where(in_norm, self.omega.norm, 0.0)
+
+    def wider(self, error: Tensor) -> Enclosure:
+        """With an error of that norm added."""
+        entries = self.eta.entries + per_example(error, self.eta.entries)
+        return replace(self, eta=Rest(entries, self.eta.norm + error))
+
+    @property
+    def size(self) -> Tensor:
+        """A bound of its norm at every s."""
+        box, ball = self.settled()
+        return flat_length(self.bend) / 4 + flat_length(box) + ball
+
+    def linearly(
+        self, bend: Tensor, known: Tensor | float, apply: Callable[[Tensor], Tensor], norm: float
+    ) -> Enclosure:
+        """After a map of entries at least zero that bounds what happens to remainders."""
+        return Enclosure(
+            bend,
+            known + apply(self.box),
+            self.omega.through(apply, norm),
+            self.eta.through(apply, norm),
+        )
+
+
+def parabola(bend: Tensor) -> Enclosure:
+    """An enclosure without remainder."""
+    nothing = Rest(torch.zeros_like(bend), bend.new_zeros(len(bend)))
+    return Enclosure(bend, nothing.entries, nothing, nothing)

@@ -1,7 +1,7 @@
 """The segment theta_t = t A + (1-t) B between two networks, evaluated at many t at once."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -27,6 +27,7 @@ __all__ = [
     "require_fitting",
     "require_stacks",
     "segment",
+    "with_layers_of",
 ]
 
 _WEIGHT_BYTES = 2**27
@@ -96,6 +97,41 @@ def interpolate(model_a: nn.Module, model_b: nn.Module, t: float) -> nn.Module:
     require_same_state(model_a=model_a, model_b=model_b)
     model = copy.deepcopy(model_a)
     model.load_state_dict(_state_at(model_a.state_dict(), model_b.state_dict(), t))
+    return model
+
+
+def with_layers_of(model_a: nn.Module, model_b: nn.Module, layers: Iterable[str]) -> nn.Module:
+    """A with some layers of B: the far end of the segment along which only those are interpolated.
+
+    All that holds for a pair of networks, barriers and certificates among it, holds for A and this
+    network; where they agree nothing is interpolated.
+
+    Args:
+        model_a: network A.
+        model_b: network B, already aligned with A.
+        layers: qualified names of submodules (or of parameters), as `model_a.named_modules` gives
+            them; a module stands for all that is in it.
+
+    Raises:
+        ValueError: for a name without parameters or buffers, and as `require_same_state`.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> a, b = (nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)) for _ in range(2))
+        >>> far = with_layers_of(a, b, ["2"])
+        >>> torch.equal(far[0].weight, a[0].weight), torch.equal(far[2].weight, b[2].weight)
+        (True, True)
+    """
+    require_same_state(model_a=model_a, model_b=model_b)
+    state, other = dict(model_a.state_dict()), model_b.state_dict()
+    for layer in layers:
+        taken = {k: v for k, v in other.items() if k == layer or k.startswith(f"{layer}.")}
+        if not taken:
+            raise ValueError(f"layers must name modules with parameters, got {layer!r}")
+        state |= taken
+    model = copy.deepcopy(model_a)
+    model.load_state_dict(state)
     return model
 
 

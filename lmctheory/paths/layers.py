@@ -1,122 +1,218 @@
-"""What certificates share: the layers of two ends, norms, and a bound of rounding errors."""
+r"""The operations with parameters: A's, B's, and all between them.
 
-from collections.abc import Sequence
+What a certificate needs of a layer: what it is at theta_t (`at`), the norm of its linear part
+there, and the residual by which it fails to take chords to chords (`contrast`).
+
+*BatchNorm in evaluation mode* is, channel by channel, y = a(t) (z - mu_t) + beta_t with
+a(t) = gamma_t (var_t + eps)^{-1/2}: all but a(t) is linear in t, because running statistics are
+interpolated like parameters. With u = z - mu_t, which is linear in t where z is,
+
+    y^t - y-bar = a(t) (u^t - u-bar) + (a(t) - a-bar) u-bar - t(1-t) (a_A - a_B)(u_A - u_B).
+"""
+
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from lmctheory.networks import Activation, AffineChain, activation
+from lmctheory.paths.operators import Operator
+from lmctheory.paths.rounding import NORM_INFLATION, Scale, flat_length, length
 
-__all__ = [
-    "EPS",
-    "NORM_INFLATION",
-    "Layer",
-    "layers_of",
-    "length",
-    "margin_loss",
-    "rounding",
-    "spreads",
-]
-
-EPS = torch.finfo(torch.float64).eps
-NORM_INFLATION = 1 + 1e-9
-"""Computed operator norms are inflated by it."""
-
-_TINY = torch.finfo(torch.float64).tiny
+__all__ = ["Affine", "AffineAt", "Contrast", "Node", "Normalisation", "NormalisationAt"]
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer of A and of B, and what depends on their weights only.
+@dataclass(frozen=True, eq=False)
+class Node:
+    """Where an operation stands.
 
     Attributes:
-        sigma: its activation, the identity at the output.
-        W_a, W_b, b_a, b_b: its weights and biases.
-        frobenius: the larger Frobenius norm of the two ends.
-        offset: the larger bias norm.
+        name: what messages call it.
+        inputs: nodes that it takes.
+        shape: of its value, without the examples' axis.
     """
 
-    sigma: Activation
+    name: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AffineAt:
+    """W x + b at one t."""
+
+    t: float
+    operator: Operator
+    W: Tensor
+    b: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Pre-activations."""
+        return self.operator(self.W, x) + self.operator.bias(self.b)
+
+    def carry(self, deviation: Tensor) -> Tensor:
+        """W applied to a deviation."""
+        return self.operator(self.W, deviation)
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """W_t x + b_t, a linear layer or a convolution."""
+
+    node: Node
+    operator: Operator
     W_a: Tensor
     W_b: Tensor
     b_a: Tensor
     b_b: Tensor
-    frobenius: float
-    offset: float
 
-    def at(self, t: float) -> Tensor:
-        """W^t."""
-        return torch.lerp(self.W_b, self.W_a, t)
+    @property
+    def fixed(self) -> bool:
+        """Whether A's and B's are the same."""
+        return torch.equal(self.W_a, self.W_b) and torch.equal(self.b_a, self.b_b)
 
+    @cached_property
+    def _norms(self) -> dict[float, float]:
+        return {}
 
-def layers_of(a: AffineChain, b: AffineChain) -> list[Layer]:
-    """The layers of two chains of one architecture, the output with the identity."""
-    sigmas = (*a.activations, activation("identity"))
-    return [
-        Layer(
-            sigma,
-            W_a,
-            W_b,
-            b_a,
-            b_b,
-            frobenius=max(float(length(W.flatten())) for W in (W_a, W_b)),
-            offset=max(float(length(b)) for b in (b_a, b_b)),
+    def norm(self, t: float) -> float:
+        """A bound of |W_t|, inflated; computed once for each t."""
+        if t not in self._norms:
+            self._norms[t] = NORM_INFLATION * self.operator.norm(self.at(t).W)
+        return self._norms[t]
+
+    def at(self, t: float) -> AffineAt:
+        """The layer at theta_t."""
+        W, b = torch.lerp(self.W_b, self.W_a, t), torch.lerp(self.b_b, self.b_a, t)
+        return AffineAt(t, self.operator, W, b)
+
+    @cached_property
+    def scale(self) -> Scale:
+        """See `Scale`."""
+        copies = math.sqrt(math.prod(self.node.shape) / len(self.b_a))
+        return Scale(
+            gain=max(self.operator.magnitude(W) for W in (self.W_a, self.W_b)),
+            terms=self.W_a[0].numel(),
+            offset=copies * max(float(length(b)) for b in (self.b_a, self.b_b)),
         )
-        for sigma, W_a, W_b, b_a, b_b in zip(
-            sigmas, a.weights, b.weights, a.biases, b.biases, strict=True
-        )
-    ]
+
+    def contrast(self, x_a: Tensor, x_b: Tensor) -> "AffineContrast":
+        """What A's and B's layer make of each other's inputs."""
+        dW, db = self.W_a - self.W_b, self.operator.bias(self.b_a - self.b_b)
+        moved_a, moved_b = self.operator(dW, x_a), self.operator(dW, x_b)
+        drifts = flat_length(moved_a + db), flat_length(moved_b + db)
+        return AffineContrast(moved_a - moved_b, drifts)
 
 
-def length(vectors: Tensor) -> Tensor:
-    """Euclidean norms along the last axis; squares neither overflow nor underflow."""
-    scale = vectors.abs().amax(dim=-1, keepdim=True)
-    unit = vectors / torch.where(scale > 0, scale, 1.0)
-    return unit.norm(dim=-1) * scale.squeeze(-1)
+@dataclass(frozen=True, eq=False)
+class AffineContrast:
+    """What two layers make of each other's inputs, at every t."""
+
+    commutator: Tensor
+    drifts: tuple[Tensor, Tensor]
+
+    def shift(self, t: float) -> Tensor:
+        """The residual c."""
+        return -t * (1 - t) * self.commutator
+
+    def drift(self, t: float) -> tuple[Tensor, Tensor]:
+        """How far A's and B's inputs go apart from A's and B's outputs, by norm."""
+        return (1 - t) * self.drifts[0], t * self.drifts[1]
 
 
-def spreads(W: Tensor) -> Tensor:
-    """|w_i - w_j| for the rows of W, ``[classes, classes]``."""
-    # the default forms the Gram matrix, which loses small differences
-    return torch.cdist(W, W, compute_mode="donot_use_mm_for_euclid_dist") * NORM_INFLATION
+@dataclass(frozen=True, eq=False)
+class NormalisationAt:
+    """a (z - mu) + beta at one t, channels along the first axis of an example."""
+
+    t: float
+    gamma: Tensor
+    beta: Tensor
+    mean: Tensor
+    variance: Tensor
+
+    @cached_property
+    def factor(self) -> Tensor:
+        """a, for each channel."""
+        return self.gamma / self.variance.sqrt()
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """The normalised value."""
+        return self.factor * (z - self.mean) + self.beta
+
+    def carry(self, deviation: Tensor) -> Tensor:
+        """The factor applied to a deviation."""
+        return self.factor * deviation
 
 
-def rounding(
-    layers: Sequence[Layer], norms: Float[Tensor, " n"], ends: Sequence[Tensor], s: Sequence[Tensor]
-) -> Float[Tensor, "layers n"]:
-    """What floating-point arithmetic can add to an error or take from its bound, layer by layer.
+@dataclass(frozen=True, eq=False)
+class Normalisation:
+    """BatchNorm in evaluation mode; all tensors ``[channels, 1, ...]``.
 
-    Args:
-        layers: of the two ends.
-        norms: of the inputs.
-        ends: for each layer the larger of |phi_l^A| and |phi_l^B|, ``[n]`` each.
-        s: for each layer a bound of |phi_l^t - phi-bar_l|.
-
-    With w the layer's Frobenius and beta its bias norm, which bound every network on the segment,
-    and P_l a bound of |phi_l| in all of them, the usual forward analysis of one layer,
-    `e_l = Lip (w e_{l-1} + (m_{l-1} + 16) eps (w P_{l-1} + beta)) + 16 eps P_l`, bounds the error
-    of a computed phi_l; the 16 covers interpolating weights and evaluating sigma. The terms of C1,
-    C1' and C2 computed in a layer err by at most 4 e_l, a measured deviation by 2 e_l, and earlier
-    errors are carried on by the factor Lip w that e_l contains already: 8 (l+1) e_l in total.
-    Each of the m_{l-1} products of a neuron may underflow, which adds the smallest normal number.
+    Attributes:
+        gamma, beta, mean, variance: of A and of B; the variance contains BatchNorm's eps.
     """
-    e, P = torch.zeros_like(norms), norms
-    allowances = []
-    for i, (layer, end, deviation) in enumerate(zip(layers, ends, s, strict=True), start=1):
-        unit = (layer.W_a.shape[-1] + 16) * EPS
-        underflow = layer.W_a.shape[-1] * _TINY
-        e = layer.sigma.lipschitz * (
-            layer.frobenius * e + unit * (layer.frobenius * P + layer.offset) + underflow
+
+    node: Node
+    gamma: tuple[Tensor, Tensor]
+    beta: tuple[Tensor, Tensor]
+    mean: tuple[Tensor, Tensor]
+    variance: tuple[Tensor, Tensor]
+
+    @property
+    def fixed(self) -> bool:
+        """Whether A's and B's are the same."""
+        return all(
+            map(torch.equal, *zip(self.gamma, self.beta, self.mean, self.variance, strict=True))
         )
-        P = end + deviation + 8 * (i + 1) * e
-        e = e + 16 * EPS * P
-        allowances.append(8 * (i + 1) * e)
-    return torch.stack(allowances)
+
+    def norm(self, t: float) -> float:
+        """The largest factor, inflated."""
+        return NORM_INFLATION * float(self.at(t).factor.abs().max())
+
+    def at(self, t: float) -> NormalisationAt:
+        """The layer at theta_t."""
+        pairs = (self.gamma, self.beta, self.mean, self.variance)
+        return NormalisationAt(t, *(torch.lerp(b, a, t) for a, b in pairs))
+
+    @cached_property
+    def scale(self) -> Scale:
+        """See `Scale`; the mean is subtracted, multiplied, and the offset added."""
+        smallest = torch.minimum(*self.variance)
+        factor = torch.maximum(self.gamma[0].abs(), self.gamma[1].abs()) / smallest.sqrt()
+        offset = factor * torch.maximum(*(m.abs() for m in self.mean))
+        offset = offset + torch.maximum(*(b.abs() for b in self.beta))
+        copies = math.sqrt(math.prod(self.node.shape) / len(offset))
+        return Scale(float(factor.max()), 3, copies * float(length(offset.flatten())))
+
+    def contrast(self, x_a: Tensor, x_b: Tensor) -> "NormalisationContrast":
+        """What A's and B's layer make of each other's inputs."""
+        return NormalisationContrast(self, x_a, x_b)
 
 
-def margin_loss(margins: Tensor) -> Tensor:
-    """log(1 + sum_j e^{m_j}), rounded up: a sum of k exponentials errs by at most k eps."""
-    loss = torch.logaddexp(margins.logsumexp(-1), margins.new_zeros(()))
-    return loss + 4 * margins.shape[-1] * EPS * (1 + loss)
+@dataclass(frozen=True, eq=False)
+class NormalisationContrast:
+    """What two layers make of each other's inputs, at every t."""
+
+    layer: Normalisation
+    x_a: Tensor
+    x_b: Tensor
+
+    def shift(self, t: float) -> Tensor:
+        """The residual c."""
+        a, middle, b = (self.layer.at(time) for time in (1.0, t, 0.0))
+        u_a, u_b = self.x_a - a.mean, self.x_b - b.mean
+        bent = middle.factor - torch.lerp(b.factor, a.factor, t)
+        commutator = (a.factor - b.factor) * (u_a - u_b)
+        return bent * torch.lerp(u_b, u_a, t) - t * (1 - t) * commutator
+
+    def drift(self, t: float) -> tuple[Tensor, Tensor]:
+        """How far A's and B's inputs go apart from A's and B's outputs, by norm."""
+        a, middle, b = (self.layer.at(time) for time in (1.0, t, 0.0))
+        return (
+            flat_length(middle(self.x_a) - a(self.x_a)),
+            flat_length(middle(self.x_b) - b(self.x_b)),
+        )
+
+
+Contrast = AffineContrast | NormalisationContrast

@@ -1,20 +1,53 @@
 """Theorems on two given networks (C)."""
 
+import copy
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.networks import MLP, Examples, affine_chain
+from lmctheory.networks import CNN, MLP, VGG, Examples, ResNet20
 from lmctheory.paths import Certificate, certificate, certify, interpolate
 from lmctheory.theorems.registry import Trial, theorem
 
-_CHAINS = ("two networks of one architecture: affine maps and pointwise activations",)
+_LIPSCHITZ = (
+    "two networks of one architecture: linear maps and convolutions, BatchNorm in evaluation mode, "
+    "pooling, sums, pointwise activations",
+)
 
 
-def _random_pair(rng: np.random.Generator) -> tuple[MLP, MLP, Examples]:
+def _random_pair(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, Examples]:
+    return _random_mlps(rng) if rng.random() < 0.7 else _random_images(rng)
+
+
+def _random_images(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, Examples]:
+    """Convolutions, residual blocks and BatchNorm; B from far away to near A."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    shape, norm = (1, 6, 6), [None, "batch"][int(rng.integers(2))]
+    a: nn.Module
+    match int(rng.integers(4)):
+        case 0:
+            a = ResNet20(shape, 3, 2, norm, rng=generator, dtype=torch.float64)
+        case 1:
+            a = VGG(shape, 3, 11, 2, norm, rng=generator, dtype=torch.float64)
+        case _:
+            a = CNN(shape, (3, 4), 3, rng=generator, dtype=torch.float64)
+    b = copy.deepcopy(a).eval()
+    share = 10 ** rng.uniform(-3, 0)
+    with torch.no_grad():
+        for name, tensor in b.state_dict().items():
+            noise = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            if name.endswith("running_var"):
+                tensor.mul_((share * noise).exp())
+            elif tensor.is_floating_point():
+                tensor.add_(share * (tensor.abs().mean() + 0.1) * noise)
+    inputs = torch.randn(16, 36, generator=generator, dtype=torch.float64)
+    return a.eval(), b, Examples(inputs, torch.randint(3, (16,), generator=generator))
+
+
+def _random_mlps(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, Examples]:
     """Depth 0 to 3, width up to 24, weights scaled by up to 10 either way, non-zero biases.
 
     One time in four B is A with the signs of its first layer flipped: the farthest that neurons
@@ -40,11 +73,13 @@ def _random_pair(rng: np.random.Generator) -> tuple[MLP, MLP, Examples]:
     return pair[0], pair[1], Examples(inputs, labels)
 
 
-def _logits(model_a: MLP, model_b: MLP, inputs: Tensor, t: float) -> tuple[Tensor, Tensor]:
+@torch.no_grad()
+def _logits(
+    model_a: nn.Module, model_b: nn.Module, inputs: Tensor, t: float
+) -> tuple[Tensor, Tensor]:
     """f_{theta_t} and the chord t f_A + (1-t) f_B, ``[n, n_out]`` each."""
-    a, b = affine_chain(model_a), affine_chain(model_b)
-    middle = affine_chain(interpolate(model_a, model_b, t))
-    return middle(inputs), torch.lerp(b(inputs), a(inputs), t)
+    middle = interpolate(model_a, model_b, t)
+    return middle(inputs), torch.lerp(model_b(inputs), model_a(inputs), t)
 
 
 def _trials(
@@ -84,7 +119,7 @@ theorem(
         r" \|(W_l^A - W_l^B)(\phi_{l-1}^A - \phi_{l-1}^B)\| + J_l"
     ),
     source="derived; approximate form of Zhou et al. 2023, Theorem 1",
-    assumptions=_CHAINS,
+    assumptions=_LIPSCHITZ,
     functions=("paths.certificate",),
 )(_trials(_function_error(lambda bounds: bounds.function_error_c1)))
 
@@ -96,7 +131,7 @@ theorem(
         r" (\|W_l^t j_{l-1} + c_l\| + \|W_l^t\| \|r_{l-1}\|)"
     ),
     source="derived",
-    assumptions=_CHAINS,
+    assumptions=_LIPSCHITZ,
     functions=("paths.certificate",),
 )(_trials(_function_error(lambda bounds: bounds.function_error)))
 
@@ -108,7 +143,7 @@ theorem(
         r" - b_l^B\|), \quad \|f_t - \bar f\| \le t u_{L+1} + (1-t) v_{L+1}"
     ),
     source="derived; compare Ferbach et al. 2024, Lemma 4.1",
-    assumptions=_CHAINS,
+    assumptions=_LIPSCHITZ,
     functions=("paths.certificate",),
 )(_trials(_function_error(lambda bounds: bounds.function_error_c2)))
 
@@ -121,7 +156,7 @@ theorem(
         r" + \mathrm{slack}_{jy}}\Bigr)"
     ),
     source="derived",
-    assumptions=_CHAINS,
+    assumptions=_LIPSCHITZ,
     functions=("paths.certificate",),
 )
 @_trials
@@ -142,7 +177,7 @@ def _loss(
         r" \quad \text{for every } s \in [0, 1]"
     ),
     source="derived",
-    assumptions=_CHAINS,
+    assumptions=_LIPSCHITZ,
     functions=("paths.certify",),
 )
 def _whole_path(rng: np.random.Generator) -> Iterator[Trial]:

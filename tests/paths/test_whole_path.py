@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, load_dataset, train_many
-from lmctheory.networks.training import seeded_generators
+from lmctheory.networks.data_order import seeded_generators
 from lmctheory.paths import certify
 from lmctheory.paths.whole_path import PathCertificate, certify_chains
 from tests.paths.adversarial import interpolated, random_pair
@@ -111,5 +111,5 @@ def test_bad_arguments_are_refused(trained):
         certify(a, other, data)
     with pytest.raises(ValueError, match="labels must lie in"):
         certify(a, b, Examples(data.inputs, data.labels + 5))
-    with pytest.raises(TypeError, match="no affine chain"):
-        certify(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3)), b, data)
+    with pytest.raises(ValueError, match="same architecture"):
+        certify(torch.nn.Sequential(torch.nn.Linear(64, 10), torch.nn.Softmax(1)), b, data)

@@ -1,0 +1,142 @@
+r"""The linear maps that a layer's weight stands for: a matrix, or a convolution.
+
+*The norm of a convolution.* Along one axis, with kernel K_0..K_{k-1}, padding p, dilation d and
+stride q, output o sums `K_j x[o q - p + j d]` over the positions inside the input, 0..N-1. So the
+matrix entry at output o < O and input i is K_j if `i - o q + p = j d`, else 0. On a circle of M
+positions, where that equation holds modulo M, the same entries result as long as none is met a
+second time, that is if
+
+    M >= N + p   and   M >= q (O - 1) - p + (k - 1) d + 1:
+
+the convolution is a compression of the circular one, and its norm no larger. For q = 1 the discrete
+Fourier transform makes the circular one block-diagonal, with blocks
+`S(w) = sum_j K_j e^{2 pi i w j d / M}`; if q divides M, keeping every q-th output adds the q
+frequencies that agree modulo M/q, each with weight 1/sqrt(q). Hence
+
+    |conv| <= max_w | [S(w), S(w + M/q), ..., S(w + (q-1) M/q)] | / sqrt(q),
+
+axis by axis and, as a block-diagonal map has the norm of its largest block, group by group. As M
+grows this tends to the norm on an infinite image. Where the matrix itself is small it is formed,
+and its norm computed. Both are convex functions of the kernel.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lmctheory.paths.rounding import length
+
+__all__ = ["Convolution", "Dense", "Operator"]
+
+_MATRIX_SIDE = 512
+"""Up to so many inputs and outputs a convolution's matrix is formed."""
+
+_CONVOLVE: dict[int, Callable[..., Tensor]] = {
+    1: nn.functional.conv1d,
+    2: nn.functional.conv2d,
+    3: nn.functional.conv3d,
+}
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Weights are matrices ``[m_l, m_{l-1}]`` that act on the last axis."""
+
+    def __call__(self, W: Tensor, x: Tensor) -> Tensor:
+        """W x, example by example."""
+        return x @ W.mT
+
+    def norm(self, W: Tensor) -> float:
+        """The operator norm."""
+        return float(torch.linalg.matrix_norm(W, 2))
+
+    def rows(self, W: Tensor) -> Tensor:
+        """Euclidean norms of the rows, one for each output."""
+        return length(W)
+
+    def magnitude(self, W: Tensor) -> float:
+        """A bound of the norm of |W|, and so of every matrix with entries no larger."""
+        return float(length(W.flatten()))
+
+    def bias(self, b: Tensor) -> Tensor:
+        """The bias as it is added."""
+        return b
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Weights are kernels ``[c_out, c_in / groups, *k]``, images are ``[n, c, *sides]``.
+
+    Attributes:
+        stride, padding, dilation: one number for each axis.
+        groups: of channels, convolved apart.
+        sides: of the input images.
+    """
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    sides: tuple[int, ...]
+
+    def __call__(self, W: Tensor, x: Tensor) -> Tensor:
+        """The convolution of every image."""
+        convolve = _CONVOLVE[len(self.sides)]
+        return convolve(x, W, None, self.stride, self.padding, self.dilation, self.groups)
+
+    def norm(self, W: Tensor) -> float:
+        """An upper bound of the operator norm (module docstring)."""
+        channels = self.groups * W.shape[1]
+        inputs = channels * math.prod(self.sides)
+        if max(inputs, len(W) * math.prod(self._outputs(W))) <= _MATRIX_SIDE:
+            basis = torch.eye(inputs).to(W).view(inputs, channels, *self.sides)
+            return float(torch.linalg.matrix_norm(self(W, basis).flatten(1), 2))
+        symbols = self._symbols(W)
+        scale = float(symbols.abs().max()) or 1.0
+        symbols = symbols / scale
+        gram = (
+            symbols @ symbols.mH if symbols.shape[-2] < symbols.shape[-1] else symbols.mH @ symbols
+        )
+        return scale * math.sqrt(max(0.0, float(torch.linalg.eigvalsh(gram).max())))
+
+    def rows(self, W: Tensor) -> Tensor:
+        """Bounds of the Euclidean norms of the matrix's rows, ``[c_out, 1, ...]``."""
+        return self.bias(length(W.flatten(1)))
+
+    def magnitude(self, W: Tensor) -> float:
+        """A bound of the norm of |W|: of the sum of its taps, which is its largest symbol."""
+        return float(length(W.abs().flatten(2).sum(-1).flatten()))
+
+    def bias(self, b: Tensor) -> Tensor:
+        """The bias as it is added, ``[c_out, 1, ...]``."""
+        return b.view(-1, *[1] * len(self.sides))
+
+    def _outputs(self, W: Tensor) -> list[int]:
+        return [(side + 2 * p - d * (k - 1) - 1) // q + 1 for side, k, q, p, d in self._axes(W)]
+
+    def _axes(self, W: Tensor) -> list[tuple[int, int, int, int, int]]:
+        """Side, kernel, stride, padding and dilation of each axis."""
+        return list(
+            zip(self.sides, W.shape[2:], self.stride, self.padding, self.dilation, strict=True)
+        )
+
+    def _symbols(self, W: Tensor) -> Tensor:
+        """``[frequencies, groups, c_out / groups, strides * c_in / groups]``."""
+        symbols = W.view(self.groups, -1, *W.shape[1:]).to(torch.complex128)
+        for (side, k, q, p, d), outputs in zip(self._axes(W), self._outputs(W), strict=True):
+            circle = max(side + p, q * (outputs - 1) - p + (k - 1) * d + 1)
+            circle += -circle % q
+            turns = torch.outer(torch.arange(k) * d, torch.arange(circle)).double() / circle
+            waves = torch.polar(torch.ones_like(turns), 2 * math.pi * (turns % 1)).to(symbols)
+            # the first spatial axis becomes the last two: which of the q, then modulo M/q
+            symbols = torch.movedim(symbols, 3, -1) @ waves / math.sqrt(q)
+            symbols = symbols.view(*symbols.shape[:-1], q, circle // q)
+            symbols = torch.movedim(symbols, -2, 2).flatten(2, 3)
+        # groups, c_out, strides * c_in, then one axis of frequencies for each spatial one
+        return torch.movedim(symbols.flatten(3), -1, 0)
+
+
+Operator = Dense | Convolution

@@ -1,0 +1,88 @@
+"""What certificates share about floating-point numbers: safe norms, inflation, error bounds."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "EPS",
+    "NORM_INFLATION",
+    "Scale",
+    "flat_length",
+    "length",
+    "margin_loss",
+    "rounding",
+    "spreads",
+]
+
+EPS = torch.finfo(torch.float64).eps
+NORM_INFLATION = 1 + 1e-9
+"""Computed operator norms are inflated by it."""
+
+_TINY = torch.finfo(torch.float64).tiny
+
+
+def length(vectors: Tensor) -> Tensor:
+    """Euclidean norms along the last axis; squares neither overflow nor underflow."""
+    scale = vectors.abs().amax(dim=-1, keepdim=True)
+    unit = vectors / torch.where(scale > 0, scale, 1.0)
+    return unit.norm(dim=-1) * scale.squeeze(-1)
+
+
+def flat_length(values: Tensor) -> Tensor:
+    """The norm of each example, ``[n]``."""
+    return length(values.flatten(1))
+
+
+def spreads(W: Tensor) -> Tensor:
+    """|w_i - w_j| for the rows of W, ``[classes, classes]``."""
+    # the default forms the Gram matrix, which loses small differences
+    return torch.cdist(W, W, compute_mode="donot_use_mm_for_euclid_dist") * NORM_INFLATION
+
+
+def margin_loss(margins: Tensor) -> Tensor:
+    """log(1 + sum_j e^{m_j}), rounded up: a sum of k exponentials errs by at most k eps."""
+    loss = torch.logaddexp(margins.logsumexp(-1), margins.new_zeros(()))
+    return loss + 4 * margins.shape[-1] * EPS * (1 + loss)
+
+
+class Scale(NamedTuple):
+    """How large an operation can make things, whatever the point of the segment.
+
+    Attributes:
+        gain: a bound of the norm of |M|, M its linear part; zero if it computes nothing but sigma.
+        terms: how many products are summed for one neuron.
+        offset: the norm of what is added.
+    """
+
+    gain: float = 0.0
+    terms: int = 0
+    offset: float = 0.0
+
+
+def rounding(scale: Scale, inputs: Tensor, output: Tensor) -> Tensor:
+    """What floating-point arithmetic adds to a deviation at one operation, ``[n]``.
+
+    The usual forward analysis: a value of norm at most P, computed from values of norm at most P_in
+    as sums of k products, differs from the exact one *for the same inputs* by at most
+
+        e = (k + 16) eps (gain P_in + offset) + 16 eps P;
+
+    the 16 cover interpolating weights and evaluating a pointwise map, and each of the k products
+    and the result may underflow, which adds the smallest normal number at each of at most 2^40
+    neurons. Let all networks on the segment be as they
+    are computed, with an error of this size at each operation. Then the deviation of one from the
+    chord of two obeys the exact recursion with a further term, 2 e. What is computed of the
+    recursion itself errs too: the commutator and the vectors that it joins by 4 e, drifts by 2 e,
+    the image of a bound by e. All of it is below 16 e, which is added to the deviation and carried
+    on with it.
+
+    Args:
+        scale: of the operation.
+        inputs: a bound of the norms of its inputs in all networks on the segment, summed.
+        output: likewise of its value.
+    """
+    local = (scale.terms + 16) * EPS * (scale.gain * inputs + scale.offset)
+    underflow = (scale.terms + 1) * 2**20 * _TINY
+    return 16 * (local + underflow + 16 * EPS * output)
