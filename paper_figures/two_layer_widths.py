@@ -77,7 +77,7 @@ def _required(axes: Axes, one: Sampled) -> None:
         axes.plot(bounds, _BEYOND, color=colour, label=f"T4, {activation}")
         means = {N: np.mean(draws) for N, draws in one.of(activation, "error").items()}
         axes.plot(list(means.values()), list(means), "o", color=colour, markersize=1.8)
-    axes.set(xscale="log", yscale="log", xlim=(0.5, 5e-4), ylim=(10, 1e12))
+    axes.set(xscale="log", yscale="log", xlim=(0.5, 5e-4), ylim=(10, 1e17))  # the legend needs room
     axes.set_xlabel(r"error $\varepsilon$ (points: measured)")
     axes.set_ylabel("neurons $N$")
     axes.set_title(f"independent, $m_0 = {one.inputs}$")
