@@ -9,13 +9,23 @@ on first use, so that the theory alone does not import PyTorch:
     networks   small networks, data, and the training of many networks at once
     matching   the permutation that aligns two networks
     paths      loss barriers, and certificates that bound them (C)
+    layerwise  which layers make the barrier, and why (L)
     theorems   every statement with its source and a check that could fail
 """
 
 from importlib import import_module
 from types import ModuleType
 
-__all__ = ["matching", "measures", "networks", "paths", "rates", "theorems", "widths"]
+__all__ = [
+    "layerwise",
+    "matching",
+    "measures",
+    "networks",
+    "paths",
+    "rates",
+    "theorems",
+    "widths",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from simulations import (
     deep_widths,
+    layerwise,
     matching_methods,
     matching_rates,
     path_certificates,
@@ -21,6 +22,7 @@ STUDIES: dict[str, Callable[..., None]] = {
     deep_widths.STUDY.name: deep_widths.deep_widths,
     trained_widths.STUDY.name: trained_widths.trained_widths,
     path_certificates.STUDY.name: path_certificates.path_certificates,
+    layerwise.STUDY.name: layerwise.layerwise,
 }
 """Command of each study."""
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import simulations.path_certificates.measurement as measurement_module
 import simulations.path_certificates.tables as tables_module
 from lmctheory.matching import match
 from lmctheory.networks import Examples, load_dataset
@@ -14,9 +15,17 @@ from lmctheory.paths import certify, interpolate
 from paper_figures import path_certificates as figure_module
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
-from simulations.path_certificates import ALIGNMENTS, NODES, STUDY, require_one_study, summarise
-from simulations.path_certificates.measurement import _trained, run
-from simulations.path_certificates.summary import matching_ratios, violations
+from simulations.path_certificates import (
+    ALIGNMENTS,
+    DESCENTS,
+    NODES,
+    STUDY,
+    require_one_study,
+    summarise,
+)
+from simulations.path_certificates.measurement import run
+from simulations.path_certificates.networks import NETWORKS, trained_pairs
+from simulations.path_certificates.summary import descent_ratios, matching_ratios, violations
 from simulations.store import read
 
 
@@ -27,6 +36,7 @@ def config(**changes):
         "width": 8,
         "weight_decay": 1e-3,
         "pairs": 2,
+        "descents": 0,
         "examples": 40,
         "seed": 0,
     }
@@ -36,15 +46,25 @@ def config(**changes):
 @pytest.fixture(scope="module")
 def results():
     one = config()
-    wider = config(width=12, pairs=2)
-    return [(one, run(one)), (wider, run(wider))]
+    wider = config(width=12, descents=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measurement_module, "_PROPOSALS", 30)
+        return [(one, run(one)), (wider, run(wider))]
+
+
+@pytest.fixture(scope="module")
+def convolutional():
+    tasks = [
+        config(architecture=name, width=2, pairs=1, examples=10) for name in ("CNN", "CNN, spawned")
+    ]
+    return [(task, run(task)) for task in tasks]
 
 
 def test_a_record_is_what_its_networks_give(results):
     task, record = results[0]
     data = load_dataset("digits")
     test = Examples(data.test.inputs[:40], data.test.labels[:40])
-    a, b = _trained(task, data)[2:]
+    a, b = trained_pairs(task, data)[1]
     aligned = match(a, b, "activation", data.train.inputs).apply(b)
     whole = certify(a, aligned, test, nodes=NODES[-1])
     pair = record["activation"][1]
@@ -65,21 +85,36 @@ def test_a_record_is_what_its_networks_give(results):
 
 def test_pairs_and_shapes_share_no_network():
     data = load_dataset("digits")
-    first = _trained(config(), data)
-    others = [
-        *_trained(config(weight_decay=0.0), data),
-        *_trained(config(seed=1), data),
-        *_trained(config(architecture="MLP 1"), data),
+    pairs = [
+        *trained_pairs(config(), data),
+        *trained_pairs(config(weight_decay=0.0), data),
+        *trained_pairs(config(seed=1), data),
+        *trained_pairs(config(architecture="MLP 1"), data),
     ]
-    weights = [model.linears[0].weight for model in (*first, *others)]
+    weights = [model.linears[0].weight for pair in pairs for model in pair]
     assert all(not torch.equal(u, v) for i, u in enumerate(weights) for v in weights[:i])
 
 
-def test_no_certificate_is_below_what_it_bounds_and_halved_ones_are(results):
-    shapes = summarise(results)
+def test_spawned_networks_are_near_and_few():
+    data = load_dataset("digits")
+
+    def distances(name):
+        pairs = trained_pairs(config(architecture=name, width=2, pairs=5), data)
+        return [float((a.head.weight - b.head.weight).norm().detach()) for a, b in pairs]
+
+    apart, near = distances("CNN"), distances("CNN, spawned")
+    assert len(apart) == len(near) == 4
+    assert 0 < max(near) < min(apart) / 2
+    assert NETWORKS["MLP 1"].pairs(5) == 5
+
+
+def test_no_certificate_is_below_what_it_bounds_and_halved_ones_are(results, convolutional):
+    shapes = summarise([*results, *convolutional])
     wrong, all_ = violations(shapes)
     per_pair = 4 * len(ALIGNMENTS) + 3 * (len(ALIGNMENTS) - 1 + len(NODES))
-    assert (wrong, all_) == (0, 4 * per_pair)
+    convolutional_pair = 4 + 3 * len(NODES)
+    descents = (4 + 3) * len(DESCENTS)
+    assert (wrong, all_) == (0, 4 * per_pair + descents + 2 * convolutional_pair)
     halved = copy.deepcopy(shapes)
     for pair in halved[0].record["weighted"]:
         pair["C4"]["8"]["barrier"] /= 2
@@ -94,27 +129,49 @@ def test_ratios_are_geometric_and_count_the_best(results):
             for pair in shape.record[alignment]:
                 pair["C1"] = factor
     ratios = matching_ratios(shapes)
-    mean, best = ratios["naive"]["C1"]
-    assert (mean.value, mean.error, best) == (pytest.approx(np.log10(0.25)), 0.0, 1.0)
-    assert ratios["weight"]["C1"][0].value == pytest.approx(np.log10(2))
-    assert ratios["weight"]["C1"][1] == 0
+    assert ratios.pairs == 4
+    mean = ratios.logs["naive"]["C1"]
+    assert (mean.value, mean.error) == (pytest.approx(np.log10(0.25)), 0.0)
+    assert ratios.best["naive"]["C1"] == 1
+    assert ratios.logs["weight"]["C1"].value == pytest.approx(np.log10(2))
+    assert ratios.best["weight"]["C1"] == 0
 
 
-def test_the_report_fits_into_100_columns_uncut(results, capsys):
-    tables_module.print_report(results)
+def test_matchings_by_certificates_are_compared_where_all_were_made(results, convolutional):
+    ratios = descent_ratios(summarise([*results, *convolutional]))
+    assert ratios.pairs == 1
+    record = results[1][1]
+    for name, bound in DESCENTS.items():
+        [found] = record[name]
+        expected = np.log10(found[bound] / record["weighted"][0][bound])
+        assert ratios.logs[name][bound].value == pytest.approx(expected, rel=1e-12)
+    assert descent_ratios(summarise(convolutional)).pairs == 0
+
+
+def test_the_report_fits_into_100_columns_uncut(results, convolutional, capsys):
+    tables_module.print_report([*results, *convolutional])
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     assert not any("…" in line for line in lines)
     assert sum("MLP 2" in line for line in lines) == 4
+    assert sum("CNN, spawned" in line for line in lines) == 2
+    assert any(line.strip().startswith("by C1' ") for line in lines)
 
 
-def test_the_figure_has_a_point_for_every_pair(results):
-    figure = figure_module.draw(results)
+def test_the_report_of_convolutional_networks_alone_compares_no_matchings(convolutional, capsys):
+    tables_module.print_report(convolutional)
+    assert "relative to" not in capsys.readouterr().out
+
+
+def test_the_figure_has_a_point_for_every_pair(results, convolutional):
+    figure = figure_module.draw([*results, *convolutional])
     scatter, curves = figure.axes
-    points = scatter.lines[0].get_xydata()
-    assert len(points) == 4
-    assert (points[:, 1] >= points[:, 0]).all()
-    assert len(curves.lines) == 2
+    counts = [len(line.get_xydata()) for line in scatter.lines[:3]]
+    assert counts == [4, 1, 1]
+    for line in scatter.lines[:3]:
+        x, y = line.get_xydata().T
+        assert (y >= x).all()
+    assert len(curves.lines) == 4
 
 
 def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
@@ -137,6 +194,7 @@ def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
         (["--architecture", "LSTM"], "architecture must be one of ['MLP 1',"),
         (["--dataset", "mnist", "--data-dir", "missing"], "missing"),
         (["--pairs", "0"], "greater than or equal to 1"),
+        (["--descents", "-1"], "greater than or equal to 0"),
         (["--weight-decay", "-1"], "greater than or equal to 0"),
     ],
 )

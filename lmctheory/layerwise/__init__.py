@@ -1,0 +1,64 @@
+"""Layer by layer: the cube between two networks with one coordinate per layer."""
+
+from lmctheory.layerwise.barriers import LayerBarriers, layer_barriers, windows
+from lmctheory.layerwise.bound import LayerBounds, layer_bounds
+from lmctheory.layerwise.convexity import TwoLayerConvexity, two_layer_convexity
+from lmctheory.layerwise.cube import LayerCube, layer_cube
+from lmctheory.layerwise.curvature import Curvature, curvature
+from lmctheory.layerwise.curves import Curves
+from lmctheory.layerwise.evaluation import Evaluated, evaluate
+from lmctheory.layerwise.features import FeatureConnectivity, feature_connectivity
+from lmctheory.layerwise.interaction import Interaction, interaction_matrix
+from lmctheory.layerwise.kinks import Kinks, kinks
+from lmctheory.layerwise.layers import Layer, groups, layers
+from lmctheory.layerwise.null_models import RandomDirections, perturbed, random_directions
+from lmctheory.layerwise.proofs import Proof, proof
+from lmctheory.layerwise.recommendation import Recommendation, recommend
+from lmctheory.layerwise.selection import cumulative, moving_windows, random_groups, single_layers
+from lmctheory.layerwise.sharpness import layer_hessian
+from lmctheory.layerwise.subsets import Moebius, Shapley, moebius, shapley
+from lmctheory.layerwise.temperature import RecalibratedBarrier, recalibrated_barrier
+
+__all__ = [
+    "Curvature",
+    "Curves",
+    "Evaluated",
+    "FeatureConnectivity",
+    "Interaction",
+    "Kinks",
+    "Layer",
+    "LayerBarriers",
+    "LayerBounds",
+    "LayerCube",
+    "Moebius",
+    "Proof",
+    "RandomDirections",
+    "RecalibratedBarrier",
+    "Recommendation",
+    "Shapley",
+    "TwoLayerConvexity",
+    "cumulative",
+    "curvature",
+    "evaluate",
+    "feature_connectivity",
+    "groups",
+    "interaction_matrix",
+    "kinks",
+    "layer_barriers",
+    "layer_bounds",
+    "layer_cube",
+    "layer_hessian",
+    "layers",
+    "moebius",
+    "moving_windows",
+    "perturbed",
+    "proof",
+    "random_directions",
+    "random_groups",
+    "recalibrated_barrier",
+    "recommend",
+    "shapley",
+    "single_layers",
+    "two_layer_convexity",
+    "windows",
+]

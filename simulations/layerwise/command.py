@@ -1,0 +1,60 @@
+"""The layer-wise study, and its command."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmctheory.networks import load_dataset
+from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.layerwise.measurement import run
+from simulations.layerwise.plan import ARCHITECTURES, cost_of, plan
+from simulations.layerwise.tables import print_report
+from simulations.runner import run_study
+from simulations.study import Study
+
+__all__ = ["STUDY", "layerwise"]
+
+STUDY = Study("layerwise", version=1, run=run, cost=cost_of)
+
+
+def layerwise(
+    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
+    ] = None,
+    architecture: Annotated[
+        list[str] | None, typer.Option(help=f"Of: {', '.join(ARCHITECTURES)}; may be repeated.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=2, help="Of training.")] = 12,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="Per architecture and way of joining; 2 to 6.")
+    ] = None,
+    examples: Annotated[
+        int | None, typer.Option(min=2, help="Test examples, at most; 200 or 360.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    results: Results = STUDY.results,
+    jobs: Jobs = 2,
+    scheduler: Scheduler = None,
+) -> None:
+    """Layer by layer: barriers with their null models, features, and which layers to average."""
+    with bad_options():
+        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+        for name in architecture or ():
+            if name not in ARCHITECTURES:
+                raise ValueError(f"architecture must be one of {list(ARCHITECTURES)}, got {name!r}")
+    configs = list(
+        plan(
+            dataset,
+            architecture or ARCHITECTURES,
+            epochs=epochs,
+            pairs=pairs,
+            examples=examples,
+            seed=seed,
+        )
+    )
+    study = replace(STUDY, run=partial(run, data_dir=data_dir))
+    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))

@@ -1,0 +1,207 @@
+"""The layer-wise study, small: records against direct computation, tables, figures, options."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from lmctheory.layerwise.barriers import windows
+from lmctheory.networks import Examples, load_dataset
+from paper_figures import layerwise as figures_module
+from paper_figures import layerwise_barriers, layerwise_features
+from simulations.command_line import application
+from simulations.layerwise import (
+    STUDY,
+    WAYS,
+    cells,
+    layerwise,
+    plan,
+    require_one_study,
+    violations,
+)
+from simulations.layerwise import tables as tables_module
+from simulations.layerwise.measurement import run
+from simulations.layerwise.networks import (
+    JOINING,
+    NETWORKS,
+    least_squares_pair,
+    trained_pair,
+)
+from simulations.layerwise.summary import groups, half, noise, pooled, ratio, single
+from simulations.store import read
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Some of the tasks, with small networks and little training."""
+    names = ["MLP 4", "MLP 2", "linear 3"]
+    tasks = plan("digits", names, epochs=3, pairs=2, examples=20, seed=0)
+    chosen = [
+        task | {"width": 8}
+        for task in tasks
+        if task["epochs"] == 1
+        or task["width"] == 16
+        or (task["details"] and task["architecture"] != "MLP 2")
+    ]
+    return [(task, run(task)) for task in chosen]
+
+
+def networks_of(task, pair):
+    data = load_dataset("digits")
+    entropy = np.random.SeedSequence([task["seed"], *task["architecture"].encode()])
+    seeds = entropy.generate_state(2 * task["pairs"]).tolist()[2 * pair : 2 * pair + 2]
+    network = NETWORKS[task["architecture"]]
+    return trained_pair(network, data, task["joining"], seeds, task)
+
+
+def test_a_record_is_what_its_networks_give(results):
+    task, record = results[0]
+    data = load_dataset("digits")
+    test = Examples(data.test.inputs[:20], data.test.labels[:20])
+    a, b = networks_of(task, 1)
+    found = windows(a, b, test)
+    pair = record["unmatched"][1]
+    assert pair["path"] == found.path.midpoint[0, 0]
+    count = pair["windows"]
+    np.testing.assert_array_equal(np.array(pair["full"])[:, :count], found.full.midpoint)
+    np.testing.assert_array_equal(np.array(pair["edge"])[:, :count], found.edge.midpoint)
+    np.testing.assert_allclose(single(pair), found.full.midpoint.mean(0)[:5])
+    assert half(pair) == 3
+    assert len(groups(pair, 3)) == 4
+    assert noise(pair).shape == (5,)
+
+
+def test_ways_of_joining_share_what_they_say():
+    data = load_dataset("digits")
+    task = {"width": 6, "epochs": 5, "schedule": "cosine"}
+    pairs = {
+        joining: trained_pair(NETWORKS["MLP 2"], data, joining, [1, 2], task) for joining in JOINING
+    }
+
+    def distance(a, b):
+        with torch.no_grad():
+            pairs = zip(a.parameters(), b.parameters(), strict=True)
+            return float(sum((p - q).square().sum() for p, q in pairs))
+
+    gaps = {joining: distance(*pair) for joining, pair in pairs.items()}
+    assert 0 < gaps["spawned"] < gaps["shared"] < gaps["independent"]
+    # the shared initialisation is that of the first of the independent networks
+    assert distance(pairs["shared"][0], pairs["independent"][0]) == 0
+
+
+def test_linear_networks_are_fitted_and_differ():
+    data = load_dataset("digits")
+    a, b = least_squares_pair(data, "spawned", [0, 1])
+    assert not torch.equal(a.linears[0].weight, b.linears[0].weight)
+    with torch.no_grad():
+        hits = a(data.test.inputs.double()).argmax(1) == data.test.labels
+    assert hits.double().mean() > 0.85
+
+
+def test_single_linear_layers_are_convex_and_bounds_hold(results):
+    for task, record in results:
+        if task["architecture"] == "linear 3":
+            for pair in record["unmatched"]:
+                assert all(convex for convex, *_ in pair["single"])
+                assert len(pair["pairs"]) == 6
+    found = cells(results)
+    above, all_ = violations(pooled(found, "matched"))
+    assert (above, all_) == (0, 2 * 5)
+    halved = copy.deepcopy(pooled(found, "matched"))
+    for pair in halved:
+        pair["L3"] = [bound - 1 for bound in pair["L3"]]
+    assert violations(halved)[0] > 0
+
+
+def test_matching_leaves_spawned_networks_alone(results):
+    for task, record in results:
+        if task["joining"] == "spawned" and task["architecture"] == "MLP 4":
+            for before, after in zip(record["unmatched"], record["matched"], strict=True):
+                assert before["full"] == after["full"]
+
+
+def test_the_ratio_of_means_has_the_jackknifes_error():
+    pairs = [{"x": 1.0, "y": 2.0}, {"x": 2.0, "y": 3.0}, {"x": 6.0, "y": 4.0}]
+    found = ratio(pairs, lambda pair: pair["x"], lambda pair: pair["y"])
+    left = np.array([8 / 7, 7 / 6, 3 / 5])
+    assert found.value == pytest.approx(1.0)
+    assert found.error == pytest.approx(np.sqrt(2 / 3 * ((left - left.mean()) ** 2).sum()))
+
+
+def test_every_task_is_planned_once_and_costs_something():
+    tasks = list(plan("digits", list(NETWORKS), epochs=12, pairs=None, examples=None, seed=0))
+    assert len({STUDY.key(task) for task in tasks}) == len(tasks)
+    assert all(STUDY.cost(task) > 0 for task in tasks)
+    assert {task["joining"] for task in tasks} == set(JOINING)
+
+
+def test_the_report_fits_into_100_columns_uncut_and_ends_with_five_answers(results, capsys):
+    tables_module.print_report(results)
+    output = capsys.readouterr().out
+    assert max(map(len, output.splitlines())) <= 100
+    assert "…" not in output
+    answers = output[output.index("Five questions") :]
+    for question in ("(i)", "(ii)", "(iii)", "(iv)", "(v)"):
+        assert question in answers
+    assert answers.count("0 of 10") == 4  # above the bound, of two pairs with five edges each
+
+
+def test_figures_show_what_was_measured(results):
+    chosen = {cell.way: cell for cell in cells(results) if cell.architecture == "MLP 4"}
+    assert list(chosen) == list(WAYS)
+    barriers = layerwise_barriers.draw(results)
+    lines = barriers.axes[0].lines
+    expected = np.mean([single(pair) for pair in chosen["unmatched"].pairs], axis=0)
+    np.testing.assert_allclose(lines[0].get_ydata(), expected)
+    shown = barriers.axes[3].images[0].get_array()  # by length and start, transposed
+    path = np.mean([pair["path"] for pair in chosen["matched"].pairs])
+    assert shown[-1, 0] == pytest.approx(path)
+    assert shown.mask[-1, 1]
+    features = layerwise_features.draw(results)
+    matrix = features.axes[1].images[0].get_array()
+    np.testing.assert_allclose(matrix, chosen["matched"].pairs[0]["split"]["matrix"])
+    spawned = [pair["features"]["cosine"] for pair in chosen["spawned"].pairs]
+    drawn = {line.get_label(): line for line in features.axes[2].containers}
+    np.testing.assert_allclose(drawn["spawned"].lines[0].get_ydata(), 1 - np.mean(spawned, axis=0))
+
+
+def test_the_command_stores_reports_and_feeds_the_figures(tmp_path):
+    results = tmp_path / "layerwise.sqlite"
+    options = ["--architecture", "linear 3", "--pairs", "1", "--results", str(results)]
+    ran = CliRunner().invoke(
+        application({"layerwise": layerwise}), ["layerwise", *options, "--jobs", "1"]
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "linear networks, two layers (L2)" in ran.output
+    assert [task["joining"] for task, _ in read(STUDY, results)].count("shared") == 1
+    with pytest.raises(SystemExit, match="hold no chain"):
+        figures_module.main(results, tmp_path / "figure")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--architecture", "LSTM"], "architecture must be one of ['MLP 2',"),
+        (["--dataset", "mnist", "--data-dir", "missing"], "missing"),
+        (["--pairs", "0"], "greater than or equal to 1"),
+        (["--epochs", "1"], "greater than or equal to 2"),
+    ],
+)
+def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
+    results = tmp_path / "layerwise.sqlite"
+    arguments = ["layerwise", *options, "--results", str(results)]
+    ran = CliRunner().invoke(application({"layerwise": layerwise}), arguments)
+    assert ran.exit_code == 2
+    assert message in " ".join(ran.output.split())
+    assert not results.exists()
+
+
+def test_results_of_several_studies_are_not_drawn_together(results):
+    require_one_study(results)
+    task, record = results[0]
+    with pytest.raises(ValueError, match=r"mix studies with seed \[0, 1\]"):
+        require_one_study([*results, (task | {"seed": 1}, record)])
+    with pytest.raises(ValueError, match="mix studies of"):
+        require_one_study([*results, (task | {"epochs": 99}, record)])
