@@ -28,7 +28,7 @@ _MARKERS = "osD^vx"
 
 
 def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
-    """Certified against measured barriers, pair by pair; certified accuracy against pieces."""
+    """Certified against measured loss, pair by pair; certified accuracy against pieces."""
     style.use()
     shapes = summarise(results)
     names = list(dict.fromkeys(shape.architecture for shape in shapes))
@@ -40,7 +40,7 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
         _scatter(scatter, chosen, colour, marker, name)
         _shares(curves, chosen, colour, marker)
     _diagonal(scatter)
-    scatter.set_xlabel("barrier, measured")
+    scatter.set_xlabel("largest loss, measured")
     scatter.set_ylabel("certified for every $t$ (C4)")
     curves.set_xlabel("pieces $n$")
     curves.set_ylabel("certified / attainable accuracy")
@@ -48,14 +48,15 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     curves.set_xticks(NODES, [str(n) for n in NODES])
     curves.set_ylim(-0.03, 1.03)
     figure.legend(
-        *scatter.get_legend_handles_labels(), loc="outside upper center", ncols=len(names)
+        *scatter.get_legend_handles_labels(), loc="outside upper center", ncols=min(len(names), 3)
     )
     return figure
 
 
 def _scatter(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str, name: str) -> None:
     most = str(NODES[-1])
-    x, y = points(shapes, lambda pair: pair["barrier"], lambda pair: pair["C4"][most]["barrier"]).T
+    # not the barriers: those of near networks are negative
+    x, y = points(shapes, lambda pair: pair["loss"], lambda pair: pair["C4"][most]["loss"]).T
     axes.loglog(
         x,
         y,
@@ -82,11 +83,9 @@ def _diagonal(axes: Axes) -> None:
 def _shares(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str) -> None:
     """One line for each shape, mean over its pairs."""
     for shape in shapes:
-        attainable = shape.certified("attainable", NODES[-1]).value
-        shares = [shape.certified("accuracy", n).value / attainable for n in NODES]
         axes.plot(
             NODES,
-            np.array(shares),
+            np.array([shape.share(n) for n in NODES]),
             color=colour,
             marker=marker,
             markerfacecolor="none",

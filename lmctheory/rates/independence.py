@@ -73,8 +73,8 @@ class IndependenceTest:
     def p_value(self) -> float:
         """Two-sided; exact at any size, never below 2 / (permutations + 1)."""
         above, below = (
-            1 + int(count.sum())
-            for count in (self.permuted >= self.statistic, self.permuted <= self.statistic)
+            1 + int((~apart).sum())  # NaN is a tie with everything: it never rejects
+            for apart in (self.permuted < self.statistic, self.permuted > self.statistic)
         )
         return min(1.0, 2 * min(above, below) / (len(self.permuted) + 1))
 
@@ -129,7 +129,9 @@ def matching_statistic(neurons: Float[np.ndarray, "K m d"]) -> float:
 
 
 def variance_ratio(neurons: Float[np.ndarray, "K m d"]) -> float:
-    """F of the module's docstring: 1 on average for independent neurons, NaN for equal ones.
+    """F of the module's docstring: 1 on average for independent neurons.
+
+    Infinite if all neurons of one network are equal in every network; NaN if they all are.
 
     Args:
         neurons: ``[K, m, d]``, or any features of neurons, such as `second_moments`.
@@ -138,7 +140,9 @@ def variance_ratio(neurons: Float[np.ndarray, "K m d"]) -> float:
     means = neurons.mean(axis=1)
     between = m * np.square(means - means.mean(axis=0)).sum() / (K - 1)
     within = np.square(neurons - means[:, None]).sum() / (K * (m - 1))
-    return float(between / within) if within else float("nan")
+    if within:
+        return float(between / within)
+    return float("inf" if between else "nan")
 
 
 def second_moments(

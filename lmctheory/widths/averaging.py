@@ -29,22 +29,24 @@ when the signs of the layer are flipped in both networks,
     <P, D> >= (1/4) L(m_{l-1}, spectrum of P Lambda_{l-1} P)                           (explicit).
 
 The rows below are i.i.d. N(0, Lambda_{l-1}) exactly for l = 2, later up to fluctuations of the
-kernels, O(1/width), like Lambda_l itself. More halvings than log2(m_l) the rank-block tree (R13)
-has not to give, so that k is that number.
+kernels, O(1/width), like Lambda_l itself. As the optimal matching below is no worse than a random
+one, the gain is at most 2 (s_w^2/2) tr P E K_{l-1} / n, hence at most the tail. More halvings than
+log2(m_l) the rank-block tree (R13) has not to give, so that k is that number.
 """
 
 from collections.abc import Sequence
 
-from lmctheory.measures import Gaussian
+import numpy as np
+
 from lmctheory.rates import lower_bound, upper_bound
 from lmctheory.widths.ensembles import Ensemble
 
 __all__ = ["halvings", "matching_cost_bounds"]
 
 
-def halvings(m: int) -> int:
+def halvings(m: int | np.integer) -> int:
     """How often a sample of m neurons can be halved: the least k with 2^k >= m."""
-    return (m - 1).bit_length()
+    return (int(m) - 1).bit_length()
 
 
 def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[float]:
@@ -78,9 +80,5 @@ def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[floa
 
 def _averaged(networks: Ensemble, layer: int, k: int, m: int, m_below: int) -> float:
     split = networks.split(layer, k)
-    gain = networks.s_w**2 / 8 * _lower(split.below, m_below)
-    return upper_bound(split.head, m).value + 2 * split.tail - gain
-
-
-def _lower(law: Gaussian, m: int) -> float:
-    return lower_bound(law, m).value if law.second_moment > 0 else 0.0
+    gain = networks.s_w**2 / 8 * lower_bound(split.below, m_below).value
+    return split.matching_cost(upper_bound(split.head, m).value, gain)

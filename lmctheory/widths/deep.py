@@ -21,7 +21,12 @@ At t = 1/2, with p = phi^t of the layer before,
     E |z^t - z^A|^2 + E |z^t - z^B|^2 = |p - phi^A|_C^2 + |p - phi^B|_C^2 + |phi-bar|_N^2
                                         - |p - phi-bar|_N^2,
 
-and M_l is the mean of 2 |phi-bar|_N^2. Other t: likewise, maximised over p.
+and M_l is the mean of 2 |phi-bar|_N^2. Other t: the sum, weighted by t/(1-t) and (1-t)/t, is that
+of |p - phi^A|_C^2 and |p - phi^B|_C^2 plus 2 <p, N (phi-bar_t - (t^2 + (1-t)^2) p)>, which is at
+most |phi-bar_t|_N^2 / (2 (t^2 + (1-t)^2)), phi-bar_t = t phi^A + (1-t) phi^B. On average, A and B
+being exchangeable, |phi-bar_t|_N^2 is |phi-bar|_N^2 + (t-1/2)^2 |phi^A - phi^B|_N^2, and N <= C for
+Gaussian rows: along each principal axis of the metric E alpha beta >= 0, as the optimal cost is a
+concave function of that axis' weight, with the slope 2 E alpha^2 at weight 0.
 
 *From data alone.* M_l is the mean of a concave, monotone function of the Gram matrix of phi-bar,
 which is at most the mean of those of A and B; so M_l <= U(m_l, spectrum of s_w^2 E K_{l-1} + s_b^2,
@@ -93,7 +98,9 @@ def error_bound(
     """Bounds the function error of matched Gaussian networks on the line between them.
 
     In expectation over the weights and over the data, for this t; with probability 1 - delta the
-    squared error is below value / delta (Markov).
+    squared error is below value / delta (Markov). Exact kernels, and with them a proof, there are
+    for L <= 2; at L >= 3 it holds up to O(1/width), as M_3, ..., M_L rest on kernels of infinite
+    width (or on the ensemble's own).
 
     Args:
         widths: m_1, ..., m_L.

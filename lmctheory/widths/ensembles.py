@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
-from lmctheory.widths.kernels import Activation, nngp_kernels
+from lmctheory.widths.kernels import Activation, function, nngp_kernels, require_data
 
 __all__ = ["Ensemble", "Split", "ensemble", "spectrum_of"]
 
@@ -87,6 +87,14 @@ class Split:
     directions: Float[np.ndarray, "n k"]
     below: Gaussian
 
+    def matching_cost(self, head: float, gain: float) -> float:
+        """A bound of M_l from one for the head, and what averaging takes off (`averaging`).
+
+        By exact kernels the gain is never more than the tail: the matching below costs no more than
+        a random one. By sampled kernels it may be, and is cut.
+        """
+        return head + 2 * self.tail - min(gain, self.tail)
+
 
 @lru_cache(maxsize=64)
 def _split(networks: Ensemble, layer: int, k: int) -> Split:
@@ -139,8 +147,9 @@ def ensemble(
         kernels: K_0, ..., K_L ``[n, n]``, where those of infinite width will not do.
 
     Raises:
-        ValueError: for depth < 1, bad data, another number of kernels than depth + 1, or kernels
-            that vanish: all inputs are 0, and so are all functions.
+        ValueError: for depth < 1, bad data, an unknown activation, negative s_w or s_b, another
+            number of kernels than depth + 1, kernels that are not finite or of another size, or
+            kernels that vanish: all inputs are 0, and so are all functions.
 
     Reference:
         theory key D1.
@@ -152,10 +161,15 @@ def ensemble(
     """
     if depth < 1:
         raise ValueError(f"depth must be >= 1, got {depth}")
+    require_data(data, depth, s_w, s_b)
+    function(activation)  # refuses an unknown name
     if kernels is None:
         kernels = nngp_kernels(data, depth, activation, s_w=s_w, s_b=s_b)
     if len(kernels) != depth + 1:
         raise ValueError(f"kernels must be K_0, ..., K_{depth}, got {len(kernels)} of them")
+    n = len(data)
+    if not all(K.shape == (n, n) and np.isfinite(K).all() for K in kernels):
+        raise ValueError(f"kernels must be finite, of shape {(n, n)} as there are {n} examples")
     mean_square = float(np.diag(kernels[-1]).mean())
     if not mean_square > 0:
         raise ValueError("data must not be 0 everywhere: the networks vanish on them")

@@ -193,9 +193,10 @@ def kink_bound(density: float, cost: float, p: float = 2.0) -> float:
         return 0.0
     s = 2 / (p - 1)
     # g z_0^2 (p-1)/(3p+1) = share g lambda^{-s}; the least of lambda A + share g lambda^{-s}
-    log_factor = (p + 1) * np.log(p + 1) - p * np.log(p)
-    share = np.exp(-s * log_factor) * (p - 1) / (3 * p + 1)
-    return float((1 + 1 / s) * (s * share * density) ** (1 / (1 + s)) * cost ** (s / (1 + s)))
+    # in logarithms, as the share underflows near p = 1, where the bound tends to A/4
+    log_share = s * (p * np.log(p) - (p + 1) * np.log(p + 1)) + np.log((p - 1) / (3 * p + 1))
+    log_slope = (np.log(s) + log_share + np.log(density)) / (1 + s)
+    return float((1 + 1 / s) * np.exp(log_slope) * cost ** (s / (1 + s)))
 
 
 def _check_inputs(inputs: np.ndarray) -> None:

@@ -133,7 +133,7 @@ def nngp_kernels(
         >>> [float(k[0, 0].round(12)) for k in K]
         [0.5, 0.5, 0.5, 0.5]
     """
-    _check(data, depth, s_w, s_b)
+    require_data(data, depth, s_w, s_b)
     kernels = [data @ data.T / data.shape[1]]
     for _ in range(depth):
         kernels.append(dual_kernel(s_w**2 * kernels[-1] + s_b**2, activation))
@@ -167,7 +167,7 @@ def sampled_kernels(
     Reference:
         theory key D1 (its finite-width correction).
     """
-    _check(data, len(widths), s_w, s_b)
+    require_data(data, len(widths), s_w, s_b)
     if networks < 1 or min(widths, default=1) < 1:
         raise ValueError(f"networks and widths must be >= 1, got {networks} and {widths}")
     sigma = function(activation)
@@ -181,10 +181,15 @@ def sampled_kernels(
     return [data @ data.T / data.shape[1], *(total / networks for total in sums)]
 
 
-def _check(data: np.ndarray, depth: int, s_w: float, s_b: float) -> None:
+def require_data(data: np.ndarray, depth: int, s_w: float, s_b: float) -> None:
+    """Refuses what are no data, or no depth or variances of a network.
+
+    Raises:
+        ValueError: naming the argument.
+    """
     if data.size == 0 or not np.isfinite(data).all():
         raise ValueError(f"data must be finite and not empty, got shape {data.shape}")
     if depth < 0:
         raise ValueError(f"depth must be >= 0, got {depth}")
-    if not (s_w >= 0 and s_b >= 0):
-        raise ValueError(f"s_w and s_b must be >= 0, got {s_w} and {s_b}")
+    if not (0 <= s_w < np.inf and 0 <= s_b < np.inf):
+        raise ValueError(f"s_w and s_b must be finite and >= 0, got {s_w} and {s_b}")

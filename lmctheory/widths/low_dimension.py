@@ -46,7 +46,8 @@ def low_dimensional_bound(mu: Measure, m: int, eta: float, *, independent: bool 
     if not (eta >= 0 and np.isfinite(eta)):
         raise ValueError(f"eta must be finite and >= 0, got {eta}")
     near = upper_bound(mu, m).value
-    return near + 2 * eta**2 if independent else float((near**0.5 + 2 * eta) ** 2)
+    root = float(near**0.5 + 2 * eta)
+    return near + 2 * eta * eta if independent else root * root
 
 
 def crossover_width(mu: Measure, eta: float) -> int:

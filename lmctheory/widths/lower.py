@@ -6,10 +6,11 @@ behind A's activations, W phi_{l-1}, are then independent draws from N(0, Lambda
 (s_w^2/m_{l-1}) gram(phi_{l-1}) + s_b^2 over the examples, and for every permutation Pi of the rows,
 even one chosen after seeing W_l and all other layers,
 
-    (1/m_l) E_x |(W_A - Pi W_B) phi_{l-1}^A|^2  >=  L(m_l, spectrum of Lambda)
+    (1/m_l) E_x |(W_A - Pi W_B) phi_{l-1}^A + b_A - Pi b_B|^2  >=  L(m_l, spectrum of Lambda)
 
-on average over W_l (R9). It fails where columns are permuted jointly with W_l, as coordinate
-descent does. It bounds the matching cost, not the barrier: networks far apart may have no barrier.
+on average over W_l and b_l (R9). It fails where columns are permuted jointly with W_l, as
+coordinate descent does. It bounds the matching cost, not the barrier: networks far apart may have
+no barrier.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures import Gaussian
+from lmctheory.measures.arguments import nonnegative
 from lmctheory.rates import lower_bound
 from lmctheory.widths.ensembles import spectrum_of
 
@@ -45,8 +47,8 @@ def matching_lower_bounds(
 
     Raises:
         TypeError: for a width that is no integer.
-        ValueError: for unequal numbers of Gram matrices and widths, a width < 1, or a Gram matrix
-            that is not finite.
+        ValueError: for unequal numbers of Gram matrices and widths, a width < 1, a Gram matrix
+            that is not finite, or negative s_w or s_b.
 
     Reference:
         theory key D2.
@@ -62,6 +64,7 @@ def matching_lower_bounds(
         raise ValueError(f"grams and widths must be as many, got {len(grams)} and {len(widths)}")
     if not all(np.isfinite(gram).all() for gram in grams):
         raise ValueError("grams must be finite, got NaN or infinity")
+    nonnegative("s_w and s_b", np.array([s_w, s_b]))
     spectra = [spectrum_of((s_w**2 * gram + s_b**2) / len(gram)) for gram in grams]
     return tuple(
         lower_bound(Gaussian(spectrum=spectrum), m).value

@@ -57,6 +57,7 @@ and T2 turns this distance into a function error.
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from jaxtyping import Float
@@ -101,7 +102,7 @@ def flow_lipschitz(curvature: float, steps: Steps, risks: Risks) -> float:
         7.374
     """
     _check(curvature, steps, risks)
-    return float(np.prod(1 + 2 * steps * curvature * np.sqrt(risks)))
+    return prod((1 + 2 * steps * curvature * np.sqrt(risks)).tolist())
 
 
 def sampling_error(size: float, N: int, steps: int, delta: float) -> float:
@@ -140,7 +141,7 @@ def coupling_bound(constants: Neuron, steps: Steps, risks: Risks, errors: Steps 
         errors: e_k ``[n]``, ||f_rho - f_Y|| before each step, or a bound of all of them.
 
     Returns:
-        The bound, in units of the parameters.
+        The bound, in units of the parameters; infinite where it overflows.
 
     Raises:
         ValueError: for bad arguments, or steps so large that s K^2 >= 1.
@@ -160,12 +161,17 @@ def coupling_bound(constants: Neuron, steps: Steps, risks: Risks, errors: Steps 
     _check(constants.curvature, steps, risks)
     errors = np.broadcast_to(np.asarray(errors, dtype=np.float64), steps.shape)
     nonnegative("errors", errors)
+    if not np.isfinite(errors).all():
+        raise ValueError("errors must be finite, got infinity")
     if not (steps * constants.lipschitz**2 < 1).all():
         least = constants.lipschitz**-2
         raise ValueError(f"steps must stay below 1/K^2 = {least:g}, got {steps.max():g}")
     D = 0.0
-    for s, risk, e in zip(steps.tolist(), risks.tolist(), errors.tolist(), strict=True):
-        D = _step(D, s, constants.curvature * risk**0.5, e, constants)
+    try:
+        for s, risk, e in zip(steps.tolist(), risks.tolist(), errors.tolist(), strict=True):
+            D = _step(D, s, constants.curvature * risk**0.5, e, constants)
+    except OverflowError:
+        return np.inf
     return D
 
 

@@ -62,7 +62,7 @@ def largest_gap(distance: Array | float, spread: float, curvature: float) -> Arr
         return np.asarray(spread * distance)
     turn = spread / curvature if curvature else np.inf
     short, rest = np.minimum(distance, turn), np.maximum(distance - turn, 0.0)
-    return np.asarray(curvature * short**2 / 2 + spread * rest)
+    return np.asarray(curvature * short * short / 2 + spread * rest)  # H short <= b: no overflow
 
 
 def neuron_gap_bound(
@@ -130,6 +130,9 @@ def relu_gap(z: Array, z_prime: Array) -> Array:
     Returns:
         ``[*n]``.
 
+    Raises:
+        ValueError: for NaN or infinity.
+
     Reference:
         theory key T1b.
 
@@ -138,6 +141,8 @@ def relu_gap(z: Array, z_prime: Array) -> Array:
         >>> relu_gap(np.array([1.0, 1.0]), np.array([-1.0, 2.0]))
         array([0.5, 0. ])
     """
+    if not (np.isfinite(z).all() and np.isfinite(z_prime).all()):
+        raise ValueError("z and z_prime must be finite, got NaN or infinity")
     apart = np.sign(z) * np.sign(z_prime) < 0  # their product may underflow
     size = np.where(apart, np.abs(z) + np.abs(z_prime), 1.0)
     return np.where(apart, np.abs(z) / size * np.abs(z_prime), 0.0)

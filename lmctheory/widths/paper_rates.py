@@ -144,7 +144,7 @@ def ferbach_deep(eps: float, m_0: int, depth: int, T: float | Sequence[float] = 
 
     Example:
         >>> [str(m) for m in ferbach_deep(0.1, 5, 3)]
-        ['10^5', '10^(10^5)', '10^(10^(10^5))']
+        ['10^5', '10^100000', '10^(10^100000)']
     """
     _check(eps, m_0)
     at_least("depth", depth, 1)

@@ -45,8 +45,10 @@ def required_widths(
         matching_cost: as in `error_bound`; non-increasing in m.
 
     Returns:
-        m_1, ..., m_L. Equal widths are the least that this bound gives; free ones are near the
-        least: no single layer can be narrower.
+        m_1, ..., m_L, that suffice. Equal widths: with one neuron fewer in every layer the bound
+        is above the tolerance. Free ones are near the least: each layer was narrowed as far as the
+        bound allows, from the last to the first. (The bound may rise by a little with the width,
+        so that neither need be the very least.)
 
     Raises:
         ValueError: for arguments out of range, or if no width up to 10^12 is known to suffice.

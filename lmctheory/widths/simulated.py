@@ -85,7 +85,7 @@ def simulated_error_bound(
             continue
         split = networks.split(layer, k)
         gain = networks.s_w**2 / 2 * below(split, layer - 1, widths[layer - 2])
-        costs.append(above(split.head, m) + 2 * split.tail - gain)
+        costs.append(split.matching_cost(above(split.head, m), gain))
     return bound_from_costs(costs, networks, t=t)
 
 

@@ -102,9 +102,10 @@ class Neuron:
         Raises:
             ValueError: if the distance is negative.
         """
-        bound = float(largest_gap(distance, self.spread, self.bend)) + self.mixed * distance**2 / 2
+        bound = float(largest_gap(distance, self.spread, self.bend))
         if not self.everywhere:
-            bound = min(bound, float(largest_gap(distance, 2 * self.lipschitz, self.curvature)))
+            product = bound + self.mixed * distance * distance / 2
+            bound = min(product, float(largest_gap(distance, 2 * self.lipschitz, self.curvature)))
         return bound / 4
 
     def distance(self, eps: float) -> float:
@@ -119,8 +120,11 @@ class Neuron:
         far = 1.0
         while self.function_error(far) < eps:
             far *= 4
-        root = brentq(lambda d: self.function_error(d) - eps, 0.0, far, xtol=1e-300, rtol=1e-12)
-        return float(root)
+        while self.function_error(far / 4) >= eps:
+            far /= 4
+        # in units of far, as no absolute tolerance suits all distances
+        share = brentq(lambda u: self.function_error(u * far) / eps - 1, 0.25, 1.0, xtol=1e-13)
+        return float(share * far)
 
 
 def neuron(activation: str, *, radius: float, output: float, weight_norm: float) -> Neuron:
@@ -174,7 +178,7 @@ def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -
     _check_bounds(radius=radius, output=output)
     sigma = pointwise(activation)
     alpha, beta = sigma.slopes
-    curvature = output * sigma.curvature * radius**2
+    curvature = output * sigma.curvature * radius * radius
     lipschitz, spread = (output * slope * radius for slope in (sigma.lipschitz, beta - alpha))
     return Neuron(lipschitz, curvature, spread, curvature, mixed=0.0)
 

@@ -132,8 +132,8 @@ class Required:
     Attributes:
         depth: number of hidden layers.
         eps: tolerance, relative to the outputs.
-        equal: the width by D1, the same for all layers.
-        free: widths by D1 with the fewest neurons.
+        equal: the width by D1, the same for all layers; infinite beyond 10^12.
+        free: widths by D1 with the fewest neurons, likewise.
         published: width of the last layer at the published rate, constants set to 1.
         measured: the width at which measured errors pass the tolerance, by interpolation; NaN
             outside of the measured widths.
@@ -141,8 +141,8 @@ class Required:
 
     depth: int
     eps: float
-    equal: int
-    free: tuple[int, ...]
+    equal: float
+    free: tuple[float, ...]
     published: Tower
     measured: float
 

@@ -195,9 +195,13 @@ def _required(rows: Sequence[Required]) -> Table:
             str(one.depth),
             f"{one.eps:g}",
             "-" if math.isnan(one.measured) else f"{one.measured:.0f}",
-            str(one.equal),
-            "-" if math.isnan(one.measured) else f"{one.equal / one.measured:.1f}",
-            ", ".join(map(str, one.free)),
+            _width(one.equal),
+            "-" if math.isnan(one.equal / one.measured) else f"{one.equal / one.measured:.3g}",
+            ", ".join(map(_width, one.free)) if math.isfinite(one.equal) else "",
             str(one.published),
         )
     return table
+
+
+def _width(m: float) -> str:
+    return f"{m:.0f}" if math.isfinite(m) else "> 10^12"

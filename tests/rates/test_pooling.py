@@ -109,6 +109,15 @@ def test_p_values_are_ranks():
     assert np.isnan(IndependenceTest(0.0, np.zeros(3)).ratio)
 
 
+def test_equal_neurons_are_no_evidence_and_equal_ones_of_unequal_networks_all():
+    rng = np.random.default_rng(0)
+    assert np.isnan(variance_ratio(np.ones((4, 5, 2))))
+    assert permutation_test(np.ones((4, 5, 2)), variance_ratio, rng=rng).p_value == 1.0
+    networks = np.arange(4.0)[:, None, None] * np.ones((4, 5, 2))
+    assert variance_ratio(networks) == np.inf
+    assert permutation_test(networks, variance_ratio, rng=rng).p_value == pytest.approx(0.02)
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_neurons_and_networks_does_not_matter(seed):
     rng = np.random.default_rng(seed)

@@ -38,7 +38,8 @@ def synthetic():
     for config in plan("digits", 1000, (64, 512, 1024), depth=3, draws=4, seed=0):
         m, depth = config.get("width"), config["depth"]
         if config["task"] == "required":
-            record = {"equal": [1234567] * depth, "free": [1234567] * depth, "inputs": 64}
+            widths = [1234567.0 if config["eps"] > 0.2 else np.inf] * depth
+            record = {"equal": widths, "free": widths, "inputs": 64}
         elif config["task"] == "pair":
             noise = 1 + 0.01 * (-1) ** config["draw"]
             square = [0.5 * (layer + 1) * m**-0.4 * noise for layer in range(depth)]

@@ -82,7 +82,7 @@ def test_bad_arguments_are_refused():
         nngp_kernels(np.zeros((0, 3)), 1)
     with pytest.raises(ValueError, match="depth must be >= 0, got -1"):
         nngp_kernels(np.eye(2), -1)
-    with pytest.raises(ValueError, match="s_w and s_b must be >= 0"):
+    with pytest.raises(ValueError, match="s_w and s_b must be finite and >= 0"):
         nngp_kernels(np.eye(2), 1, s_b=-1.0)
     with pytest.raises(ValueError, match="networks and widths must be >= 1"):
         sampled_kernels(np.eye(2), (0,), rng=np.random.default_rng(0))

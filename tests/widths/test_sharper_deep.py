@@ -17,6 +17,7 @@ from lmctheory.rates import lower_bound, matching_cost, upper_bound
 from lmctheory.widths.averaging import halvings, matching_cost_bounds
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
+from lmctheory.widths.kernels import sampled_kernels
 from lmctheory.widths.low_dimension import crossover_width, low_dimensional_bound
 from lmctheory.widths.lower import matching_lower_bounds
 from lmctheory.widths.non_gaussian import gaussian_parts, non_gaussian_cost
@@ -47,6 +48,23 @@ def test_averaging_as_it_is_written():
 @pytest.mark.parametrize(("m", "k"), [(1, 0), (2, 1), (3, 2), (64, 6), (65, 7)])
 def test_halvings(m, k):
     assert halvings(m) == k
+    assert halvings(np.int64(m)) == k  # widths may come from an array
+
+
+def test_no_more_than_the_tail_is_taken_off():
+    """A sampled kernel of rank 4 has no tail behind 6 directions, though the layer below has one.
+
+    The true cost of the second layer, by the exact kernel, is what the gain may not undercut.
+    """
+    x = images()
+    kernels = sampled_kernels(x, (4, 64), networks=1, rng=np.random.default_rng(0))
+    nets = ensemble(x, 2, kernels=kernels)
+    assert nets.split(2, 6).tail < 1e-12 < lower_bound(nets.split(2, 6).below, 4).value
+    assert matching_cost_bounds(nets, (4, 64))[1] == pytest.approx(
+        upper_bound(nets.laws[1], 64).value, rel=1e-6
+    )
+    for cost in simulated_error_bound((4, 16), nets, rng=np.random.default_rng(1)).matching_cost:
+        assert cost > 0
 
 
 def test_only_the_relu_averages():
@@ -100,6 +118,7 @@ def test_low_dimension_with_noise():
     assert measured.mean <= bound + 5 * measured.standard_error
     assert bound < low_dimensional_bound(near, 100, 0.1)
     assert low_dimensional_bound(near, 100, 0.0) == pytest.approx(upper_bound(near, 100).value)
+    assert low_dimensional_bound(near, 100, 1e160) == np.inf  # and no error
 
 
 def test_the_crossover_is_where_the_noise_takes_over_at_about_eta_to_the_minus_k():
@@ -150,6 +169,13 @@ def test_bad_arguments_are_refused():
     nets, rng = ensemble(images(), 2), np.random.default_rng(0)
     with pytest.raises(ValueError, match="data must not be 0 everywhere"):
         ensemble(np.zeros((5, 3)), 2)
+    own = {"kernels": [np.eye(5), np.eye(5)]}
+    with pytest.raises(ValueError, match="activation must be one of"):
+        ensemble(np.ones((5, 3)), 1, "linear", **own)
+    with pytest.raises(ValueError, match=r"s_w and s_b must be finite and >= 0, got nan and 0\.0"):
+        ensemble(np.ones((5, 3)), 1, s_w=float("nan"), **own)
+    with pytest.raises(ValueError, match=r"kernels must be finite, of shape \(5, 5\)"):
+        ensemble(np.ones((5, 3)), 1, kernels=[np.full((5, 5), np.nan), np.eye(5)])
     constant = ensemble(np.ones((5, 3)), 2)  # one direction is enough for a bound
     assert 0 < error_bound((16, 16), constant).relative < 1
     with pytest.raises(ValueError, match=r"delta must lie between 0 and 1, got 0"):
@@ -168,6 +194,9 @@ def test_bad_arguments_are_refused():
         matching_lower_bounds([np.full((3, 3), np.nan)], [4])
     with pytest.raises(ValueError, match="m must lie between 1"):
         matching_lower_bounds([np.eye(3)], [0])
+    for s in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="s_w and s_b must be >= 0"):
+            matching_lower_bounds([np.eye(3)], [4], s_w=s)
     for eta in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="eta must be finite and >= 0"):
             low_dimensional_bound(Gaussian(spectrum=[1.0]), 10, eta)

@@ -167,10 +167,25 @@ def test_one_bound_is_below_both():
     for distance in np.logspace(-3, 3, 25):
         found = tanh.function_error(distance)
         assert found <= tanh.lipschitz / 2 * distance
-        assert found <= tanh.curvature / 8 * distance**2
+        assert found <= tanh.curvature / 8 * distance**2 * (1 + 1e-12)  # they are equal for short d
         assert tanh.distance(found) == pytest.approx(distance)
     relu = neuron("relu", radius=1.0, output=1.0, weight_norm=2.0)
     assert relu.function_error(1e-6) == pytest.approx(1e-6 / 4, rel=1e-5)  # not K/2 > 1/2
+
+
+@pytest.mark.parametrize("eps", [1e-300, 1e-150, 1.0, 1e150, 1e300])
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_a_distance_is_found_at_every_scale(name, eps):
+    for constants in (
+        neuron_with_fixed_output(name, radius=1.0, output=1.0),
+        neuron(name, radius=1.0, output=1.0, weight_norm=2.0),
+    ):
+        assert constants.function_error(constants.distance(eps)) == pytest.approx(eps, rel=1e-9)
+
+
+def test_what_overflows_is_infinite_and_no_error():
+    assert neuron("tanh", radius=1e200, output=1.0, weight_norm=1.0).curvature == np.inf
+    assert neuron_with_fixed_output("tanh", radius=1.0, output=1.0).function_error(np.inf) == np.inf
 
 
 def test_linear_neurons_need_no_width():

@@ -70,6 +70,12 @@ def test_the_kink_bound_is_the_best_of_its_kind(p):
     assert kink_bound(density, cost, p) == pytest.approx(best, rel=1e-5)
 
 
+@pytest.mark.parametrize("p", [1 + 1e-9, 1.001, 1.01])
+def test_near_p_1_the_kink_bound_is_that_of_a_lipschitz_neuron(p):
+    """h <= D/4 for every pair, so that no bound with E D = 1 can be much less than 1/4."""
+    assert kink_bound(1.0, 1.0, p) == pytest.approx(0.25, rel=2e-3)
+
+
 def test_a_coupling_attains_the_kink_bound():
     """z uniform, its partner at the distance that the Lagrangian asks for, across the kink."""
     z = (np.arange(200_000) + 0.5) / 200_000 * 2 - 1  # density 1/2

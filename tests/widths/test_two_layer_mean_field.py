@@ -119,6 +119,15 @@ def test_trained_networks_obey_the_whole_bound():
             assert error <= bound.function_error
 
 
+def test_a_useless_bound_is_infinite_and_no_error():
+    steps, risks = np.full(2000, 0.4), np.full(2000, 1e3)
+    assert flow_lipschitz(TANH.curvature, steps, risks) == np.inf
+    assert coupling_bound(TANH, steps, risks, errors=0.1) == np.inf
+    mu = Gaussian(spectrum=[1.0])
+    bound = trained_error_bound(mu, 10, TANH, size=1.5, steps=steps, risks=risks, delta=0.1)
+    assert bound.function_error == np.inf
+
+
 def test_bad_arguments_of_the_mean_field_are_refused():
     good = {"steps": STEPS, "risks": RISKS}
     with pytest.raises(ValueError, match="T5 needs a neuron without a kink"):
@@ -131,6 +140,8 @@ def test_bad_arguments_of_the_mean_field_are_refused():
         flow_lipschitz(1.0, STEPS, -RISKS)
     with pytest.raises(ValueError, match="errors must be >= 0"):
         coupling_bound(TANH, **good, errors=-0.1)
+    with pytest.raises(ValueError, match="errors must be finite"):
+        coupling_bound(TANH, **good, errors=np.inf)
     with pytest.raises(ValueError, match=r"steps must stay below 1/K\^2 = 0.44"):
         coupling_bound(TANH, 10 * STEPS, RISKS, errors=0.1)
     for size, N, steps, delta, message in (
