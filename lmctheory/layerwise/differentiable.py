@@ -1,8 +1,9 @@
 """The loss as a function of alpha that PyTorch can differentiate twice, for any module.
 
-Two operations are in the way: `batch_norm` has no derivative in its running statistics, which move
-with their layer, and the fused kernels of attention have no second derivative. The first is
-replaced by its formula, the second by PyTorch's unfused form.
+Three operations are in the way. Normalisation by running statistics has no derivative in those,
+which move with their layer; the fused kernel of weight normalisation has a second derivative that
+is wrong (PyTorch 2.13); the fused kernels of attention have none. The first two are replaced by
+their formulas, the third by PyTorch's unfused form.
 """
 
 import copy
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.utils.parametrizations import _WeightNorm
 
 from lmctheory.layerwise.pair import Pair
 
@@ -23,12 +25,12 @@ __all__ = ["differentiable", "loss_at", "twice_differentiable"]
 
 
 class _FixedNorm(nn.Module):
-    """BatchNorm in evaluation mode, written out: gamma (x - mean)/sqrt(var + eps) + beta."""
+    """Running statistics in evaluation mode: gamma (x - mean)/sqrt(var + eps) + beta."""
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, norm: _BatchNorm) -> None:
+    def __init__(self, norm: _NormBase) -> None:
         super().__init__()
         self.eps = norm.eps
         self.weight, self.bias = norm.weight, norm.bias
@@ -46,14 +48,28 @@ class _FixedNorm(nn.Module):
         return x
 
 
+class _UnfusedWeightNorm(nn.Module):
+    """Weight normalisation: g v/|v|, the norm over all but one dimension, or (-1) over all."""
+
+    def __init__(self, norm: _WeightNorm) -> None:
+        super().__init__()
+        self.dim = norm.dim
+
+    def forward(self, g: Tensor, v: Tensor) -> Tensor:
+        others = [dim for dim in range(v.ndim) if dim != self.dim]
+        return v * (g / v.square().sum(others, keepdim=True).sqrt())
+
+
 def differentiable(model: nn.Module) -> nn.Module:
     """A copy of a network in evaluation mode, differentiable in all of its state."""
     model = copy.deepcopy(model)
     for name, module in list(model.named_modules(remove_duplicate=False)):
-        if isinstance(module, _BatchNorm) and module.running_mean is not None:
+        if isinstance(module, _NormBase) and module.running_mean is not None:
             if not name:
                 return _FixedNorm(module)
             model.set_submodule(name, _FixedNorm(module))
+        elif isinstance(module, _WeightNorm):
+            model.set_submodule(name, _UnfusedWeightNorm(module))
     return model
 
 

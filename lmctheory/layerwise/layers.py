@@ -56,18 +56,24 @@ def layers(model: nn.Module) -> tuple[Layer, ...]:
     family: dict[str, str] = {}  # modules that share a tensor have one value
     first_owner: dict[int, str] = {}
     for key, tensor in state.items():
-        owner = key.rpartition(".")[0]
+        owner = _owner(key)
         family.setdefault(owner, owner)
         kept, lost = family[first_owner.setdefault(id(tensor), owner)], family[owner]
         family = {module: kept if head == lost else head for module, head in family.items()}
     members: dict[str, set[str]] = {}
     for key in _in_order_of_execution(model, state):
-        members.setdefault(family[key.rpartition(".")[0]], set()).add(key)
+        members.setdefault(family[_owner(key)], set()).add(key)
     return tuple(_layer(tuple(key for key in state if key in keys)) for keys in members.values())
 
 
 def _layer(keys: tuple[str, ...]) -> Layer:
-    return Layer(keys[0].rpartition(".")[0] or "(root)", keys)
+    return Layer(_owner(keys[0]) or "(root)", keys)
+
+
+def _owner(key: str) -> str:
+    """The module of an entry; parametrisations, such as weight normalisation, are part of it."""
+    module, inside, _ = f".{key}".partition(".parametrizations.")
+    return (module if inside else module.rpartition(".")[0]).removeprefix(".")
 
 
 def _in_order_of_execution(model: nn.Module, state: Iterable[str]) -> list[str]:

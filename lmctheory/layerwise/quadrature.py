@@ -1,6 +1,6 @@
 r"""Adaptive quadrature on many intervals at once, and the barrier's kernel.
 
-*Quadrature.* Gauss's rule with 3 nodes inside Kronrod's with 7 (exact to degree 11): their
+*Quadrature.* Gauss's rule with 7 nodes inside Kronrod's with 15 (exact to degree 22): their
 difference bounds the error of the better rule with much room. Intervals whose share of it is too
 large are halved until the sum of the differences is below the tolerance, or until halving many of
 them hardly lowers it: then the differences are rounding, and the error reported stays above the
@@ -21,14 +21,32 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import roots_legendre
 
 __all__ = ["Integrals", "green", "integrals", "solution"]
 
-_SIDE = (0.96049126870802028, 0.77459666924148338, 0.43424374934680256)
+_SIDE = (
+    0.991455371120812639,
+    0.949107912342758525,
+    0.864864423359769073,
+    0.741531185599394440,
+    0.586087235467691130,
+    0.405845151377397167,
+    0.207784955007898468,
+)
 _NODES = np.array([*(-x for x in _SIDE), 0.0, *_SIDE[::-1]])
-_KRONROD_SIDE = (0.10465622602646727, 0.26848808986833344, 0.40139741477596222)
-_KRONROD = np.array([*_KRONROD_SIDE, 0.45091653865847414, *_KRONROD_SIDE[::-1]])
-_GAUSS = np.array([0.0, 5 / 9, 0.0, 8 / 9, 0.0, 5 / 9, 0.0])
+_KRONROD_SIDE = (
+    0.022935322010529225,
+    0.063092092629978553,
+    0.104790010322250184,
+    0.140653259715525919,
+    0.169004726639267903,
+    0.190350578064785410,
+    0.204432940075298892,
+)
+_KRONROD = np.array([*_KRONROD_SIDE, 0.209482141084727828, *_KRONROD_SIDE[::-1]])
+_GAUSS = np.zeros(15)
+_GAUSS[1::2] = roots_legendre(7)[1]
 _ROUNDS = 30
 
 Integrand: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -72,7 +90,7 @@ def integrals(
     which = np.arange(len(start))
     cell = np.zeros_like(which) if cell is None else cell
     cells, many, before = int(cell.max()) + 1, 256 + 8 * len(which), np.inf
-    settled = 0.0  # both sums over the intervals that are not halved any more
+    settled: float | np.ndarray = 0.0  # both sums over the intervals that are not halved any more
     for last in [False] * (_ROUNDS - 1) + [True]:
         found = _both_rules(f, which, start, end)
         value, error = settled + _summed(found, cell[which], cells)

@@ -123,6 +123,16 @@ def moebius(
         ValueError: for more than 12 layers, another base, and as `evaluate`.
 
     Reference: theory key L6.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
+        >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
+        >>> found = moebius(a, b, data)
+        >>> bool(abs(found.by_order.sum() - found.loss[-1]) < 1e-12)
+        True
     """
     pair, chosen = _from_base(model_a, model_b, base, layers)
     if len(chosen) > _MOST_LAYERS:
@@ -168,6 +178,16 @@ def shapley(
             another base, and as `evaluate`.
 
     Reference: theory key L6.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
+        >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
+        >>> found = shapley(a, b, data)
+        >>> bool(abs(found.values.sum() - found.total) < 1e-12)
+        True
     """
     if draws < 0 or draws == 1:
         raise ValueError(f"draws must be 0 or >= 2, got {draws}")

@@ -115,6 +115,43 @@ def test_more_examples_than_a_block(monkeypatch):
     np.testing.assert_allclose(blocked.hessian, whole.hessian, rtol=1e-10, atol=1e-14)
 
 
+def weight_norm(dim):
+    """Its fused kernel has a second derivative that is wrong in PyTorch 2.13."""
+
+    def build():
+        layer = torch.nn.Linear(5, 6).double()
+        norm = torch.nn.utils.parametrizations.weight_norm(layer, dim=dim)
+        return torch.nn.Sequential(norm, torch.nn.Tanh(), torch.nn.Linear(6, 3).double())
+
+    return build
+
+
+def instance_norm():
+    norm = torch.nn.InstanceNorm1d(3, affine=True, track_running_stats=True).double()
+    shape = torch.nn.Unflatten(1, (1, 5))
+    conv, head = torch.nn.Conv1d(1, 3, 2).double(), torch.nn.Linear(12, 3).double()
+    return torch.nn.Sequential(shape, conv, norm, torch.nn.Tanh(), torch.nn.Flatten(), head)
+
+
+@pytest.mark.parametrize(
+    "build", [weight_norm(0), weight_norm(1), weight_norm(None), instance_norm]
+)
+def test_second_derivatives_of_normalised_networks(build):
+    a, b = build().eval(), build().eval()
+    generator = torch.Generator().manual_seed(0)
+    for model in (a, b):
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.uniform_(0.2, 1.5, generator=generator)
+    data, h = examples(6, 5, 3), 1e-5
+    L = len(layers(a))
+    alpha = np.full((1, L), 0.37)
+    found = layer_cube(a, b, data, alpha, hessian=True).hessian[0]
+    ends = layer_cube(a, b, data, np.concatenate([alpha + h * np.eye(L), alpha - h * np.eye(L)]))
+    expected = (ends.gradient[:L] - ends.gradient[L:]) / (2 * h)
+    np.testing.assert_allclose(found, expected, atol=1e-7 * max(1, np.abs(expected).max()))
+
+
 @pytest.mark.parametrize(
     "norm",
     [torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3, affine=False), torch.nn.BatchNorm2d(3)],

@@ -5,11 +5,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import quad
 from torch import nn
 
 from lmctheory.layerwise.curvature import curvature
-from lmctheory.layerwise.quadrature import green, moments, solution
 from lmctheory.networks import MLP, Examples, ViT
 from lmctheory.paths import barrier, interpolate
 
@@ -135,35 +133,13 @@ def test_the_residual_of_a_module_with_kinks_is_what_they_add():
     np.testing.assert_allclose(module.residual, chain.kinked, atol=0.05 * abs(chain.kinked).max())
 
 
-def test_quadrature_on_known_functions():
-    edges = np.array([0.0, 0.3, 0.5, 1.0])
-    intervals = np.stack([edges[:-1], edges[1:]], axis=-1)
-    parts, error = moments(lambda _, s: np.exp(30 * s), intervals, rtol=1e-12)
-    for i, (low, high) in enumerate(intervals):
-        assert parts[0, i] == pytest.approx(quad(lambda s: np.exp(30 * s), low, high)[0], rel=1e-12)
-        assert parts[1, i] == pytest.approx(
-            quad(lambda s: s * np.exp(30 * s), low, high)[0], rel=1e-12
-        )
-    assert error < 1e-11 * parts[0].sum()
-    # g = s^3 - s has g'' = 6 s
-    t = np.array([0.3, 0.5])
-    cubic, _ = moments(lambda _, s: 6 * s, intervals, rtol=1e-12)
-    np.testing.assert_allclose(solution(t, intervals, cubic), t**3 - t, rtol=1e-14)
-    # every interval may have a function of its own
-    own, _ = moments(lambda i, s: i * np.ones_like(s), intervals, rtol=1e-12)
-    np.testing.assert_allclose(own[0], [0, 0.2, 1.0])
-
-
-def test_quadrature_halves_where_it_must_and_ends_at_a_jump():
-    intervals = np.array([[0.0, 1.0]])
-    parts, error = moments(lambda _, s: (s > 0.3) * 1.0, intervals, rtol=1e-6)
-    assert parts[0, 0] == pytest.approx(0.7, abs=2e-6)
-    assert 0 <= error < 1e-5
-
-
-def test_green_is_the_tent():
-    t = np.array([0.0, 0.25, 1.0])
-    np.testing.assert_allclose(green(t, np.array([0.25, 0.5])), [[0, 0], [0.1875, 0.125], [0, 0]])
+@pytest.mark.parametrize("widths", [(5, 1, 4, 3), (5, 3, 3, 3), (5, 2, 2, 2, 2, 3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_bias_free_networks_obey_it_where_whole_layers_die(widths, seed):
+    a, b, data = problem(widths, "relu", seed)
+    for layer in (*a.linears, *b.linears):
+        layer.bias.data.zero_()
+    assert np.abs(curvature(a, b, data, points=9).residual).max() <= 1e-12
 
 
 def test_identical_networks_have_no_curvature():

@@ -12,7 +12,7 @@ from torch import nn
 
 from lmctheory.layerwise import evaluate, forward, groups, layers
 from lmctheory.layerwise.forward import forward_of
-from lmctheory.layerwise.pair import pair_of
+from lmctheory.layerwise.pair import pair_of, require_points
 from lmctheory.networks import MLP, Examples
 from lmctheory.paths import barrier
 from tests.layerwise.cube_pairs import ARCHITECTURES, Opaque, examples, mlps, one_by_one, pair
@@ -203,6 +203,8 @@ def test_points_outside_the_cube_are_refused():
             evaluate(a, b, data, np.array([[0.5, value]]))
     with pytest.raises(ValueError, match=r"alpha must have 2 columns, one per layer, got .*\(1, 3"):
         evaluate(a, b, data, np.zeros((1, 3)))
+    with pytest.raises(ValueError, match=r"one per layer, got shape \(2,\)"):
+        require_points(np.zeros(2), pair_of(a, b, data))
 
 
 def test_layers_that_overlap_or_are_none_are_refused():

@@ -234,6 +234,34 @@ def test_identical_networks_obey_both_conditions():
     assert found.commutator.max() == 0
 
 
+@pytest.mark.parametrize("wrap", [lambda net: net, lambda net: Opaque(as_modules(net))])
+def test_single_precision_is_interpolated_in_double(wrap):
+    """Both laws hold to the rounding of double precision, as they do for the weights as given."""
+    a, b, data = lewc_pair()
+    a, b = wrap(a.float()), wrap(b.float())
+    assert np.nanmax(feature_connectivity(a, b, data, 0.3).lewc_error) < 1e-12
+
+
+def test_features_that_only_the_middle_has_are_compared_with_nothing():
+    """The second layer is dead in A and in B, and alive between them."""
+    a, b, _ = problem((1, 1, 1, 2))
+    with torch.no_grad():
+        for model, (w, bias) in ((a, (1.0, -2.0)), (b, (-1.0, 0.0))):
+            first, second, _ = model.linears
+            first.weight.fill_(2.0), first.bias.zero_()
+            second.weight.fill_(w), second.bias.fill_(bias)
+        a.linears[0].weight.fill_(1.0)  # phi_1 = 1 and 2: z_2 = -1 and -2
+        b.linears[0].bias.fill_(-2.0 + 1e-9)
+        b.linears[0].weight.fill_(2.0)
+        a.linears[1].weight.fill_(-1.0), a.linears[1].bias.fill_(0.5)
+        b.linears[1].weight.fill_(3.0), b.linears[1].bias.fill_(-0.5)
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
+    found = feature_connectivity(a, b, data)  # phi_1^t = 1/2, z_2^t = 1/2
+    for name in ("llfc_error", "lewc_error", "weak_additivity", "coefficient"):
+        assert np.isnan(getattr(found, name)[1, 0])
+    assert found.gap[1, 0] == 0
+
+
 def test_statistics_are_over_the_examples_that_have_the_measure():
     a, b, data = problem((5, 2, 2, 3), n=40)
     found = feature_connectivity(a, b, data)

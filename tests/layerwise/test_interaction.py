@@ -10,7 +10,6 @@ from scipy.special import expit
 from torch import nn
 
 from lmctheory.layerwise import groups, interaction_matrix, kinks, layer_cube, layers
-from lmctheory.layerwise.quadrature import integrals
 from lmctheory.paths import barrier
 from tests.layerwise.cube_pairs import Opaque, examples, mlps, pair
 from tests.layerwise.test_cube import scalar_pair
@@ -231,15 +230,15 @@ def test_layers_that_are_no_partition_are_refused():
         interaction_matrix(a, b, examples(10, 6, 4), layers=everything)
 
 
-def test_quadrature_reaches_its_tolerance_or_says_so():
-    def f(which, x):
-        return np.stack([np.exp(x) * (which + 1), np.sqrt(x)], axis=-1)[:, None]
-
-    starts, ends = np.array([0.0, 1.0]), np.array([1.0, 3.0])
-    found = integral(f, starts, ends, 1e-8)
-    expected = [np.e - 1 + 2 * (np.e**3 - np.e), 2 / 3 * 3**1.5]
-    np.testing.assert_allclose(found.value[0], expected, atol=1e-8 * max(expected))
-    assert np.abs(found.value[0] - expected).max() <= found.error <= 1e-8 * max(expected)
-    jump = integral(lambda _, x: (x > 1 / np.pi)[:, None, None] * 1.0, starts, ends, 1e-12)
-    assert jump.error > 1e-8
-    assert abs(jump.value[0, 0] - (3 - 1 / np.pi)) <= jump.error
+@pytest.mark.parametrize("widths", [(5, 1, 4, 3), (5, 3, 3, 3), (5, 2, 2, 2, 2, 3)])
+@pytest.mark.parametrize("seed", range(3))
+def test_bias_free_networks_whose_layers_die_at_once(widths, seed):
+    """With the last neuron alive of one layer, all neurons of the later ones vanish."""
+    a, b = mlps(widths, seed=seed)
+    with torch.no_grad():
+        for layer in (*a.linears, *b.linears):
+            layer.bias.zero_()
+    data = examples(20, 5, 3, seed=seed)
+    found = interaction_matrix(a, b, data, 0.4)
+    assert abs(found.residual) < 1e-11
+    assert np.abs(interaction_matrix(b, a, data, 0.6).residual) < 1e-11

@@ -50,9 +50,8 @@ def test_none_is_missed_and_none_invented(widths):
     total = 0
     for layer in range(len(widths) - 2):
         for example in range(len(data)):
-            z = diagonal.pre_activations(
-                x[[example] * len(grid)], torch.from_numpy(grid), layer
-            )[-1].numpy()
+            copies = x[[example] * len(grid)]
+            z = diagonal.pre_activations(copies, torch.from_numpy(grid), layer)[-1].numpy()
             for neuron in range(widths[1]):
                 mine = found.alpha[
                     (found.layer == layer) & (found.example == example) & (found.neuron == neuron)
@@ -113,6 +112,45 @@ def test_gradients_of_neurons_by_finite_differences():
                 for e in np.eye(4)
             ]
             np.testing.assert_allclose(found.gradient[kink], numeric, atol=1e-6)
+
+
+def test_a_layer_that_dies_takes_all_later_ones_with_it():
+    """Without biases z_2 = w relu(z_1): w < 0 is no second kink, w > 0 one that counts once."""
+    a, b = mlps((1, 1, 2, 2))
+    with torch.no_grad():
+        for model, sign in ((a, 1.0), (b, -1.0)):
+            model.linears[0].weight.fill_(sign)
+            model.linears[1].weight.copy_(torch.tensor([[-1.0], [2.0]]))
+            model.linears[2].weight.copy_(torch.tensor([[3.0, 1.0], [0.0, 0.0]]))
+            for layer in model.linears:
+                layer.bias.zero_()
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
+    found = kinks(a, b, data)
+    np.testing.assert_allclose(found.alpha, 0.5)
+    assert set(zip(found.layer, found.neuron, strict=True)) == {(0, 0), (1, 1)}
+    # logit_0 = 2 relu(1 - 2s), whose slope goes from -4 to 0, times softmax_0 - 1 = -1/2
+    assert found.jump.sum() == pytest.approx(-0.5 * 4)
+    np.testing.assert_allclose(found.atoms(np.ones(len(found))).sum(), -2.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_coinciding_kinks_add_up_to_the_jump_of_the_gradient(seed):
+    """In every layer, with bias-free narrow networks whose layers die together."""
+    a, b = mlps((5, 2, 3, 2, 3), seed=seed)
+    with torch.no_grad():
+        for layer in (*a.linears, *b.linears):
+            layer.bias.zero_()
+    data, h = examples(8, 5, 3, seed=seed), 1e-7
+    found = kinks(a, b, data)
+    sides = [
+        layer_cube(a, b, data, np.outer(found.alpha + d, np.ones(4))).gradient for d in (-h, h)
+    ]
+    jumps = np.zeros_like(sides[0])
+    for i, alpha in enumerate(found.alpha):
+        near = np.abs(found.alpha - alpha) < h
+        turned = (found.response * np.sign(found.gradient.sum(1)))[near]
+        jumps[i] = turned @ found.gradient[near]
+    np.testing.assert_allclose(sides[1] - sides[0], jumps, atol=1e-5)
 
 
 def test_swapping_the_networks_mirrors_the_kinks():

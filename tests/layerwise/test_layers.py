@@ -88,6 +88,16 @@ def test_groups_that_are_none_are_refused(names, message):
         groups(model, names)
 
 
+def test_a_parametrised_weight_belongs_to_its_module():
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
+    nn.utils.parametrizations.weight_norm(model[0])
+    weights = "0.parametrizations.weight.original"
+    assert layers(model)[0] == Layer("0", ("0.bias", f"{weights}0", f"{weights}1"))
+    assert len(layers(model)) == 2
+    [alone] = layers(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+    assert alone.name == "(root)"
+
+
 def test_a_module_without_parameters_is_refused():
     with pytest.raises(ValueError, match="must have parameters, got a module without any"):
         layers(nn.ReLU())
