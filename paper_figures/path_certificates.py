@@ -33,7 +33,7 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     shapes = summarise(results)
     names = list(dict.fromkeys(shape.architecture for shape in shapes))
     figure, (scatter, curves) = plt.subplots(
-        1, 2, figsize=(style.COLUMN, 1.9), layout="constrained"
+        1, 2, figsize=(style.COLUMN, 2.1), layout="constrained"
     )
     for name, colour, marker in zip(names, style.COLOURS, _MARKERS, strict=False):
         chosen = [shape for shape in shapes if shape.architecture == name]

@@ -10,7 +10,13 @@ from lmctheory.networks.activations import Activation, activation, activation_of
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.mlp import MLP
 
-__all__ = ["affine_chain", "evaluation_mode", "functional_activation", "require_no_hooks"]
+__all__ = [
+    "affine_chain",
+    "evaluation_mode",
+    "functional_activation",
+    "require_no_hooks",
+    "require_own_weights",
+]
 
 _NO_CHAIN = "the network is no affine chain"
 
@@ -61,10 +67,11 @@ def affine_chain(model: nn.Module) -> AffineChain:
         model: the network; its training flag is respected (dropout in training mode is refused).
 
     Raises:
-        TypeError: if the module is no such chain, or has forward hooks, which no trace sees; the
-            message names the operation.
+        TypeError: if the module is no such chain, has forward hooks, which no trace sees, or
+            parametrised weights; the message names the operation.
     """
     require_no_hooks(model, _NO_CHAIN)
+    require_own_weights(model, _NO_CHAIN)
     if type(model) is MLP:  # tracing costs milliseconds, which adds up over many networks
         return _chain(
             [(f"layers.{i}", layer) for i, layer in enumerate(model.linears)],
@@ -105,6 +112,20 @@ def require_no_hooks(model: nn.Module, refusal: str) -> None:
             raise TypeError(
                 f"{refusal}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
                 " or a forward method of its own"
+            )
+
+
+def require_own_weights(model: nn.Module, refusal: str) -> None:
+    """Refuses a module some weights of which are not interpolated linearly where its state is.
+
+    Raises:
+        TypeError: beginning with `refusal` and naming the submodule, if one has a parametrisation.
+    """
+    for name, module in model.named_modules():
+        if nn.utils.parametrize.is_parametrized(module):
+            raise TypeError(
+                f"{refusal}: {name or 'the whole'} ({type(module).__name__}) computes its weights"
+                " from others, by a parametrisation"
             )
 
 

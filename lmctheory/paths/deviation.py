@@ -25,7 +25,8 @@ Everything is float64. Computed operator norms are inflated by 1e-9; t -> |W^t| 
 between the nodes where it is computed its chord is an upper bound. Floating-point errors, of the
 certificate and of the errors that one would measure to check it, are bounded a priori in
 `lmctheory.paths.rounding` and added: what is reported dominates what is measured, not only what is
-true. Two exceptions: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no
+true. Networks on the segment are those of `interpolate`: where A and B are equal they are equal.
+Two exceptions: PyTorch's softplus is the identity above 20, a jump of 2e-9 at 20 that no
 Lipschitz constant covers, so with softplus the bounds hold up to what the later layers make of that
 jump; and convolutions are taken to be computed as sums of products, not by fast transforms.
 """
@@ -156,7 +157,8 @@ class _Deviation:
 def bounds(program: Program, point: Point, found: Features, labels: Tensor, vector: bool) -> Bounds:
     """All bounds at one t on one chunk of examples."""
     zero = torch.zeros_like(found.ends[0])
-    nodes = [_Deviation(zero, None, zero, zero, zero)]
+    none = _Deviation(zero, None, zero, zero, zero)
+    nodes = [none]
     largest, error = [found.ends[0]], zero  # norms in all networks between A and B; of the last
     gaps, shifts, hidden = [], [], []
     for i, op in enumerate(program.operations, start=1):
@@ -174,7 +176,7 @@ def bounds(program: Program, point: Point, found: Features, labels: Tensor, vect
         if not program.exact[i]:
             inputs = _plus([largest[k] for k in op.node.inputs])
             error = rounding(op.scale, inputs, found.ends[i] + after.s)
-            after = after.wider(error)
+            after = (none if program.still[i] else after).wider(error)
         largest.append(found.ends[i] + after.s)
         if not vector and i < len(program.operations):
             after = replace(after, known=None, radius=after.s)

@@ -8,8 +8,9 @@ second time, that is if
 
     M >= N + p   and   M >= q (O - 1) - p + (k - 1) d + 1:
 
-the convolution is a compression of the circular one, and its norm no larger. For q = 1 the discrete
-Fourier transform makes the circular one block-diagonal, with blocks
+the convolution is a compression of the circular one, and its norm no larger. (There may be more
+outputs than M/q if the padding is wide; two that agree modulo M/q meet no input at all.)
+For q = 1 the discrete Fourier transform makes the circular one block-diagonal, with blocks
 `S(w) = sum_j K_j e^{2 pi i w j d / M}`; if q divides M, keeping every q-th output adds the q
 frequencies that agree modulo M/q, each with weight 1/sqrt(q). Hence
 

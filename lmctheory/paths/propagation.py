@@ -131,7 +131,7 @@ class AffineBetween:
             k,
             known + torch.zeros_like(k),
             Rest(spread, self.norm * size),
-            Rest(per_example(ball, k) * self.rows, self.norm * ball),
+            Rest((per_example(ball, k) * self.rows).expand_as(k), self.norm * ball),
         )
 
 
@@ -148,8 +148,10 @@ class _NormalisationBetween:
         corners = torch.stack([g / v.sqrt() for g in gamma for v in w])
         low, high = corners.amin(0), corners.amax(0)
         dgamma, dw, least = (gamma[1] - gamma[0]).abs(), (w[1] - w[0]).abs(), torch.minimum(*w)
-        third = 15 / 8 * torch.maximum(*(g.abs() for g in gamma)) * dw**3 * least**-3.5
-        third = third + 9 / 4 * dgamma * dw**2 * least**-2.5
+        ratio = dw / least
+        third = 15 / 8 * torch.maximum(*(g.abs() for g in gamma)) * ratio**3
+        third = (third + 9 / 4 * dgamma * ratio**2) / least.sqrt()
+        third = third.nan_to_num(nan=torch.inf, posinf=torch.inf)
         arch = self.alpha.abs() / 4
         self.error = torch.minimum(CUBIC / 6 * third, high - low + arch)
         self.bow = torch.minimum(arch + self.error, high - low)

@@ -78,6 +78,12 @@ def rounding(scale: Scale, inputs: Tensor, output: Tensor) -> Tensor:
     the image of a bound by e. All of it is below 16 e, which is added to the deviation and carried
     on with it.
 
+    *Values that are the same in all networks*, because the layers up to there are the same in A and
+    B, are inputs of what is interpolated, like the examples themselves: `interpolate` leaves equal
+    weights equal, so every network computes them alike. An error of this size is allowed for doing
+    it in another order; what earlier operations made of theirs is common to all and not carried on.
+    So a certificate for a few layers does not depend on how deep the network is before them.
+
     Args:
         scale: of the operation.
         inputs: a bound of the norms of its inputs in all networks on the segment, summed.

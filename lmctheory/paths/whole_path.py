@@ -229,7 +229,8 @@ def _bounds(
         found = passage([values[k] for k in sources], [inside[k] for k in sources])
         largest.append(torch.maximum(*map(flat_length, values[i])))
         if not program.exact[i]:
-            found = parabola(torch.zeros_like(values[i][0])) if found is None else found
+            if found is None or program.still[i]:
+                found = parabola(torch.zeros_like(values[i][0]))
             largest[i] = largest[i] + found.size
             inputs = torch.stack([largest[k] for k in sources]).sum(0)
             error = rounding(op.scale, inputs, largest[i])
@@ -274,7 +275,8 @@ def _margins(
 ) -> tuple[Tensor, ...]:
     label = labels[:, None]
     start, end, bend = (values - values.gather(1, label) for values in (*logits, k))
-
+    # a bound that overflowed says nothing
+    bend, slack = (bound.nan_to_num(nan=torch.inf, posinf=torch.inf) for bound in (bend, slack))
     highest = (peak(start, end, bend) + slack).scatter(1, label, -torch.inf)
     lift = (bend.clamp(min=0) / 4 + slack).scatter(1, label, -torch.inf)
     losses = [cross_entropy(values, labels, reduction="none") for values in logits]

@@ -20,11 +20,18 @@ __all__ = ["STUDY", "path_certificates"]
 
 def _cost(config: Config) -> float:
     """Seconds on one core, roughly."""
-    depth = int(config["architecture"].removeprefix("MLP "))
-    return config["pairs"] * config["examples"] / 360 * (0.3 + depth * (config["width"] / 128) ** 2)
+    share, width = config["examples"] / 360, config["width"]
+    kind, _, depth = config["architecture"].partition(" ")
+    if kind != "MLP":
+        return NETWORKS[config["architecture"]].pairs(config["pairs"]) * share * width
+    measured = config["pairs"] * share * (0.3 + int(depth) * (width / 128) ** 2)
+    return measured + config["descents"] * (6 + 6 * int(depth)) * (width / 64)
 
 
-STUDY = Study("path_certificates", version=1, run=run, cost=_cost)
+_DESCENDED = (64, 1e-3)
+"""Width and weight decay of the MLPs of which some pairs are matched by certificates too."""
+
+STUDY = Study("path_certificates", version=2, run=run, cost=_cost)
 
 
 def path_certificates(
@@ -38,6 +45,9 @@ def path_certificates(
     width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
     weight_decay: Annotated[list[float] | None, typer.Option(min=0, help="Likewise.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 8,
+    descents: Annotated[
+        int, typer.Option(min=0, help="Pairs per MLP to match by certificates.")
+    ] = 4,
     examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 360,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
     results: Results = STUDY.results,
@@ -57,12 +67,13 @@ def path_certificates(
             "width": neurons,
             "weight_decay": decay,
             "pairs": pairs,
+            "descents": descents if NETWORKS[name].quick and (neurons, decay) == _DESCENDED else 0,
             "examples": examples,
             "seed": seed,
         }
         for name in architecture or NETWORKS
-        for decay in weight_decay or (0.0, 1e-3)
-        for neurons in width or (32, 64, 128, 256, 512)
+        for decay in weight_decay or NETWORKS[name].weight_decays
+        for neurons in width or NETWORKS[name].widths
     ]
     study = replace(STUDY, run=partial(run, data_dir=data_dir))
     print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
+from simulations.path_certificates.measurement import ALIGNMENTS, DESCENTS, NODES, REFERENCE
 from simulations.path_certificates.networks import NETWORKS
 from simulations.report import Mean
 from simulations.study import Config, Record
 
 __all__ = [
     "QUANTITIES",
+    "Ratios",
     "Summary",
+    "descent_ratios",
     "matching_ratios",
     "points",
     "require_one_study",
@@ -50,6 +52,11 @@ class Summary:
         """Of C4's "accuracy", "attainable", "loss" or "barrier" with so many pieces."""
         return self.mean(lambda pair: pair["C4"][str(nodes)][name])
 
+    def share(self, nodes: int) -> float:
+        """Of the attainable accuracy, what C4 certifies with so many pieces; NaN if it is zero."""
+        attainable = self.certified("attainable", NODES[-1]).value
+        return self.certified("accuracy", nodes).value / attainable if attainable else np.nan
+
     def ends(self) -> Mean:
         """Accuracy of the worse of two networks: no segment between them has more."""
         return self.mean(lambda pair: min(pair["accuracy"]))
@@ -78,8 +85,8 @@ def violations(shapes: Sequence[Summary]) -> tuple[int, int]:
     checks = [
         below
         for shape in shapes
-        for alignment in ALIGNMENTS
-        for pair in shape.record[alignment]
+        for pairs in shape.record.values()
+        for pair in pairs
         for below in (
             *(pair[bound] < pair["error"] for bound in ("C1", "C1'", "C2")),
             pair["C3"] < pair["midpoint"],
@@ -97,45 +104,54 @@ def violations(shapes: Sequence[Summary]) -> tuple[int, int]:
     return sum(checks), len(checks)
 
 
-def matching_ratios(shapes: Sequence[Summary]) -> dict[str, dict[str, tuple[Mean, float]]]:
-    """How every matching does by every quantity, over all pairs.
+@dataclass(frozen=True)
+class Ratios:
+    """How matchings do by quantities, over the pairs of which all were measured.
 
-    Returns:
-        By alignment and quantity: the mean of log10(value / value of the weighted matching), and
-        the share of the pairs in which no other matching has a smaller one.
+    Attributes:
+        pairs: how many.
+        logs: by alignment and quantity the mean of log10(value / value of the weighted matching).
+        best: likewise the share of the pairs in which no other of them has a smaller one.
     """
-    found = {}
-    for alignment in ALIGNMENTS:
-        found[alignment] = {
-            name: (Mean.over(_logs(shapes, alignment, value)), _best(shapes, alignment, value))
-            for name, value in QUANTITIES.items()
-        }
-    return found
+
+    pairs: int
+    logs: dict[str, dict[str, Mean]]
+    best: dict[str, dict[str, float]]
 
 
-def _values(
-    shapes: Sequence[Summary], alignment: str, value: Callable[[Record], float]
-) -> np.ndarray:
-    return np.array([value(pair) for shape in shapes for pair in shape.record[alignment]])
+def matching_ratios(shapes: Sequence[Summary]) -> Ratios:
+    """Of the matchings by a cost."""
+    return _ratios(shapes, ALIGNMENTS)
 
 
-def _logs(
-    shapes: Sequence[Summary], alignment: str, value: Callable[[Record], float]
-) -> list[float]:
-    reference = _values(shapes, REFERENCE, value)
-    return np.log10(_values(shapes, alignment, value) / reference).tolist()
+def descent_ratios(shapes: Sequence[Summary]) -> Ratios:
+    """Of the matchings by a certificate."""
+    return _ratios(shapes, (REFERENCE, "activation", *DESCENTS))
 
 
-def _best(shapes: Sequence[Summary], alignment: str, value: Callable[[Record], float]) -> float:
-    every = np.stack([_values(shapes, name, value) for name in ALIGNMENTS])
-    return float((_values(shapes, alignment, value) <= every.min(0) * (1 + 1e-9)).mean())
+def _ratios(shapes: Sequence[Summary], alignments: Sequence[str]) -> Ratios:
+    complete = [
+        dict(zip(alignments, pairs, strict=True))
+        for shape in shapes
+        if all(name in shape.record for name in alignments)
+        for pairs in zip(*(shape.record[name] for name in alignments), strict=False)
+    ]
+    logs: dict[str, dict[str, Mean]] = {name: {} for name in alignments}
+    best: dict[str, dict[str, float]] = {name: {} for name in alignments}
+    for quantity, value in QUANTITIES.items() if complete else ():
+        values = {name: np.array([value(p[name]) for p in complete]) for name in alignments}
+        least = np.min(list(values.values()), axis=0)
+        for name in alignments:
+            logs[name][quantity] = Mean.over(np.log10(values[name] / values[REFERENCE]).tolist())
+            best[name][quantity] = float((values[name] <= least * (1 + 1e-9)).mean())
+    return Ratios(len(complete), logs, best)
 
 
 def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if they differ in more than shape and weight decay.
+        ValueError: if they differ in more than shape, weight decay and descents.
     """
     for name in ("dataset", "pairs", "examples", "seed"):
         if len(values := {config[name] for config, _ in results}) > 1:

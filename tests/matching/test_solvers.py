@@ -410,6 +410,18 @@ def test_annealing_finds_the_optimum_of_small_networks_and_repeats_itself():
         assert float(similarity(start.a, runs[0].alignment.b)) == runs[0].trace[-1]
 
 
+def test_annealing_without_heat_probes_nothing_and_only_climbs():
+    start, accepted = pair(3, 6, 2), []
+
+    def objective(a, b):
+        accepted.append(similarity(a, b))
+        return accepted[-1]
+
+    found = annealing(start, objective, rng=np.random.default_rng(0), steps=40, heat=0.0)
+    assert len(accepted) == 1 + 40
+    assert found.trace[-1] == max(accepted) > found.trace[0]
+
+
 def test_annealing_of_a_network_that_cannot_be_reordered_ends_at_once():
     assert annealing(pair(3, 2), similarity, rng=np.random.default_rng(0)).trace == (
         pair(3, 2).objective,

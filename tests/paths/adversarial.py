@@ -42,7 +42,12 @@ def sum_of(a, b):
 
 
 def interpolated(a, b, t):
-    return sum_of(map_parameters(a, lambda x: t * x), map_parameters(b, lambda x: (1 - t) * x))
+    """As `interpolate`: layers that are equal stay as they are."""
+    return dataclasses.replace(
+        a,
+        weights=tuple(torch.lerp(y, x, t) for x, y in zip(a.weights, b.weights, strict=True)),
+        biases=tuple(torch.lerp(y, x, t) for x, y in zip(a.biases, b.biases, strict=True)),
+    )
 
 
 def dead_neurons(chain):
@@ -66,7 +71,7 @@ def duplicated_neurons(chain):
 
 
 def random_pair(rng):
-    """Two networks of one random architecture, every other pair an adversarial one."""
+    """Two networks of one random architecture, two in three pairs adversarial ones."""
     depth = int(rng.integers(0, 5))
     widths = rng.integers(1, 41, size=depth + 2)
     if rng.random() < 0.1:
@@ -87,6 +92,12 @@ def random_pair(rng):
             a, b = duplicated_neurons(a), duplicated_neurons(b)
         case 5:
             b = map_parameters(b, lambda x: 1e3 * x)
+        case 6:  # equal at first
+            equal = int(rng.integers(1, depth + 2))
+            weights, biases = (
+                (*x[:equal], *y[equal:]) for x, y in ((a.weights, b.weights), (a.biases, b.biases))
+            )
+            b = dataclasses.replace(b, weights=weights, biases=biases)
     data = Examples(
         torch.from_numpy(rng.standard_normal((8, widths[0])) * 10 ** rng.uniform(-2, 2, (8, 1))),
         torch.from_numpy(rng.integers(widths[-1], size=8)),

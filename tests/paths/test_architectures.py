@@ -8,6 +8,8 @@ from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import CNN, Examples, ResNet20, ViT
 from lmctheory.paths import certificate, certify, interpolate, with_layers_of
+from lmctheory.paths.layers import Affine
+from lmctheory.paths.propagation import between, chord
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import BUILD, Various, generator, random_pair, shaken
 
@@ -41,7 +43,7 @@ def path_violations(a, b, data, nodes, share=1.0):
             f = logits(a, b, data, t)
             loss = cross_entropy(f, data.labels, reduction="none").numpy()
             correct = (f.argmax(1) == data.labels).numpy()
-            count += int((loss > share * found.example_loss[piece] * (1 + 1e-12)).sum())
+            count += int((~(loss <= share * found.example_loss[piece] * (1 + 1e-12))).sum())
             count += int((found.certified[piece] & ~correct).sum())
     return count
 
@@ -99,13 +101,12 @@ def pair_of(name, share=0.05, seed=0):
     return a, b, Examples(x, a(x).argmax(1))
 
 
-# not ResNet20: the product of the norms of its random layers, 1e10, makes rounding errors count
-@pytest.mark.parametrize("name", ["various", "sequence", "CNN", "VGG"])
+@pytest.mark.parametrize("name", ["various", "sequence", "CNN", "VGG", "ResNet20"])
 def test_equal_networks_and_the_ends_have_no_error(name):
     a, b, data = pair_of(name)
     same = certify(a, a, data, nodes=1)
     assert same.accuracy == 1
-    assert same.loss == pytest.approx(same.node_loss[0], rel=1e-4)
+    assert same.loss == pytest.approx(same.node_loss[0], rel=1e-9)
     bounds = certificate(a, b, data, [0.0, 0.5, 1.0])
     ends = bounds.function_error[[0, 2]].max()
     assert ends < 1e-8 * bounds.function_error[1].max()  # rounding only, carried on alike
@@ -156,16 +157,68 @@ def test_a_convolution_is_certified_as_the_matrix_that_it_is():
 
 
 def test_some_layers_only():
-    a, b, data = pair_of("VGG", share=1.0)
-    far = with_layers_of(a, b, ["head", "stages.0"])
+    a, b, data = pair_of("ResNet20", share=1.0)
+    far = with_layers_of(a, b, ["head", "stem"])
     for key, value in far.state_dict().items():
-        source = b if key.startswith(("head.", "stages.0.")) else a
+        source = b if key.startswith(("head.", "stem.")) else a
         assert torch.equal(value, source.state_dict()[key])
     last = certify(a, with_layers_of(a, b, ["head"]), data, nodes=1)
     assert last.accuracy == last.attainable  # the outputs are linear in the last layer
-    assert last.loss == pytest.approx(last.node_loss.max(), rel=1e-4)
+    assert last.loss == pytest.approx(last.node_loss.max(), rel=1e-9)
     with pytest.raises(ValueError, match="layers must name modules with parameters, got 'tail'"):
         with_layers_of(a, b, ["tail"])
+
+
+def after_a_convolution(*rest):
+    return nn.Sequential(nn.Unflatten(1, (2, 30)), nn.Conv1d(2, 4, 3, padding=1), *rest)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        (nn.AvgPool1d(3, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(120, 3)),
+        (nn.MaxPool1d(3, 2, 1), nn.Flatten(), nn.Linear(60, 3)),
+        (nn.Flatten(), nn.ReLU(), nn.Linear(120, 3)),
+    ],
+)
+def test_remainders_keep_the_shape_of_the_image_after_a_convolution(rest):
+    """Two convolutions, for what the first leaves over to reach the second's neighbours."""
+    first = after_a_convolution(nn.ReLU(), nn.Conv1d(4, 4, 3, padding=1))
+    a = nn.Sequential(first, *rest).double().eval()
+    b = shaken(a, 0.3, generator(1))
+    x = torch.randn(6, 60, generator=generator(2)).double()
+    data = Examples(x, torch.arange(6) % 3)
+    assert path_violations(a, b, data, nodes=2) == 0
+    remainder = next(iter(_enclosures(a, b, data)))
+    assert remainder.eta.entries.shape == remainder.box.shape
+
+
+def _enclosures(a, b, data):
+    """After the second convolution, on the whole segment."""
+    program = program_of(a, b, data)
+    ends = [program.at(t) for t in (0.0, 1.0)]
+    values = list(zip(*(program.values(maps, data.inputs) for maps in ends), strict=True))
+    inside = [None]
+    convolutions = 0
+    for i, op in enumerate(program.operations):
+        sources = op.node.inputs
+        passage = chord if program.straight[i + 1] else between(op, ends[0][i], ends[1][i])
+        inside.append(passage([values[k] for k in sources], [inside[k] for k in sources]))
+        convolutions += isinstance(op, Affine)
+        if convolutions == 2:
+            yield inside[-1]
+            return
+
+
+def test_variances_next_to_nothing_give_bounds_all_the_same():
+    a = nn.Sequential(nn.Linear(60, 4), nn.BatchNorm1d(4, eps=1e-100), nn.ReLU(), nn.Linear(4, 3))
+    a = a.double().eval()
+    a[1].running_var[:2] = 0
+    b = shaken(a, 0.1, generator(0))
+    x = torch.randn(6, 60, generator=generator(1)).double()
+    data = Examples(x, torch.arange(6) % 3)
+    assert path_violations(a, b, data, nodes=2) == 0
+    assert np.isfinite(certify(a, b, data, nodes=2).example_loss).all()
 
 
 def normalised(layer):

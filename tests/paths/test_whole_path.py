@@ -5,11 +5,18 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from lmctheory.networks import MLP, Examples, TrainingConfig, load_dataset, train_many
+from lmctheory.networks import (
+    MLP,
+    Examples,
+    TrainingConfig,
+    activation,
+    load_dataset,
+    train_many,
+)
 from lmctheory.networks.data_order import seeded_generators
 from lmctheory.paths import certify
 from lmctheory.paths.whole_path import PathCertificate, certify_chains
-from tests.paths.adversarial import interpolated, random_pair
+from tests.paths.adversarial import interpolated, map_parameters, random_chain, random_pair
 
 
 def truth(a, b, data, t):
@@ -48,6 +55,18 @@ def test_it_is_never_violated_by_many_pairs():
         a, b, data, _ = random_pair(rng)
         found = certify_chains(a, b, data, nodes=int(rng.integers(1, 9)))
         assert violations(a, b, data, found) == 0, seed
+
+
+def test_an_activation_that_cancels_errs_as_its_input_is_large():
+    """gelu(z) = z (1 + erf(z / sqrt 2)) / 2 loses all digits at -7; 1e12 brings them up."""
+    rng = np.random.default_rng(1)
+    a = random_chain(rng, (4, 16, 3), [activation("gelu")], [3e-3, 1e12])
+    a.biases[0].fill_(-7)
+    a.biases[1].zero_()
+    b = map_parameters(a, lambda x: x * (1 + 1e-6 * torch.from_numpy(rng.standard_normal(x.shape))))
+    data = Examples(torch.from_numpy(rng.standard_normal((6, 4))), torch.arange(6) % 3)
+    for nodes in (1, 2, 3, 4):
+        assert violations(a, b, data, certify_chains(a, b, data, nodes=nodes)) == 0
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,13 @@ def annealing(
     rng: np.random.Generator,
     steps: int = 5000,
     cooling: float = 1e-3,
+    heat: float = 1.0,
 ) -> Solution:
     """Maximises an objective by simulated annealing.
 
     Each step proposes to exchange two neurons of one group, drawn with probability proportional to
-    the group's size, and does so with probability min(1, exp(change / T)). T begins at the mean
-    absolute change of random exchanges and falls geometrically.
+    the group's size, and does so with probability min(1, exp(change / T)). T begins at `heat` times
+    the mean absolute change of random exchanges and falls geometrically.
 
     Args:
         start: the alignment to begin with.
@@ -34,6 +35,8 @@ def annealing(
         rng: draws the proposals.
         steps: proposals; each costs one evaluation of the objective.
         cooling: the last temperature, relative to the first.
+        heat: the first temperature, relative to the mean absolute change; 0 accepts no change for
+            the worse.
 
     Returns:
         The best alignment met, with a trace of the best objective after every tenth of the steps.
@@ -55,7 +58,9 @@ def annealing(
         proposed = pair.turned(group, order)
         return proposed, float(objective(proposed.a, proposed.b))
 
-    hot = float(np.mean([abs(neighbour(start)[1] - value) for _ in range(_PROBES)]))
+    hot = 0.0
+    if heat > 0:
+        hot = heat * float(np.mean([abs(neighbour(start)[1] - value) for _ in range(_PROBES)]))
     top = value
     for step in range(1, steps + 1):
         temperature = hot * cooling ** (step / steps)
