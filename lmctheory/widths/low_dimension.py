@@ -66,7 +66,7 @@ def crossover_width(mu: Measure, eta: float) -> int:
     Example:
         >>> from lmctheory.measures import Gaussian
         >>> plane = Gaussian(spectrum=[1.0, 1.0])
-        >>> crossover_width(plane, 0.05) > 4 * crossover_width(plane, 0.1)
+        >>> crossover_width(plane, 0.2) > 4 * crossover_width(plane, 0.4)
         True
     """
     positive("eta", eta)
