@@ -6,22 +6,22 @@ layers, cumulative groups or windows of a network of L layers, which are L point
 half of L forward passes (`lmctheory.layerwise.forward`), and the 2^L corners of the cube two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.layerwise.forward import forward_of
 from lmctheory.layerwise.layers import Layer
-from lmctheory.layerwise.pair import pair_of, require_points
+from lmctheory.layerwise.pair import Pair, pair_of, require_points
 from lmctheory.networks import Examples, in_type_of
 from lmctheory.paths.interpolation import blocks
 
-__all__ = ["Evaluated", "evaluate"]
+__all__ = ["Evaluated", "Walk", "evaluate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +76,36 @@ def evaluate(
         >>> evaluate(a, b, data, np.array([[0.5, 0.0], [0.0, 0.5]])).loss.shape
         (2,)
     """
-    pair = pair_of(model_a, model_b, data, layers)
-    require_points(alpha, pair)
-    inputs = in_type_of(pair.model, data.inputs)
-    forward = forward_of(pair, inputs[:1])
-    points, places = np.unique(alpha[:, forward.order], axis=0, return_inverse=True)
-    points = points[:, np.argsort(forward.order)]
-    loss, correct = np.zeros((2, len(points)))
-    for rows in blocks(len(data), forward.rows):
-        labels = data.labels[rows].to(inputs.device)
-        for i, logits in enumerate(forward.along(inputs[rows], points.tolist())):
-            loss[i] += cross_entropy(logits, labels, reduction="none").sum(dtype=torch.float64)
-            correct[i] += (logits.argmax(1) == labels).sum()
-    places = places.reshape(-1)
-    return Evaluated(loss[places] / len(data), correct[places] / len(data))
+    walk = Walk(pair_of(model_a, model_b, data, layers), data, alpha)
+    loss, correct = np.zeros((2, len(walk.points)))
+    for i, _, logits, labels in walk:
+        loss[i] += cross_entropy(logits, labels, reduction="none").sum(dtype=torch.float64)
+        correct[i] += (logits.argmax(1) == labels).sum()
+    return Evaluated(loss[walk.places] / len(data), correct[walk.places] / len(data))
+
+
+class Walk:
+    """Outputs at all points, each once, in the order in which they have most in common.
+
+    Iterating gives, for every block of examples and every distinct point, the point's number, the
+    rows, the logits and the labels.
+
+    Attributes:
+        points: the distinct points.
+        places: for each point asked for its number among them.
+    """
+
+    def __init__(self, pair: Pair, data: Examples, alpha: Float[np.ndarray, "points L"]) -> None:
+        require_points(alpha, pair)
+        self.data, self.inputs = data, in_type_of(pair.model, data.inputs)
+        self.forward = forward_of(pair, self.inputs[:1])
+        order = self.forward.order
+        points, places = np.unique(alpha[:, order], axis=0, return_inverse=True)
+        self.points, self.places = points[:, np.argsort(order)], places.reshape(-1)
+
+    def __iter__(self) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
+        for rows in blocks(len(self.data), self.forward.rows):
+            labels = self.data.labels[rows].to(self.inputs.device)
+            along = self.forward.along(self.inputs[rows], self.points.tolist())
+            for i, logits in enumerate(along):
+                yield i, rows, logits, labels

@@ -14,10 +14,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
-from lmctheory.layerwise.forward import forward_of
-from lmctheory.layerwise.pair import pair_of, require_points
-from lmctheory.networks import Examples, in_type_of
-from lmctheory.paths.interpolation import blocks
+from lmctheory.layerwise.evaluation import Walk
+from lmctheory.layerwise.pair import pair_of
+from lmctheory.networks import Examples
 
 __all__ = ["LOSSES", "ExampleLosses", "example_losses"]
 
@@ -87,18 +86,10 @@ def example_losses(
     """
     if loss not in LOSSES:
         raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}")
-    pair = pair_of(model_a, model_b, data)
-    require_points(alpha, pair)
-    inputs = in_type_of(pair.model, data.inputs)
-    forward = forward_of(pair, inputs[:1])
-    points, places = np.unique(alpha[:, forward.order], axis=0, return_inverse=True)
-    points = points[:, np.argsort(forward.order)]
-    found = torch.empty(len(points), len(data), dtype=inputs.dtype)
-    hit = torch.empty(len(points), len(data), dtype=torch.bool)
-    for rows in blocks(len(data), forward.rows):
-        labels = data.labels[rows].to(inputs.device)
-        for i, logits in enumerate(forward.along(inputs[rows], points.tolist())):
-            found[i, rows] = LOSSES[loss](logits, labels).cpu()
-            hit[i, rows] = (logits.argmax(1) == labels).cpu()
-    places = places.reshape(-1)
-    return ExampleLosses(found.numpy()[places], hit.numpy()[places])
+    walk = Walk(pair_of(model_a, model_b, data), data, alpha)
+    found = torch.empty(len(walk.points), len(data), dtype=walk.inputs.dtype)
+    hit = torch.empty(len(walk.points), len(data), dtype=torch.bool)
+    for i, rows, logits, labels in walk:
+        found[i, rows] = LOSSES[loss](logits, labels).cpu()
+        hit[i, rows] = (logits.argmax(1) == labels).cpu()
+    return ExampleLosses(found.numpy()[walk.places], hit.numpy()[walk.places])

@@ -13,19 +13,14 @@ The derivatives are exact: PyTorch differentiates twice in alpha, in reverse mod
 """
 
 import numpy as np
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from lmctheory.layerwise.differentiable import differentiable, loss_at, twice_differentiable
+from lmctheory.layerwise.cube import derivatives
 from lmctheory.layerwise.pair import pair_of
-from lmctheory.networks import Examples, in_type_of
-from lmctheory.paths.interpolation import blocks
+from lmctheory.networks import Examples
 
 __all__ = ["layer_hessian"]
-
-_ROWS = 256
-"""Examples that are differentiated together."""
 
 
 def layer_hessian(
@@ -47,8 +42,7 @@ def layer_hessian(
     Reference: key L6 (curvature in the averaging direction and in random ones).
 
     Example:
-        >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>>         >>> from lmctheory.networks import MLP, Examples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -56,20 +50,6 @@ def layer_hessian(
         True
     """
     pair = pair_of(model_a, model_b, data)
-    model = differentiable(pair.model)
-    x = in_type_of(model, data.inputs)
-    labels = data.labels.to(x.device)
-    total = torch.zeros(len(pair.layers), len(pair.layers), dtype=torch.float64)
-    with twice_differentiable():
-        for rows in blocks(len(data), _ROWS):
-            alpha = x.new_zeros(len(pair.layers), requires_grad=True)
-            loss = loss_at(pair, model, list(alpha), x[rows], labels[rows])
-            (gradient,) = torch.autograd.grad(loss, alpha, create_graph=True)
-            total += torch.stack([_row(entry, alpha) for entry in gradient]).double().cpu()
-    return (total / len(data)).numpy()
-
-
-def _row(entry: Tensor, alpha: Tensor) -> Tensor:
-    """The gradient of one entry of the gradient, zero where that does not depend on alpha."""
-    (row,) = torch.autograd.grad(entry, alpha, retain_graph=True, materialize_grads=True)
-    return row
+    _, second = derivatives(pair, data, np.zeros((1, len(pair.layers))), hessian=True)
+    assert second is not None
+    return second[0]

@@ -113,7 +113,8 @@ def with_layers_of(model_a: nn.Module, model_b: nn.Module, layers: Iterable[str]
             them; a module stands for all that is in it.
 
     Raises:
-        ValueError: for a name without parameters or buffers, and as `require_same_state`.
+        ValueError: for a name without parameters or buffers, or whose parameters are shared with
+            one that is not named, and as `require_same_state`.
 
     Example:
         >>> import torch
@@ -124,14 +125,19 @@ def with_layers_of(model_a: nn.Module, model_b: nn.Module, layers: Iterable[str]
         (True, True)
     """
     require_same_state(model_a=model_a, model_b=model_b)
-    state, other = dict(model_a.state_dict()), model_b.state_dict()
+    state, other = model_a.state_dict(keep_vars=True), model_b.state_dict()
+    taken: dict[str, Tensor] = {}
     for layer in layers:
-        taken = {k: v for k, v in other.items() if k == layer or k.startswith(f"{layer}.")}
-        if not taken:
+        found = {k: v for k, v in other.items() if k == layer or k.startswith(f"{layer}.")}
+        if not found:
             raise ValueError(f"layers must name modules with parameters, got {layer!r}")
-        state |= taken
+        taken |= found
+    shared = {id(state[name]) for name in taken}
+    for name, tensor in state.items():
+        if name not in taken and id(tensor) in shared:
+            raise ValueError(f"layers must name {name!r} too, which shares a parameter with them")
     model = copy.deepcopy(model_a)
-    model.load_state_dict(state)
+    model.load_state_dict({**model_a.state_dict(), **taken})
     return model
 
 
@@ -253,5 +259,6 @@ def module_logits(
     for i, point in enumerate(t.tolist()):
         state = _state_at(state_a, state_b, point)
         for rows in blocks(len(inputs), _MODULE_ROWS):
-            logits = functional_call(model_a, state, (in_type_of(model_a, inputs[rows]),))
+            x = in_type_of(model_a, inputs[rows])
+            logits = functional_call(model_a, state, (x,), tie_weights=False)
             yield PathLogits(slice(0, 1), slice(i, i + 1), rows, logits[None, None])

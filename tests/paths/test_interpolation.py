@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lmctheory.networks import CNN, MLP, Examples, ResNet20, ViT
-from lmctheory.paths import barrier, interpolate
+from lmctheory.paths import barrier, interpolate, with_layers_of
 from lmctheory.paths.barrier import _module_curves
 
 
@@ -114,3 +114,34 @@ def test_data_that_do_not_fit_a_module_are_refused() -> None:
         barrier(a, b, Examples(data().inputs[:, 1:], data().labels))
     with pytest.raises(ValueError, match=r"data.labels must lie in 0..2, got 3..3"):
         barrier(a, b, Examples(data().inputs, torch.full((30,), 3)))
+
+
+class Tied(nn.Module):
+    """One matrix, read twice under two names."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        rng = torch.Generator().manual_seed(seed)
+        self.first, self.second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+        self.first.weight = nn.Parameter(torch.randn(3, 3, generator=rng))
+        self.second.weight = self.first.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.tanh(self.first(x)).sigmoid())
+
+
+def test_tied_parameters_stay_tied_on_the_segment() -> None:
+    a, b = Tied(0), Tied(1)
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
+    data = Examples(x, torch.arange(6) % 3)
+    middle = interpolate(a, b, 0.5)
+    expected = nn.functional.cross_entropy(middle(x), data.labels)
+    assert barrier(a, b, data, points=3).loss[1] == pytest.approx(float(expected.detach()))
+
+
+def test_a_tied_layer_is_not_taken_alone() -> None:
+    a, b = Tied(0), Tied(1)
+    with pytest.raises(ValueError, match=r"must name 'second\.weight' too"):
+        with_layers_of(a, b, ["first"])
+    far = with_layers_of(a, b, ["first", "second"])
+    assert torch.equal(far.first.weight, b.first.weight)
