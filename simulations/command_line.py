@@ -1,6 +1,6 @@
 """What the commands of all studies share: common options, and how errors are shown.
 
-A study's command is a function whose parameters are its options, the three below among them::
+A study's command is a function whose parameters are its options, the last three among them::
 
     def width_sweep(
         widths: Annotated[list[int], typer.Option("--width", min=1)] = [16, 32],
@@ -24,8 +24,19 @@ import typer
 from simulations.runner import RunError
 from simulations.store import StoreError
 
-__all__ = ["Jobs", "Results", "Scheduler", "application", "bad_options", "launch"]
+__all__ = [
+    "DataDir",
+    "DataSet",
+    "Jobs",
+    "Results",
+    "Scheduler",
+    "application",
+    "bad_options",
+    "launch",
+]
 
+DataSet = Annotated[str, typer.Option(help="digits or mnist.")]
+DataDir = Annotated[Path | None, typer.Option(help="Directory of MNIST's four IDX files.")]
 Results = Annotated[Path, typer.Option(help="Results file; tasks stored there are not run again.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")]
 Scheduler = Annotated[

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
 from simulations.deep_widths.measurement import cost_of, inputs, run
 from simulations.deep_widths.plan import DEPTH, WIDTHS, plan
 from simulations.deep_widths.tables import print_report
@@ -20,10 +19,8 @@ STUDY = Study("deep_widths", version=1, run=run, cost=cost_of)
 
 
 def deep_widths(
-    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
-    ] = None,
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
     examples: Annotated[int, typer.Option(min=8, help="Training examples, from the first.")] = 1000,
     width: Annotated[
         list[int] | None, typer.Option(min=16, help="Widths; may be repeated.")

@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import load_dataset
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
 from simulations.layerwise.measurement import run
 from simulations.layerwise.plan import ARCHITECTURES, cost_of, plan
 from simulations.layerwise.tables import print_report
@@ -21,10 +20,8 @@ STUDY = Study("layerwise", version=1, run=run, cost=cost_of)
 
 
 def layerwise(
-    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
-    ] = None,
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
     architecture: Annotated[
         list[str] | None, typer.Option(help=f"Of: {', '.join(ARCHITECTURES)}; may be repeated.")
     ] = None,

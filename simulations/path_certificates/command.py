@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import load_dataset
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
 from simulations.path_certificates.measurement import run
 from simulations.path_certificates.networks import NETWORKS
 from simulations.path_certificates.tables import print_report
@@ -35,10 +34,8 @@ STUDY = Study("path_certificates", version=2, run=run, cost=_cost)
 
 
 def path_certificates(
-    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
-    ] = None,
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
     architecture: Annotated[
         list[str] | None, typer.Option(help=f"Of: {', '.join(NETWORKS)}; may be repeated.")
     ] = None,

@@ -2,13 +2,12 @@
 
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
 from simulations.runner import run_study
 from simulations.study import Config, Study
 from simulations.trained_widths.measurement import run
@@ -26,10 +25,8 @@ STUDY = Study("trained_widths", version=1, run=run, cost=_cost)
 
 
 def trained_widths(
-    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
-    ] = None,
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
     estimating: Annotated[
         list[int] | None, typer.Option(min=8, help="Widths to predict from; three or more.")
     ] = None,

@@ -2,13 +2,12 @@
 
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
 from simulations.runner import run_study
 from simulations.study import Config, Study
 from simulations.width_sweep.measurement import PHASES, run
@@ -28,10 +27,8 @@ STUDY = Study("width_sweep", version=3, run=run, cost=_cost)
 
 
 def width_sweep(
-    dataset: Annotated[str, typer.Option(help="digits or mnist.")] = "digits",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Directory of MNIST's four IDX files.")
-    ] = None,
+    dataset: DataSet = "digits",
+    data_dir: DataDir = None,
     width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
     depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers; likewise.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 4,
