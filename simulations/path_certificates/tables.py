@@ -39,7 +39,7 @@ def _accuracies(shapes: Sequence[Summary]) -> Table:
         f"Certified accuracy for every t at once (C4), {REFERENCE} matching, test data",
         "ends: of the worse network. nodes: of the examples that all 9 nodes get right, no more can"
         "\nbe certified. In brackets, the standard error of the last digit.",
-        ("ends", "nodes", *(f"n = {n}" for n in NODES), "of nodes"),
+        ("ends", "nodes", *(f"n = {n}" for n in NODES), "share"),
     )
     for shape in shapes:
         certified = [shape.certified("accuracy", n) for n in NODES]
