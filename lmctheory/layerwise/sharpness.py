@@ -42,7 +42,8 @@ def layer_hessian(
     Reference: key L6 (curvature in the averaging direction and in random ones).
 
     Example:
-        >>>         >>> from lmctheory.networks import MLP, Examples
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
