@@ -6,8 +6,10 @@ from lmctheory.rates.certified import Interval, certified_matching_cost
 from lmctheory.rates.concentration import (
     Deviation,
     deviation,
+    mean_lower_bound,
     simulated_lower_bound,
     simulated_upper_bound,
+    upper_bound_from_costs,
 )
 from lmctheory.rates.covering import NestedPartition, covering_bound
 from lmctheory.rates.curve import Curve, matching_cost_curve
@@ -63,6 +65,7 @@ __all__ = [
     "matching_cost_curve",
     "matching_statistic",
     "maximum_likelihood_dimension",
+    "mean_lower_bound",
     "normal_matching_cost",
     "optimal_permutation",
     "participation_ratio",
@@ -78,6 +81,7 @@ __all__ = [
     "truncated_gaussian_bound",
     "two_nn_dimension",
     "upper_bound",
+    "upper_bound_from_costs",
     "variance_ratio",
     "wasserstein",
     "wasserstein_dimension",

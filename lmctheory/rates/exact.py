@@ -16,6 +16,9 @@ __all__ = [
 
 MEMORY_LIMIT = 4 * 2**30
 """Bytes that an array of all pairs may take, unless told otherwise."""
+_MANY_DIMENSIONS = 128
+"""From here on the costs of an assignment are computed by a matrix product: several times as fast,
+and precise enough to choose the permutation by."""
 
 
 def wasserstein_pow(
@@ -52,11 +55,11 @@ def wasserstein_pow(
         1.0
     """
     require_samples(a, b, p)
+    a, b = a.astype(np.float64), b.astype(np.float64)  # unsigned integers would wrap around
     if a.shape[1] == 1 and p >= 1:
-        a, b = a.astype(np.float64), b.astype(np.float64)  # unsigned integers would wrap around
         return float(np.mean(np.abs(np.sort(a[:, 0]) - np.sort(b[:, 0])) ** p))
-    cost = _cost(a, b, p, memory_limit)
-    return float(cost[linear_sum_assignment(cost)].mean())
+    perm = linear_sum_assignment(_cost(a, b, p, memory_limit))[1]
+    return float((np.linalg.norm(a - b[perm], axis=1) ** p).mean())
 
 
 def wasserstein(a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "m d"], p: float = 2.0) -> float:
@@ -84,10 +87,23 @@ def optimal_permutation(
 
 def _cost(a: np.ndarray, b: np.ndarray, p: float, memory_limit: int) -> np.ndarray:
     require_memory(8 * len(a) * len(b), memory_limit)
+    if p == 2 and a.shape[1] >= _MANY_DIMENSIONS:
+        return _squares(a, b)
     if p == 2:
         return cdist(a, b, "sqeuclidean")
     cost: np.ndarray = cdist(a, b)
     cost **= p
+    return cost
+
+
+def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distances by one matrix product, wrong by about 1e-15 of the largest norm squared."""
+    centre = (a.mean(axis=0) + b.mean(axis=0)) / 2
+    a, b = a - centre, b - centre
+    cost: np.ndarray = a @ b.T
+    cost *= -2
+    cost += np.square(a).sum(axis=1)[:, None]
+    cost += np.square(b).sum(axis=1)
     return cost
 
 

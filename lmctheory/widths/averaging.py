@@ -7,31 +7,37 @@ Layer l is matched in the metric of phi-bar = (phi^A + phi^B)/2, whose Gram matr
 what the layer below could not match is averaged away, half of it. D1 drops the last term. For
 weights of variance s_w^2/m_{l-1} let Lambda_l = (s_w^2 E K_{l-1} + s_b^2)/n be the covariance that
 D1 uses and D = E gram(phi^A - phi^B) / (n m_{l-1}), so that the true metric is on average
-Lambda_l - s_w^2 D / 4. Let P project onto all but the k leading eigenvectors of Lambda_l.
+Lambda_l - s_w^2 D / 4.
 
-*A rule for all metrics.* Neurons in a random metric Y are Y^{1/2} g, g normal. Matching by the k
-leading coordinates of Lambda_l's eigenbasis alone, optimally for Lambda_l, is a rule that does not
-depend on Y; its mean cost <C, Y> is linear in Y, and C = E (g - g')(g - g')^T is diagonal in that
-basis (flipping the sign of a coordinate changes nothing), with entries 2 behind the k-th. As the
-best matching is no worse,
+*A rule for all metrics.* Neurons in a random metric Y are Y^{1/2} g, g normal. Let a rule match
+them by g alone, so that it does not depend on Y, along the eigenbasis of Lambda_l. Its mean cost
+<C, Y> is linear in Y, and C = E (g - g')(g - g')^T is diagonal in that basis if the rule looks at
+squares of differences (flipping the sign of a coordinate changes nothing). The best matching is no
+worse, so that
 
-    M_l <= <C, E Y> = M(m_l, head) + 2 tail - (s_w^2/4) <C, D> <= M(m_l, head) + 2 tail
-           - (s_w^2/2) <P, D>.
+    M_l <= <C, E Y> = <C, Lambda_l> - (s_w^2/4) <C, D>,
 
-*From below.* <P, D> is the cost of matching rows of layer l - 1, compared along P behind the
+and <C, D> is the cost of matching rows of layer l - 1, compared in the metric C behind the
 activation. Whatever the permutation, it is at least the optimal one,
 
-    <P, D> >= M of the law of P sigma(z), z ~ N(0, Lambda_{l-1})                       (simulated),
+    <C, D> >= M of the law of C^{1/2} sigma(z), z ~ N(0, Lambda_{l-1}).
 
-and for the relu, as sigma(u) - sigma(v) = (u - v)/2 + (|u| - |v|)/2 and the mixed term vanishes
+*Two rules.* Matching optimally for Lambda_l makes <C, Lambda_l> = M(m_l, Lambda_l);
+`lmctheory.widths.simulated` draws it. Matching by the k leading coordinates alone makes
+C = 2 P plus something >= 0, P the projection onto the others, and costs
+
+    M_l <= M(m_l, head) + 2 tail - (s_w^2/2) <P, D>,
+
+where for the relu, as sigma(u) - sigma(v) = (u - v)/2 + (|u| - |v|)/2 and the mixed term vanishes
 when the signs of the layer are flipped in both networks,
 
     <P, D> >= (1/4) L(m_{l-1}, spectrum of P Lambda_{l-1} P)                           (explicit).
 
 The rows below are i.i.d. N(0, Lambda_{l-1}) exactly for l = 2, later up to fluctuations of the
 kernels, O(1/width), like Lambda_l itself. As the optimal matching below is no worse than a random
-one, the gain is at most 2 (s_w^2/2) tr P E K_{l-1} / n, hence at most the tail. More halvings than
-log2(m_l) the rank-block tree (R13) has not to give, so that k is that number.
+one, D <= 2 E K_{l-1} / n, and what is taken off is at most half of <C, Lambda_l>, of the explicit
+rule's at most the tail. More halvings than log2(m_l) the rank-block tree (R13) has not to give, so
+that k is that number.
 """
 
 from collections.abc import Sequence

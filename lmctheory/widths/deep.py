@@ -5,8 +5,9 @@ N(0, (s_out^2/m_L) I). Layers are matched from the input on, layer l in the metr
 E_x[phi-bar phi-bar^T], phi-bar = (phi^A + phi^B)/2 of the layer before, B aligned. M_l is the
 expected matching cost per neuron of layer l, and
 
-    G_0 = 0,  G_l = kappa (M_l + s_w^2 G_{l-1})                     bounds |phi^A - phi^B|^2 / m_l,
-    X_0 = 0,  X_l = kappa (s_w^2 X_{l-1} + [M_l/2 + (t-1/2)^2 s_w^2 G_{l-1}] / (2(t^2 + (1-t)^2))),
+    G_1 = kappa M_1,           G_l = kappa (M_l + s_w^2 G_{l-1})    bounds |phi^A - phi^B|^2 / m_l,
+    X_1 = 2 kappa t(1-t) M_1,
+    X_l = kappa (s_w^2 X_{l-1} + [M_l/2 + (t-1/2)^2 s_w^2 G_{l-1}] / (2(t^2 + (1-t)^2))),  l >= 2,
     E |f_t - t f_A - (1-t) f_B|^2 <= s_out^2 n_out t(1-t) X_L,
 
 means over weights and over the data, for every fixed t: this bounds sup_t E, not E max_t. kappa is
@@ -26,7 +27,8 @@ of |p - phi^A|_C^2 and |p - phi^B|_C^2 plus 2 <p, N (phi-bar_t - (t^2 + (1-t)^2)
 most |phi-bar_t|_N^2 / (2 (t^2 + (1-t)^2)), phi-bar_t = t phi^A + (1-t) phi^B. On average, A and B
 being exchangeable, |phi-bar_t|_N^2 is |phi-bar|_N^2 + (t-1/2)^2 |phi^A - phi^B|_N^2, and N <= C for
 Gaussian rows: along each principal axis of the metric E alpha beta >= 0, as the optimal cost is a
-concave function of that axis' weight, with the slope 2 E alpha^2 at weight 0.
+concave function of that axis' weight, with the slope 2 E alpha^2 at weight 0. In the first layer
+p = phi^A = phi^B = x, so that the sum is 4 t(1-t) |x|_N^2 and nothing is lost.
 
 *From data alone.* M_l is the mean of a concave, monotone function of the Gram matrix of phi-bar,
 which is at most the mean of those of A and B; so M_l <= U(m_l, spectrum of s_w^2 E K_{l-1} + s_b^2,
@@ -151,6 +153,7 @@ def bound_from_costs(
     t: float = 0.5,
     s_out: float = 1.0,
     n_out: int = 1,
+    first: tuple[float, float] | None = None,
 ) -> DeepBound:
     """The bound that follows from bounds of M_1, ..., M_L, however they were found.
 
@@ -160,6 +163,7 @@ def bound_from_costs(
         t: where on the line, in [0, 1].
         s_out: output weights have variance s_out^2 / m_L.
         n_out: number of outputs.
+        first: bounds of G_1 and X_1, where more is known of them than M_1.
 
     Raises:
         ValueError: for another number of costs than the depth, a negative one, t outside [0, 1],
@@ -180,7 +184,7 @@ def bound_from_costs(
         raise ValueError(f"t must lie in [0, 1], got {t}")
     positive("s_out", s_out)
     at_least("n_out", n_out, 1)
-    gaps, X = networks.recursion(costs, t)
+    gaps, X = networks.recursion(costs, t, first)
     return DeepBound(
         value=s_out**2 * n_out * t * (1 - t) * X,
         scale=s_out**2 * n_out * networks.mean_square,

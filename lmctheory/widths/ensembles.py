@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
@@ -52,10 +52,19 @@ class Ensemble:
         """Of a neuron of hidden layers 1..L, in the metric of the data."""
         return tuple(Gaussian(spectrum=spectrum_of(covariance)) for covariance in self.covariances)
 
-    def recursion(self, costs: Sequence[float], t: float) -> tuple[list[float], float]:
-        """G_1, ..., G_L and X_L of `lmctheory.widths.deep`, linear in the matching costs."""
-        gaps, G, X = [], 0.0, 0.0
-        for M in costs:
+    def recursion(
+        self, costs: Sequence[float], t: float, first: tuple[float, float] | None = None
+    ) -> tuple[list[float], float]:
+        """G_1, ..., G_L and X_L of `lmctheory.widths.deep`, linear in the matching costs.
+
+        Args:
+            costs: M_1, ..., M_L.
+            t: where on the line, in [0, 1].
+            first: G_1 and X_1, where more is known of them than M_1.
+        """
+        G, X = first or (self.kappa * costs[0], 2 * self.kappa * t * (1 - t) * costs[0])
+        gaps = [G]
+        for M in costs[1:]:
             middle = (M / 2 + (t - 0.5) ** 2 * self.s_w**2 * G) / (2 * (t**2 + (1 - t) ** 2))
             X = self.kappa * (self.s_w**2 * X + middle)
             G = self.kappa * (M + self.s_w**2 * G)
@@ -65,6 +74,12 @@ class Ensemble:
     def shares(self, t: float) -> Float[np.ndarray, " L"]:
         """How much each layer's matching cost counts: X_L = sum_l share_l M_l."""
         return np.array([self.recursion(list(unit), t)[1] for unit in np.eye(self.depth)])
+
+    def axes(self, layer: int) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "n d"]]:
+        """Eigenvalues > 0 of Lambda_l, decreasing, and their eigenvectors; l from 1."""
+        values, vectors = _axes(self, layer)
+        kept = _beyond_rounding(values)
+        return values[kept], vectors[:, kept]
 
     def split(self, layer: int, k: int) -> "Split":
         """Cuts the directions of a layer 2..L (counted from 1) behind the k-th, k < n."""
@@ -123,8 +138,13 @@ _ROUNDING = 1e-14
 def spectrum_of(covariance: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " d"]:
     """Eigenvalues, decreasing, those that are rounding errors of zero left out."""
     values = np.linalg.eigvalsh(covariance)[::-1]
-    positive = values > _ROUNDING * len(values) * values[0]
+    positive = _beyond_rounding(values)
     return values[positive] if positive.any() else np.zeros(1)
+
+
+def _beyond_rounding(values: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    """Which eigenvalues, decreasing, are no rounding errors of zero."""
+    return values > _ROUNDING * len(values) * values[0]
 
 
 def ensemble(

@@ -1,28 +1,61 @@
-r"""D1 with simulated matching costs: nearly sharp, and true with probability 1 - delta (R2, R10).
+r"""D1 with simulated matchings: nearly sharp, and true with probability 1 - delta (R2, R10).
 
-M_1 is at most `simulated_upper_bound`. Later layers use the split of `lmctheory.widths.averaging`:
-M(m_l, head) is simulated from above and, for the relu, <P, D> from below, as the matching cost of
-P relu(z), z ~ N(0, Lambda_{l-1}), at the width of the layer below. That law is the image of a
-normal vector under a map with Lipschitz constant lambda_1(Lambda_{l-1})^{1/2}, so that R10 applies.
-Each of the 2L - 1 (for other activations L) simulations fails with its share of delta.
+*Matching costs.* Neurons of layer l are drawn as Gaussian vectors of covariance Lambda_l, matched
+optimally, and M(m_l, Lambda_l) is bounded by R10. For l >= 2 each drawn matching is a rule in the
+sense of `lmctheory.widths.averaging`: with c_i the mean square of (g - g')_i over its pairs, two
+drawn layers l - 1, matched optimally in the metric diag(c) behind the activation, cost in the mean
+no more than <C, D>, and s_w^2/4 of it comes off.
+
+*Signs.* The relu's kappa = 1/2 forgets what the activation cuts off where a matched pair a, b of
+pre-activations has opposite signs. By hand, over the two signs of a layer, with p = t|a| and
+q = (1-t)|b|,
+
+    G_1 = M_1/2     - E |ab| 1{ab < 0},
+    X_1 = t(1-t) M_1 - E 1{ab < 0} (q (p - q) / t  if p > q,  p (q - p) / (1-t)  else),
+
+exactly: the first layer sees the data, and its matched pairs are the drawn ones.
+
+*Confidence.* The terms that are taken off are means of independent X >= 0, bounded from below by
+`rates.mean_lower_bound`; the cap of each is the mean of the first draws, which do not count. Every
+one of these bounds fails with the same share of delta.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
-from lmctheory.measures import Gaussian, LipschitzImage
-from lmctheory.rates import simulated_lower_bound, simulated_upper_bound
+from lmctheory.measures import Gaussian
+from lmctheory.measures.arguments import at_least
+from lmctheory.rates import (
+    Estimate,
+    mean_lower_bound,
+    optimal_permutation,
+    upper_bound_from_costs,
+)
 from lmctheory.rates.concentration import checked_delta
-from lmctheory.widths.averaging import halvings
 from lmctheory.widths.deep import DeepBound, bound_from_costs, require_widths
-from lmctheory.widths.ensembles import Ensemble, Split
+from lmctheory.widths.ensembles import Ensemble
+from lmctheory.widths.kernels import function
 
-__all__ = ["simulated_error_bound"]
+__all__ = ["SimulatedLayers", "simulated_error_bound", "simulated_layers"]
 
-_MORE = 2
-"""Directions that an optimal matching still sees beyond the halvings of a tree; any number is
-right, this one is good at widths that can be simulated."""
+_CAPS_FROM = 8
+"""Draws that set the caps; with no more repeats than these nothing is taken off."""
+
+
+@dataclass(frozen=True)
+class SimulatedLayers:
+    """Bounds that hold all at once, with the probability asked for.
+
+    Attributes:
+        costs: of M_1, ..., M_L, see `deep.bound_from_costs`.
+        first: of G_1 and X_1, by t.
+    """
+
+    costs: tuple[float, ...]
+    first: Mapping[float, tuple[float, float]]
 
 
 def simulated_error_bound(
@@ -30,21 +63,21 @@ def simulated_error_bound(
     networks: Ensemble,
     *,
     t: float = 0.5,
-    repeats: int = 16,
+    repeats: int = 64,
     delta: float = 0.01,
     rng: np.random.Generator,
 ) -> DeepBound:
-    """The bound of `deep.error_bound` with simulated matching costs (s_out = n_out = 1).
+    """The bound of `deep.error_bound` with simulated matchings (s_out = n_out = 1).
 
     It bounds the mean squared error, over weights and data and for this t, with probability
     1 - delta over its own simulations.
 
     Args:
-        widths: m_1, ..., m_L; a layer costs `repeats` exact assignments of that size, or two times
-            as many.
+        widths: m_1, ..., m_L; a layer costs `repeats` exact assignments of that size, and from the
+            second on as many of the layer before.
         networks: the ensemble.
         t: where on the line, in [0, 1].
-        repeats: independent pairs of samples per simulation, >= 1.
+        repeats: independent pairs of samples per simulation, >= 1; hundreds are worth their time.
         delta: probability of failure, between 0 and 1.
         rng: source of randomness.
 
@@ -52,54 +85,144 @@ def simulated_error_bound(
         ValueError: for arguments out of range.
 
     Reference:
-        theory keys D1, R2, R10.
+        theory keys D1, R2, R10; derived here.
 
     Example:
         >>> import numpy as np
         >>> from lmctheory.widths.deep import ensemble, error_bound
         >>> rng = np.random.default_rng(0)
         >>> nets = ensemble(rng.standard_normal((50, 8)), depth=2)
-        >>> simulated = simulated_error_bound((256, 256), nets, repeats=32, rng=rng)
-        >>> simulated.value < error_bound((256, 256), nets).value
+        >>> simulated = simulated_error_bound((128, 128), nets, repeats=32, rng=rng)
+        >>> simulated.value < error_bound((128, 128), nets).value
+        True
+    """
+    layers = simulated_layers(widths, networks, times=(t,), repeats=repeats, delta=delta, rng=rng)
+    return bound_from_costs(layers.costs, networks, t=t, first=layers.first[t])
+
+
+def simulated_layers(
+    widths: Sequence[int],
+    networks: Ensemble,
+    *,
+    times: Sequence[float],
+    repeats: int,
+    delta: float,
+    rng: np.random.Generator,
+) -> SimulatedLayers:
+    """What D1's recursion needs, for several t and depths at once.
+
+    Args:
+        widths: m_1, ..., m_L.
+        networks: the ensemble.
+        times: where on the line, each in [0, 1].
+        repeats: independent pairs of samples per simulation, >= 1.
+        delta: probability with which any of these bounds may fail.
+        rng: source of randomness.
+
+    Raises:
+        ValueError: for arguments out of range.
+
+    Reference:
+        theory keys D1, R2, R10; derived here.
+
+    Example:
+        >>> import numpy as np
+        >>> from lmctheory.widths.deep import ensemble
+        >>> rng = np.random.default_rng(0)
+        >>> nets = ensemble(rng.standard_normal((50, 8)), depth=1)
+        >>> options = {"repeats": 64, "delta": 0.01, "rng": rng}
+        >>> layers = simulated_layers((128,), nets, times=(0.5, 0.1), **options)
+        >>> layers.first[0.5][1] < layers.costs[0] / 4  # X_1, below kappa M_1 / 2
         True
     """
     require_widths(widths, networks)
     checked_delta(delta)
-    averages = networks.activation == "relu"
-    share = delta / (2 * networks.depth - 1 if averages else networks.depth)
-
-    def above(law: Gaussian, m: int) -> float:
-        bound = simulated_upper_bound(law, m, width=m, repeats=repeats, delta=share, rng=rng)
-        return min(bound.value, 2 * law.second_moment)
-
-    def below(split: Split, layer: int, m: int) -> float:
-        law = _behind_the_relu(networks, layer, split)
-        return simulated_lower_bound(law, m, width=m, repeats=repeats, delta=share, rng=rng).value
-
-    costs = []
-    examples = len(networks.covariances[0])
-    for layer, (law, m) in enumerate(zip(networks.laws, widths, strict=True), start=1):
-        k = halvings(m) + _MORE
-        if layer == 1 or not averages or k >= examples:
-            costs.append(above(law, m))
-            continue
-        split = networks.split(layer, k)
-        gain = networks.s_w**2 / 2 * below(split, layer - 1, widths[layer - 2])
-        costs.append(split.matching_cost(above(split.head, m), gain))
-    return bound_from_costs(costs, networks, t=t)
-
-
-_SEEN = 128
-"""Directions that the lower simulation looks along: fewer are a projection, hence lower still."""
+    at_least("repeats", repeats, 1)
+    if not all(0 <= t <= 1 for t in times):
+        raise ValueError(f"times must lie in [0, 1], got {tuple(times)}")
+    share = delta / (2 * networks.depth + len(times))
+    costs, lost = [], np.zeros(0)
+    for layer, m in enumerate(widths, start=1):
+        before = widths[layer - 2] if layer > 1 else None
+        draws = np.array([_draw(networks, layer, m, before, times, rng) for _ in range(repeats)])
+        law = Gaussian(spectrum=networks.axes(layer)[0])
+        cost = upper_bound_from_costs(Estimate(draws[:, 0]), law, width=m, delta=share).value
+        cost = min(cost, 2 * law.second_moment)
+        off = np.array([_mean_below(column, share) for column in draws.T[1:]])
+        if layer == 1:
+            lost = off
+        else:  # never more than half: of sampled kernels, which need not fit, too
+            cost -= min(networks.s_w**2 / 4 * float(off[0]), cost / 2)
+        costs.append(cost)
+    first = {}
+    for t, of_X in zip(times, lost[1:], strict=True):
+        (G,), X = networks.recursion(costs[:1], t)
+        first[t] = (float(G - lost[0]), float(X - of_X))
+    return SimulatedLayers(tuple(costs), first)
 
 
-def _behind_the_relu(networks: Ensemble, layer: int, split: Split) -> LipschitzImage:
-    """The law of P relu(z), z a pre-activation of a layer (counted from 1)."""
-    values, vectors = np.linalg.eigh(networks.covariances[layer - 1])
-    kept = values > 1e-12 * values[-1]  # what is dropped is below the rounding of the kernel
-    root = vectors[:, kept] * np.sqrt(values[kept])
+def _mean_below(draws: Float[np.ndarray, " repeats"], delta: float) -> float:
+    cap = float(draws[:_CAPS_FROM].mean())
+    counting = draws[_CAPS_FROM:]
+    return mean_lower_bound(counting, cap, delta) if cap > 0 and len(counting) else 0.0
 
-    def image(x: np.ndarray) -> np.ndarray:
-        return np.maximum(x @ root.T, 0.0) @ split.directions[:, :_SEEN]
 
-    return LipschitzImage(image, float(values[-1] ** 0.5), Gaussian(spectrum=np.ones(kept.sum())))
+def _draw(
+    networks: Ensemble,
+    layer: int,
+    m: int,
+    before: int | None,
+    times: Sequence[float],
+    rng: np.random.Generator,
+) -> list[float]:
+    """The cost of a matching, and what may be taken off: see the module."""
+    values, vectors = networks.axes(layer)
+    root = np.sqrt(values)
+    g, h = rng.standard_normal((2, m, len(values)))
+    h = h[optimal_permutation(g * root, h * root)]
+    c = np.square(g - h).mean(axis=0)
+    cost = float(c @ values)
+    if before is None:
+        signs = networks.activation == "relu"
+        back = (vectors * root).T
+        return [
+            cost,
+            *(_opposite(g @ back, h @ back, times) if signs else (0.0,) * (1 + len(times))),
+        ]
+    return [cost, _cost_behind(networks, layer - 1, before, vectors * np.sqrt(c), rng)]
+
+
+def _opposite(
+    a: Float[np.ndarray, "m n"], b: Float[np.ndarray, "m n"], times: Sequence[float]
+) -> list[float]:
+    """Means over neurons, sums over examples, of what G_1 and X_1 lose where signs differ."""
+    apart = a * b < 0
+    a, b = np.abs(a[apart]), np.abs(b[apart])
+    found, neurons = [a * b], len(apart)
+    for t in times:
+        p, q = t * a, (1 - t) * b
+        if 0 < t < 1:
+            found.append(np.where(p > q, q * (p - q) / t, p * (q - p) / (1 - t)))
+        else:
+            found.append(np.zeros(1))
+    return [float(one.sum()) / neurons for one in found]
+
+
+def _cost_behind(
+    networks: Ensemble,
+    layer: int,
+    m: int,
+    metric: Float[np.ndarray, "n d"],
+    rng: np.random.Generator,
+) -> float:
+    """Cost of two layers, compared behind the activation as rows of sigma(z) times the metric."""
+    values, vectors = networks.axes(layer)
+    back, n = (vectors * np.sqrt(values)).T, len(vectors)
+    sigma = function(networks.activation)
+
+    def neurons() -> Float[np.ndarray, "m d"]:
+        z = rng.standard_normal((m, len(values))) @ back
+        return sigma(z * n**0.5) @ (metric / n**0.5)
+
+    a, b = neurons(), neurons()
+    return float(np.square(a - b[optimal_permutation(a, b)]).sum(axis=1).mean())

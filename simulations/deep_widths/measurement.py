@@ -13,7 +13,7 @@ from lmctheory.widths.deep import Ensemble, ensemble, error_bound, required_widt
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.lower import matching_lower_bounds
 from lmctheory.widths.non_gaussian import non_gaussian_cost
-from lmctheory.widths.simulated import simulated_error_bound
+from lmctheory.widths.simulated import simulated_layers
 from simulations.deep_widths.networks import matched_layers, reduced_layers
 from simulations.deep_widths.plan import GAUSSIAN, TIMES
 from simulations.store import encode
@@ -49,7 +49,7 @@ def cost_of(config: Config) -> float:
     if config["task"] == "pair":
         return 0.3 + 0.5 * config["depth"] * float((config["width"] / 1024) ** 2)
     if config["task"] == "simulation":
-        return 0.6 * config["repeats"] * config["depth"] * float((config["width"] / 1024) ** 2)
+        return 0.5 * config["repeats"] * config["depth"] * float((config["width"] / 1024) ** 2)
     return {"bound": 1.0, "required": 6.0}[config["task"]] * config["depth"]
 
 
@@ -98,9 +98,15 @@ def _networks(config: Config, x: Float[np.ndarray, "n d"]) -> Ensemble:
     return ensemble(x, config["depth"])
 
 
-def _prefixes(costs: Sequence[float], networks: Ensemble, t: float) -> list[float]:
+def _prefixes(
+    costs: Sequence[float],
+    networks: Ensemble,
+    t: float,
+    first: tuple[float, float] | None = None,
+) -> list[float]:
     """Bounds of the mean squared output error at depth 1, 2, ...: layers do not look ahead."""
-    ends = [networks.recursion(costs[:depth], t)[1] for depth in range(1, networks.depth + 1)]
+    depths = range(1, networks.depth + 1)
+    ends = [networks.recursion(costs[:depth], t, first)[1] for depth in depths]
     return [t * (1 - t) * X for X in ends]
 
 
@@ -123,15 +129,16 @@ def _bound(config: Config, x: Float[np.ndarray, "n d"]) -> Record:
 
 def _simulation(config: Config, x: Float[np.ndarray, "n d"], rng: np.random.Generator) -> Record:
     networks = _networks(config, x)
-    bound = simulated_error_bound(
+    layers = simulated_layers(
         [config["width"]] * config["depth"],
         networks,
+        times=TIMES,
         repeats=config["repeats"],
         delta=DELTA,
         rng=rng,
     )
-    costs = bound.matching_cost
-    return {"cost": list(costs), "errors": [_prefixes(costs, networks, t) for t in TIMES]}
+    errors = [_prefixes(layers.costs, networks, t, layers.first[t]) for t in TIMES]
+    return {"cost": list(layers.costs), "errors": errors}
 
 
 def _required(config: Config, x: Float[np.ndarray, "n d"]) -> Record:

@@ -50,7 +50,7 @@ def plan(
             yield from pairs(NON_GAUSSIAN_WIDTH, law, max(2, draws // 2))
             yield common | {"task": "bound", "width": NON_GAUSSIAN_WIDTH, "law": law}
     for width in set(SIMULATED) & set(widths):
-        yield common | {"task": "simulation", "width": width, "repeats": max(2, 2 * draws)}
+        yield common | {"task": "simulation", "width": width, "repeats": 16 * draws}
     for layers in range(1, min(depth, DEEPEST_REQUIRED) + 1):
         for eps in EPS:
             yield common | {"task": "required", "depth": layers, "eps": eps}

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lmctheory.measures import (
     Gaussian,
@@ -18,10 +19,12 @@ from lmctheory.measures import (
 from lmctheory.rates import (
     deviation,
     matching_cost,
+    mean_lower_bound,
     normal_matching_cost,
     simulated_lower_bound,
     simulated_upper_bound,
     upper_bound,
+    upper_bound_from_costs,
 )
 
 PAIR = Gaussian(spectrum=[1.0])
@@ -146,3 +149,46 @@ def test_widths_on_the_wrong_side_are_refused():
         deviation(PAIR, 0, 0.1)
     with pytest.raises(ValueError, match="p must be positive and finite"):
         deviation(PAIR, 5, 0.1, 0.0)
+
+
+@pytest.mark.parametrize("delta", [0.5, 0.05, 1e-3])
+@pytest.mark.parametrize("n", [1, 2, 20, 300])
+def test_the_mean_of_coins_is_below_its_bound_as_rarely_as_promised(n, delta):
+    """Every possible outcome, so that the probability is exact: no simulation."""
+    lowest = [
+        mean_lower_bound(np.r_[np.ones(k), np.zeros(n - k)], 1.0, delta) for k in range(n + 1)
+    ]
+    assert (np.diff(lowest) >= 0).all()
+    worst = 0.0
+    for p in np.linspace(0.001, 0.999, 333):
+        least = np.searchsorted(lowest, p, side="right")  # from so many heads on it is exceeded
+        worst = max(worst, float(stats.binom.sf(least - 1, n, p)))
+    assert worst <= delta
+    assert worst > 0.05 * delta or n == 1  # and it is not merely zero
+
+
+def test_a_mean_that_scatters_little_is_known_within_a_few_per_cent():
+    draws = 5 + 0.1 * np.random.default_rng(0).standard_normal(300)
+    assert 0.94 * 5 < mean_lower_bound(draws, 5.0, 1e-3) < draws.mean()
+    assert mean_lower_bound(10 * draws, 50.0, 1e-3) == pytest.approx(
+        10 * mean_lower_bound(draws, 5.0, 1e-3)
+    )
+    assert mean_lower_bound(draws, 100.0, 1e-3) < 0.75 * 5  # a cap far above the draws is a loss
+    assert mean_lower_bound(np.zeros(9), 1.0, 0.1) == 0
+
+
+def test_costs_that_are_known_already_give_the_simulated_bound():
+    options = {"width": 30, "delta": 0.01}
+    costs = matching_cost(PAIR, 30, repeats=5, rng=np.random.default_rng(0))
+    drawn = simulated_upper_bound(PAIR, 40, repeats=5, rng=np.random.default_rng(0), **options)
+    assert upper_bound_from_costs(costs, PAIR, **options) == drawn
+
+
+def test_draws_that_are_no_costs_are_refused():
+    for draws in (np.zeros(0), np.array([1.0, -1.0]), np.array([np.nan]), np.array([np.inf])):
+        with pytest.raises(ValueError, match="draws must be finite numbers >= 0"):
+            mean_lower_bound(draws, 1.0, 0.1)
+    with pytest.raises(ValueError, match="cap must be positive"):
+        mean_lower_bound(np.ones(3), 0.0, 0.1)
+    with pytest.raises(ValueError, match="delta must lie between 0 and 1"):
+        mean_lower_bound(np.ones(3), 1.0, 1.0)

@@ -68,8 +68,8 @@ def test_matched_networks_stay_below_the_bound(activation, s_b, widths, at_most)
 def test_the_recursion_as_it_is_written():
     nets = ensemble(data(), 3)
     costs, t, s = [0.3, 0.2, 0.5], 0.3, 2.0
-    G, X = [0.0], [0.0]
-    for M in costs:
+    G, X = [0.0, 0.5 * 0.3], [0.0, t * (1 - t) * 0.3]
+    for M in costs[1:]:
         X.append(0.5 * (s * X[-1] + (M / 2 + (t - 0.5) ** 2 * s * G[-1]) / (2 * (t**2 + 0.49))))
         G.append(0.5 * (M + s * G[-1]))
     gaps, found = nets.recursion(costs, t)
@@ -78,6 +78,21 @@ def test_the_recursion_as_it_is_written():
     assert nets.shares(t) @ costs == pytest.approx(X[-1])
     # at the midpoint X = G/2, so that the error is s_out^2 n_out G/8
     assert nets.recursion(costs, 0.5)[1] == pytest.approx(G[-1] / 2)
+    # what is known of the first layer replaces M_1
+    assert nets.recursion(costs, t, (G[1], X[1])) == nets.recursion(
+        [9.0, *costs[1:]], t, (G[1], X[1])
+    )
+    assert nets.recursion(costs, t, (G[1], X[1]))[1] == pytest.approx(X[-1])
+
+
+def test_other_points_of_the_line_lose_nothing_in_one_layer():
+    """X_1 = kappa E [t/(1-t) |z^t - z^A|^2 + (1-t)/t |z^t - z^B|^2], and M_1 = E |z^A - z^B|^2."""
+    a, b = np.random.default_rng(0).standard_normal((2, 100))
+    for t in (0.1, 0.5, 0.8):
+        z = t * a + (1 - t) * b
+        direct = (t / (1 - t) * (z - a) ** 2 + (1 - t) / t * (z - b) ** 2).mean()
+        found = ensemble(data(), 1).recursion([float(((a - b) ** 2).mean())], t)[1]
+        assert found == pytest.approx(0.5 * direct)
 
 
 def test_one_direction_is_exact_order_statistics():

@@ -1,0 +1,120 @@
+"""D1 with simulated matchings: against matched networks, identities by hand, refusals."""
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+from lmctheory.rates import simulated_upper_bound
+from lmctheory.widths.averaging import matching_cost_bounds
+from lmctheory.widths.deep import ensemble, error_bound
+from lmctheory.widths.kernels import sampled_kernels
+from lmctheory.widths.simulated import _opposite, simulated_error_bound, simulated_layers
+
+TIMES = (0.5, 0.2)
+
+
+def images(n=40, d=20, seed=0):
+    return np.random.default_rng(seed).random((n, d)) - 0.5
+
+
+def relu(z):
+    return np.maximum(z, 0.0)
+
+
+def matched_pair(x, widths, rng):
+    """Of one pair of relu networks: M_1, M_2, G_1, then X_1 for every t, as D1 defines them."""
+    phi_a = phi_b = x.T
+    found = {}
+    for layer, m in enumerate(widths, start=1):
+        W_a, W_b = rng.standard_normal((2, m, len(phi_a))) * np.sqrt(2 / len(phi_a))
+        middle = (phi_a + phi_b) / 2
+        W_b = W_b[linear_sum_assignment(W_a @ middle @ (W_b @ middle).T, maximize=True)[1]]
+        found[f"M{layer}"] = ((W_a @ middle - W_b @ middle) ** 2).mean()
+        if layer == 1:
+            for t in TIMES:
+                line = relu((t * W_a + (1 - t) * W_b) @ middle)
+                parts = [(line - relu(W @ middle)) ** 2 for W in (W_a, W_b)]
+                found[t] = (t / (1 - t) * parts[0] + (1 - t) / t * parts[1]).mean()
+        phi_a, phi_b = relu(W_a @ phi_a), relu(W_b @ phi_b)
+        found[f"G{layer}"] = ((phi_a - phi_b) ** 2).mean()
+    return found
+
+
+def test_matched_networks_lie_below_and_near():
+    """64 pairs: 5 standard errors are exceeded with probability 5e-6; the simulation fails with
+    probability 0.01, once and for all, as its seed is fixed."""
+    x, widths, rng = images(), (64, 48), np.random.default_rng(0)
+    nets = ensemble(x, 2)
+    layers = simulated_layers(widths, nets, times=TIMES, repeats=200, delta=0.01, rng=rng)
+    pairs = [matched_pair(x, widths, rng) for _ in range(64)]
+
+    def measured(name):
+        draws = np.array([pair[name] for pair in pairs])
+        return draws.mean(), 5 * draws.std(ddof=1) / 8
+
+    (G, X), (_, X_other) = (layers.first[t] for t in TIMES)
+    bounds = {"M1": layers.costs[0], "M2": layers.costs[1], "G1": G, 0.5: X, 0.2: X_other}
+    for name, bound in bounds.items():
+        mean, margin = measured(name)
+        assert mean - margin <= bound <= 1.35 * mean, name
+    assert layers.costs[1] < 0.9 * matching_cost_bounds(nets, widths)[1]
+    assert 0.5 * layers.costs[0] > G  # the signs gain
+    assert 0.25 * layers.costs[0] > X
+
+
+def test_signs_by_hand():
+    """Over both signs of a layer, what is lost is the difference to half of the linear case."""
+    a, b = np.random.default_rng(0).standard_normal((2, 30, 7))
+    t = 0.3
+    found = _opposite(a, b, (t, 0.0))
+    G = X = 0.0
+    for sign in (1, -1):
+        line, phi_a, phi_b = (relu(sign * z) for z in (t * a + (1 - t) * b, a, b))
+        G += ((phi_a - phi_b) ** 2).sum() / 60
+        X += (t / (1 - t) * (line - phi_a) ** 2 + (1 - t) / t * (line - phi_b) ** 2).sum() / 60
+    square = ((a - b) ** 2).sum() / 30
+    assert found[0] == pytest.approx(square / 2 - G)
+    assert found[1] == pytest.approx(t * (1 - t) * square - X)
+    assert found[2] == 0  # the end of the line
+
+
+def test_more_draws_and_one_layer_less_give_smaller_bounds():
+    nets = ensemble(images(), 2)
+
+    def bound(repeats, depth=2):
+        rng = np.random.default_rng(0)
+        one = ensemble(images(), depth)
+        return simulated_error_bound((48,) * depth, one, repeats=repeats, rng=rng).value
+
+    assert bound(100, depth=1) < bound(100) < bound(4)
+    assert bound(100) < error_bound((48, 48), nets).value
+
+
+def test_other_activations_average_but_have_no_signs():
+    nets, rng = ensemble(images(), 2, "tanh"), np.random.default_rng(0)
+    layers = simulated_layers((48, 48), nets, times=(0.5,), repeats=60, delta=0.01, rng=rng)
+    assert layers.first[0.5] == pytest.approx((layers.costs[0], layers.costs[0] / 2))
+    options = {"width": 48, "repeats": 60, "delta": 0.01, "rng": rng}
+    assert layers.costs[1] < 0.95 * simulated_upper_bound(nets.laws[1], 48, **options).value
+
+
+def test_kernels_that_do_not_fit_take_off_half_at_most():
+    x, rng = images(), np.random.default_rng(0)
+    kernels = sampled_kernels(x, (4, 64), networks=1, rng=rng)
+    kernels[1] = 1e-3 * kernels[1]  # the second layer sees next to nothing of the first
+    nets = ensemble(x, 2, kernels=kernels)
+    layers = simulated_layers((4, 16), nets, times=(0.5,), repeats=30, delta=0.01, rng=rng)
+    assert layers.costs[1] > 0
+
+
+def test_bad_arguments_are_refused():
+    nets = ensemble(images(), 2)
+    options = {"times": (0.5,), "repeats": 4, "delta": 0.01, "rng": np.random.default_rng(0)}
+    with pytest.raises(ValueError, match=r"delta must lie between 0 and 1, got 0"):
+        simulated_layers((8, 8), nets, **options | {"delta": 0.0})
+    with pytest.raises(ValueError, match="widths must name 2 hidden layers"):
+        simulated_layers((8,), nets, **options)
+    with pytest.raises(ValueError, match="repeats must be >= 1, got 0"):
+        simulated_layers((8, 8), nets, **options | {"repeats": 0})
+    with pytest.raises(ValueError, match=r"times must lie in \[0, 1\], got \(1.5,\)"):
+        simulated_layers((8, 8), nets, **options | {"times": (1.5,)})
