@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.matching import calibrate_temperature
+from lmctheory.matching import NoBestTemperatureError, calibrate_temperature
 from lmctheory.networks import Examples, evaluation_mode, in_type_of, require_fit
 from lmctheory.paths import interpolate
 
@@ -119,9 +119,7 @@ def recalibrated_barrier(
 def _calibrated(model: nn.Module, calibration: Examples) -> tuple[float, nn.Module | None]:
     try:
         found = calibrate_temperature(model, calibration.inputs, calibration.labels)
-    except ValueError as error:
-        if not str(error).startswith("no temperature is best"):
-            raise
+    except NoBestTemperatureError:
         return float("nan"), None
     return found.temperature, found.model
 

@@ -11,6 +11,7 @@ from lmctheory.matching.fusion import SoftMatching, fuse, soft_match
 from lmctheory.matching.match import METHODS, Matching, match
 from lmctheory.matching.recalibration import (
     CalibratedNetwork,
+    NoBestTemperatureError,
     calibrate_temperature,
     reset_batch_norm,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "CalibratedNetwork",
     "Matching",
     "MultiMatching",
+    "NoBestTemperatureError",
     "PermutationGroup",
     "SoftMatching",
     "Symmetry",

@@ -29,7 +29,12 @@ from lmctheory.matching.observation import (
 )
 from lmctheory.networks import Examples, in_type_of, require_fit, require_inputs_fit
 
-__all__ = ["CalibratedNetwork", "calibrate_temperature", "reset_batch_norm"]
+__all__ = [
+    "CalibratedNetwork",
+    "NoBestTemperatureError",
+    "calibrate_temperature",
+    "reset_batch_norm",
+]
 
 _ROWS = 256
 """Examples per forward pass."""
@@ -98,6 +103,10 @@ def reset_batch_norm(
     return with_flags_of(model, result)
 
 
+class NoBestTemperatureError(ValueError):
+    """The loss falls, or does not rise, up to an end of all temperatures."""
+
+
 @dataclass(frozen=True)
 class CalibratedNetwork:
     """A network whose logits were divided by a temperature.
@@ -130,8 +139,8 @@ def calibrate_temperature(
     Raises:
         TypeError: if the outputs are not those of an `nn.Linear`, or its parameters are tied or
             re-parametrised; for inputs or labels of another type than `Examples` takes.
-        ValueError: for data that `Examples` refuses or the model does not fit, and if no
-            temperature is best: if every label has the largest logit, the lower the better; if
+        ValueError: for data that `Examples` refuses or the model does not fit.
+        NoBestTemperatureError: if every label has the largest logit, the lower the better; if
             labels have no more than the average logit, the higher the better.
 
     Reference: Guo et al. 2017; for interpolated networks theory key L8, Ito et al. 2025.
@@ -169,12 +178,12 @@ def _inverse_temperature(gaps: Float64[Tensor, "n classes"]) -> float:
         return float((torch.softmax(b * gaps, dim=1) * gaps).sum(1).mean())
 
     if slope(0.0) >= 0:
-        raise ValueError(
+        raise NoBestTemperatureError(
             "no temperature is best: labels must have more than the average logit of their example,"
             f" got {slope(0.0):.3g} less"
         )
     if gaps.max() <= 0:
-        raise ValueError(
+        raise NoBestTemperatureError(
             "no temperature is best: the loss falls to 0 with it, since every label has the largest"
             " logit; inputs must include an example that the model gets wrong"
         )

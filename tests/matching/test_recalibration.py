@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.parametrizations import weight_norm
 
-from lmctheory.matching import calibrate_temperature, repair, reset_batch_norm
+from lmctheory.matching import (
+    NoBestTemperatureError,
+    calibrate_temperature,
+    repair,
+    reset_batch_norm,
+)
 from lmctheory.networks import (
     CNN,
     MLP,
@@ -364,9 +369,9 @@ def test_single_precision_and_blocks_of_examples() -> None:
 
 def test_no_best_temperature_is_refused() -> None:
     model, x = BUILD["MLP"](0, torch.float64), inputs()
-    with pytest.raises(ValueError, match="every label has the largest logit"):
+    with pytest.raises(NoBestTemperatureError, match="every label has the largest logit"):
         calibrate_temperature(model, x, model(x).argmax(1))
-    with pytest.raises(ValueError, match="labels must have more than the average logit"):
+    with pytest.raises(NoBestTemperatureError, match="more than the average logit"):
         calibrate_temperature(model, x, model(x).argmin(1))
 
 
