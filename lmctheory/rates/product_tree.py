@@ -42,7 +42,7 @@ from functools import lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from lmctheory.measures.arguments import at_least, nonnegative
 from lmctheory.measures.product import Marginal
@@ -98,10 +98,15 @@ def product_tree(
     positive = np.sort(scales[scales > 0])[::-1] / (top or 1.0)
     if positive.size == 0:
         return 0.0
-    width = min(m, WIDEST)  # beyond, R2
-    tree = _Tree(positive, marginal)
-    fresh = expected_order_statistics(marginal, width)[None]
-    return 2 * top**2 * float(positive @ positive - tree.gain(fresh))
+    return top**2 * _unit_tree(tuple(positive.tolist()), min(m, WIDEST), marginal)  # beyond, R2
+
+
+@lru_cache(maxsize=256)
+def _unit_tree(scales: tuple[float, ...], m: int, marginal: Marginal | None) -> float:
+    """The bound for decreasing scales, the largest of which is 1."""
+    positive = np.array(scales)
+    saved = _Tree(positive, marginal).gain(expected_order_statistics(marginal, m)[None])
+    return 2 * float(positive @ positive - saved)
 
 
 class _Tree:
@@ -131,7 +136,8 @@ class _Tree:
         if cut < len(self.scales):
             used = np.vstack([used, node[-1] * self.scales[cut]])
         axis, s = _best_cut(used)
-        lower, upper = thinning(b, s) @ node.T, thinning(b, b - s) @ node.T
+        lower = thinning(b, s) @ node.T
+        upper = lower if 2 * s == b else thinning(b, b - s) @ node.T
         total = 0.0
         for thinned, ranks in ((lower, slice(0, s)), (upper, slice(s, b))):
             child = thinned.T.copy()
@@ -145,12 +151,12 @@ class _Tree:
     def _pair(self, node: Float[np.ndarray, "n 2"]) -> float:
         """|h|^2 + E|S| / 4, rounded down; a single coordinate may be worth more than the vote."""
         cut = len(node) - 1
-        weights = np.diff(node[:-1], axis=1)[:, 0] ** 2
+        weights = (node[:-1, 1] - node[:-1, 0]) ** 2
         rest = self.scales[cut:] ** 2
         variance = (weights**2).sum() + (rest**2).sum() * (self.sizes**2).mean() ** 2
         half_period = float(2 ** np.ceil(np.log2(max(4 * np.sqrt(variance), 1e-100))))
         phases = np.pi * _ODD / half_period
-        law = np.cos(np.outer(phases, weights)).prod(axis=1) * self.votes(cut, half_period)
+        law = np.cos(phases[:, None] * weights).prod(axis=1) * self.votes(cut, half_period)
         voted = 4 * half_period / np.pi**2 * ((1 - law) / _ODD**2).sum()
         single = max([*weights, *(rest[:1] * self.sizes.mean() ** 2)])
         return float((node[:-1].mean(axis=1) ** 2).sum() + max(voted, single) / 4)
@@ -175,16 +181,21 @@ class _Tree:
 def _best_cut(vectors: Float[np.ndarray, "n b"]) -> tuple[int, int]:
     """The coordinate and the rank that gain most for their entropy; the first among equals."""
     b = vectors.shape[1]
-    ranks = np.array([min(max(round(part * b), 1), b - 1) for part in _FRACTIONS])
+    ranks, root_entropy = _ranks(b)
     sums = np.cumsum(vectors, axis=1)
-    lower = sums[:, ranks - 1]
-    upper = sums[:, -1:] - lower
-    gains = (lower**2 / ranks + upper**2 / (b - ranks) - sums[:, -1:] ** 2 / b) / b
+    lower, whole = sums[:, ranks - 1], sums[:, -1:]
+    gains = (lower**2 / ranks + (whole - lower) ** 2 / (b - ranks) - whole**2 / b) / b
+    scores = gains / root_entropy
+    axis, choice = divmod(int((scores >= scores.max() * (1 - 1e-9)).argmax()), len(ranks))
+    return axis, int(ranks[choice])
+
+
+@lru_cache(maxsize=WIDEST)
+def _ranks(b: int) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+    """Where b neurons may be cut, and the square root of the entropy of each cut."""
+    ranks = np.array([min(max(round(part * b), 1), b - 1) for part in _FRACTIONS])
     share = ranks / b
-    entropy = -share * np.log(share) - (1 - share) * np.log1p(-share)
-    scores = gains / np.sqrt(entropy)
-    axis, choice = np.argwhere(scores >= scores.max() * (1 - 1e-9))[0]
-    return int(axis), int(ranks[choice])
+    return ranks, np.sqrt(-share * np.log(share) - (1 - share) * np.log1p(-share))
 
 
 def _up_to_symmetry(node: Float[np.ndarray, "n b"]) -> object:

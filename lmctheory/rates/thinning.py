@@ -105,12 +105,14 @@ def thinning(b: int, s: int) -> csr_array:
     last = np.clip(np.ceil(mean + reach), k, b - s + k)
     counts = (last - first + 1).astype(np.int64)
     starts = np.r_[0, np.cumsum(counts)]
-    rank = np.repeat(k, counts)
-    j = np.repeat(first, counts) + np.arange(starts[-1]) - np.repeat(starts[:-1], counts)
+    below = np.repeat(np.arange(s), counts)  # k - 1
+    column = np.repeat(first.astype(np.int64) - 1 - starts[:-1], counts) + np.arange(starts[-1])
+    log_factorial = gammaln(np.arange(1.0, b + 1))
     log_h = (
-        gammaln(j) - gammaln(rank) - gammaln(j - rank + 1)
-        + gammaln(b - j + 1) - gammaln(s - rank + 1) - gammaln(b - j - s + rank + 1)
+        log_factorial[column] - log_factorial[below] - log_factorial[column - below]
+        + log_factorial[b - 1 - column] - log_factorial[s - 1 - below]
+        - log_factorial[b - s - column + below]
     )  # fmt: skip
     h = np.exp(log_h - np.repeat(np.maximum.reduceat(log_h, starts[:-1]), counts))
     h /= np.repeat(np.add.reduceat(h, starts[:-1]), counts)
-    return csr_array((h, (j - 1).astype(np.int32), starts.astype(np.int32)), shape=(s, b))
+    return csr_array((h, column.astype(np.int32), starts.astype(np.int32)), shape=(s, b))
