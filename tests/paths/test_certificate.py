@@ -58,7 +58,7 @@ def violations(result, measured, factor=1.0):
     }
 
 
-@pytest.mark.parametrize("pairs", [300, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [100, pytest.param(3000, marks=pytest.mark.slow)])
 def test_random_and_adversarial_pairs_never_violate_a_certificate(pairs):
     rng = np.random.default_rng(20240611)
     found, halved = [], []
@@ -70,8 +70,9 @@ def test_random_and_adversarial_pairs_never_violate_a_certificate(pairs):
             halved.append(violations(result, measured, factor=0.5))
     total = {key: sum(counts[key] for counts in found) for key in found[0]}
     assert total == dict.fromkeys(total, 0)
-    # the same check does find violations when the bounds are too small
-    assert all(sum(counts[key] for counts in halved) > 100 for key in total if key != "C3 accuracy")
+    # the same check does find violations, of every kind, when the bounds are too small
+    seen = {key: sum(counts[key] for counts in halved) for key in total if key != "C3 accuracy"}
+    assert all(count > pairs // 5 for count in seen.values()), seen
 
 
 def by_loops(a, b, data, t):

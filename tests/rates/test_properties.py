@@ -62,13 +62,18 @@ def test_wider_layers_cost_less(family, p):
     assert all(left >= right * (1 - 1e-9) for left, right in itertools.pairwise(values))
 
 
-@given(m=st.integers(1, 10**9), factor=st.floats(1, 3), seed=st.integers(0, 100))
-@settings(max_examples=25, deadline=None)
-def test_nearby_widths_are_in_order_within_the_grid(m, factor, seed):
+@pytest.mark.parametrize("examples", [8, pytest.param(25, marks=pytest.mark.slow)])
+def test_nearby_widths_are_in_order_within_the_grid(examples):
     """From one width to the next R13 may rise by 0.5 % at most, as its candidates change."""
-    mu = Gaussian(spectrum=np.random.default_rng(seed).random(4))
-    wider = min(int(factor * m) + 1, 10**12)
-    assert upper_bound(mu, wider).value <= 1.005 * upper_bound(mu, m).value
+
+    @given(m=st.integers(1, 10**9), factor=st.floats(1, 3), seed=st.integers(0, 100))
+    @settings(max_examples=examples, deadline=None)
+    def in_order(m, factor, seed):
+        mu = Gaussian(spectrum=np.random.default_rng(seed).random(4))
+        wider = min(int(factor * m) + 1, 10**12)
+        assert upper_bound(mu, wider).value <= 1.005 * upper_bound(mu, m).value
+
+    in_order()
 
 
 @EVERY_FAMILY
@@ -88,16 +93,20 @@ def test_smaller_tolerances_need_wider_layers(family):
     assert widths == sorted(widths)
 
 
-@given(seed=st.integers(0, 10**6), d=st.integers(1, 6), m=st.sampled_from([1, 10, 1000]))
-@settings(max_examples=20, deadline=None)
-def test_rotations_change_nothing(seed, d, m):
-    rng = np.random.default_rng(seed)
-    spectrum = np.sort(rng.random(d))[::-1] + 0.01
-    axes = np.linalg.qr(rng.standard_normal((d, d)))[0]
-    turned = Gaussian(covariance=(axes * spectrum) @ axes.T)
-    for bound in (upper_bound, lower_bound):
-        straight = bound(Gaussian(spectrum=spectrum), m).value
-        assert bound(turned, m).value == pytest.approx(straight, rel=1e-7)
+@pytest.mark.parametrize("examples", [10, pytest.param(20, marks=pytest.mark.slow)])
+def test_rotations_change_nothing(examples):
+    @given(seed=st.integers(0, 10**6), d=st.integers(1, 6), m=st.sampled_from([1, 10, 1000]))
+    @settings(max_examples=examples, deadline=None)
+    def unchanged(seed, d, m):
+        rng = np.random.default_rng(seed)
+        spectrum = np.sort(rng.random(d))[::-1] + 0.01
+        axes = np.linalg.qr(rng.standard_normal((d, d)))[0]
+        turned = Gaussian(covariance=(axes * spectrum) @ axes.T)
+        for bound in (upper_bound, lower_bound):
+            straight = bound(Gaussian(spectrum=spectrum), m).value
+            assert bound(turned, m).value == pytest.approx(straight, rel=1e-7)
+
+    unchanged()
 
 
 @given(seed=st.integers(0, 10**6), d=st.integers(2, 12), m=st.sampled_from([2, 100, 10**5]))
@@ -133,8 +142,9 @@ def _sandwiches(count, seed, largest, decades):
         assert high <= 2 * mu.second_moment * (1 + 1e-12)
 
 
-def test_lower_never_exceeds_upper_on_random_spectra():
-    _sandwiches(300, seed=0, largest=8, decades=[1, 2, 3])
+@pytest.mark.parametrize("count", [60, pytest.param(300, marks=pytest.mark.slow)])
+def test_lower_never_exceeds_upper_on_random_spectra(count):
+    _sandwiches(count, seed=0, largest=8, decades=[1, 2, 3])
 
 
 @pytest.mark.slow
