@@ -17,9 +17,9 @@ from simulations.deep_widths import (
     Summary,
     require_one_study,
     required,
-    slope,
     summarise,
 )
+from simulations.power_law import power_law
 from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
@@ -64,17 +64,16 @@ def _ratios(axes: Axes, shapes: Sequence[Summary]) -> None:
 
 def _errors(axes: Axes, shapes: Sequence[Summary]) -> None:
     widths = [shape.width for shape in shapes]
-    deepest = shapes[0].depth
-    for colour, depth in zip(style.COLOURS, sorted({1, (deepest + 1) // 2, deepest}), strict=False):
+    for colour, depth in zip(style.COLOURS, shapes[0].chosen_depths, strict=False):
         errors = [shape.error(depth) for shape in shapes]
-        fitted = slope([(shape.width, shape.error(depth)) for shape in shapes])
+        law = power_law(dict(zip(widths, errors, strict=True)))
         axes.errorbar(
             widths,
             [error.value for error in errors],
             yerr=[error.error for error in errors],
             fmt="o-",
             color=colour,
-            label=f"depth {depth}: $m^{{-{fitted.value:.3f}}}$",
+            label=f"depth {depth}: $m^{{{law.slope.value:.3f}}}$",
         )
         axes.plot(widths, [shape.error_bound(depth) for shape in shapes], "--", color=colour)
         axes.plot(widths, [shape.reduced(depth).value for shape in shapes], ":", color=colour)

@@ -1,11 +1,13 @@
 """One look for all figures: column width, paper fonts, colours that survive greyscale."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "COLUMN", "GREY", "save", "use"]
+__all__ = ["COLOURS", "COLUMN", "GREY", "save", "use", "width_axis"]
 
 COLUMN = 3.25
 """Width of a column, in inches."""
@@ -39,6 +41,13 @@ def use() -> None:
             "savefig.dpi": 300,
         }
     )
+
+
+def width_axis(axes: Axes, widths: Sequence[int]) -> None:
+    """A logarithmic axis with a tick at every width, of which every other has a label."""
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(widths[::2], [f"{width}" for width in widths[::2]])
+    axes.set_xticks(widths, [""] * len(widths), minor=True)
 
 
 def save(figure: Figure, stem: Path) -> None:

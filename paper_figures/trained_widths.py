@@ -120,9 +120,7 @@ def _logarithmic(axes: Axes, shape: Shape) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(shape.widths[::2], [f"{width}" for width in shape.widths[::2]])
-    axes.set_xticks(shape.widths, [""] * len(shape.widths), minor=True)
+    style.width_axis(axes, shape.widths)
 
 
 def main(

@@ -87,11 +87,8 @@ def _costs(axes: Axes, shapes: Sequence[Summary], colour: str, label: str) -> No
 
 
 def _logarithmic(axes: Axes, shapes: Sequence[Summary]) -> None:
-    widths = [shape.width for shape in shapes]
     axes.set_yscale("log")
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(widths[::2], [f"{width}" for width in widths[::2]])
-    axes.set_xticks(widths, [""] * len(widths), minor=True)
+    style.width_axis(axes, [shape.width for shape in shapes])
 
 
 def _band(

@@ -1,14 +1,15 @@
 """What the reports of studies share: means with their errors, and tables for a terminal."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
-__all__ = ["WIDTH", "Mean", "make_table"]
+__all__ = ["WIDTH", "Mean", "make_table", "show"]
 
 WIDTH = 100
 """Columns of a terminal that every report fits into."""
@@ -35,9 +36,30 @@ class Mean:
         decimals = max(0, -math.floor(math.log10(error)))
         return f"{self.value:.{decimals}f}({round(error * 10**decimals)})"
 
+    def short(self) -> str:
+        """As `str`, or below 1e-3 and from 1e4 on 2.4e-05(8e-07), whose error has its own power."""
+        if 1e-3 <= abs(self.value) < 1e4:
+            return str(self)
+        return f"{self.value:.1e}({self.error:.0e})"
 
-def make_table(title: str, caption: str, columns: Iterable[str]) -> Table:
-    """An empty table of right-justified columns, none of which is ever cut or wrapped."""
+
+def show(*parts: Table | str) -> None:
+    """Prints tables and lines, `WIDTH` columns wide whatever the terminal."""
+    console = Console(width=WIDTH, highlight=False)
+    for part in parts:
+        console.print(part)
+
+
+def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 0) -> Table:
+    """An empty table, whose columns are never wrapped.
+
+    Args:
+        title: above the table.
+        caption: below it.
+        columns: their heads.
+        left: so many columns from the first on, which name the rows, are justified to the left; all
+            others to the right.
+    """
     table = Table(
         title=title,
         caption=caption,
@@ -46,6 +68,6 @@ def make_table(title: str, caption: str, columns: Iterable[str]) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
     )
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
     return table

@@ -6,7 +6,6 @@ from simulations.deep_widths.summary import (
     Summary,
     require_one_study,
     required,
-    slope,
     summarise,
 )
 
@@ -17,6 +16,5 @@ __all__ = [
     "deep_widths",
     "require_one_study",
     "required",
-    "slope",
     "summarise",
 ]

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
+from simulations.command_line import (
+    DataDir,
+    DataSet,
+    Jobs,
+    Results,
+    Scheduler,
+    Seed,
+    bad_options,
+)
 from simulations.deep_widths.measurement import cost_of, inputs, run
 from simulations.deep_widths.plan import DEPTH, WIDTHS, plan
 from simulations.deep_widths.tables import print_report
@@ -15,7 +23,7 @@ from simulations.study import Study
 
 __all__ = ["STUDY", "deep_widths"]
 
-STUDY = Study("deep_widths", version=1, run=run, cost=cost_of)
+STUDY = Study("deep_widths", version=2, run=run, cost=cost_of)
 
 
 def deep_widths(
@@ -27,7 +35,7 @@ def deep_widths(
     ] = None,
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers of the deepest.")] = DEPTH,
     draws: Annotated[int, typer.Option(min=2, help="Pairs of narrow networks.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Seed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,

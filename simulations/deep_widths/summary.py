@@ -12,7 +12,7 @@ from simulations.deep_widths.plan import GAUSSIAN, TIMES
 from simulations.report import Mean
 from simulations.study import Config, Record
 
-__all__ = ["Required", "Summary", "require_one_study", "required", "slope", "summarise"]
+__all__ = ["Required", "Summary", "require_one_study", "required", "summarise"]
 
 Results = Sequence[tuple[Config, Record]]
 
@@ -41,6 +41,11 @@ class Summary:
     def depth(self) -> int:
         """Hidden layers of the deepest networks."""
         return len(self.pairs[0]["cost"])
+
+    @property
+    def chosen_depths(self) -> list[int]:
+        """The least, the middle and the largest depth, for tables that do not show all."""
+        return sorted({1, (self.depth + 1) // 2, self.depth})
 
     def layer(self, name: str, layer: int) -> Mean:
         """A mean square per neuron: "cost", "own_cost", "gap"."""
@@ -113,16 +118,6 @@ def summarise(results: Results, law: str = GAUSSIAN) -> list[Summary]:
         )
         for width in widths
     ]
-
-
-def slope(curve: Sequence[tuple[int, Mean]]) -> Mean:
-    """Exponent r of errors ~ m^-r over widths, weighted, with its standard error."""
-    x = np.log([width for width, _ in curve])
-    y = np.log([mean.value for _, mean in curve])
-    weights = np.array([mean.value / mean.error for _, mean in curve])
-    design = np.stack([np.ones_like(x), x], axis=1) * weights[:, None]
-    (_, exponent), *_ = np.linalg.lstsq(design, y * weights, rcond=None)
-    return Mean(-float(exponent), float(np.linalg.inv(design.T @ design)[1, 1] ** 0.5))
 
 
 @dataclass(frozen=True)

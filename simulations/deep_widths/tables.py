@@ -1,9 +1,8 @@
 """The tables that the study prints, each at most 100 columns wide."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from simulations.deep_widths.measurement import DELTA
@@ -13,10 +12,10 @@ from simulations.deep_widths.summary import (
     Summary,
     coverage,
     required,
-    slope,
     summarise,
 )
-from simulations.report import WIDTH, make_table
+from simulations.power_law import power_law
+from simulations.report import Mean, make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]
@@ -24,17 +23,12 @@ __all__ = ["print_report", "verdict"]
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints errors, costs, dropout, other laws and required widths, uncut."""
-    console = Console(width=WIDTH, highlight=False)
     shapes = summarise(results)
-    console.print(_errors(shapes))
-    console.print(verdict(shapes))
-    console.print()
-    console.print(_costs(shapes))
-    console.print(_dropout(shapes))
-    others = [shape for law in MARGINALS for shape in summarise(results, law)]
-    if others:
-        console.print(_laws(others, shapes))
-    console.print(_required(required(results)))
+    show(_errors(shapes), verdict(shapes), "")
+    show(_costs(shapes), _dropout(shapes))
+    if others := [shape for law in MARGINALS for shape in summarise(results, law)]:
+        show(_laws(others, shapes))
+    show(_required(required(results)))
 
 
 def verdict(shapes: Sequence[Summary]) -> str:
@@ -68,15 +62,24 @@ def _errors(shapes: Sequence[Summary]) -> Table:
         ("width", "depth", "t = 1/2", "D1", "D1/t", "sim.", "sim./t", *others),
     )
     for shape in shapes:
-        for depth in range(1, shape.depth + 1):
-            cells = [str(shape.width) if depth == 1 else "", str(depth)]
-            measured, simulated = shape.error(depth), shape.simulated_bound(depth)
-            cells += [str(measured), f"{shape.error_bound(depth):.3f}", _over(shape, depth)]
-            cells += [_number(simulated), _number(simulated, measured.value, 2)]
-            for t in TIMES[1:]:
-                cells += [str(shape.error(depth, t)), _over(shape, depth, t)]
-            table.add_row(*cells, end_section=depth == shape.depth)
+        _section(table, str(shape.width), (_error(shape, d) for d in range(1, shape.depth + 1)))
     return table
+
+
+def _section(table: Table, name: str, rows: Iterable[Sequence[str]]) -> None:
+    """Adds rows, of which the first alone shows the name, and a line after them."""
+    for place, row in enumerate(rows):
+        table.add_row("" if place else name, *row)
+    table.add_section()
+
+
+def _error(shape: Summary, depth: int) -> list[str]:
+    measured, simulated = shape.error(depth), shape.simulated_bound(depth)
+    cells = [str(depth), str(measured), f"{shape.error_bound(depth):.3f}", _over(shape, depth)]
+    cells += [_number(simulated), _number(simulated, measured.value, 2)]
+    for t in TIMES[1:]:
+        cells += [str(shape.error(depth, t)), _over(shape, depth, t)]
+    return cells
 
 
 def _over(shape: Summary, depth: int, t: float = TIMES[0]) -> str:
@@ -96,26 +99,19 @@ def _costs(shapes: Sequence[Summary]) -> Table:
         ("width", "layer", "M", "U", "U/M", "L", "own", "own/L", "G", "D1", "D1/G"),
     )
     for shape in shapes:
-        gap = 0.0
-        for layer in range(1, shape.depth + 1):
-            cost, own, G = (shape.layer(name, layer) for name in ("cost", "own_cost", "gap"))
-            upper, lower = shape.bound["cost"][layer - 1], shape.lower(layer)
-            gap = upper / 2 + gap
-            table.add_row(
-                str(shape.width) if layer == 1 else "",
-                str(layer),
-                str(cost),
-                f"{upper:.3f}",
-                f"{upper / cost.value:.2f}",
-                f"{lower:.3f}",
-                str(own),
-                f"{own.value / lower:.2f}",
-                str(G),
-                f"{gap:.3f}",
-                f"{gap / G.value:.2f}",
-                end_section=layer == shape.depth,
-            )
+        _section(table, str(shape.width), (_cost(shape, k) for k in range(1, shape.depth + 1)))
     return table
+
+
+def _cost(shape: Summary, layer: int) -> tuple[str, ...]:
+    cost, own, G = (shape.layer(name, layer) for name in ("cost", "own_cost", "gap"))
+    upper, lower = shape.bound["cost"][layer - 1], shape.lower(layer)
+    gap = sum(shape.bound["cost"][:layer]) / 2
+    return (
+        str(layer),
+        *(str(cost), f"{upper:.3f}", f"{upper / cost.value:.2f}", f"{lower:.3f}"),
+        *(str(own), f"{own.value / lower:.2f}", str(G), f"{gap:.3f}", f"{gap / G.value:.2f}"),
+    )
 
 
 def _dropout(shapes: Sequence[Summary]) -> Table:
@@ -123,37 +119,32 @@ def _dropout(shapes: Sequence[Summary]) -> Table:
         "Dropout stability (D6): half of the neurons of every layer kept, error as above",
         "merged: kept neurons take over their partners' outgoing weights; doubled: they double"
         " their own. LMC: error at t = 1/2 between two networks. r: error ~ m^-r over all widths,"
-        " with the standard error of the fit.",
+        " with the standard error of the fit, widened by the misfit.",
         ("width", "depth", "merged", "D6", "D6/merged", "doubled", "LMC", "merged/LMC"),
     )
     for shape in shapes:
-        for depth in sorted({1, (shape.depth + 1) // 2, shape.depth}):
-            merged, bound = shape.reduced(depth), shape.reduced_bound(depth)
-            line = shape.error(depth)
-            table.add_row(
-                str(shape.width) if depth == 1 else "",
-                str(depth),
-                str(merged),
-                f"{bound:.3f}",
-                f"{bound / merged.value:.2f}",
-                str(shape.reduced(depth, "doubled")),
-                str(line),
-                f"{merged.value / line.value:.2f}",
-                end_section=depth == shape.depth,
-            )
+        _section(table, str(shape.width), (_half(shape, depth) for depth in shape.chosen_depths))
     if len(shapes) > 1:
-        for depth in sorted({1, (shapes[0].depth + 1) // 2, shapes[0].depth}):
-            table.add_row(
-                "r",
-                str(depth),
-                str(slope([(shape.width, shape.reduced(depth)) for shape in shapes])),
-                "",
-                "",
-                str(slope([(shape.width, shape.reduced(depth, "doubled")) for shape in shapes])),
-                str(slope([(shape.width, shape.error(depth)) for shape in shapes])),
-                "",
-            )
+        for depth in shapes[0].chosen_depths:
+            merged = _decay({shape.width: shape.reduced(depth) for shape in shapes})
+            doubled = _decay({shape.width: shape.reduced(depth, "doubled") for shape in shapes})
+            line = _decay({shape.width: shape.error(depth) for shape in shapes})
+            table.add_row("r", str(depth), merged, "", "", doubled, line)
     return table
+
+
+def _half(shape: Summary, depth: int) -> tuple[str, ...]:
+    merged, bound, line = shape.reduced(depth), shape.reduced_bound(depth), shape.error(depth)
+    return (
+        *(str(depth), str(merged), f"{bound:.3f}", f"{bound / merged.value:.2f}"),
+        *(str(shape.reduced(depth, "doubled")), str(line), f"{merged.value / line.value:.2f}"),
+    )
+
+
+def _decay(means: Mapping[int, Mean]) -> str:
+    """The exponent r of means that fall like m^-r."""
+    slope = power_law(means).slope
+    return str(Mean(-slope.value, slope.error))
 
 
 def _laws(others: Sequence[Summary], shapes: Sequence[Summary]) -> Table:
@@ -163,23 +154,20 @@ def _laws(others: Sequence[Summary], shapes: Sequence[Summary]) -> Table:
         "D5: the bound from a Gaussian part of the law; kernels as for Gaussian rows, exact for"
         " layer 1 and up to O(1/inputs) beyond.",
         ("law", "depth", "error", "D5", "D5/error", "M_1", "bound", "bound/M_1"),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for shape in (gaussian, *others):
-        for depth in sorted({1, (shape.depth + 1) // 2, shape.depth}):
-            error, bound = shape.error(depth), shape.error_bound(depth)
-            cost, upper = shape.layer("cost", 1), shape.bound["cost"][0]
-            first = (str(cost), f"{upper:.3f}", f"{upper / cost.value:.2f}")
-            table.add_row(
-                shape.law if depth == 1 else "",
-                str(depth),
-                str(error),
-                f"{bound:.3f}",
-                f"{bound / error.value:.2f}",
-                *(first if depth == 1 else ("", "", "")),
-                end_section=depth == shape.depth,
-            )
+        _section(table, shape.law, (_of_law(shape, depth) for depth in shape.chosen_depths))
     return table
+
+
+def _of_law(shape: Summary, depth: int) -> tuple[str, ...]:
+    error, bound = shape.error(depth), shape.error_bound(depth)
+    cells = (str(depth), str(error), f"{bound:.3f}", f"{bound / error.value:.2f}")
+    if depth > 1:
+        return cells
+    cost, upper = shape.layer("cost", 1), shape.bound["cost"][0]
+    return *cells, str(cost), f"{upper:.3f}", f"{upper / cost.value:.2f}"
 
 
 def _required(rows: Sequence[Required]) -> Table:

@@ -35,8 +35,8 @@ def answers(results: Results) -> Table:
         "Means over pairs and ratios of means; in brackets, the standard error (of ratios, the"
         " jackknife's) of the last digit. A ratio needs a denominator of two standard errors.",
         ("", *WAYS),
+        left=1,
     )
-    table.columns[0].justify = "left"
     networks, deep_linear = (
         {way: pooled(found, way) for way in WAYS} for found in (cells(results), linear(results))
     )

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
-from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
+from simulations.command_line import (
+    DataDir,
+    DataSet,
+    Jobs,
+    Results,
+    Scheduler,
+    Seed,
+    architecture_option,
+    bad_options,
+    require_architectures,
+)
 from simulations.layerwise.measurement import run
 from simulations.layerwise.plan import ARCHITECTURES, cost_of, plan
 from simulations.layerwise.tables import print_report
@@ -22,9 +32,7 @@ STUDY = Study("layerwise", version=1, run=run, cost=cost_of)
 def layerwise(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    architecture: Annotated[
-        list[str] | None, typer.Option(help=f"Of: {', '.join(ARCHITECTURES)}; may be repeated.")
-    ] = None,
+    architecture: Annotated[list[str] | None, architecture_option(ARCHITECTURES)] = None,
     epochs: Annotated[int, typer.Option(min=2, help="Of training.")] = 12,
     pairs: Annotated[
         int | None, typer.Option(min=1, help="Per architecture and way of joining; 2 to 6.")
@@ -32,7 +40,7 @@ def layerwise(
     examples: Annotated[
         int | None, typer.Option(min=2, help="Test examples, at most; 200 or 360.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Seed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,
@@ -40,9 +48,7 @@ def layerwise(
     """Layer by layer: barriers with their null models, features, and which layers to average."""
     with bad_options():
         load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-        for name in architecture or ():
-            if name not in ARCHITECTURES:
-                raise ValueError(f"architecture must be one of {list(ARCHITECTURES)}, got {name!r}")
+        require_architectures(architecture, ARCHITECTURES)
     configs = list(
         plan(
             dataset,

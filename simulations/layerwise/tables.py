@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from simulations.layerwise.answers import answers
@@ -21,7 +20,7 @@ from simulations.layerwise.summary import (
     single,
     windows,
 )
-from simulations.report import WIDTH, Mean, make_table
+from simulations.report import Mean, make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report"]
@@ -31,20 +30,16 @@ _OF_LAST_DIGIT = "In brackets, the standard error of the last digit, over pairs.
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints barriers beside their null models, features, recommendations, and five answers."""
-    console = Console(width=WIDTH, highlight=False)
     found = cells(results)
     if found:
-        console.print(_singles(found))
-        console.print(_windows(found))
-        console.print(_splits(found))
-        console.print(_recommended(found))
+        show(_singles(found), _windows(found), _splits(found), _recommended(found))
     if followed := [cell for cell in found if cell.architecture == TRAINED]:
-        console.print(_features(followed))
+        show(_features(followed))
     if trained := by_epochs(results):
-        console.print(_training(trained))
+        show(_training(trained))
     if widths := by_width(results):
-        console.print(_recalibrated(widths))
-    console.print(answers(results))
+        show(_recalibrated(widths))
+    show(answers(results))
 
 
 def _singles(found: Sequence[Cell]) -> Table:
@@ -134,10 +129,10 @@ def _splits(found: Sequence[Cell]) -> Table:
 
 def _recommended(found: Sequence[Cell]) -> Table:
     table = _table(
-        f"Most parameters that can be averaged at {TOLERANCE:g} nats more than the base's loss,"
-        " chosen on training data",
-        "moved: part of the layers, of the parameters. rise: of the test loss. holds: part of the"
-        f" pairs within the tolerance there. random: as many layers, 20 draws. {_OF_LAST_DIGIT}",
+        f"Most parameters that can be averaged at {TOLERANCE:g} nats more than the base's loss",
+        "Chosen on training data; layers, param.: part of all that is moved. rise: of the test"
+        " loss. holds: part of the pairs within the tolerance there. random: as many layers, 20"
+        f" draws. {_OF_LAST_DIGIT}",
         ("layers", "param.", "rise", "holds", "random: rise", "holds"),
     )
     for cell in found:
@@ -222,10 +217,7 @@ def _recalibrated_barrier(pair: Record) -> float:
 
 
 def _table(title: str, caption: str, columns: Sequence[str]) -> Table:
-    table = make_table(title, caption, ("", "", *columns))
-    for column in table.columns[:2]:
-        column.justify = "left"
-    return table
+    return make_table(title, caption, ("", "", *columns), left=2)
 
 
 def _place(cell: Cell, found: Sequence[Cell]) -> tuple[str, str]:

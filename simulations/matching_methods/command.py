@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import (
+    Jobs,
+    Results,
+    Scheduler,
+    Seed,
+    architecture_option,
+    bad_options,
+    require_architectures,
+)
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import cost_of, run
 from simulations.matching_methods.narrow import NETWORKS
@@ -24,8 +32,7 @@ STUDY = Study("matching_methods", version=1, run=run, cost=cost_of)
 
 def matching_methods(
     architecture: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Of: {', '.join(ARCHITECTURES)}; may be repeated. By default all."),
+        list[str] | None, architecture_option(ARCHITECTURES, "By default all.")
     ] = None,
     data_dir: Annotated[
         Path | None,
@@ -33,7 +40,7 @@ def matching_methods(
     ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per architecture.")] = 2,
     narrow_pairs: Annotated[int, typer.Option(min=1, help="Pairs of narrow networks.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Seed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,
@@ -49,9 +56,8 @@ def matching_methods(
 def _chosen(names: Sequence[str] | None, data_dir: Path | None) -> list[str]:
     """The architectures asked for, or all whose data are at hand, in their order."""
     at_hand = [name for name, one in ARCHITECTURES.items() if one.dataset == "digits" or data_dir]
+    require_architectures(names, ARCHITECTURES)
     for name in names or ():
-        if name not in ARCHITECTURES:
-            raise ValueError(f"architecture must be one of {list(ARCHITECTURES)}, got {name!r}")
         if name not in at_hand:
             raise ValueError(f"architecture {name!r} needs --data-dir")
     chosen = [name for name in at_hand if not names or name in names]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from simulations.matching_methods.architectures import ARCHITECTURES
@@ -11,7 +10,7 @@ from simulations.matching_methods.methods import BY_ACTIVATIONS, BY_LOSS, CURVES
 from simulations.matching_methods.narrow import NETWORKS, SEARCHES
 from simulations.matching_methods.planted import NOISES
 from simulations.matching_methods.summary import Narrow, Summary, narrow, summarise
-from simulations.report import WIDTH, make_table
+from simulations.report import make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]
@@ -39,31 +38,26 @@ _QUANTITIES = {
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints networks, barriers, similarities, times, planted permutations, narrow networks."""
-    console = Console(width=WIDTH, highlight=False)
     measured = summarise(results)
-    console.print(_networks(measured))
+    show(_networks(measured))
     for quantity, (title, caption) in _QUANTITIES.items():
         rows = ("unmatched", *METHODS)
-        console.print(_across(title, caption, measured, rows, _mean(quantity)))
-    console.print(
+        show(_across(title, caption, measured, rows, _mean(quantity)))
+    show(
         _across(
             "CPU seconds of one matching",
             f"Largest change of an output by any matching: {_largest(measured):.1g}.",
             measured,
             tuple(METHODS),
             lambda summary, name: f"{summary.mean(name, 'seconds').value:.2f}",
-        )
-    )
-    console.print(
+        ),
         _across(
             "Planted permutation without noise: neurons recovered, over all pairs",
             verdict(measured),
             measured,
             tuple(METHODS),
             _exactly,
-        )
-    )
-    console.print(
+        ),
         _across(
             f"Planted permutation: share recovered under noise as large as the network"
             f" (norm {_SHOWN_NOISE:g})",
@@ -71,9 +65,9 @@ def print_report(results: Sequence[tuple[Config, Record]]) -> None:
             measured,
             CURVES,
             lambda summary, name: str(summary.recovered(name)[NOISES.index(_SHOWN_NOISE)]),
-        )
+        ),
+        _narrow(narrow(results)),
     )
-    console.print(_narrow(narrow(results)))
 
 
 def verdict(measured: Sequence[Summary]) -> str:
@@ -100,9 +94,8 @@ def _networks(measured: Sequence[Summary]) -> Table:
         "accuracy: on test data, of the networks themselves; least: of the worst of them."
         " groups: of the permutation symmetry.",
         ("name", "architecture", *counts, "accuracy", "least"),
+        left=2,
     )
-    for column in table.columns[:2]:
-        column.justify = "left"
     for one in measured:
         built, first = ARCHITECTURES[one.architecture], one.records[0]
         sizes = (first["parameters"], first["groups"], first["neurons"], len(one.records))
@@ -129,8 +122,7 @@ def _across(
     cell: Callable[[Summary, str], str],
 ) -> Table:
     """Methods in rows, architectures in columns."""
-    table = make_table(title, caption, ("", *(one.architecture for one in measured)))
-    table.columns[0].justify = "left"
+    table = make_table(title, caption, ("", *(one.architecture for one in measured)), left=1)
     for name in rows:
         table.add_row(name, *(cell(one, name) if one.has(name) else "-" for one in measured))
     return table
@@ -151,8 +143,8 @@ def _narrow(shapes: Sequence[Narrow]) -> Table:
         " bend: distance of f at t = 1/2 from the mean of the ends, over the size of these."
         f" barrier: test loss, maximum over 11 points (accuracy {', '.join(accuracies)}).",
         ("", *(column for one in shapes for column in _columns(one))),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for search in SEARCHES:
         cells = []
         for one in shapes:

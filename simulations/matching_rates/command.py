@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simulations.command_line import Jobs, Results, Scheduler
+from simulations.command_line import Jobs, Results, Scheduler, Seed
 from simulations.matching_rates.laws import DIMENSIONS
 from simulations.matching_rates.measurement import cost_of, run
 from simulations.matching_rates.plan import plan
@@ -24,7 +24,7 @@ def matching_rates(
     ] = None,
     widest: Annotated[int, typer.Option(min=64, help="Largest width.")] = 4096,
     draws: Annotated[int, typer.Option(min=2, help="Draws at small widths.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Seed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,

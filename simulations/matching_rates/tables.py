@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
@@ -22,7 +21,7 @@ from simulations.matching_rates.summary import (
     noisy,
     select,
 )
-from simulations.report import WIDTH, Mean, make_table
+from simulations.report import Mean, make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]
@@ -42,18 +41,14 @@ _ESTIMATORS = {
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints the sandwich, the exponents, the crossovers and the dimensions, uncut."""
-    console = Console(width=WIDTH, highlight=False)
     costs = select(results, SANDWICHED, SANDWICH_WIDTHS)
-    for p in EXPONENTS:
-        console.print(_sandwich([one for one in costs if one.p == p], p))
-    console.print(verdict(costs))
-    console.print()
+    show(*(_sandwich([one for one in costs if one.p == p], p) for p in EXPONENTS))
+    show(verdict(costs), "")
     if sharpened := select(results, SHARPENED, (SHARPENED_WIDTH,)):
-        console.print(_sharpened([one for one in sharpened if one.p == 2]))
+        show(_sharpened([one for one in sharpened if one.p == 2]))
     for p in EXPONENTS:
-        console.print(_exponents({name: exponents(results, name, p) for name in FAMILIES}, p))
-    console.print(_crossovers(noisy(results)))
-    console.print(_dimensions(results))
+        show(_exponents({name: exponents(results, name, p) for name in FAMILIES}, p))
+    show(_crossovers(noisy(results)), _dimensions(results))
 
 
 def verdict(costs: Sequence[Measured]) -> str:
@@ -80,8 +75,8 @@ def _sandwich(costs: Sequence[Measured], p: float) -> Table:
         " behind U. R4: as published, for two samples in the Euclidean norm; - for unbounded laws."
         " any: what any permutation costs at most. L = 0: no argument applies.",
         ("law", "m", "L", "M", "U", "by", "R4", "any", "U/M", "M/L", "U/R4"),
+        left=1,
     )
-    table.columns[0].justify = "left"
     before = ""
     for one in costs:
         name, before = ("" if one.law == before else one.law), one.law
@@ -106,8 +101,8 @@ def _sharpened(costs: Sequence[Measured]) -> Table:
         f"What the departures gain: M(m) at m = {SHARPENED_WIDTH}, p = 2",
         "first: L by R9, U by R13 or R6a (cube, d = 2) in their first form. M: as above.",
         ("law", "first L", "L", "M", "U", "by", "first U", "M/L", "U/M"),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for one in costs:
         first_lower, first_upper = SHARPENED[one.law]
         table.add_row(
@@ -152,7 +147,7 @@ def _interval(fit: PowerLaw) -> str:
 
 def _crossovers(curves: Sequence[NoisyCurve]) -> Table:
     table = make_table(
-        f"Low rank plus noise (D4), N(0, I_{RANK}) in R^50 plus noise of size eta, p = 2",
+        f"Low rank plus noise (D4), N(0, I_{RANK}) + noise eta in R^50, p = 2",
         f"predicted: the m at which M of rank {RANK} alone, as measured, is 2 eta^2, the cost of"
         " unmatched noise. fitted: two power laws that meet, with their exponents r; a smooth bend"
         " tends to be misplaced towards the middle of the widths.",
@@ -183,8 +178,8 @@ def _dimensions(results: Sequence[tuple[Config, Record]]) -> Table:
         " cost for p = 2, which cannot be below 2 for connected laws, nor below 4 for separated"
         " clusters.",
         ("data", "d", *_ESTIMATORS.values()),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for name, (_, record) in found.items():
         cells = (str(Mean.over(record["estimates"][estimator])) for estimator in _ESTIMATORS)
         table.add_row(name, str(DATA[name].intrinsic), *cells)

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
-from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
+from simulations.command_line import (
+    DataDir,
+    DataSet,
+    Jobs,
+    Pairs,
+    Results,
+    Scheduler,
+    Seed,
+    Widths,
+    architecture_option,
+    bad_options,
+    require_architectures,
+)
 from simulations.path_certificates.measurement import run
 from simulations.path_certificates.networks import NETWORKS
 from simulations.path_certificates.tables import print_report
@@ -36,17 +48,15 @@ STUDY = Study("path_certificates", version=2, run=run, cost=_cost)
 def path_certificates(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    architecture: Annotated[
-        list[str] | None, typer.Option(help=f"Of: {', '.join(NETWORKS)}; may be repeated.")
-    ] = None,
-    width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
+    architecture: Annotated[list[str] | None, architecture_option(NETWORKS)] = None,
+    width: Widths = None,
     weight_decay: Annotated[list[float] | None, typer.Option(min=0, help="Likewise.")] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 8,
+    pairs: Pairs = 8,
     descents: Annotated[
         int, typer.Option(min=0, help="Pairs per MLP to match by certificates.")
     ] = 4,
     examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 360,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Seed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,
@@ -54,9 +64,7 @@ def path_certificates(
     """Certificates C1 to C4 of trained pairs beside what is true, after every matching."""
     with bad_options():
         load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-        for name in architecture or ():
-            if name not in NETWORKS:
-                raise ValueError(f"architecture must be one of {list(NETWORKS)}, got {name!r}")
+        require_architectures(architecture, NETWORKS)
     configs = [
         {
             "dataset": dataset,

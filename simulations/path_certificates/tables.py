@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from simulations.path_certificates.measurement import NODES, REFERENCE
@@ -14,7 +13,7 @@ from simulations.path_certificates.summary import (
     summarise,
     violations,
 )
-from simulations.report import WIDTH, make_table
+from simulations.report import make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report"]
@@ -22,23 +21,21 @@ __all__ = ["print_report"]
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints certified accuracies, certified barriers, and which matching minimises what."""
-    console = Console(width=WIDTH, highlight=False)
     shapes = summarise(results)
-    console.print(_accuracies(shapes))
-    console.print(_barriers(shapes))
+    show(_accuracies(shapes), _barriers(shapes))
     for ratios, table in (
         (matching_ratios(shapes), _matchings),
         (descent_ratios(shapes), _descents),
     ):
         if ratios.pairs:
-            console.print(table(ratios))
+            show(table(ratios))
 
 
 def _accuracies(shapes: Sequence[Summary]) -> Table:
     table = _table(
         f"Certified accuracy for every t at once (C4), {REFERENCE} matching, test data",
         "ends: of the worse network. nodes: of the examples that all 9 nodes get right, no more can"
-        "\nbe certified. In brackets, the standard error of the last digit.",
+        " be certified. In brackets, the standard error of the last digit.",
         ("ends", "nodes", *(f"n = {n}" for n in NODES), "share"),
     )
     for shape in shapes:
@@ -73,8 +70,7 @@ def _barriers(shapes: Sequence[Summary]) -> Table:
 def _matchings(ratios: Ratios) -> Table:
     return _compared(
         ratios,
-        "Which matching makes which bound least: geometric mean over pairs, relative to"
-        f" {REFERENCE}",
+        f"Which matching makes which bound least: geometric mean, relative to {REFERENCE}",
         f"In brackets: per cent of the {ratios.pairs} pairs in which no other matching does"
         " better.",
     )
@@ -84,15 +80,14 @@ def _descents(ratios: Ratios) -> Table:
     return _compared(
         ratios,
         f"Matching by a certificate, from {REFERENCE} on: geometric mean, relative to {REFERENCE}",
-        f"Test data; the certificates were minimised on training data. In brackets: per cent of the"
-        f"\n{ratios.pairs} pairs, of width 64, in which no other of these does better.",
+        "Test data; the certificates were minimised on training data. In brackets: per cent of the"
+        f" {ratios.pairs} pairs, of width 64, in which no other of these does better.",
     )
 
 
 def _compared(ratios: Ratios, title: str, caption: str) -> Table:
     names = list(next(iter(ratios.logs.values())))
-    table = make_table(title, caption, ("", *names))
-    table.columns[0].justify = "left"
+    table = make_table(title, caption, ("", *names), left=1)
     for alignment, logs in ratios.logs.items():
         cells = (
             f"{10 ** logs[name].value:.3g} [{100 * ratios.best[alignment][name]:.0f}]"
@@ -103,9 +98,7 @@ def _compared(ratios: Ratios, title: str, caption: str) -> Table:
 
 
 def _table(title: str, caption: str, columns: Sequence[str]) -> Table:
-    table = make_table(title, caption, ("", "width", "decay", *columns))
-    table.columns[0].justify = "left"
-    return table
+    return make_table(title, caption, ("", "width", "decay", *columns), left=1)
 
 
 def _place(shape: Summary) -> tuple[str, str, str]:

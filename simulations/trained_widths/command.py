@@ -7,7 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
-from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
+from simulations.command_line import (
+    BatchSize,
+    DataDir,
+    DataSet,
+    Epochs,
+    FirstSeed,
+    Jobs,
+    LearningRate,
+    Momentum,
+    Results,
+    Scheduler,
+    bad_options,
+)
 from simulations.runner import run_study
 from simulations.study import Config, Study
 from simulations.trained_widths.measurement import run
@@ -38,14 +50,14 @@ def trained_widths(
     networks: Annotated[int, typer.Option(min=3, help="Networks of each testing width.")] = 8,
     examples: Annotated[int, typer.Option(min=2, help="That describe a neuron.")] = 256,
     permutations: Annotated[int, typer.Option(min=19, help="Random deals of a test.")] = 99,
-    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 15,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
-    momentum: Annotated[float, typer.Option(help="Momentum.")] = 0.9,
+    epochs: Epochs = 15,
+    batch_size: BatchSize = 64,
+    learning_rate: LearningRate = 0.05,
+    momentum: Momentum = 0.9,
     weight_decay: Annotated[
         list[float] | None, typer.Option(help="Weight decays; may be repeated.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first network.")] = 0,
+    seed: FirstSeed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,

@@ -24,9 +24,9 @@ from jaxtyping import Float
 from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
 from lmctheory.rates.pooling import pooled_matching_cost
+from simulations.power_law import power_law
 from simulations.report import Mean
 from simulations.study import Record
-from simulations.trained_widths.extrapolation import extrapolated
 from simulations.trained_widths.networks import Layer
 
 __all__ = ["predict"]
@@ -53,7 +53,7 @@ def predict(
         rng: source of randomness.
     """
     narrow = [layer.neurons.shape[1] // part for part in _PARTS]
-    slope = [_pooled(layer.neurons, width, rng) for width in narrow]
+    slope = power_law({width: _pooled(layer.neurons, width, rng) for width in narrow})
     found = {}
     for width in testing:
         moved = layer.with_movement(_scale(movements, estimating, width))
@@ -63,7 +63,7 @@ def predict(
             "pool": _pooled(layer.neurons, width, rng),
             "moved": _pooled(moved, width, rng),
             "gauss": Mean(draws.mean, draws.standard_error),
-            "slope": extrapolated(narrow, slope, width),
+            "slope": slope.at(width),
         }
         found[str(width)] = {name: [mean.value, mean.error] for name, mean in means.items()} | {
             "lower": lower_bound(law, width).value,
@@ -77,7 +77,8 @@ def _scale(movements: Sequence[Mean], estimating: Sequence[int], width: int) -> 
     here = movements[-1].value
     if here < 1e-12:  # untrained, up to rounding
         return 1.0
-    return float(np.sqrt(extrapolated(estimating, movements, width).value / here))
+    there = power_law(dict(zip(estimating, movements, strict=True))).at(width)
+    return float(np.sqrt(there.value / here))
 
 
 def _pooled(neurons: Float[np.ndarray, "K m n"], width: int, rng: np.random.Generator) -> Mean:

@@ -6,9 +6,10 @@ from functools import partial
 
 import numpy as np
 
+from simulations.power_law import power_law
 from simulations.report import Mean
 from simulations.study import Config, Record
-from simulations.trained_widths.extrapolation import extrapolated, pair_mean, power, product
+from simulations.trained_widths.means import pair_mean, power, product
 
 __all__ = [
     "COST_PREDICTORS",
@@ -126,8 +127,7 @@ class Shape:
 
     def _trend(self, quantity: Callable[[int], Mean], width: int) -> Mean:
         """The power law through a quantity at the estimating widths."""
-        estimating = self.config["estimating"]
-        return extrapolated(estimating, [quantity(m) for m in estimating], width)
+        return power_law({m: quantity(m) for m in self.config["estimating"]}).at(width)
 
 
 def _d1(cost: Mean, gain: Mean) -> Mean:

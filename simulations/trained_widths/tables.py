@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
-from simulations.report import WIDTH, Mean, make_table
+from simulations.report import Mean, make_table, show
 from simulations.study import Config, Record
-from simulations.trained_widths.extrapolation import product
+from simulations.trained_widths.means import product
 from simulations.trained_widths.measurement import TESTS
 from simulations.trained_widths.summary import (
     COST_PREDICTORS,
@@ -31,13 +30,9 @@ _KINDS = (
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints the tests of independence, then predicted costs and function errors, uncut."""
-    console = Console(width=WIDTH, highlight=False)
     shapes = summarise(results)
-    console.print(_independence(shapes))
-    console.print(verdict(shapes))
-    console.print()
-    for table in (_costs(shapes), _causes(shapes), _errors(shapes)):
-        console.print(table)
+    show(_independence(shapes), verdict(shapes), "")
+    show(_costs(shapes), _causes(shapes), _errors(shapes))
 
 
 def _over(predicted: Mean, measured: Mean) -> str:
@@ -68,7 +63,7 @@ def verdict(shapes: Sequence[Shape]) -> str:
 
 def _independence(shapes: Sequence[Shape]) -> Table:
     table = make_table(
-        "Are the neurons of one network independent? Permutation tests with several networks",
+        "Are neurons of one network independent? Permutation tests with several networks",
         "decay: weight decay (those of one width share their initial weights), or untrained. cost:"
         " W_2^2 per neuron between networks, in brackets the standard error of the last digit; F:"
         " variance of the networks' means over that of independent neurons, of the neurons and of"

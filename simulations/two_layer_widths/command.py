@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from simulations.command_line import Jobs, Results, Scheduler, bad_options
+from simulations.command_line import Jobs, Results, Scheduler, Seed, bad_options
 from simulations.runner import run_study
 from simulations.study import Study
 from simulations.two_layer_widths.measurement import cost_of, run
@@ -23,7 +23,7 @@ def two_layer_widths(
         int, typer.Option(min=64, help="Neurons that stand for infinitely many; a power of 2.")
     ] = 32768,
     pairs: Annotated[int, typer.Option(min=2, help="Pairs of students.")] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Seed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lmctheory.rates import Curve, Estimate
+from simulations.power_law import power_law
 from simulations.report import Mean
 from simulations.study import Config, Record
 from simulations.two_layer_widths.plan import CASES
@@ -35,20 +35,13 @@ PEAKED = 16
 
 
 def slope(draws: Draws, least: int = 1) -> Mean:
-    """Exponent of the width, by weighted least squares on logarithms, from the width `least` on.
+    """Exponent of the width in a power law from the width `least` on; NaN below three widths.
 
-    Widths of a single draw, or of a mean <= 0, are left out. The standard error is raised by the
-    square root of the misfit where the points scatter more than their errors say.
+    Widths of a single draw, or of a mean <= 0, are left out.
     """
-    kept = {
-        width: np.array(values)
-        for width, values in sorted(draws.items())
-        if width >= least and len(values) > 1 and np.mean(values) > 0
-    }
-    if len(kept) < 3:
-        return Mean(np.nan, np.nan)
-    fit = Curve(tuple(kept), tuple(map(Estimate, kept.values())), p=1.0).power_law()
-    return Mean(fit.slope, fit.standard_error * max(1.0, fit.misfit) ** 0.5)
+    means = {width: Mean.over(values) for width, values in draws.items() if len(values) > 1}
+    kept = {width: mean for width, mean in means.items() if width >= least and mean.value > 0}
+    return power_law(kept).slope if len(kept) > 2 else Mean(np.nan, np.nan)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from simulations.report import WIDTH, Mean, make_table
+from simulations.report import Mean, make_table, show
 from simulations.study import Config, Record
 from simulations.two_layer_widths.sampling import ACTIVATIONS
 from simulations.two_layer_widths.summary import (
@@ -27,16 +26,12 @@ __all__ = ["print_report"]
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints the function errors, the mean-field limit and the students, uncut."""
-    console = Console(width=WIDTH, highlight=False)
     independent = [one for p in (1, 2) for one in sampled(results, p)]
-    console.print(_worst(independent))
-    console.print(_slopes([one for one in independent if one.p == 2]))
     learnt = trained(results)
-    console.print(_spread(learnt))
+    show(_worst(independent), _slopes([one for one in independent if one.p == 2]), _spread(learnt))
     for one in learnt:
-        console.print(_couplings(one))
-        console.print(_ways(one))
-    console.print(_students(students(results)))
+        show(_couplings(one), _ways(one))
+    show(_students(students(results)))
 
 
 def _case(one: Sampled) -> tuple[str, str, str]:
@@ -45,12 +40,12 @@ def _case(one: Sampled) -> tuple[str, str, str]:
 
 def _worst(cases: Sequence[Sampled]) -> Table:
     table = make_table(
-        "Two layers, independent neurons (T2): the largest error over its bound, of all widths",
+        "Independent neurons (T2): the largest error over its bound, of all widths",
         "Error: largest over t and 128 inputs. given: over the bound by W_p of the matched neurons,"
         " largest of all draws; mean: mean error over the bound known before. None may exceed 1.",
         ("neurons", "m_0", "d", "p", *ACTIVATIONS, "given", "mean"),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for one in cases:
         worst = [one.worst(activation) for activation in ACTIVATIONS]
         means = [one.worst_mean(activation) for activation in ACTIVATIONS]
@@ -69,8 +64,8 @@ def _slopes(cases: Sequence[Sampled]) -> Table:
             *("neurons", "m_0", "d", "W_2"),
             *("relu: T2", "gaps", "error", "tanh: T2", "gaps", "error"),
         ),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for one in cases:
         columns = [
             one.of(name, column)
@@ -91,8 +86,8 @@ def _spread(problems: Sequence[Trained]) -> Table:
         " neurons. local: bound along each neuron's path. bound: product of 1 + 2 s H sqrt(R),"
         " with H in L2(data).",
         ("problem", "t/T", "risk", "measured", "rms", "local", "bound"),
+        left=1,
     )
-    table.columns[0].justify = "left"
     for one in problems:
         for share, place in ((0.5, len(one.record["risk"]) // 2), (1.0, -1)):
             table.add_row(
@@ -117,7 +112,7 @@ def _couplings(one: Trained) -> Table:
     names = ("coupling", "coupling_max", "first_order", "coupling_bound")
     columns = [one.of(name) for name in (*names, "error", "barrier", "unmatched")]
     for width in one.widths:
-        table.add_row(str(width), *(_mean(column[width]) for column in columns))
+        table.add_row(str(width), *(_at(column, width) for column in columns))
     table.add_row("slope", *(str(slope(column)) for column in columns))
     return table
 
@@ -129,17 +124,8 @@ def _ways(one: Trained) -> Table:
         " measured spread of the flow and couplings. prior: known beforehand, with probability"
         " 0.95. T2: at the trained distance. Barriers: squared loss.",
         (
-            "N",
-            "W start",
-            "W end",
-            "semi",
-            "prior",
-            "error",
-            "T2",
-            "semi",
-            "prior",
-            "barrier",
-            "semi",
+            *("N", "W start", "W end", "semi", "prior"),
+            *("error", "T2", "semi", "prior", "barrier", "semi"),
         ),
     )
     for width in one.widths:
@@ -172,15 +158,7 @@ def _students(groups: Sequence[Students]) -> Table:
 
 
 def _at(column: Draws, width: int) -> str:
-    return _mean(column[width]) if width in column else "-"
-
-
-def _mean(draws: Sequence[float]) -> str:
-    """A mean with its standard error, or both in scientific notation beyond four digits."""
-    mean = Mean.over(draws)
-    if 1e-3 <= abs(mean.value) < 1e4:
-        return str(mean)
-    return f"{mean.value:.1e}({mean.error:.0e})"
+    return Mean.over(column[width]).short() if width in column else "-"
 
 
 def _short(draws: Sequence[float]) -> str:

@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
-from simulations.command_line import DataDir, DataSet, Jobs, Results, Scheduler, bad_options
+from simulations.command_line import (
+    BatchSize,
+    DataDir,
+    DataSet,
+    Epochs,
+    FirstSeed,
+    Jobs,
+    LearningRate,
+    Momentum,
+    Pairs,
+    Results,
+    Scheduler,
+    Widths,
+    bad_options,
+)
 from simulations.runner import run_study
 from simulations.study import Config, Study
 from simulations.width_sweep.measurement import PHASES, run
@@ -29,15 +43,15 @@ STUDY = Study("width_sweep", version=3, run=run, cost=_cost)
 def width_sweep(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    width: Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")] = None,
+    width: Widths = None,
     depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers; likewise.")] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")] = 4,
-    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 15,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.05,
-    momentum: Annotated[float, typer.Option(help="Momentum.")] = 0.9,
+    pairs: Pairs = 4,
+    epochs: Epochs = 15,
+    batch_size: BatchSize = 64,
+    learning_rate: LearningRate = 0.05,
+    momentum: Momentum = 0.9,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first network.")] = 0,
+    seed: FirstSeed = 0,
     results: Results = STUDY.results,
     jobs: Jobs = 2,
     scheduler: Scheduler = None,

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from simulations.report import WIDTH, Mean, make_table
+from simulations.report import Mean, make_table, show
 from simulations.study import Config, Record
 from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
 
@@ -92,10 +91,8 @@ def require_one_sweep(results: Sequence[tuple[Config, Record]]) -> None:
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints the barriers, then the matching costs in their sandwich, uncut."""
-    console = Console(width=WIDTH)
-    console.print(_barriers(summarise(results, "trained")))
-    for phase in PHASES:
-        console.print(_costs(summarise(results, phase), phase))
+    show(_barriers(summarise(results, "trained")))
+    show(*(_costs(summarise(results, phase), phase) for phase in PHASES))
 
 
 def _barriers(shapes: Sequence[Summary]) -> Table:

@@ -1,29 +1,16 @@
-"""The study of deep networks, small: tasks, summaries, tables, figure, refused options."""
-
-import io
+"""The study of deep networks, small: tasks, summaries, tables, figure."""
 
 import numpy as np
 import pytest
-from rich.console import Console
 from scipy.optimize import linear_sum_assignment
-from typer.testing import CliRunner
 
 import simulations.deep_widths.tables as tables_module
 from lmctheory.widths.deep import ensemble, error_bound
 from paper_figures import deep_widths as figure_module
-from simulations.command_line import application
-from simulations.deep_widths import (
-    STUDY,
-    deep_widths,
-    require_one_study,
-    required,
-    slope,
-    summarise,
-)
+from simulations.deep_widths import require_one_study, required, summarise
 from simulations.deep_widths.measurement import inputs, run
 from simulations.deep_widths.networks import matched_layers, reduced_layers
 from simulations.deep_widths.plan import GAUSSIAN, MARGINALS, TIMES, plan
-from simulations.report import Mean
 
 COMMON = {"dataset": "digits", "examples": 30, "depth": 2, "seed": 0}
 
@@ -130,11 +117,6 @@ def test_measured_errors_lie_below_the_bound():
     assert (bounds <= 4 * errors.mean(axis=0)).all()
 
 
-def test_slopes_are_recovered():
-    curve = [(m, Mean(3 * m**-0.3, 0.01 * m**-0.3)) for m in (64, 256, 1024)]
-    assert slope(curve).value == pytest.approx(0.3)
-
-
 def test_summaries(results):
     shapes = summarise(results)
     assert [shape.width for shape in shapes] == [64, 512, 1024]
@@ -166,15 +148,8 @@ def test_violations_are_counted(results):
     assert "0 of 9 costs lie above D2" in tables_module.verdict(summarise(floors))
 
 
-def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
-    output = io.StringIO()
-    monkeypatch.setattr(
-        tables_module, "Console", lambda width, highlight: Console(file=output, width=width)
-    )
-    tables_module.print_report(results)
-    text = output.getvalue()
-    assert max(map(len, text.splitlines())) <= 100
-    assert "…" not in text
+def test_the_report_fits_into_100_columns_uncut(results, printed):
+    text = printed(tables_module.print_report, results)
     assert "10^(" in text  # the published tower
 
 
@@ -196,23 +171,3 @@ def test_results_that_do_not_belong_together_are_not_drawn(results):
     lacking = [(c, r) for c, r in results if c["task"] != "required"]
     with pytest.raises(ValueError, match="not complete: resume the study"):
         require_one_study(lacking)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--width", "15"], "greater than or equal to 16"),
-        (["--width", "17"], "widths must be even"),
-        (["--depth", "0"], "greater than or equal to 1"),
-        (["--draws", "1"], "greater than or equal to 2"),
-        (["--examples", "2000"], "examples must lie between 1 and 1437, got 2000"),
-        (["--dataset", "letters"], "name must be one of"),
-    ],
-)
-def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
-    results = tmp_path / "deep.sqlite"
-    arguments = ["deep_widths", *options, "--results", str(results)]
-    ran = CliRunner().invoke(application({STUDY.name: deep_widths}), arguments)
-    assert ran.exit_code == 2
-    assert message in " ".join(ran.output.split())
-    assert not results.exists()

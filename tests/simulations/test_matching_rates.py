@@ -1,26 +1,20 @@
-"""The study of matching rates, small: laws, tasks, summaries, tables, figure, refused options."""
+"""The study of matching rates, small: laws, tasks, summaries, tables, figure."""
 
-import io
 import re
 
 import numpy as np
 import pytest
-from rich.console import Console
-from typer.testing import CliRunner
 
 import simulations.matching_rates.tables as tables_module
 from lmctheory.measures import Measure
 from lmctheory.rates import covering_bound, fournier_bound, lower_bound, upper_bound
 from paper_figures import matching_rates as figure_module
-from simulations.__main__ import STUDIES
-from simulations.command_line import application
 from simulations.matching_rates import STUDY, exponents, noisy, require_one_study, select
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import CANTOR, CUBES, LAWS, LOW_RANK, SANDWICHED, CantorDust
 from simulations.matching_rates.measurement import WASSERSTEIN, run
 from simulations.matching_rates.plan import CURVE_WIDTHS, SANDWICH_WIDTHS, plan
 from simulations.matching_rates.theory import any_law, cube
-from simulations.store import read
 
 
 def config(law="cube, d = 2", width=10, p=2.0, repeats=16):
@@ -61,15 +55,6 @@ def synthetic():
 @pytest.fixture(scope="module")
 def results():
     return list(synthetic())
-
-
-def printed(results, monkeypatch):
-    output = io.StringIO()
-    monkeypatch.setattr(
-        tables_module, "Console", lambda width, highlight: Console(file=output, width=width)
-    )
-    tables_module.print_report(results)
-    return output.getvalue()
 
 
 def test_a_task_is_reproducible_and_shares_no_draws():
@@ -231,14 +216,12 @@ def test_violations_are_counted(results):
     assert "97% interval" in text
 
 
-def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
+def test_the_report_fits_into_100_columns_uncut(results, printed):
     # as long as numbers get: a square of 4096 neurons at p = 2, and a layer of few dimensions
     long = {"lower": 0.000163, "upper": 0.000875, "published": 0.0872, "upper_key": "R5 clusters"}
     draws = {"draws": [0.00045, 0.00048, 0.00051, 0.00048]}
     results = [(c, r | long | draws if c.get("law") in SANDWICHED else r) for c, r in results]
-    text = printed(results, monkeypatch)
-    assert max(map(len, text.splitlines())) <= 100
-    assert "…" not in text
+    text = printed(tables_module.print_report, results)
     assert "96 of 96 measured costs" in text
     assert "1.000*" in text  # the square at p = 2
     assert "sphere in R^3" in text
@@ -256,36 +239,6 @@ def test_the_figure_shows_what_was_stored(results):
     assert labels == [f"$\\eta = {eta:g}$" for eta in LOW_RANK]
     widths, costs = noise.containers[0].lines[0].get_data(orig=False)
     np.testing.assert_allclose(costs, 8 / widths)
-
-
-def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
-    results = tmp_path / "rates.sqlite"
-    options = ["--dimension", "2", "--widest", "64", "--draws", "2", "--jobs", "1"]
-    arguments = ["matching_rates", *options, "--results", str(results)]
-    ran = CliRunner().invoke(application(STUDIES), arguments)
-    assert ran.exit_code == 0, ran.output
-    assert "24 of 24 measured costs" in ran.output
-    assert len(read(STUDY, results)) == 24 + 2 * 2 * 3 + 4 * 3 + len(DATA)
-    figure_module.main(results, tmp_path / "figure")
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
-    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--dimension", "11"], "less than or equal to 10"),
-        (["--widest", "63"], "greater than or equal to 64"),
-        (["--draws", "1"], "greater than or equal to 2"),
-    ],
-)
-def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
-    results = tmp_path / "rates.sqlite"
-    arguments = ["matching_rates", *options, "--results", str(results)]
-    ran = CliRunner().invoke(application(STUDIES), arguments)
-    assert ran.exit_code == 2
-    assert message in " ".join(ran.output.split())
-    assert not results.exists()
 
 
 def test_results_of_several_studies_are_not_drawn_together(results):

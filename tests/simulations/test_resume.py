@@ -59,7 +59,7 @@ def kill_after(tasks, seconds, directory, *options):
 
 
 def test_killed_again_and_again_a_run_loses_only_tasks_in_flight(tmp_path):
-    tasks, rounds = 60, 8
+    tasks, rounds = 40, 5
     options = ["--tasks", str(tasks), "--seconds", "0.05", "--jobs", "2"]
     rng = random.Random(0)
     final = {}  # how often a task had run by the time that it was first seen stored

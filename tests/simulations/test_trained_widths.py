@@ -1,15 +1,11 @@
-"""Trained networks at unseen widths, small: measurements, predictions, tables, figure, refusals."""
+"""Trained networks at unseen widths, small: measurements, predictions, tables, figure."""
 
 import copy
-import io
-import re
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
-from typer.testing import CliRunner
 
 import simulations.trained_widths.tables as tables_module
 from lmctheory.matching import match, permute
@@ -19,25 +15,20 @@ from lmctheory.paths import interpolate
 from lmctheory.rates import matching_cost, wasserstein_pow
 from lmctheory.widths.deep import ensemble
 from paper_figures import trained_widths as figure_module
-from simulations.command_line import application
 from simulations.report import Mean
-from simulations.store import read
 from simulations.trained_widths import (
     COST_PREDICTORS,
     ERROR_PREDICTORS,
-    STUDY,
     Shape,
     require_one_study,
     summarise,
-    trained_widths,
 )
-from simulations.trained_widths.extrapolation import extrapolated, pair_mean, power, product
+from simulations.trained_widths.means import pair_mean, power, product
 from simulations.trained_widths.measurement import TESTS, run
 from simulations.trained_widths.networks import Layer, _functions, trained_networks
 from simulations.trained_widths.prediction import predict
 
 TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.001}
-STUDIES = {STUDY.name: trained_widths}
 
 
 def config(depth=2, training=TRAINING):
@@ -64,17 +55,6 @@ def results():
 @pytest.fixture(scope="module")
 def shapes(results):
     return summarise(results)
-
-
-def printed(results, monkeypatch):
-    output = io.StringIO()
-
-    def console(width, highlight):
-        return Console(file=output, width=width, highlight=highlight)
-
-    monkeypatch.setattr(tables_module, "Console", console)
-    tables_module.print_report(results)
-    return output.getvalue()
 
 
 def test_a_task_is_reproducible(results):
@@ -116,17 +96,20 @@ def test_neurons_do_not_depend_on_the_order_of_earlier_layers():
     np.testing.assert_allclose(before, after, atol=1e-6)
 
 
-def test_costs_and_errors_are_those_of_the_definition(results):
-    """Against a module-by-module computation of one pair."""
-    _, record = next((c, r) for c, r in results if c["depth"] == 1 and c["training"] is None)
-    width = 16
+def untrained(results, width=16):
+    """What was measured at that width, one hidden layer, its networks, and the examples."""
+    record = next(r for c, r in results if c["depth"] == 1 and c["training"] is None)
     seeds = np.random.SeedSequence([0, 1, width]).generate_state(4).tolist()
     models = [MLP((64, width, 10), rng=seeded_generators(s)[0]) for s in seeds]
-    x = load_dataset("digits").test.inputs[:20]
+    return record["measured"][str(width)], models, load_dataset("digits").test.inputs[:20]
+
+
+def test_costs_and_errors_are_those_of_the_definition(results):
+    """Against a module-by-module computation of one pair."""
+    measured, models, x = untrained(results)
     a, b = models[1], models[3]
     matching = match(a, b, "weighted", x)
     b = matching.apply(b)
-    measured = record["measured"][str(width)]
     [cost] = matching.cost.values()
     assert measured["layers"][0]["costs"][1][3] == pytest.approx(cost, rel=1e-4)
     with torch.no_grad():
@@ -141,11 +124,7 @@ def test_costs_and_errors_are_those_of_the_definition(results):
 
 def test_the_incoherent_error_is_the_mean_over_signs_of_the_output_weights(results):
     """Random signs of the neurons' outgoing weights make their contributions uncorrelated."""
-    _, record = next((c, r) for c, r in results if c["depth"] == 1 and c["training"] is None)
-    width = 16
-    seeds = np.random.SeedSequence([0, 1, width]).generate_state(4).tolist()
-    models = [MLP((64, width, 10), rng=seeded_generators(s)[0]) for s in seeds]
-    x = load_dataset("digits").test.inputs[:20]
+    measured, models, x = untrained(results)
     a, b = models[0], models[1]
     b = match(a, b, "weighted", x).apply(b)
     middle = interpolate(a, b, 0.5)
@@ -159,7 +138,7 @@ def test_the_incoherent_error_is_the_mean_over_signs_of_the_output_weights(resul
             / 2
         )
     expected = float(parts.square().sum() / scale)
-    found = record["measured"][str(width)]["incoherent"][0][1]
+    found = measured["incoherent"][0][1]
     assert found == pytest.approx(expected, rel=1e-3)
 
 
@@ -193,24 +172,6 @@ def test_the_error_of_a_pair_mean_covers_its_scatter():
     assert np.std([one.value for one in found]) == pytest.approx(2 / np.sqrt(8), rel=0.15)
     typical = np.sqrt(np.mean([one.error**2 for one in found]))
     assert typical == pytest.approx(2 / np.sqrt(8), rel=0.15)
-
-
-def test_power_laws_are_extrapolated_with_their_errors():
-    widths = [32, 64, 128, 256]
-    exact = [Mean(3 * m**-0.5, 0.01 * m**-0.5) for m in widths]
-    found = extrapolated(widths, exact, 1024)
-    assert found.value == pytest.approx(3 * 1024**-0.5)
-    # straight from the formula for the mean of a line with known errors of 1/300 each
-    x = np.log(widths)
-    reach = (np.log(1024) - x.mean()) ** 2 / np.square(x - x.mean()).sum()
-    assert found.error / found.value == pytest.approx(np.sqrt(1 / 4 + reach) / 300)
-    bend = (1, 1.1, 1.1, 1)
-    bent = [Mean(m.value * factor, m.error) for m, factor in zip(exact, bend, strict=True)]
-    assert extrapolated(widths, bent, 1024).error > 5 * found.error
-    with pytest.raises(ValueError, match="three widths"):
-        extrapolated([1, 2], exact[:2], 4)
-    with pytest.raises(ValueError, match="positive means"):
-        extrapolated(widths, [*exact[:3], Mean(0.0, 1.0)], 4)
 
 
 def test_errors_propagate_to_first_order():
@@ -300,13 +261,9 @@ def precise(results):
     return found
 
 
-def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
-    long = printed(precise(results), monkeypatch)
-    assert max(map(len, long.splitlines())) <= 100
-    assert "…" not in long
-    text = printed(results, monkeypatch)
-    assert max(map(len, text.splitlines())) <= 100
-    assert "…" not in text
+def test_the_report_fits_into_100_columns_uncut(results, printed):
+    printed(tables_module.print_report, precise(results))
+    text = printed(tables_module.print_report, results)
     assert str(summarise(results)[0].cost(0, 16)) in text
     assert "untrained, layer 1 (independent by construction): cost " in text
 
@@ -344,46 +301,10 @@ def test_the_figure_shows_what_was_stored(results, shapes):
     np.testing.assert_allclose(error, [measured[1].error(m).value for m in measured[1].widths])
 
 
-def test_the_command_stores_reports_and_feeds_the_figure(tmp_path):
-    stored = tmp_path / "trained.sqlite"
-    widths = ["--estimating", "8", "--estimating", "9", "--estimating", "10", "--testing", "20"]
-    small = ["--pool", "8", "--networks", "3", "--examples", "10", "--permutations", "19"]
-    options = ["--depth", "1", "--epochs", "1", "--weight-decay", "0.01", "--jobs", "1"]
-    arguments = ["trained_widths", *widths, *small, *options, "--results", str(stored)]
-    ran = CliRunner().invoke(application(STUDIES | {"none": lambda: None}), arguments)
-    assert ran.exit_code == 0, ran.output
-    assert "predicted / measured" in ran.output
-    assert len(read(STUDY, stored)) == 2
-    figure_module.main(stored, tmp_path / "figure")
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
-    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--dataset", "cifar"], "must be one of"),
-        (["--learning-rate", "-1"], "learning_rate must be positive"),
-        (["--estimating", "16", "--estimating", "32"], "three widths"),
-        (["--testing", "2048"], "256 < width <= 1024, got"),
-        (["--testing", "256"], "256 < width <= 1024, got"),
-        (["--permutations", "18"], "greater than or equal to 19"),
-    ],
-)
-def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
-    stored = tmp_path / "trained.sqlite"
-    arguments = ["trained_widths", *options, "--results", str(stored)]
-    ran = CliRunner().invoke(application(STUDIES | {"none": lambda: None}), arguments)
-    assert ran.exit_code == 2
-    assert re.search(re.escape(message), " ".join(ran.output.split()))
-    assert not stored.exists()
-
-
 def test_results_of_several_studies_are_not_drawn_together(results):
     require_one_study(results)
     first, record = results[0]
     for other, message in (
-        (first | {"seed": 1}, "with seed"),
         (first | {"training": TRAINING | {"epochs": 3}}, "different training options"),
         (first | {"training": TRAINING | {"weight_decay": 0.5}}, "not complete"),
     ):

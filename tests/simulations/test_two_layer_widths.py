@@ -1,17 +1,12 @@
-"""The study of two-layer widths, small: its three parts, summaries, tables, figure, options."""
-
-import io
+"""The study of two-layer widths, small: its three parts, summaries, tables, figure."""
 
 import numpy as np
 import pytest
-from rich.console import Console
-from typer.testing import CliRunner
 
 import simulations.two_layer_widths.tables as tables_module
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from paper_figures import two_layer_widths as figure_module
-from simulations.command_line import application
 from simulations.two_layer_widths import (
     STUDY,
     require_one_study,
@@ -19,7 +14,6 @@ from simulations.two_layer_widths import (
     slope,
     students,
     trained,
-    two_layer_widths,
 )
 from simulations.two_layer_widths.dynamics import descend, mean_field_limit, predict
 from simulations.two_layer_widths.measurement import run
@@ -158,15 +152,8 @@ def test_slopes_are_recovered():
     assert slope(single) == found
 
 
-def test_the_report_fits_into_100_columns_uncut(results, monkeypatch):
-    output = io.StringIO()
-    monkeypatch.setattr(
-        tables_module, "Console", lambda width, highlight: Console(file=output, width=width)
-    )
-    tables_module.print_report(results)
-    text = output.getvalue()
-    assert max(map(len, text.splitlines())) <= 100
-    assert "…" not in text
+def test_the_report_fits_into_100_columns_uncut(results, printed):
+    text = printed(tables_module.print_report, results)
     for name in ("teacher, 2 inputs", "digits, 3 components", "slope", "2 + 1", "20 inputs"):
         assert name in text
     assert all(one.worst(name) <= 1 for one in sampled(results, 2) for name in ACTIVATIONS)
@@ -202,21 +189,3 @@ def test_the_plan_keeps_to_its_options():
     draws = {c["width"]: c["draws"] for c in tasks if c["part"] == "sampling"}
     assert [draws[N] for N in (32, 512, 1024, 4096, 8192)] == [16, 16, 8, 2, 1]
     assert len({STUDY.key(c) for c in tasks}) == len(tasks)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--widest", "63"], "greater than or equal to 64"),
-        (["--draws", "1"], "greater than or equal to 2"),
-        (["--pairs", "1"], "greater than or equal to 2"),
-        (["--reference", "1000"], "reference must be a power of 2, got 1000"),
-    ],
-)
-def test_bad_options_are_refused_before_any_work(tmp_path, options, message):
-    path = tmp_path / "two.sqlite"
-    app = application({STUDY.name: two_layer_widths})
-    ran = CliRunner().invoke(app, [STUDY.name, *options, "--results", str(path)])
-    assert ran.exit_code == 2
-    assert message in " ".join(ran.output.split())
-    assert not path.exists()

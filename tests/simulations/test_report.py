@@ -1,0 +1,56 @@
+"""Means with their errors, and tables for a terminal."""
+
+import numpy as np
+import pytest
+
+from simulations.report import WIDTH, Mean, make_table, show
+
+
+def test_means_carry_standard_errors():
+    assert Mean.over([1.0, 2.0, 3.0]).error == pytest.approx(1 / np.sqrt(3))
+    assert np.isnan(Mean.over([1.0]).error)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.02413, 0.00081, "0.0241(8)"),
+        (1.73, 0.29, "1.7(3)"),
+        (0.5, 0.096, "0.5(1)"),
+        (123.4, 12.0, "123(10)"),
+        (-0.026, 0.002, "-0.026(2)"),
+        (0.5, float("nan"), "0.5"),
+    ],
+)
+def test_means_are_printed_with_the_error_of_the_last_digit(value, error, text):
+    assert str(Mean(value, error)) == Mean(value, error).short() == text
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (0.00041, 0.00002, "4.1e-04(2e-05)"),
+        (-0.00041, 0.00002, "-4.1e-04(2e-05)"),
+        (26012.0, 512.0, "2.6e+04(5e+02)"),
+        (0.001, 0.0001, "0.0010(1)"),
+        (9999.0, 40.0, "9999(40)"),
+    ],
+)
+def test_means_of_many_digits_are_short_in_scientific_notation(value, error, text):
+    assert Mean(value, error).short() == text
+
+
+def test_tables_are_as_wide_as_they_say_whatever_the_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "40")
+    table = make_table("title", "caption", ("name", "kind", "number"), left=2)
+    table.add_row("a", "b", "1")
+    table.add_row("long" * 5, "long" * 5, "0.123456(7)" * 4)
+    show(table, "below", "")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    [short] = [line for line in lines if line.split() == ["a", "b", "1"]]
+    assert short.index("a") == 2  # left
+    assert short.index("b") == 2 + 20 + 2
+    assert short.rstrip() == short[:-1]  # right
+    assert lines[-2].rstrip() == "below"
+    assert lines[-1] == ""
