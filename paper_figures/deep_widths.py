@@ -46,15 +46,9 @@ def _ratios(axes: Axes, shapes: Sequence[Summary]) -> None:
         axes.plot(
             depths, np.divide(bounds, errors), "o-", color=colour, label=f"$m = {shape.width}$"
         )
-    for shape in (shape for shape in shapes if shape.simulated is not None):
-        depths = range(1, shape.depth + 1)
-        axes.plot(
-            depths,
-            [(shape.simulated_bound(d) or np.nan) / shape.error(d).value for d in depths],
-            ":",
-            color=style.GREY,
-            label=f"simulated, $m = {shape.width}$",
-        )
+        simulated = [shape.simulated_bound(depth) or np.nan for depth in depths]
+        axes.plot(depths, np.divide(simulated, errors), ":", color=colour)
+    axes.plot([], [], ":", color=style.GREY, label="simulated matchings")
     axes.axhline(1.0, color="black", linewidth=0.5)
     axes.set_xticks(range(1, shapes[0].depth + 1))
     axes.set_xlabel("depth")
@@ -92,8 +86,8 @@ def _required(axes: Axes, rows: Sequence[Required]) -> None:
         axes.plot(eps, [one.equal for one in here], "o-", color=colour, label=f"depth {depth}")
         axes.plot(eps, [max(one.free) for one in here], "--", color=colour, linewidth=0.8)
         axes.plot(eps, [one.measured for one in here], "s", color=colour, markerfacecolor="none")
-        tower = here[0].published
-        axes.plot([], [], " ", label=f"published, $\\epsilon = {here[0].eps:g}$: {tower}")
+        tower = here[0].published.latex()
+        axes.plot([], [], " ", label=f"published, $\\epsilon = {here[0].eps:g}$: ${tower}$")
     axes.plot([], [], "--", color=style.GREY, label="fewest neurons, widest layer")
     axes.plot([], [], "s", color=style.GREY, markerfacecolor="none", label="measured")
     axes.set_xscale("log")
@@ -110,7 +104,7 @@ def _required(axes: Axes, rows: Sequence[Required]) -> None:
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
 
 
 def main(

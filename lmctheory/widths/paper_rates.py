@@ -37,8 +37,19 @@ class Tower:
     height: int
     top: float
 
+    def latex(self) -> str:
+        """LaTeX, for math mode."""
+        text = self._top
+        for _ in range(self.height):
+            text = f"10^{{{text}}}"
+        return text
+
+    @property
+    def _top(self) -> str:
+        return f"{float(f'{self.top:.3g}'):g}"
+
     def __str__(self) -> str:
-        text = f"{float(f'{self.top:.3g}'):g}"
+        text = self._top
         for storey in range(self.height):
             text = f"10^{text}" if storey == 0 else f"10^({text})"
         return text

@@ -48,7 +48,7 @@ def verdict(shapes: Sequence[Summary]) -> str:
         f"{within} of {len(gaps)} measured errors (t = {', '.join(f'{t:g}' for t in TIMES)}) lie"
         f" below D1 within 4 standard errors,\n{strictly} without any allowance;"
         f" {floors} of {len(depths)} costs lie above D2 within 4.\nThe fewest pairs are {fewest}:"
-        f" 4 standard errors are a {coverage(fewest):.0%} interval then (Student's t)."
+        f" an interval of 4 standard errors covers {coverage(fewest):.0%} then (Student's t)."
     )
 
 
@@ -58,7 +58,7 @@ def _errors(shapes: Sequence[Summary]) -> Table:
         "Function error on the line, relative to the outputs (root mean square), and its bound D1",
         "In brackets, the standard error of the last digit. Bounds hold for every fixed t, in"
         " expectation over weights and examples; from layer 3 on up to O(1/width). sim.: from"
-        f" simulated matching costs, with probability {1 - DELTA:g}.",
+        f" simulated matchings, with probability {1 - DELTA:g}.",
         ("width", "depth", "t = 1/2", "D1", "D1/t", "sim.", "sim./t", *others),
     )
     for shape in shapes:
@@ -192,4 +192,6 @@ def _required(rows: Sequence[Required]) -> Table:
 
 
 def _width(m: float) -> str:
-    return f"{m:.0f}" if math.isfinite(m) else "> 10^12"
+    if not math.isfinite(m):
+        return "> 10^12"
+    return f"{m:.0f}" if m < 1e7 else f"{m:.1e}"

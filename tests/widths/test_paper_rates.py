@@ -24,6 +24,7 @@ def test_small_towers_are_numbers():
 
 def test_large_ones_print_as_towers():
     assert str(ferbach_two_layer(0.1, 784)) == "10^784"
+    assert ferbach_two_layer(0.1, 784).latex() == "10^{784}"
     assert float(ferbach_two_layer(0.1, 784)) == float("inf")
     towers = ferbach_deep(0.01, 5, 4)
     assert [str(tower) for tower in towers] == [
