@@ -97,9 +97,10 @@ def _slack(draws: Sequence[float]) -> float:
     "D1",
     "Deep Gaussian networks",
     statement=(
-        r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L, \quad X_l = \kappa"
+        r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L, \quad"
+        r" X_1 = 2 \kappa t(1-t) M_1, \quad X_l = \kappa"
         r" \Bigl(s_w^2 X_{l-1} + \frac{M_l/2 + (t - \frac12)^2 s_w^2 G_{l-1}}"
-        r"{2(t^2 + (1-t)^2)}\Bigr), \quad G_l = \kappa (M_l + s_w^2 G_{l-1})"
+        r"{2(t^2 + (1-t)^2)}\Bigr), \quad G_l = \kappa (M_l + s_w^2 G_{l-1}), \; G_0 = 0"
     ),
     source="derived; compare Ferbach et al. 2024, Theorem 5.2",
     assumptions=(*_INITIAL, "matched layer by layer; for each t, kernels up to O(1/width)"),
