@@ -256,8 +256,8 @@ def mean_lower_bound(draws: Float[np.ndarray, " n"], cap: float, delta: float) -
         return float(rel_entr(q, mu) + rel_entr(1 - q, 1 - mu)) - needed
 
     least = float(np.exp(-(needed + np.log(2)) / max(q, 1e-300)))  # kl(q, mu) >= -q ln mu - ln 2
-    if least == 0:
-        return 0.0
+    if least == 0 or missing(least) <= 0:  # by rounding: at q = 1/2 the bound is sharp
+        return cap * least
     return cap * float(brentq(missing, least, q))
 
 

@@ -126,12 +126,7 @@ def _truncated(rng: np.random.Generator) -> Iterator[Trial]:
     ),
     source="McDiarmid 1989; Herbst, see Ledoux 2001",
     assumptions=("neurons independent; support of diameter D, or log-Sobolev constant C",),
-    functions=(
-        "rates.deviation",
-        "rates.simulated_upper_bound",
-        "rates.simulated_lower_bound",
-        "rates.mean_lower_bound",
-    ),
+    functions=("rates.deviation", "rates.simulated_upper_bound", "rates.simulated_lower_bound"),
 )
 def _concentration(rng: np.random.Generator) -> Iterator[Trial]:
     """Quantiles of 400 draws at 0.2 + 5 standard errors from either end: false alarm 3e-7."""

@@ -34,10 +34,9 @@ when the signs of the layer are flipped in both networks,
     <P, D> >= (1/4) L(m_{l-1}, spectrum of P Lambda_{l-1} P)                           (explicit).
 
 The rows below are i.i.d. N(0, Lambda_{l-1}) exactly for l = 2, later up to fluctuations of the
-kernels, O(1/width), like Lambda_l itself. As the optimal matching below is no worse than a random
-one, D <= 2 E K_{l-1} / n, and what is taken off is at most half of <C, Lambda_l>, of the explicit
-rule's at most the tail. More halvings than log2(m_l) the rank-block tree (R13) has not to give, so
-that k is that number.
+kernels, O(1/width), like Lambda_l itself. As an optimal matching costs no more than a random one,
+what is taken off is at most half of <C, Lambda_l>, of the explicit rule's at most the tail. More
+halvings than log2(m_l) the rank-block tree (R13) has not to give, so that k is that number.
 """
 
 from collections.abc import Sequence

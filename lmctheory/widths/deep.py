@@ -167,7 +167,7 @@ def bound_from_costs(
 
     Raises:
         ValueError: for another number of costs than the depth, a negative one, t outside [0, 1],
-            or s_out or n_out out of range.
+            or s_out, n_out or first out of range.
 
     Reference:
         theory key D1.
@@ -184,6 +184,8 @@ def bound_from_costs(
         raise ValueError(f"t must lie in [0, 1], got {t}")
     positive("s_out", s_out)
     at_least("n_out", n_out, 1)
+    if first is not None and not all(0 <= bound < np.inf for bound in first):
+        raise ValueError(f"first must be two finite numbers >= 0, got {first}")
     gaps, X = networks.recursion(costs, t, first)
     return DeepBound(
         value=s_out**2 * n_out * t * (1 - t) * X,

@@ -76,9 +76,10 @@ class Ensemble:
         return np.array([self.recursion(list(unit), t)[1] for unit in np.eye(self.depth)])
 
     def axes(self, layer: int) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "n d"]]:
-        """Eigenvalues > 0 of Lambda_l, decreasing, and their eigenvectors; l from 1."""
+        """Eigenvalues > 0 of Lambda_l (at least one), decreasing, with eigenvectors; l from 1."""
         values, vectors = _axes(self, layer)
         kept = _beyond_rounding(values)
+        kept[0] = True
         return values[kept], vectors[:, kept]
 
     def split(self, layer: int, k: int) -> "Split":
@@ -142,6 +143,12 @@ def spectrum_of(covariance: Float[np.ndarray, "n n"]) -> Float[np.ndarray, " d"]
     return values[positive] if positive.any() else np.zeros(1)
 
 
+def _is_covariance(K: Float[np.ndarray, "n n"]) -> bool:
+    values = np.linalg.eigvalsh(K)
+    symmetric = np.allclose(K, K.T, rtol=1e-6, atol=1e-6 * np.abs(K).max())
+    return symmetric and bool(values[0] >= -1e-6 * abs(values[-1]))
+
+
 def _beyond_rounding(values: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Which eigenvalues, decreasing, are no rounding errors of zero."""
     return values > _ROUNDING * len(values) * values[0]
@@ -182,6 +189,7 @@ def ensemble(
     if depth < 1:
         raise ValueError(f"depth must be >= 1, got {depth}")
     require_data(data, depth, s_w, s_b)
+    data = data.astype(np.float64)
     function(activation)  # refuses an unknown name
     if kernels is None:
         kernels = nngp_kernels(data, depth, activation, s_w=s_w, s_b=s_b)
@@ -190,6 +198,8 @@ def ensemble(
     n = len(data)
     if not all(K.shape == (n, n) and np.isfinite(K).all() for K in kernels):
         raise ValueError(f"kernels must be finite, of shape {(n, n)} as there are {n} examples")
+    if not all(_is_covariance(K) for K in kernels):
+        raise ValueError("kernels must be symmetric and positive semi-definite")
     mean_square = float(np.diag(kernels[-1]).mean())
     if not mean_square > 0:
         raise ValueError("data must not be 0 everywhere: the networks vanish on them")

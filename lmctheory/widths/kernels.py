@@ -189,6 +189,8 @@ def require_data(data: np.ndarray, depth: int, s_w: float, s_b: float) -> None:
     """
     if data.size == 0 or not np.isfinite(data).all():
         raise ValueError(f"data must be finite and not empty, got shape {data.shape}")
+    if (largest := float(np.abs(data).max())) and not 1e-150 <= largest <= 1e150:
+        raise ValueError(f"data must lie between 1e-150 and 1e150 in size, got {largest:g}")
     if depth < 0:
         raise ValueError(f"depth must be >= 0, got {depth}")
     if not (0 <= s_w < np.inf and 0 <= s_b < np.inf):

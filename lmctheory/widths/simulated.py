@@ -1,5 +1,9 @@
 r"""D1 with simulated matchings: nearly sharp, and true with probability 1 - delta (R2, R10).
 
+As for `deep.error_bound`, kernels are exact and these are theorems for L <= 2; M_3, M_4, ... and
+what comes off them rest on kernels of infinite width, or on the ensemble's own, and hold up to
+O(1/width).
+
 *Matching costs.* Neurons of layer l are drawn as Gaussian vectors of covariance Lambda_l, matched
 optimally, and M(m_l, Lambda_l) is bounded by R10. For l >= 2 each drawn matching is a rule in the
 sense of `lmctheory.widths.averaging`: with c_i the mean square of (g - g')_i over its pairs, two
@@ -15,6 +19,9 @@ q = (1-t)|b|,
 
 exactly: the first layer sees the data, and its matched pairs are the drawn ones.
 
+*Never more than is known for certain*: M(m_l, Lambda_l) <= U, and M_l is at most what
+`averaging.matching_cost_bounds` says; neither takes a share of delta.
+
 *Confidence.* The terms that are taken off are means of independent X >= 0, bounded from below by
 `rates.mean_lower_bound`; the cap of each is the mean of the first draws, which do not count. Every
 one of these bounds fails with the same share of delta.
@@ -26,15 +33,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures import Gaussian
 from lmctheory.measures.arguments import at_least
 from lmctheory.rates import (
     Estimate,
     mean_lower_bound,
     optimal_permutation,
+    upper_bound,
     upper_bound_from_costs,
 )
 from lmctheory.rates.concentration import checked_delta
+from lmctheory.widths.averaging import matching_cost_bounds
 from lmctheory.widths.deep import DeepBound, bound_from_costs, require_widths
 from lmctheory.widths.ensembles import Ensemble
 from lmctheory.widths.kernels import function
@@ -47,7 +55,7 @@ _CAPS_FROM = 8
 
 @dataclass(frozen=True)
 class SimulatedLayers:
-    """Bounds that hold all at once, with the probability asked for.
+    """Bounds that hold all at once, with the probability asked for; see the module for l >= 3.
 
     Attributes:
         costs: of M_1, ..., M_L, see `deep.bound_from_costs`.
@@ -70,7 +78,7 @@ def simulated_error_bound(
     """The bound of `deep.error_bound` with simulated matchings (s_out = n_out = 1).
 
     It bounds the mean squared error, over weights and data and for this t, with probability
-    1 - delta over its own simulations.
+    1 - delta over its own simulations; at L >= 3 up to O(1/width), as `deep.error_bound`.
 
     Args:
         widths: m_1, ..., m_L; a layer costs `repeats` exact assignments of that size, and from the
@@ -142,18 +150,19 @@ def simulated_layers(
         raise ValueError(f"times must lie in [0, 1], got {tuple(times)}")
     share = delta / (2 * networks.depth + len(times))
     costs, lost = [], np.zeros(0)
+    known = matching_cost_bounds(networks, widths)
     for layer, m in enumerate(widths, start=1):
         before = widths[layer - 2] if layer > 1 else None
         draws = np.array([_draw(networks, layer, m, before, times, rng) for _ in range(repeats)])
-        law = Gaussian(spectrum=networks.axes(layer)[0])
-        cost = upper_bound_from_costs(Estimate(draws[:, 0]), law, width=m, delta=share).value
-        cost = min(cost, 2 * law.second_moment)
-        off = np.array([_mean_below(column, share) for column in draws.T[1:]])
+        law = networks.laws[layer - 1]
+        simulated = upper_bound_from_costs(Estimate(draws[:, 0]), law, width=m, delta=share)
+        cost = min(simulated.value, upper_bound(law, m).value)
+        off = [_mean_below(column, share) for column in draws.T[1:]]
         if layer == 1:
-            lost = off
+            lost = np.array(off)
         else:  # never more than half: of sampled kernels, which need not fit, too
-            cost -= min(networks.s_w**2 / 4 * float(off[0]), cost / 2)
-        costs.append(cost)
+            cost -= min(networks.s_w**2 / 4 * off[0], cost / 2)
+        costs.append(min(cost, known[layer - 1]))
     first = {}
     for t, of_X in zip(times, lost[1:], strict=True):
         (G,), X = networks.recursion(costs[:1], t)

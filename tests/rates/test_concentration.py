@@ -175,6 +175,7 @@ def test_a_mean_that_scatters_little_is_known_within_a_few_per_cent():
     )
     assert mean_lower_bound(draws, 100.0, 1e-3) < 0.75 * 5  # a cap far above the draws is a loss
     assert mean_lower_bound(np.zeros(9), 1.0, 0.1) == 0
+    assert 0 < mean_lower_bound(np.full(1, 0.5), 1.0, 10**-7.5) < 1e-14  # exp(-2 (needed + ln 2))
 
 
 def test_costs_that_are_known_already_give_the_simulated_bound():

@@ -8,6 +8,7 @@ import ot
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
 from lmctheory.measures import Gaussian
 from lmctheory.rates import matching_cost, optimal_permutation, wasserstein, wasserstein_pow
@@ -23,6 +24,20 @@ def test_agrees_with_all_permutations(p, d):
     brute = min(distance[range(6), list(perm)].mean() for perm in itertools.permutations(range(6)))
     assert wasserstein_pow(a, b, p) == pytest.approx(brute, rel=1e-12)
     assert distance[range(6), optimal_permutation(a, b, p)].mean() == pytest.approx(brute)
+
+
+@pytest.mark.parametrize("apart", [0.0, 3.0, 1e8])
+def test_many_dimensions_are_exact_too(apart):
+    """Costs by a matrix product, unless two clusters far apart leave it no digits."""
+    rng = np.random.default_rng(4)
+    a, b = rng.standard_normal((2, 12, 200)) + apart * (np.arange(12) % 2)[:, None]
+    distance = np.square(a[:, None] - b[None]).sum(2)
+    least = distance[linear_sum_assignment(distance)].mean()
+    assert wasserstein_pow(a, b) == pytest.approx(least, rel=1e-12)
+    assert wasserstein_pow(a, a[::-1]) == 0
+    near = a + 1e-9 * rng.standard_normal(a.shape) * (apart < 1e8)
+    near[0, 0] += 100
+    assert wasserstein_pow(near, near[::-1]) == 0
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0])

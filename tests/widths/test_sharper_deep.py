@@ -164,6 +164,14 @@ def test_bad_arguments_are_refused():
         ensemble(np.ones((5, 3)), 1, s_w=float("nan"), **own)
     with pytest.raises(ValueError, match=r"kernels must be finite, of shape \(5, 5\)"):
         ensemble(np.ones((5, 3)), 1, kernels=[np.full((5, 5), np.nan), np.eye(5)])
+    for kernel in (-np.eye(5), np.triu(np.ones((5, 5)))):
+        with pytest.raises(ValueError, match="kernels must be symmetric and positive semi"):
+            ensemble(np.ones((5, 3)), 1, kernels=[kernel, np.eye(5)])
+    for size in (1e-160, 1e160):
+        with pytest.raises(ValueError, match="data must lie between 1e-150 and 1e150 in size"):
+            ensemble(np.full((5, 3), size), 1)
+    single = ensemble(images().astype(np.float32), 1)
+    assert single.covariances[0].dtype == np.float64
     constant = ensemble(np.ones((5, 3)), 2)  # one direction is enough for a bound
     assert 0 < error_bound((16, 16), constant).relative < 1
     with pytest.raises(ValueError, match=r"widths must be even.*\(8, 7\)"):

@@ -4,11 +4,23 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from lmctheory.rates import simulated_upper_bound
+from lmctheory.activations import pointwise
+from lmctheory.rates import (
+    Estimate,
+    mean_lower_bound,
+    simulated_upper_bound,
+    upper_bound,
+    upper_bound_from_costs,
+)
 from lmctheory.widths.averaging import matching_cost_bounds
-from lmctheory.widths.deep import ensemble, error_bound
+from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.kernels import sampled_kernels
-from lmctheory.widths.simulated import _opposite, simulated_error_bound, simulated_layers
+from lmctheory.widths.simulated import (
+    _draw,
+    _opposite,
+    simulated_error_bound,
+    simulated_layers,
+)
 
 TIMES = (0.5, 0.2)
 
@@ -60,6 +72,101 @@ def test_matched_networks_lie_below_and_near():
     assert layers.costs[1] < 0.9 * matching_cost_bounds(nets, widths)[1]
     assert 0.5 * layers.costs[0] > G  # the signs gain
     assert 0.25 * layers.costs[0] > X
+
+
+def test_confidence_is_shared_and_caps_are_set_beforehand():
+    """The same draws again, put together by hand."""
+    nets, options = ensemble(images(), 2, s_w=1.7), {"times": TIMES, "repeats": 40, "delta": 0.02}
+    widths = (24, 16)
+    layers = simulated_layers(widths, nets, rng=np.random.default_rng(3), **options)
+    rng, share = np.random.default_rng(3), 0.02 / 6  # two costs, what comes off M_2, G_1, two X_1
+    first, second = (
+        np.array([_draw(nets, layer, m, before, TIMES, rng) for _ in range(40)])
+        for layer, m, before in ((1, 24, None), (2, 16, 24))
+    )
+
+    def least(column):
+        return mean_lower_bound(column[8:], column[:8].mean(), share)
+
+    simulated = [
+        upper_bound_from_costs(Estimate(draws[:, 0]), law, width=m, delta=share).value
+        for draws, law, m in zip((first, second), nets.laws, widths, strict=True)
+    ]
+    certain = [upper_bound(law, m).value for law, m in zip(nets.laws, widths, strict=True)]
+    one, two = np.minimum(simulated, certain)
+    two -= 1.7**2 / 4 * least(second[:, 1])
+    expected = np.minimum([one, two], matching_cost_bounds(nets, widths))
+    assert layers.costs == pytest.approx(tuple(expected))
+    assert expected[1] == two  # the simulation is what counts here
+    for t, column in zip(TIMES, first.T[2:], strict=True):
+        G, X = one / 2 - least(first[:, 1]), t * (1 - t) * one - least(column)
+        assert layers.first[t] == pytest.approx((G, X))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_layers_behind_an_activation_cost_what_sorting_costs(activation):
+    """Examples that are all alike: one dimension, in which an optimal matching is a sorted one."""
+    n, m = 4, 7
+    x = np.tile([[0.3, -1.0, 0.7]], (n, 1))
+    nets, rng = ensemble(x, 2, activation, s_w=1.3, s_b=0.5), np.random.default_rng(0)
+    draws = np.array([_draw(nets, 2, 40, m, (), rng) for _ in range(1000)])
+    c = draws[:, 0] / nets.axes(2)[0]  # the metric, drawn too, and independent of the layers behind
+    found = draws[:, 1] / c.mean()
+    scale = (1.3**2 * np.square(x[0]).mean() + 0.5**2) ** 0.5
+    sigma = pointwise(activation).function
+    z = np.sort(sigma(scale * rng.standard_normal((2, 4000, m))), axis=2)
+    truth = np.square(z[0] - z[1]).mean(axis=1)
+    # 5 standard errors: false alarm 1e-6
+    error = np.hypot(found.std() / 1000**0.5, truth.std() / 4000**0.5)
+    assert abs(found.mean() - truth.mean()) <= 5 * error
+
+
+def test_the_second_layer_sees_the_first_one_s_width():
+    """The narrower the first layer, the more of its difference is left to average away."""
+    nets = ensemble(images(), 2)
+    draws = {
+        before: np.mean(
+            [_draw(nets, 2, 16, before, TIMES, np.random.default_rng(i)) for i in range(40)], 0
+        )
+        for before in (4, 64)
+    }
+    assert draws[4][0] == draws[64][0]
+    assert draws[4][1] > 1.3 * draws[64][1]
+
+
+def test_axes_are_those_of_the_covariance():
+    nets = ensemble(images(5, 3), 2)
+    for layer in (1, 2):
+        values, vectors = nets.axes(layer)
+        assert (np.diff(values) <= 0).all()
+        assert np.allclose((vectors * values) @ vectors.T, nets.covariances[layer - 1])
+
+
+def test_what_is_known_of_the_first_layer_enters_the_bound():
+    nets = ensemble(images(), 2, s_w=1.5)
+    t, (G, X) = 0.3, (0.11, 0.07)
+    M = 0.2
+    X_2 = 0.5 * (1.5**2 * X + (M / 2 + 0.04 * 1.5**2 * G) / (2 * (0.09 + 0.49)))
+    found = bound_from_costs((0.4, M), nets, t=t, first=(G, X))
+    assert found.value == pytest.approx(0.21 * X_2)
+    for bad in ((-0.1, 0.1), (0.1, float("nan"))):
+        with pytest.raises(ValueError, match="first must be two finite numbers >= 0"):
+            bound_from_costs((0.4, M), nets, first=bad)
+
+
+def test_it_is_never_above_the_bound_that_is_certain():
+    """Narrow layers and a large leading eigenvalue: R10 has little to say."""
+    rng = np.random.default_rng(0)
+    for depth in (1, 2):
+        nets = ensemble(rng.random((6, 3)), depth)
+        widths = (4,) * depth
+        simulated = simulated_error_bound(widths, nets, repeats=4, rng=rng)
+        assert simulated.value <= error_bound(widths, nets).value
+
+
+def test_networks_that_are_constant_cost_nothing():
+    nets = ensemble(np.zeros((3, 2)), 2, "sigmoid")
+    assert simulated_error_bound((4, 4), nets, repeats=10, rng=np.random.default_rng(0)).value >= 0
 
 
 def test_signs_by_hand():
