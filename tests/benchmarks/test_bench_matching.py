@@ -1,14 +1,18 @@
-"""Coordinate descent against the assignment problems it has to solve."""
+"""Weight matching against plain Git Re-Basin, and against the assignment problems it solves."""
 
 from importlib import import_module
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from lmctheory.matching import match
 from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.solvers import coordinate_descent, propagated
+from lmctheory.networks import MLP
+from simulations.matching_methods.narrow import git_rebasin
 
 pytestmark = pytest.mark.benchmark
 
@@ -40,3 +44,15 @@ def test_coordinate_descent_costs_little_more_than_its_assignments(
         lambda: [coordinate_descent(start) for start in starts],
     )
     assert measured.median <= 6  # 2 on an idle core; the products are slower on a busy machine
+
+
+def test_two_starts_cost_less_than_two_runs_of_plain_git_rebasin(ratio):
+    a, b = (
+        MLP((784, 512, 512, 512, 10), rng=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        for seed in (0, 1)
+    )
+    measured = ratio(
+        lambda: match(a, b),
+        lambda: [git_rebasin(a, b, np.random.default_rng(seed)) for seed in (0, 1)],
+    )
+    assert measured.median > 1
