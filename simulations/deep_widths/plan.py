@@ -57,5 +57,5 @@ def plan(
 
 
 def _repeats(width: int, draws: int) -> int:
-    """Fewer beyond a width of 256, whose errors vary less and take longer; at least two."""
-    return min(draws, max(2, int(draws * 256 / width)))
+    """Fewer beyond a width of 256, whose errors vary less and take longer; at least four."""
+    return min(draws, max(4, int(draws * 256 / width)))
