@@ -77,10 +77,7 @@ class Ensemble:
 
     def axes(self, layer: int) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "n d"]]:
         """Eigenvalues > 0 of Lambda_l (at least one), decreasing, with eigenvectors; l from 1."""
-        values, vectors = _axes(self, layer)
-        kept = _beyond_rounding(values)
-        kept[0] = True
-        return values[kept], vectors[:, kept]
+        return _axes_beyond_rounding(self, layer)
 
     def split(self, layer: int, k: int) -> "Split":
         """Cuts the directions of a layer 2..L (counted from 1) behind the k-th, k < n."""
@@ -130,6 +127,16 @@ def _axes(
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n"]]:
     values, vectors = np.linalg.eigh(networks.covariances[layer - 1])
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+@lru_cache(maxsize=16)
+def _axes_beyond_rounding(
+    networks: Ensemble, layer: int
+) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "n d"]]:
+    values, vectors = _axes(networks, layer)
+    kept = _beyond_rounding(values)
+    kept[0] = True
+    return values[kept], vectors[:, kept]
 
 
 _ROUNDING = 1e-14
@@ -191,6 +198,7 @@ def ensemble(
     require_data(data, depth, s_w, s_b)
     data = data.astype(np.float64)
     function(activation)  # refuses an unknown name
+    own = kernels is not None
     if kernels is None:
         kernels = nngp_kernels(data, depth, activation, s_w=s_w, s_b=s_b)
     if len(kernels) != depth + 1:
@@ -198,7 +206,7 @@ def ensemble(
     n = len(data)
     if not all(K.shape == (n, n) and np.isfinite(K).all() for K in kernels):
         raise ValueError(f"kernels must be finite, of shape {(n, n)} as there are {n} examples")
-    if not all(_is_covariance(K) for K in kernels):
+    if own and not all(_is_covariance(K) for K in kernels):
         raise ValueError("kernels must be symmetric and positive semi-definite")
     mean_square = float(np.diag(kernels[-1]).mean())
     if not mean_square > 0:

@@ -29,6 +29,7 @@ one of these bounds fails with the same share of delta.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -149,25 +150,30 @@ def simulated_layers(
     if not all(0 <= t <= 1 for t in times):
         raise ValueError(f"times must lie in [0, 1], got {tuple(times)}")
     share = delta / (2 * networks.depth + len(times))
-    costs, lost = [], np.zeros(0)
+    first_draws = np.array([_first_draw(networks, widths[0], times, rng) for _ in range(repeats)])
+    costs = [_cost_above(networks, 1, widths[0], first_draws[:, 0], share)]
     known = matching_cost_bounds(networks, widths)
-    for layer, m in enumerate(widths, start=1):
-        before = widths[layer - 2] if layer > 1 else None
-        draws = np.array([_draw(networks, layer, m, before, times, rng) for _ in range(repeats)])
-        law = networks.laws[layer - 1]
-        simulated = upper_bound_from_costs(Estimate(draws[:, 0]), law, width=m, delta=share)
-        cost = min(simulated.value, upper_bound(law, m).value)
-        off = [_mean_below(column, share) for column in draws.T[1:]]
-        if layer == 1:
-            lost = np.array(off)
-        else:  # never more than half: of sampled kernels, which need not fit, too
-            cost -= min(networks.s_w**2 / 4 * off[0], cost / 2)
-        costs.append(min(cost, known[layer - 1]))
+    for layer, (before, m) in enumerate(pairwise(widths), start=2):
+        draws = np.array([_later_draw(networks, layer, before, m, rng) for _ in range(repeats)])
+        cost = _cost_above(networks, layer, m, draws[:, 0], share)
+        gain = networks.s_w**2 / 4 * _mean_below(draws[:, 1], share)
+        # never more than half: of sampled kernels, which need not fit, too
+        costs.append(min(cost - min(gain, cost / 2), known[layer - 1]))
+    of_G, *of_X = (_mean_below(column, share) for column in first_draws.T[1:])
     first = {}
-    for t, of_X in zip(times, lost[1:], strict=True):
+    for t, lost in zip(times, of_X, strict=True):
         (G,), X = networks.recursion(costs[:1], t)
-        first[t] = (float(G - lost[0]), float(X - of_X))
+        first[t] = (G - of_G, X - lost)
     return SimulatedLayers(tuple(costs), first)
+
+
+def _cost_above(
+    networks: Ensemble, layer: int, m: int, draws: Float[np.ndarray, " repeats"], delta: float
+) -> float:
+    """M(m, Lambda_l) at most."""
+    law = networks.laws[layer - 1]
+    simulated = upper_bound_from_costs(Estimate(draws), law, width=m, delta=delta)
+    return min(simulated.value, upper_bound(law, m).value)
 
 
 def _mean_below(draws: Float[np.ndarray, " repeats"], delta: float) -> float:
@@ -176,29 +182,37 @@ def _mean_below(draws: Float[np.ndarray, " repeats"], delta: float) -> float:
     return mean_lower_bound(counting, cap, delta) if cap > 0 and len(counting) else 0.0
 
 
-def _draw(
-    networks: Ensemble,
-    layer: int,
-    m: int,
-    before: int | None,
-    times: Sequence[float],
-    rng: np.random.Generator,
+def _matched(
+    networks: Ensemble, layer: int, m: int, rng: np.random.Generator
+) -> Float[np.ndarray, "2 m d"]:
+    """Normal coordinates of two layers along Lambda_l's axes, matched optimally for Lambda_l."""
+    root = np.sqrt(networks.axes(layer)[0])
+    g, h = rng.standard_normal((2, m, len(root)))
+    return np.stack([g, h[optimal_permutation(g * root, h * root)]])
+
+
+def _first_draw(
+    networks: Ensemble, m: int, times: Sequence[float], rng: np.random.Generator
 ) -> list[float]:
-    """The cost of a matching, and what may be taken off: see the module."""
+    """The cost of a matching of the first layer, and what G_1 and X_1 lose."""
+    values, vectors = networks.axes(1)
+    g, h = _matched(networks, 1, m, rng)
+    cost = float(np.square(g - h).mean(axis=0) @ values)
+    if networks.activation != "relu":
+        return [cost, *np.zeros(1 + len(times))]
+    back = (vectors * np.sqrt(values)).T
+    return [cost, *_opposite(g @ back, h @ back, times)]
+
+
+def _later_draw(
+    networks: Ensemble, layer: int, before: int, m: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The cost of a matching, and that of layers before, `before` wide, in the metric it makes."""
     values, vectors = networks.axes(layer)
-    root = np.sqrt(values)
-    g, h = rng.standard_normal((2, m, len(values)))
-    h = h[optimal_permutation(g * root, h * root)]
+    g, h = _matched(networks, layer, m, rng)
     c = np.square(g - h).mean(axis=0)
-    cost = float(c @ values)
-    if before is None:
-        signs = networks.activation == "relu"
-        back = (vectors * root).T
-        return [
-            cost,
-            *(_opposite(g @ back, h @ back, times) if signs else (0.0,) * (1 + len(times))),
-        ]
-    return [cost, _cost_behind(networks, layer - 1, before, vectors * np.sqrt(c), rng)]
+    behind = _cost_behind(networks, layer - 1, before, vectors * np.sqrt(c), rng)
+    return float(c @ values), behind
 
 
 def _opposite(

@@ -16,7 +16,8 @@ from lmctheory.widths.averaging import matching_cost_bounds
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.kernels import sampled_kernels
 from lmctheory.widths.simulated import (
-    _draw,
+    _first_draw,
+    _later_draw,
     _opposite,
     simulated_error_bound,
     simulated_layers,
@@ -80,10 +81,8 @@ def test_confidence_is_shared_and_caps_are_set_beforehand():
     widths = (24, 16)
     layers = simulated_layers(widths, nets, rng=np.random.default_rng(3), **options)
     rng, share = np.random.default_rng(3), 0.02 / 6  # two costs, what comes off M_2, G_1, two X_1
-    first, second = (
-        np.array([_draw(nets, layer, m, before, TIMES, rng) for _ in range(40)])
-        for layer, m, before in ((1, 24, None), (2, 16, 24))
-    )
+    first = np.array([_first_draw(nets, 24, TIMES, rng) for _ in range(40)])
+    second = np.array([_later_draw(nets, 2, 24, 16, rng) for _ in range(40)])
 
     def least(column):
         return mean_lower_bound(column[8:], column[:8].mean(), share)
@@ -109,7 +108,7 @@ def test_layers_behind_an_activation_cost_what_sorting_costs(activation):
     n, m = 4, 7
     x = np.tile([[0.3, -1.0, 0.7]], (n, 1))
     nets, rng = ensemble(x, 2, activation, s_w=1.3, s_b=0.5), np.random.default_rng(0)
-    draws = np.array([_draw(nets, 2, 40, m, (), rng) for _ in range(1000)])
+    draws = np.array([_later_draw(nets, 2, m, 40, rng) for _ in range(1000)])
     c = draws[:, 0] / nets.axes(2)[0]  # the metric, drawn too, and independent of the layers behind
     found = draws[:, 1] / c.mean()
     scale = (1.3**2 * np.square(x[0]).mean() + 0.5**2) ** 0.5
@@ -126,7 +125,7 @@ def test_the_second_layer_sees_the_first_one_s_width():
     nets = ensemble(images(), 2)
     draws = {
         before: np.mean(
-            [_draw(nets, 2, 16, before, TIMES, np.random.default_rng(i)) for i in range(40)], 0
+            [_later_draw(nets, 2, before, 16, np.random.default_rng(i)) for i in range(40)], 0
         )
         for before in (4, 64)
     }
