@@ -23,12 +23,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from lmctheory.layerwise.differentiable import differentiable, loss_at, twice_differentiable
+from lmctheory.layerwise.differentiable import (
+    differentiable,
+    loss_at,
+    require_derivatives,
+    twice_differentiable,
+)
 from lmctheory.layerwise.evaluation import evaluate
 from lmctheory.layerwise.layers import Layer
 from lmctheory.layerwise.pair import Pair, pair_of
-from lmctheory.networks import Examples, in_type_of
+from lmctheory.networks import Examples
 from lmctheory.paths.interpolation import blocks
+from lmctheory.progress import tracked
 
 __all__ = ["LayerCube", "derivatives", "layer_cube"]
 
@@ -80,6 +86,7 @@ def layer_cube(
         The values, in the models' own precision.
 
     Raises:
+        TypeError: if the forward pass keeps derivatives from autograd.
         ValueError: as `evaluate`.
 
     Reference: theory key L5.
@@ -104,16 +111,17 @@ def derivatives(
     pair: Pair, data: Examples, alpha: Float[np.ndarray, "points L"], *, hessian: bool = False
 ) -> tuple[Float[np.ndarray, "points L"], Float[np.ndarray, "points L L"] | None]:
     """Gradient and, if asked for, Hessian of the mean cross-entropy in alpha."""
-    model = differentiable(pair.model)
+    require_derivatives(pair, data)
+    evaluation = differentiable(pair.model)
     gradient = np.zeros(alpha.shape)
     second = np.zeros((*alpha.shape, alpha.shape[1])) if hessian else None
     for rows in blocks(len(data), _ROWS):
-        x = in_type_of(model, data.inputs[rows])
+        x = evaluation.inputs(data.inputs[rows])
         labels = data.labels[rows].to(x.device)
-        for i, point in enumerate(alpha):
+        for i, point in enumerate(tracked(alpha, "differentiating")):
             coordinates = [x.new_tensor(a).requires_grad_() for a in point]
             with twice_differentiable():
-                loss = loss_at(pair, model, coordinates, x, labels)
+                loss = loss_at(pair, evaluation, coordinates, x, labels)
                 slopes = _slopes(loss, coordinates, create_graph=hessian)
                 gradient[i] += _row(slopes)
                 if second is not None:

@@ -26,7 +26,6 @@ twice is silently wrong for LayerNorm (PyTorch 2.13). Where they have kinks thes
 for: the residual is what they add.
 """
 
-import copy
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -37,12 +36,18 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.layerwise.diagonal import Diagonal
-from lmctheory.layerwise.differentiable import differentiable, loss_at, twice_differentiable
+from lmctheory.layerwise.differentiable import (
+    differentiable,
+    loss_at,
+    require_derivatives,
+    twice_differentiable,
+)
 from lmctheory.layerwise.kinks import Kinks, diagonal_of, kinks_of, pieces
 from lmctheory.layerwise.pair import Pair, pair_of
-from lmctheory.layerwise.quadrature import green, integrals, solution
-from lmctheory.networks import Examples, affine_chain, evaluation_mode, in_type_of
+from lmctheory.layerwise.quadrature import NODES, green, integrals, solution
+from lmctheory.networks import Evaluation, Examples, copied, find_chains
 from lmctheory.paths.interpolation import blocks
+from lmctheory.progress import tracked
 
 __all__ = ["Curvature", "curvature"]
 
@@ -101,11 +106,13 @@ def curvature(
     points: int = 25,
     *,
     rtol: float = 1e-9,
+    evaluations: int = 2000,
 ) -> Curvature:
     """Second derivative of the loss along the path, and the barrier as its weighted mean (L4).
 
     Everything is float64. For chains with piecewise linear activations every example is integrated
-    between its own kinks, all of which are found; seconds for some hundred examples.
+    between its own kinks, all of which are found; seconds for some hundred examples. Other networks
+    are differentiated by PyTorch, at a cost that `evaluations` bounds.
 
     Args:
         model_a: network A, at t = 1; evaluation mode is used.
@@ -113,14 +120,19 @@ def curvature(
         data: the examples.
         points: number of equally spaced t, ends included.
         rtol: of the quadrature, relative to the largest integral of loss'' between two points.
+        evaluations: of loss'' at most, for networks that are no chains. One takes about ten forward
+            passes of all examples; the first look takes 15 (points - 1), and is refined until
+            `rtol` or this is reached, which `quadrature_error` shows. Smooth networks need little
+            more than the first look; behind kinks, of which there are many, it does not end.
 
     Returns:
         Both sides of the identity, and their difference.
 
     Raises:
-        ValueError: for fewer than 3 points, rtol outside (0, 1), networks of different architecture
-            or with NaN or infinite weights, data that do not fit, or a piecewise linear activation
-            behind a smooth one.
+        TypeError: if the forward pass keeps derivatives from autograd.
+        ValueError: for fewer than 3 points, rtol outside (0, 1), too few evaluations, networks
+            of different architecture or with NaN or infinite weights, data that do not fit, or a
+            piecewise linear activation behind a smooth one.
 
     Reference:
         Key L4 (derived); compare Singh et al. 2024, who relate the two without the identity.
@@ -139,13 +151,14 @@ def curvature(
         raise ValueError(f"points must be >= 3, got {points}")
     if not 0 < rtol < 1:
         raise ValueError(f"rtol must lie in (0, 1), got {rtol}")
-    model_a, model_b = evaluation_mode(model_a), evaluation_mode(model_b)
     alpha = np.linspace(0, 1, points)
-    try:
-        for model in (model_a, model_b):
-            affine_chain(model)
-    except TypeError:
-        return _of_modules(model_a, model_b, data, alpha, rtol)
+    if find_chains(model_a, model_b) is None:
+        first = NODES * (points - 1)
+        if evaluations < first:
+            raise ValueError(
+                f"evaluations must be >= {first} for so many points, got {evaluations}"
+            )
+        return _of_modules(model_a, model_b, data, alpha, rtol, evaluations)
     diagonal, x = diagonal_of(model_a, model_b, data)
     return _of_chains(diagonal, x, data.labels.to(x.device), alpha, rtol)
 
@@ -200,18 +213,29 @@ def _losses(
 
 
 def _of_modules(
-    model_a: nn.Module, model_b: nn.Module, data: Examples, alpha: np.ndarray, rtol: float
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Examples,
+    alpha: np.ndarray,
+    rtol: float,
+    evaluations: int,
 ) -> Curvature:
-    wide_a, wide_b = (copy.deepcopy(model).double() for model in (model_a, model_b))
+    wide_a, wide_b = (copied(model).double() for model in (model_a, model_b))
     pair = pair_of(wide_a, wide_b, data)
+    require_derivatives(pair, data)
     jet = partial(_jet, pair, differentiable(pair.model), data)
-    loss, second = np.transpose([jet(s) for s in alpha.tolist()])
+
+    def jets(places: np.ndarray) -> np.ndarray:
+        return np.array([jet(s) for s in tracked(places.tolist(), "differentiating twice")])
+
+    loss, second = jets(alpha).T
     moments = integrals(
-        lambda _, places: _with_moment(np.array([jet(s)[1] for s in places.tolist()]), places),
+        lambda _, places: _with_moment(jets(places)[:, 1], places),
         alpha[:-1],
         alpha[1:],
         rtol,
         np.arange(len(alpha) - 1),
+        evaluations=evaluations,
     )
     smooth, none = solution(alpha, moments.value)[::-1], np.zeros_like(alpha)
     return Curvature(alpha, loss[::-1], second[::-1], smooth, none, float(moments.error.sum()))
@@ -222,14 +246,14 @@ def _with_moment(values: np.ndarray, s: np.ndarray) -> np.ndarray:
     return np.stack([values, s * values], axis=-1)
 
 
-def _jet(pair: Pair, model: nn.Module, data: Examples, alpha: float) -> tuple[float, float]:
+def _jet(pair: Pair, evaluation: Evaluation, data: Examples, alpha: float) -> tuple[float, float]:
     """Loss and its second derivative where all layers are at alpha."""
     total = np.zeros(2)
     for rows in blocks(len(data), _MODULE_ROWS):
-        x, labels = in_type_of(model, data.inputs[rows]), data.labels[rows]
+        x, labels = evaluation.inputs(data.inputs[rows]), data.labels[rows]
         with twice_differentiable():
             s = torch.tensor(alpha, dtype=x.dtype, device=x.device, requires_grad=True)
-            loss = loss_at(pair, model, [s] * len(pair.layers), x, labels.to(x.device))
+            loss = loss_at(pair, evaluation, [s] * len(pair.layers), x, labels.to(x.device))
             [slope] = torch.autograd.grad(loss, s, create_graph=True)
             [second] = torch.autograd.grad(slope, s)
         total += (loss.item(), second.item())

@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from lmctheory.layerwise.forward import forward_of
 from lmctheory.layerwise.layers import Layer
 from lmctheory.layerwise.pair import Pair, pair_of, require_points
-from lmctheory.networks import Examples, in_type_of
+from lmctheory.networks import Examples, hits, in_type_of, wide
 from lmctheory.paths.interpolation import blocks
 
 __all__ = ["Evaluated", "Walk", "evaluate"]
@@ -30,7 +30,8 @@ class Evaluated:
 
     Attributes:
         loss: ``[points]`` mean cross-entropy over the examples.
-        accuracy: ``[points]`` share of examples whose largest logit is their label's.
+        accuracy: ``[points]`` share of examples whose largest logit is their label's; NaN where a
+            logit is.
     """
 
     loss: Float[np.ndarray, " points"]
@@ -80,7 +81,7 @@ def evaluate(
     loss, correct = np.zeros((2, len(walk.points)))
     for i, _, logits, labels in walk:
         loss[i] += cross_entropy(logits, labels, reduction="none").sum(dtype=torch.float64)
-        correct[i] += (logits.argmax(1) == labels).sum()
+        correct[i] += hits(logits.mT, labels).sum(dtype=torch.float64)
     return Evaluated(loss[walk.places] / len(data), correct[walk.places] / len(data))
 
 
@@ -103,9 +104,14 @@ class Walk:
         points, places = np.unique(alpha[:, order], axis=0, return_inverse=True)
         self.points, self.places = points[:, np.argsort(order)], places.reshape(-1)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the logits that it gives."""
+        return torch.promote_types(self.inputs.dtype, torch.float32)
+
     def __iter__(self) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
         for rows in blocks(len(self.data), self.forward.rows):
             labels = self.data.labels[rows].to(self.inputs.device)
             along = self.forward.along(self.inputs[rows], self.points.tolist())
             for i, logits in enumerate(along):
-                yield i, rows, logits, labels
+                yield i, rows, wide(logits), labels

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 from lmctheory.layerwise.evaluation import Walk
 from lmctheory.layerwise.pair import pair_of
-from lmctheory.networks import Examples
+from lmctheory.networks import Examples, hits
 
 __all__ = ["LOSSES", "ExampleLosses", "example_losses"]
 
@@ -43,11 +43,11 @@ class ExampleLosses:
 
     Attributes:
         loss: ``[points, n]``.
-        hit: ``[points, n]`` whether the largest logit is the label's.
+        hit: ``[points, n]`` 1 where the largest logit is the label's, else 0; NaN where a logit is.
     """
 
     loss: Float[np.ndarray, "points n"]
-    hit: Bool[np.ndarray, "points n"]
+    hit: Float[np.ndarray, "points n"]
 
 
 def example_losses(
@@ -87,9 +87,9 @@ def example_losses(
     if loss not in LOSSES:
         raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}")
     walk = Walk(pair_of(model_a, model_b, data), data, alpha)
-    found = torch.empty(len(walk.points), len(data), dtype=walk.inputs.dtype)
-    hit = torch.empty(len(walk.points), len(data), dtype=torch.bool)
+    found = torch.empty(len(walk.points), len(data), dtype=walk.dtype)
+    hit = torch.empty(len(walk.points), len(data), dtype=torch.float32)
     for i, rows, logits, labels in walk:
         found[i, rows] = LOSSES[loss](logits, labels).cpu()
-        hit[i, rows] = (logits.argmax(1) == labels).cpu()
+        hit[i, rows] = hits(logits.mT, labels).cpu()
     return ExampleLosses(found.numpy()[walk.places], hit.numpy()[walk.places])

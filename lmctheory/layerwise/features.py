@@ -34,11 +34,10 @@ from torch import Tensor, nn
 from lmctheory.layerwise.observations import Observation, of_chains, of_modules
 from lmctheory.networks import (
     Examples,
-    affine_chain,
-    evaluation_mode,
+    find_chains,
     require_fit,
     require_same_architecture,
-    require_same_state,
+    require_segment,
 )
 from lmctheory.paths.interpolation import require_fitting
 
@@ -186,14 +185,13 @@ def feature_connectivity(
     """
     if not 0 < t < 1:
         raise ValueError(f"t must lie in (0, 1), got {t}")
-    model_a, model_b = evaluation_mode(model_a), evaluation_mode(model_b)
-    try:
-        a, b = affine_chain(model_a), affine_chain(model_b)
-    except TypeError:
-        require_same_state(model_a=model_a, model_b=model_b)
+    chains = find_chains(model_a, model_b)
+    if chains is None:
+        require_segment(model_a, model_b)
         require_fit(model_a, data)
         observed = of_modules(model_a, model_b, data.inputs, t)
     else:
+        a, b = chains
         require_same_architecture(a, b)
         require_fitting(data, classes=len(a.weights[-1]), inputs=a.weights[0].shape[-1])
         a, b = a.to(dtype=torch.float64), b.to(dtype=torch.float64)

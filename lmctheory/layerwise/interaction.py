@@ -36,7 +36,6 @@ a large atom that converges late: expect some per cent of the largest entry, les
 Reference: theory keys L4 and L5.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -52,7 +51,7 @@ from lmctheory.layerwise.kinks import diagonal_of, kinks_of, pieces
 from lmctheory.layerwise.layers import Layer
 from lmctheory.layerwise.pair import Pair, pair_of
 from lmctheory.layerwise.quadrature import green, integrals
-from lmctheory.networks import Examples, affine_chain, evaluation_mode
+from lmctheory.networks import Examples, copied, find_chain
 
 __all__ = ["Interaction", "interaction_matrix"]
 
@@ -151,16 +150,17 @@ def interaction_matrix(
         raise ValueError(f"panels must be >= 2, got {panels}")
     if not tolerance > 0:
         raise ValueError(f"tolerance must be > 0, got {tolerance}")
-    a, b = (copy.deepcopy(evaluation_mode(model)).double() for model in (model_a, model_b))
+    a, b = (copied(model).eval().double() for model in (model_a, model_b))
     data = Examples(data.inputs.double(), data.labels)
     pair = pair_of(a, b, data, layers)
     _require_partition(pair)
-    try:
-        names = affine_chain(a).names
-    except TypeError:
-        split = _of_smooth(pair, data, t, tolerance) if smooth else _of_steps(pair, data, t, panels)
+    chain = find_chain(a)
+    if chain is not None:
+        split = _of_chains(a, b, data, t, tolerance, _membership(pair, chain.names))
+    elif smooth:
+        split = _of_smooth(pair, data, t, tolerance)
     else:
-        split = _of_chains(a, b, data, t, tolerance, _membership(pair, names))
+        split = _of_steps(pair, data, t, panels)
     corners = np.outer([0.0, 1 - t, 1.0], np.ones(len(pair.layers)))
     ends = evaluate(a, b, data, corners, layers=pair.layers).loss
     barrier = float(ends[1] - (t * ends[0] + (1 - t) * ends[2]))

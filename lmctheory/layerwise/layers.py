@@ -1,12 +1,12 @@
 """What a layer is: the parameters of one module, moved together."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
-from lmctheory.layerwise.graph import floating, keys_read, traced
+from lmctheory.networks.program import UnreadableError, symbolic
+from lmctheory.networks.state import interpolable, require_network, tensors
 
 __all__ = ["Layer", "groups", "layers"]
 
@@ -18,7 +18,7 @@ class Layer:
     Attributes:
         name: the module's qualified name; "(root)" for parameters of the network itself, and the
             names of a group joined by "+".
-        keys: the state dict's names of its parameters and floating-point buffers.
+        keys: its slots: parameters and floating-point buffers by qualified name.
     """
 
     name: str
@@ -35,7 +35,7 @@ def layers(model: nn.Module) -> tuple[Layer, ...]:
         model: any module; left as it is.
 
     Returns:
-        The layers; every parameter and floating-point buffer of the state dict is in one of them.
+        The layers; every parameter and floating-point buffer is in one of them.
 
     Raises:
         ValueError: if the module has no parameters.
@@ -50,7 +50,8 @@ def layers(model: nn.Module) -> tuple[Layer, ...]:
         >>> layers(model)[1].keys
         ('2.weight', '2.bias')
     """
-    state = floating(model.state_dict(keep_vars=True))
+    require_network(model, "the network")
+    state = {name: tensor for name, tensor in tensors(model).items() if interpolable(tensor)}
     if not state:
         raise ValueError("the network must have parameters, got a module without any")
     family: dict[str, str] = {}  # modules that share a tensor have one value
@@ -77,9 +78,17 @@ def _owner(key: str) -> str:
 
 
 def _in_order_of_execution(model: nn.Module, state: Iterable[str]) -> list[str]:
-    own = copy.deepcopy(model)
-    read = [key for node in traced(own).nodes for key in keys_read(node, state)]
-    return list(dict.fromkeys([*read, *state]))
+    try:
+        graph, _ = symbolic(model)
+    except UnreadableError:
+        return list(state)
+    read = [
+        str(source.target)
+        for node in graph.nodes
+        for source in node.all_input_nodes
+        if source.op == "get_attr"
+    ]
+    return [key for key in dict.fromkeys([*read, *state]) if key in state]
 
 
 def groups(model: nn.Module, names: Sequence[Sequence[str]] | None = None) -> tuple[Layer, ...]:

@@ -15,7 +15,6 @@ Running means and variances do not move: they are no free parameters, and a vari
 negative.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +26,7 @@ from torch import nn
 from lmctheory.layerwise.evaluation import evaluate
 from lmctheory.layerwise.layers import layers as layers_of
 from lmctheory.layerwise.selection import members, require_subsets
-from lmctheory.networks import Examples, require_same_state
+from lmctheory.networks import Examples, copied, require_same_state
 
 __all__ = ["RandomDirections", "perturbed", "random_directions"]
 
@@ -76,7 +75,7 @@ def perturbed(model: nn.Module, other: nn.Module, *, rng: torch.Generator) -> nn
         True
     """
     require_same_state(model=model, other=other)
-    result = copy.deepcopy(model)
+    result = copied(model)
     theirs = dict(other.named_parameters())
     for layer in layers_of(model):
         own = [(key, value) for key, value in result.named_parameters() if key in layer.keys]

@@ -1,6 +1,5 @@
 """What the layers of A, of B and of the network between them make of the same examples."""
 
-import copy
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -11,7 +10,8 @@ from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd
 
 from lmctheory.matching.observation import hooked
-from lmctheory.networks import AffineChain, activation, activation_of, in_type_of
+from lmctheory.networks import AffineChain, activation, activation_of, copied, in_type_of
+from lmctheory.networks.state import seeded
 from lmctheory.paths import interpolate
 from lmctheory.paths.interpolation import blocks
 
@@ -91,7 +91,7 @@ def of_modules(
 
 def _observable(model: nn.Module) -> nn.Module:
     """A copy in float64 that overwrites no features."""
-    model = copy.deepcopy(model).double()
+    model = copied(model).eval().double()
     for module in model.modules():
         if getattr(module, "inplace", False):
             vars(module)["inplace"] = False
@@ -102,12 +102,12 @@ def _calls(model: nn.Module, x: Tensor) -> list[_Call]:
     found: list[_Call] = []
 
     def keep(name: str, module: nn.Module, args: Any, _kwargs: Any, output: Any) -> None:
-        leaf = next(module.children(), None) is None
+        leaf = next(module.children(), None) is None and ".parametrizations." not in f".{name}"
         if leaf and all(isinstance(value, Tensor) for value in (output, *args)) and args:
             # what follows may overwrite both in place
             found.append(_Call(name, module, args[0].detach().clone(), output.detach().clone()))
 
-    with torch.no_grad(), hooked(model, nn.Module, keep):
+    with torch.no_grad(), seeded(), hooked(model, nn.Module, keep):
         model(x)
     return found
 

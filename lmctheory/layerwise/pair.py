@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lmctheory.layerwise.layers import Layer
 from lmctheory.layerwise.layers import layers as layers_of
-from lmctheory.networks import Examples, evaluation_mode, require_fit, require_same_state
+from lmctheory.networks import Examples, copied, require_fit, require_segment, slots
 
 __all__ = ["Pair", "pair_of", "require_points"]
 
@@ -19,8 +19,8 @@ class Pair:
     """Two networks of one architecture in evaluation mode, and the layers that are moved.
 
     Attributes:
-        model: network A, whose forward pass is used.
-        state_a: its state, at the corner alpha = 0.
+        model: a copy of network A, whose forward pass is used.
+        state_a: its slots, at the corner alpha = 0.
         state_b: network B's, at the corner alpha = 1.
         layers: one per coordinate of alpha; all else is A's.
     """
@@ -50,12 +50,11 @@ def pair_of(
         layers: that are moved; all by default.
 
     Raises:
-        ValueError: as `require_same_state` and `require_fit`; for layers without parameters, with
+        ValueError: as `require_segment` and `require_fit`; for layers without parameters, with
             entries that the networks do not have, or with an entry in common.
     """
-    model_a, model_b = evaluation_mode(model_a), evaluation_mode(model_b)
-    require_same_state(model_a=model_a, model_b=model_b)
-    state_a, state_b = model_a.state_dict(), model_b.state_dict()
+    require_segment(model_a, model_b)
+    state_a, state_b = slots(model_a), slots(model_b)
     chosen = layers_of(model_a) if layers is None else tuple(layers)
     keys = [key for layer in chosen for key in layer.keys]
     unknown = [key for key in keys if key not in state_a]
@@ -67,7 +66,7 @@ def pair_of(
             f"{[layer.name for layer in chosen]}"
         )
     require_fit(model_a, data)
-    return Pair(model_a, state_a, state_b, chosen)
+    return Pair(copied(model_a).eval(), state_a, state_b, chosen)
 
 
 def require_points(alpha: np.ndarray, pair: Pair) -> None:

@@ -23,7 +23,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import roots_legendre
 
-__all__ = ["Integrals", "green", "integrals", "solution"]
+__all__ = ["NODES", "Integrals", "green", "integrals", "solution"]
+
+NODES = 15
+"""Evaluations in each interval."""
 
 _SIDE = (
     0.991455371120812639,
@@ -34,7 +37,7 @@ _SIDE = (
     0.405845151377397167,
     0.207784955007898468,
 )
-_NODES = np.array([*(-x for x in _SIDE), 0.0, *_SIDE[::-1]])
+_PLACES = np.array([*(-x for x in _SIDE), 0.0, *_SIDE[::-1]])
 _KRONROD_SIDE = (
     0.022935322010529225,
     0.063092092629978553,
@@ -71,6 +74,8 @@ def integrals(
     end: Float[np.ndarray, " intervals"],
     tolerance: float,
     cell: Int[np.ndarray, " intervals"] | None = None,
+    *,
+    evaluations: int | None = None,
 ) -> Integrals:
     """The integrals of f_i from start_i to end_i, summed over the intervals of each cell.
 
@@ -80,6 +85,7 @@ def integrals(
         end: ``[intervals]``.
         tolerance: of the largest entry of the error, relative to that of the result.
         cell: which sum an interval belongs to, from 0; all to one if None.
+        evaluations: of f at most, the first in every interval excepted; None sets no bound.
 
     Example:
         >>> import numpy as np
@@ -90,6 +96,7 @@ def integrals(
     which = np.arange(len(start))
     cell = np.zeros_like(which) if cell is None else cell
     cells, many, before = int(cell.max()) + 1, 256 + 8 * len(which), np.inf
+    used = 0
     settled: float | np.ndarray = 0.0  # both sums over the intervals that are not halved any more
     for last in [False] * (_ROUNDS - 1) + [True]:
         found = _both_rules(f, which, start, end)
@@ -98,7 +105,9 @@ def integrals(
         largest = found[1].reshape(len(which), -1).max(1)
         halve = largest > allowed / (4 * len(which))
         rounding = 2 * halve.sum() > many and error.max() > before / 2
-        if last or error.max() <= allowed or rounding or not halve.any():
+        used += NODES * len(which)
+        spent = evaluations is not None and used + 2 * NODES * halve.sum() > evaluations
+        if last or error.max() <= allowed or rounding or spent or not halve.any():
             break
         before = error.max()
         settled = settled + _summed(found[:, ~halve], cell[which[~halve]], cells)
@@ -112,8 +121,8 @@ def integrals(
 def _both_rules(f: Integrand, which: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Kronrod's rule, and how far Gauss's is from it, ``[2, intervals, ...]``."""
     half = (end - start) / 2
-    places = (start + half)[:, None] + half[:, None] * _NODES
-    values = f(np.repeat(which, len(_NODES)), places.reshape(-1))
+    places = (start + half)[:, None] + half[:, None] * _PLACES
+    values = f(np.repeat(which, NODES), places.reshape(-1))
     values = values.reshape(*places.shape, *values.shape[1:])
     values *= half.reshape(-1, *[1] * (values.ndim - 1))
     fine, coarse = (np.tensordot(values, rule, ([1], [0])) for rule in (_KRONROD, _GAUSS))

@@ -37,6 +37,7 @@ def layer_hessian(
         H, one row and column per layer; loss units, because alpha has none.
 
     Raises:
+        TypeError: if the forward pass keeps derivatives from autograd.
         ValueError: for networks that do not correspond, inputs or labels that do not fit.
 
     Reference: key L6 (curvature in the averaging direction and in random ones).

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.matching import NoBestTemperatureError, calibrate_temperature
-from lmctheory.networks import Examples, evaluation_mode, in_type_of, require_fit
+from lmctheory.networks import Evaluation, Examples, require_fit
 from lmctheory.paths import interpolate
 
 __all__ = ["RecalibratedBarrier", "recalibrated_barrier"]
@@ -128,8 +128,8 @@ def _loss(model: nn.Module | None, data: Examples) -> float:
     """Mean cross-entropy; NaN for no model."""
     if model is None:
         return float("nan")
-    model = evaluation_mode(model)
+    evaluation = Evaluation(model)
     with torch.no_grad():
-        parts = [model(rows) for rows in torch.split(in_type_of(model, data.inputs), _ROWS)]
+        parts = [evaluation(rows) for rows in torch.split(data.inputs, _ROWS)]
     logits = torch.cat(parts).double()
     return float(cross_entropy(logits, data.labels.to(logits.device)))

@@ -1,6 +1,5 @@
 """Averages of aligned networks."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.matching.symmetry import SomeNetwork
-from lmctheory.networks import AffineChain
+from lmctheory.networks import AffineChain, placed, slots
 
 __all__ = ["average"]
 
@@ -32,12 +31,10 @@ def average(models: Sequence[SomeNetwork], weights: Sequence[float]) -> SomeNetw
             weights=tuple(map(combined, zip(*(m.weights for m in models), strict=True))),
             biases=tuple(map(combined, zip(*(m.biases for m in models), strict=True))),
         )
-    states = [model.state_dict() for model in models if isinstance(model, nn.Module)]
-    result = copy.deepcopy(first)
-    result.load_state_dict(
-        {
-            key: combined([state[key] for state in states]) if value.is_floating_point() else value
-            for key, value in states[0].items()
-        }
-    )
+    states = [slots(model) for model in models if isinstance(model, nn.Module)]
+    means = {
+        key: combined([state[key] for state in states]) if value.is_floating_point() else value
+        for key, value in states[0].items()
+    }
+    result: SomeNetwork = placed(first, means)
     return result

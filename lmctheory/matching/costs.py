@@ -6,7 +6,6 @@ permutation, minimising the cost is maximising the gain x_i^T S y_j. A permutati
 the mean cost attains W_2^2 between the two layers' empirical measures (R1).
 """
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -25,6 +24,8 @@ from lmctheory.matching.responses import (
     second_moments,
 )
 from lmctheory.matching.symmetry import Network, as_inputs
+from lmctheory.networks import copied
+from lmctheory.networks.state import seeded
 
 __all__ = [
     "Cost",
@@ -228,9 +229,10 @@ def _normalised(found: Sequence[Features], share: float) -> list[Features]:
 
 
 def _gradients(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    model = copy.deepcopy(model).eval().double().requires_grad_()
+    model = copied(model).eval().double().requires_grad_()
     x = as_inputs(model, inputs, "inputs")
     named = dict(model.named_parameters())
-    loss = nn.functional.cross_entropy(model(x), labels.to(x.device))
+    with seeded():
+        loss = nn.functional.cross_entropy(model(x), labels.to(x.device))
     found = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
     return dict(zip(named, found, strict=True))

@@ -34,7 +34,6 @@ by m (Birkhoff, R1), and the simplex method ends at a vertex, so fusion is the l
 matching followed by interpolation, if no two matchings cost the same.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -45,7 +44,7 @@ from torch import Tensor, nn
 from lmctheory.matching.averaging import average
 from lmctheory.matching.symmetry import Network, SomeNetwork, as_chain, as_inputs
 from lmctheory.matching.transport import distances, gathered, spread, transport_plan
-from lmctheory.networks import AffineChain, require_finite
+from lmctheory.networks import AffineChain, placed, require_finite, slots
 
 __all__ = ["SoftMatching", "fuse", "soft_match"]
 
@@ -205,7 +204,7 @@ def _require_same_but_for_widths(a: AffineChain, b: AffineChain) -> None:
 
 def _require_same_names(model_a: Network, model_b: Network) -> None:
     if isinstance(model_a, nn.Module) and isinstance(model_b, nn.Module):
-        only_one = {*model_a.state_dict()} ^ {*model_b.state_dict()}
+        only_one = {*slots(model_a)} ^ {*slots(model_b)}
         if only_one:
             raise ValueError(
                 "model_a and model_b must have the same parameters, but one alone has "
@@ -245,11 +244,8 @@ def _with_weights(network: SomeNetwork, chain: AffineChain) -> SomeNetwork:
     if isinstance(network, AffineChain):
         own = chain.to(dtype=network.weights[0].dtype)
         return replace(network, weights=own.weights, biases=own.biases)
-    result = copy.deepcopy(network)
-    state = result.state_dict()
+    state: dict[str, Tensor] = {}
     for name, W, bias in zip(chain.names, chain.weights, chain.biases, strict=True):
-        state[f"{name}.weight"] = W
-        if f"{name}.bias" in state:
-            state[f"{name}.bias"] = bias
-    result.load_state_dict(state)
+        state |= {f"{name}.weight": W, f"{name}.bias": bias}
+    result: SomeNetwork = placed(network, state)
     return result

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Action", "Coupling", "PermutationGroup", "Site", "Symmetry", "reorder"]
+__all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry", "reorder"]
 
 
 @dataclass(frozen=True)
@@ -70,21 +70,6 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Site:
-    """Where a group's neurons can be seen at work: an axis of a module's input or output.
-
-    Attributes:
-        module: qualified name.
-        axis: of the tensor, examples being axis 0.
-        positions: for each neuron its entries ``[m][k]``, as in `Action`.
-    """
-
-    module: str
-    axis: int
-    positions: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
 class PermutationGroup:
     """Neurons that can be reordered without changing the function.
 
@@ -97,8 +82,6 @@ class PermutationGroup:
         actions: on every parameter and buffer that it moves.
         incoming: the weights whose rows are the neurons.
         outgoing: the weights that read the neurons.
-        writes: outputs of modules that hold the neurons before the non-linearity.
-        reads: inputs of modules that hold them after it.
         parent: for neurons inside a block (a head's channels) the group that moves whole blocks.
         family: which of the parent's blocks they lie in: blocks of one family are alike.
         slot: the number of that block.
@@ -109,8 +92,6 @@ class PermutationGroup:
     actions: tuple[Action, ...]
     incoming: tuple[str, ...]
     outgoing: tuple[str, ...]
-    writes: tuple[Site, ...] = ()
-    reads: tuple[Site, ...] = ()
     parent: str | None = None
     family: str = ""
     slot: int = 0

@@ -3,18 +3,16 @@
 All are differentiable, also where the permutations of B are relaxed to doubly stochastic matrices.
 """
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from lmctheory.matching.symmetry import Network
-from lmctheory.networks import AffineChain, Examples, evaluation_mode
+from lmctheory.networks import AffineChain, Evaluation, Examples, copied
 
 __all__ = ["MidpointLoss", "Objective", "similarity"]
 
@@ -41,7 +39,7 @@ class MidpointLoss:
         data: inputs in float64, and labels.
     """
 
-    network: Network
+    network: AffineChain | Evaluation
     data: Examples
 
     @classmethod
@@ -51,18 +49,19 @@ class MidpointLoss:
             flat = Examples(data.inputs.flatten(1), data.labels)
             device = network.weights[0].device
             return cls(network.to(dtype=torch.float64), flat.to(device=device, dtype=torch.float64))
-        module = copy.deepcopy(evaluation_mode(network)).to(torch.float64)
+        module = copied(network)
         for layer in module.modules():
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 layer.running_mean = layer.running_var = None
+        evaluation = Evaluation(module, torch.float64)
         like = next(module.parameters())
-        return cls(module, data.to(device=like.device, dtype=torch.float64))
+        return cls(evaluation, data.to(device=like.device, dtype=torch.float64))
 
     @property
     def classes(self) -> int:
         """Number of outputs of the network."""
         with torch.no_grad():
-            return self._outputs({}, self.data.inputs[:1]).shape[-1]
+            return self._outputs({}, self.data.inputs[:2]).shape[-1]
 
     def __call__(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
         """The value at parameters of A and B."""
@@ -70,8 +69,9 @@ class MidpointLoss:
         return -cross_entropy(self._outputs(midpoint, self.data.inputs), self.data.labels)
 
     def _outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        if isinstance(self.network, nn.Module):
-            return functional_call(self.network, dict(tensors), (inputs,))
+        if isinstance(self.network, Evaluation):
+            outputs: Tensor = self.network(inputs, tensors)
+            return outputs
         own = self.network
         layers = list(zip(own.names, own.weights, own.biases, strict=True))
         chain = replace(

@@ -12,7 +12,6 @@ finite minimiser b > 0 if and only if the first is negative and the second posit
 favour the labels on average, but not on every example. It is the root of g'.
 """
 
-import copy
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -27,7 +26,8 @@ from lmctheory.matching.observation import (
     require_own_parameters,
     with_flags_of,
 )
-from lmctheory.networks import Examples, in_type_of, require_fit, require_inputs_fit
+from lmctheory.networks import Examples, copied, in_type_of, require_fit, require_inputs_fit
+from lmctheory.networks.state import seeded
 
 __all__ = [
     "CalibratedNetwork",
@@ -72,7 +72,7 @@ def reset_batch_norm(
         >>> net[0].running_mean, net[0].running_var
         (tensor([2.]), tensor([2.]))
     """
-    result = copy.deepcopy(model).eval()
+    result = copied(model).eval()
     layers = [
         module
         for module in result.modules()
@@ -92,7 +92,7 @@ def reset_batch_norm(
         layer.train()
         layer.reset_running_stats()
     seen = 0
-    with torch.no_grad():
+    with torch.no_grad(), seeded():
         for batch in torch.tensor_split(in_type_of(model, inputs), count):
             seen += len(batch)
             for layer in layers:
@@ -157,11 +157,11 @@ def calibrate_temperature(
     """
     data = Examples(inputs, labels)
     require_fit(model, data)
-    result = copy.deepcopy(model).eval()
-    x = in_type_of(model, data.inputs)
-    with torch.no_grad():
-        head = _output_layer(result, x[:1])
-        logits = torch.cat([result(rows) for rows in torch.split(x, _ROWS)]).double()
+    result = copied(model).eval()
+    with torch.no_grad(), seeded():
+        head = _output_layer(result, in_type_of(model, data.inputs[:1]))
+        blocks = torch.split(data.inputs, _ROWS)
+        logits = torch.cat([result(in_type_of(model, rows)) for rows in blocks]).double()
         if not torch.isfinite(logits).all():
             raise ValueError("model must have finite outputs on the inputs, got NaN or infinity")
         own = logits.gather(1, data.labels.to(logits.device)[:, None])

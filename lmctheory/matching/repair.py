@@ -11,7 +11,6 @@ so that all hold in the end; one pass does it, because a corrected layer passes 
 outputs on. At an end of the segment ``s* = s`` and ``m* = m``: r = 1, and nothing changes.
 """
 
-import copy
 from typing import NamedTuple, TypeAlias, cast
 
 import torch
@@ -24,7 +23,8 @@ from lmctheory.matching.observation import (
     require_own_parameters,
     with_flags_of,
 )
-from lmctheory.networks import evaluation_mode, in_type_of, require_inputs_fit, require_same_state
+from lmctheory.networks import copied, in_type_of, require_inputs_fit, require_same_state
+from lmctheory.networks.state import seeded
 
 __all__ = ["repair"]
 
@@ -83,8 +83,8 @@ def repair(
     require_inputs_fit(model, inputs)
     if any(isinstance(module, _BatchNorm) for module in model.modules()):
         raise ValueError("model must have no BatchNorm layers to be repaired: use reset_batch_norm")
-    a, b = (_moments(evaluation_mode(end), inputs) for end in (model_a, model_b))
-    result = copy.deepcopy(model).eval()
+    a, b = (_moments(copied(end).eval(), inputs) for end in (model_a, model_b))
+    result = copied(model).eval()
     corrected = list(a)[:-1]  # the last is the output layer
     for name in corrected:
         require_own_parameters(result, repr(name), result.get_submodule(name))
@@ -94,7 +94,7 @@ def repair(
             return None
         return _correct(cast("Layer", layer), output, a[name].between(b[name], t))
 
-    with observed(result, Layer, correct), torch.no_grad():
+    with observed(result, Layer, correct), torch.no_grad(), seeded():
         result(in_type_of(model, inputs))
     return with_flags_of(model, result)
 
@@ -121,7 +121,7 @@ def _moments(model: nn.Module, inputs: Tensor) -> dict[str, _Moments]:
                 raise TypeError(f"model must use every layer once, but it uses {name!r} twice")
             found[name] = _measured(cast("Layer", layer), output)
 
-    with observed(model, Layer, measure), torch.no_grad():
+    with observed(model, Layer, measure), torch.no_grad(), seeded():
         model(in_type_of(model, inputs))
     return found
 

@@ -11,9 +11,8 @@ is bounded by the columns, and nothing is squared. With a column of ones in fron
 it, |c|^2 is the number of rows, and X - c c^T X / |c|^2 has the columns' means removed.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -22,21 +21,50 @@ from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lmctheory.matching.observation import hooked
-from lmctheory.matching.symmetry import Network, as_inputs, evaluated
+from lmctheory.matching.symmetry import Network, as_inputs
 from lmctheory.networks import AffineChain
+from lmctheory.networks.program import (
+    CONVOLUTIONS,
+    TRANSPOSED,
+    Layer,
+    Program,
+    arguments,
+    capture,
+    operation,
+)
 
 __all__ = ["compressed_responses", "layer_inputs", "layer_outputs", "second_moments"]
-
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_LAYERS = (nn.Linear, nn.MultiheadAttention, *_CONVOLUTIONS, *_TRANSPOSED)
 
 _CONSTANT = 1e-10
 """A column whose deviation is so small a part of its norm is constant, up to rounding."""
 
-_Observer = Callable[[str, Any, Tensor, Tensor], None]
-"""Sees the name of a weight, its layer, what the layer reads and what it writes."""
+
+@dataclass(frozen=True, eq=False)
+class _Response:
+    """What one weight read and wrote.
+
+    Attributes:
+        name: of the weight.
+        read: by it.
+        written: by it, with its bias.
+        options: of a convolution its arguments, by name; None for other operations.
+        transposed: whether it is a transposed convolution.
+    """
+
+    name: str
+    read: Tensor
+    written: Tensor
+    options: Mapping[str, Any] | None = None
+    transposed: bool = False
+
+    @property
+    def axis(self) -> int:
+        """The axis of channels."""
+        return -1 if self.options is None else 1 - self.options["weight"].ndim
+
+
+_Responses = Callable[[Tensor], Iterator[_Response]]
+"""From a batch of inputs to the responses of all weights, in the order of evaluation."""
 
 
 def layer_inputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:
@@ -53,7 +81,7 @@ def layer_inputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, T
     Raises:
         ValueError: for empty data or inputs that do not fit.
     """
-    return _gathered(network, data, before=False)
+    return _gathered(_responses(network, data)(data), before=False)
 
 
 def layer_outputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:
@@ -62,7 +90,7 @@ def layer_outputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, 
     Raises:
         ValueError: for empty data or inputs that do not fit.
     """
-    return _gathered(network, data, before=True)
+    return _gathered(_responses(network, data)(data), before=True)
 
 
 def compressed_responses(
@@ -94,8 +122,9 @@ def compressed_responses(
     """
     sums: dict[str, Tensor] = {}
     widths: dict[str, list[int]] = {}
+    responses = [_responses(network, data) for network in networks]
     for batch in torch.split(data, batch_size):
-        seen = [_gathered(network, batch, before=before) for network in networks]
+        seen = [_gathered(respond(batch), before=before) for respond in responses]
         for name, first in seen[0].items():
             parts = [of[name] for of in seen]
             widths[name] = [part.shape[1] for part in parts]
@@ -155,30 +184,28 @@ def second_moments(
     """
     sums: dict[str, tuple[Tensor, Tensor, int]] = {}
 
-    def add(name: str, layer: Any, read: Tensor, _: Tensor) -> None:
-        if isinstance(layer, _TRANSPOSED) or getattr(layer, "groups", 1) > 1:
-            return
-        rows = _patches(layer, read) if isinstance(layer, _CONVOLUTIONS) else _rows(read, -1)
-        moment, total, count = sums.get(name, (0.0, 0.0, 0))
-        sums[name] = (moment + rows.mT @ rows, total + rows.sum(0), count + len(rows))
-
-    as_inputs(network, data, "data")
+    respond = _responses(network, data)
     for batch in torch.split(data, batch_size):
-        _observe(network, batch, add)
+        for response in respond(batch):
+            rows = _reading_rows(response)
+            if rows is not None:
+                moment, total, count = sums.get(response.name, (0.0, 0.0, 0))
+                sums[response.name] = (
+                    moment + rows.mT @ rows,
+                    total + rows.sum(0),
+                    count + len(rows),
+                )
     return {
         name: moment / n - (torch.outer(total, total) / n**2 if centred else 0.0)
         for name, (moment, total, n) in sums.items()
     }
 
 
-def _gathered(network: Network, data: Tensor, *, before: bool) -> dict[str, Tensor]:
+def _gathered(responses: Iterator[_Response], *, before: bool) -> dict[str, Tensor]:
     found: dict[str, list[Tensor]] = {}
-
-    def add(name: str, layer: Any, read: Tensor, written: Tensor) -> None:
-        axis = -1 - len(layer.kernel_size) if hasattr(layer, "kernel_size") else -1
-        found.setdefault(name, []).append(_rows(written if before else read, axis))
-
-    _observe(network, data, add)
+    for response in responses:
+        seen = response.written if before else response.read
+        found.setdefault(response.name, []).append(_rows(seen, response.axis))
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
@@ -186,71 +213,121 @@ def _rows(tensor: Tensor, axis: int) -> Float64[Tensor, "_ k"]:
     return tensor.movedim(axis, -1).reshape(-1, tensor.shape[axis])
 
 
-def _patches(layer: Any, x: Tensor) -> Float64[Tensor, "_ k"]:
+def _reading_rows(response: _Response) -> Float64[Tensor, "_ k"] | None:
+    """What a weight reads, a row for each example and place; None where weights are apart."""
+    if response.options is None:
+        return _rows(response.read, -1)
+    if response.transposed or response.options.get("groups", 1) > 1:
+        return None
+    return _patches(response.read, response.options)
+
+
+def _patches(x: Tensor, options: Mapping[str, Any]) -> Float64[Tensor, "_ k"]:
     """What a convolution's filters see, a row for each place, in the order of their weights."""
-    size = len(layer.kernel_size)
+    kernel = tuple(options["weight"].shape[2:])
+    size = len(kernel)
+    stride, dilation = (_each(options.get(name, 1), size) for name in ("stride", "dilation"))
     x = x if x.ndim == size + 2 else x[None]
-    mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
-    x = functional.pad(x, layer._reversed_padding_repeated_twice, mode=mode)
-    for axis, (kernel, stride, dilation) in enumerate(
-        zip(layer.kernel_size, layer.stride, layer.dilation, strict=True), start=2
-    ):
-        x = x.unfold(axis, dilation * (kernel - 1) + 1, stride)[..., ::dilation]
+    x = functional.pad(x, _padding(options.get("padding", 0), kernel, dilation))
+    for axis, (k, step, apart) in enumerate(zip(kernel, stride, dilation, strict=True), start=2):
+        x = x.unfold(axis, apart * (k - 1) + 1, step)[..., ::apart]
     places = (0, *range(2, size + 2))
     return x.permute(*places, 1, *range(size + 2, 2 * size + 2)).flatten(0, size).flatten(1)
 
 
-@torch.no_grad()
-def _observe(network: Network, data: Tensor, observer: _Observer) -> None:
+def _each(value: Any, size: int) -> tuple[int, ...]:
+    """A setting of a convolution for each axis."""
+    values = tuple(value) if isinstance(value, Sequence) else (value,)
+    return values * size if len(values) == 1 else values
+
+
+def _padding(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> list[int]:
+    """Zeros before and after each axis, as `functional.pad` takes them: from the last one on."""
+    if padding == "same":
+        gaps = [apart * (k - 1) for k, apart in zip(kernel, dilation, strict=True)]
+        sides = [(gap // 2, gap - gap // 2) for gap in gaps]
+    else:
+        widths = _each(0 if padding == "valid" else padding, len(kernel))
+        sides = [(width, width) for width in widths]
+    return [width for pair in reversed(sides) for width in pair]
+
+
+def _responses(network: Network, data: Tensor) -> _Responses:
+    """How the weights of a network respond to batches of inputs like `data`.
+
+    Raises:
+        TypeError: if the network cannot be traced.
+        ValueError: for empty data or inputs that do not fit.
+    """
     x = as_inputs(network, data, "data")
     if isinstance(network, AffineChain):
         chain = network.to(dtype=torch.float64)
-        hidden = chain.hidden(x)
-        read = [x, *(phi for _, phi in hidden)]
-        written = [*(z for z, _ in hidden), chain(x)]
-        for name, inputs, outputs in zip(chain.names, read, written, strict=True):
-            observer(f"{name}.weight", None, inputs, outputs)
-        return
-    model = copy.deepcopy(network).eval().double()
-    with hooked(model, _LAYERS, partial(_show, observer)):
-        evaluated(model, x, "data")
+        return lambda batch: _of_chain(chain, as_inputs(network, batch, "data"))
+    program = capture(network, x, "data").to(torch.float64)
+    return lambda batch: _of_program(program, as_inputs(network, batch, "data"))
 
 
-def _show(
-    observer: _Observer, name: str, layer: Any, args: Any, kwargs: Mapping[str, Any], output: Any
-) -> None:
-    prefix = f"{name}." if name else ""
-    if not isinstance(layer, nn.MultiheadAttention):
-        observer(f"{prefix}weight", layer, args[0] if args else kwargs["input"], output)
-        return
-    for weight, read, written in _attended(layer, args, kwargs):
-        observer(f"{prefix}{weight}", None, read, written)
-    heads = _without_projection(layer)(*args, **kwargs)[0]
-    observer(f"{prefix}out_proj.weight", None, heads, output[0])
+def _of_chain(chain: AffineChain, x: Tensor) -> Iterator[_Response]:
+    hidden = chain.hidden(x)
+    read = [x, *(phi for _, phi in hidden)]
+    written = [*(z for z, _ in hidden), chain(x)]
+    for name, inputs, outputs in zip(chain.names, read, written, strict=True):
+        yield _Response(f"{name}.weight", inputs, outputs)
+
+
+@torch.no_grad()
+def _of_program(program: Program, x: Tensor) -> Iterator[_Response]:
+    for node, args, kwargs, result in program.run(x):
+        if node.op != "call_function":
+            continue
+        target: Any = node.target
+        name = operation(target)
+        if isinstance(target, Layer):
+            if isinstance(target.module, nn.MultiheadAttention):
+                yield from _attended(target, args, kwargs, result)
+        elif name == "linear" or name in CONVOLUTIONS or name in TRANSPOSED:
+            weight = arguments(target, node.args, node.kwargs)["weight"]
+            values = arguments(target, args, kwargs)
+            if str(weight.target) in program.state:
+                yield _Response(
+                    name=str(weight.target),
+                    read=values["input"],
+                    written=result,
+                    options=None if name == "linear" else values,
+                    transposed=name in TRANSPOSED,
+                )
 
 
 def _attended(
-    layer: Any, args: Any, kwargs: Mapping[str, Any]
-) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """What the projections of queries, keys and values read and write."""
-    read = [
-        args[k] if k < len(args) else kwargs[n] for k, n in enumerate(("query", "key", "value"))
-    ]
-    bias = layer.in_proj_bias
-    if layer.in_proj_weight is None:
-        names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+    layer: Layer, args: Any, kwargs: Mapping[str, Any], result: Any
+) -> Iterator[_Response]:
+    """What the projections of queries, keys, values and outputs read and write."""
+    prefix = f"{layer.name}." if layer.name else ""
+    tensors, *given = args
+    names = ("query", "key", "value")
+    read = [given[k] if k < len(given) else kwargs[n] for k, n in enumerate(names)]
+    bias = tensors.get("in_proj_bias")
+    together = tensors.get("in_proj_weight")
+    if together is None:
         biases = (None,) * 3 if bias is None else bias.chunk(3)
-        for name, x, b in zip(names, read, biases, strict=True):
-            yield name, x, functional.linear(x, getattr(layer, name), b)
+        for name, x, b in zip(("q", "k", "v"), read, biases, strict=True):
+            weight = f"{name}_proj_weight"
+            yield _Response(f"{prefix}{weight}", x, functional.linear(x, tensors[weight], b))
     elif all(x is y for x, y in pairwise(read)):
-        yield "in_proj_weight", read[0], functional.linear(read[0], layer.in_proj_weight, bias)
+        written = functional.linear(read[0], together, bias)
+        yield _Response(f"{prefix}in_proj_weight", read[0], written)
+    heads = _without_projection(layer.module, tensors, given, kwargs)
+    yield _Response(f"{prefix}out_proj.weight", heads, result[0])
 
 
-def _without_projection(layer: nn.MultiheadAttention) -> nn.MultiheadAttention:
-    """The layer up to its heads' outputs, side by side."""
-    probe = copy.deepcopy(layer)
-    probe._forward_hooks.clear()
-    nn.init.eye_(probe.out_proj.weight)
-    if probe.out_proj.bias is not None:
-        nn.init.zeros_(probe.out_proj.bias)
-    return probe
+def _without_projection(
+    module: nn.Module, tensors: Mapping[str, Tensor], args: Any, kwargs: Mapping[str, Any]
+) -> Tensor:
+    """What the layer makes up to its heads' outputs, side by side."""
+    bare = dict(tensors)
+    out = bare["out_proj.weight"]
+    bare["out_proj.weight"] = torch.eye(len(out)).to(out)
+    if "out_proj.bias" in bare:
+        bare["out_proj.bias"] = torch.zeros_like(bare["out_proj.bias"])
+    heads: Tensor = Layer(module, "")(bare, *args, **kwargs)[0]
+    return heads

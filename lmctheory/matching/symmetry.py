@@ -4,7 +4,6 @@ The groups of any module are found by tracing it (`tracing`); a chain's are know
 the matter of `groups`.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
@@ -18,19 +17,25 @@ from lmctheory.matching.groups import (
     Action,
     Coupling,
     PermutationGroup,
-    Site,
     Symmetry,
     reorder,
 )
-from lmctheory.matching.tracing import assembled, traced
-from lmctheory.networks import AffineChain, affine_chain, evaluation_mode
+from lmctheory.matching.tracing import assembled, labelled
+from lmctheory.networks import (
+    AffineChain,
+    Evaluation,
+    affine_chain,
+    copied,
+    evaluation_mode,
+)
+from lmctheory.networks.program import capture
+from lmctheory.networks.state import tensors
 
 __all__ = [
     "Action",
     "Coupling",
     "Network",
     "PermutationGroup",
-    "Site",
     "Symmetry",
     "function_change",
     "outputs",
@@ -56,7 +61,7 @@ def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> 
     neurons that enter an operation which is not known stay fixed, see `Symmetry.fixed`.
 
     Args:
-        model: any module that torch.fx can trace, in evaluation mode; or a chain.
+        model: any module whose forward pass can be traced or exported; or a chain.
         example: inputs ``[n, ...]``, two of which are run through the model. Not needed for a
             module that `lmctheory.networks.affine_chain` can read.
 
@@ -79,7 +84,9 @@ def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> 
     example = _example(model) if example is None else example
     if example.ndim == 0 or example.numel() == 0:
         raise ValueError(f"example must hold at least one example, got {tuple(example.shape)}")
-    return assembled(traced(model, example), dict(model.named_parameters()))
+    program = capture(model, example)
+    inputs = program.evaluation.inputs(example[:2])
+    return assembled(labelled(program, inputs), dict(model.named_parameters()))
 
 
 def _example(model: nn.Module) -> Tensor:
@@ -107,8 +114,6 @@ def _chain_symmetry(chain: AffineChain) -> Symmetry:
                     ),
                     incoming=(weight,),
                     outgoing=(following,),
-                    writes=(Site(name, -1, positions),),
-                    reads=(Site(after, -1, positions),),
                 )
             )
     last = {chain.names[-1]: "its neurons are outputs of the network"}
@@ -206,8 +211,8 @@ def permute(
             weights=tuple(moved[f"{name}.weight"] for name in network.names),
             biases=tuple(moved[f"{name}.bias"] for name in network.names),
         )
-    result: nn.Module = copy.deepcopy(network)
-    held = dict([*result.named_buffers(), *result.named_parameters()])
+    result: nn.Module = copied(network)
+    held = tensors(result)
     with torch.no_grad():
         for name, tensor in _reordered(held, groups, permutations).items():
             if tensor is not held[name]:
@@ -251,10 +256,10 @@ def outputs(network: Network, x: Shaped[Tensor, "n ..."]) -> Float64[Tensor, "n 
     x = as_inputs(network, x, "x")
     if isinstance(network, AffineChain):
         return network.to(dtype=torch.float64)(x)
-    return evaluated(copy.deepcopy(network).eval().double(), x, "x")
+    return evaluated(Evaluation(network, torch.float64), x, "x")
 
 
-def evaluated(model: nn.Module, x: Tensor, argument: str) -> Tensor:
+def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor:
     """The output for the inputs.
 
     Raises:

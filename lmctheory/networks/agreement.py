@@ -1,26 +1,36 @@
 """What networks that are no chains must share, and what data must be for them."""
 
-import copy
-from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from lmctheory.networks.data import Examples, require_inputs
+from lmctheory.networks.state import (
+    Evaluation,
+    alike,
+    copied,
+    in_type_of,
+    interpolable,
+    require_network,
+    slots,
+)
 
 __all__ = [
-    "in_type_of",
     "require_batches",
     "require_fit",
     "require_inputs_fit",
     "require_labels",
     "require_same_state",
+    "require_segment",
     "try_one",
 ]
 
 
 def require_same_state(**models: nn.Module) -> None:
-    """Refuses modules that cannot be interpolated, and state that is not finite.
+    """Refuses modules of different architecture, and numbers that are not finite.
 
     Submodules must have the same types, parameters and buffers the same shapes; what neither shows,
     such as a stride or a slope, is not compared.
@@ -29,20 +39,23 @@ def require_same_state(**models: nn.Module) -> None:
         models: by the argument's name, which messages repeat.
 
     Raises:
-        ValueError: naming the first entry that differs, or that is not finite.
+        TypeError: for what is no network.
+        ValueError: naming the first slot that differs, or that is not finite.
     """
+    for name, model in models.items():
+        require_network(model, name)
     (first, reference), *others = models.items()
     for name, model in others:
         _require_same_state(first, reference, name, model)
     for name, model in models.items():
-        for key, value in model.state_dict().items():
+        for key, value in slots(model).items():
             if not torch.isfinite(value).all():
                 raise ValueError(f"{name} has NaN or infinite values in {key!r}")
 
 
 def _require_same_state(name_a: str, a: nn.Module, name_b: str, b: nn.Module) -> None:
     same = f"{name_a} and {name_b} must have the same architecture"
-    state_a, state_b = a.state_dict(), b.state_dict()
+    state_a, state_b = slots(a), slots(b)
     for key in [*state_a, *state_b]:
         A, B = state_a.get(key), state_b.get(key)
         shapes = [None if tensor is None else tuple(tensor.shape) for tensor in (A, B)]
@@ -66,6 +79,61 @@ def _require_same_state(name_a: str, a: nn.Module, name_b: str, b: nn.Module) ->
             )
 
 
+def require_segment(model_a: nn.Module, model_b: nn.Module) -> None:
+    """Refuses modules between which there is no segment: `require_same_state`, and more.
+
+    What cannot be interpolated (integers, truth values, masks of pruning, state that is no tensor)
+    must be equal in both; counters of batches, which evaluation does not read, need not be.
+
+    Raises:
+        TypeError: for what is no network.
+        ValueError: naming what differs, or spectral normalisation, whose power iteration leaves
+            vectors that belong to one weight alone.
+    """
+    require_same_state(model_a=model_a, model_b=model_b)
+    for name, module in model_a.named_modules():
+        _require_own_norms(name, module)
+        if type(module).get_extra_state is not nn.Module.get_extra_state:
+            states = [m.get_submodule(name).get_extra_state() for m in (model_a, model_b)]
+            if not _same(*states):
+                raise ValueError(
+                    "model_a and model_b must agree in what cannot be interpolated, but the extra "
+                    f"state of {name or 'the whole'} ({type(module).__name__}) differs"
+                )
+    state_b = slots(model_b)
+    for name, value in slots(model_a).items():
+        if _is_fixed(name, value, state_b) and not torch.equal(value, state_b[name]):
+            raise ValueError(
+                "model_a and model_b must agree in what cannot be interpolated, but "
+                f"{name!r} ({str(value.dtype).removeprefix('torch.')}) differs"
+            )
+
+
+def _require_own_norms(name: str, module: nn.Module) -> None:
+    old = any(isinstance(hook, SpectralNorm) for hook in module._forward_pre_hooks.values())
+    if old or isinstance(module, _SpectralNorm):
+        raise ValueError(
+            f"the networks cannot be interpolated: {name or 'the whole'} normalises a weight by "
+            "power iteration, whose vectors belong to one weight alone; remove the spectral "
+            "normalisation first, which leaves the weights that it has computed"
+        )
+
+
+def _is_fixed(name: str, value: Tensor, state: dict[str, Tensor]) -> bool:
+    if name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in state:
+        return True
+    return not interpolable(value) and not name.endswith("num_batches_tracked")
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return torch.equal(a, b)
+    try:
+        return bool(a == b)
+    except (RuntimeError, ValueError):  # of arrays, or of containers of tensors
+        return False
+
+
 def require_labels(data: Examples, classes: int) -> None:
     """Refuses labels that are no classes.
 
@@ -78,21 +146,36 @@ def require_labels(data: Examples, classes: int) -> None:
 
 
 def require_fit(model: nn.Module, data: Examples) -> None:
-    """Refuses data that a classifier cannot be evaluated on, by trying one example.
+    """Refuses data that a classifier cannot be evaluated on, by trying two examples.
 
     Args:
         model: from inputs ``[n, ...]`` to logits ``[n, classes]``; left as it is.
         data: the examples, in any type and on any device.
 
     Raises:
-        ValueError: if the inputs do not fit, outputs are no logits, or labels are no classes.
+        ValueError: if inputs of this shape or labels do not fit, or what the network makes of an
+            example depends on the others.
     """
-    outputs = try_one(model, data.inputs, "data.inputs")
+    evaluation = Evaluation(model)
+    outputs = _outputs(evaluation, data.inputs[:1], "data.inputs")
     if outputs.ndim != 2:
         raise ValueError(
             f"models must give outputs [n, classes], got {list(outputs.shape)} for one example"
         )
     require_labels(data, outputs.shape[1])
+    _require_independence(outputs, _outputs(evaluation, data.inputs[:2], "data.inputs"))
+
+
+_INDEPENDENT = 1e4
+"""Units in the last place by which an example's output may depend on the size of its batch."""
+
+
+def _require_independence(alone: Tensor, together: Tensor) -> None:
+    if not alike(together[:1], alone, _INDEPENDENT):
+        raise ValueError(
+            "models must make of an example the same whatever others it is evaluated with, but "
+            "do not (BatchNorm without running statistics does so)"
+        )
 
 
 def require_batches(model: nn.Module, data: Examples, batch_size: int) -> None:
@@ -108,10 +191,10 @@ def require_batches(model: nn.Module, data: Examples, batch_size: int) -> None:
     """
     if 1 not in (len(data) % batch_size, batch_size):
         return
-    probe = copy.deepcopy(model)  # a pass in training mode changes running statistics
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
+    probe = copied(model)  # a pass in training mode changes running statistics
+    with torch.no_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
         try:
-            _first_output(probe, data.inputs, "data.inputs")
+            probe(in_type_of(probe, data.inputs[:1]))
         except ValueError as error:
             raise ValueError(
                 f"batch_size must leave no batch of one example, got {batch_size} for "
@@ -130,11 +213,6 @@ def require_inputs_fit(model: nn.Module, inputs: Tensor) -> None:
     try_one(model, inputs, "inputs")
 
 
-def in_type_of(model: nn.Module, inputs: Tensor) -> Tensor:
-    """The inputs in the network's type and on its device."""
-    return inputs.to(next(chain(model.parameters(), model.buffers()), inputs))
-
-
 def try_one(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
     """The network's output for the first example, in evaluation mode.
 
@@ -144,15 +222,19 @@ def try_one(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
         argument: the name that a message gives the inputs.
 
     Raises:
+        TypeError: if the output is not one tensor.
         ValueError: if inputs of this shape do not fit.
     """
-    return _first_output(copy.deepcopy(model).eval(), inputs, argument)
+    return _outputs(Evaluation(model), inputs[:1], argument)
 
 
-def _first_output(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
+def _outputs(evaluation: Evaluation, inputs: Tensor, argument: str) -> Tensor:
     try:
         with torch.no_grad():
-            return model(in_type_of(model, inputs[:1]))
-    except RuntimeError as error:
+            result = evaluation(inputs)
+    except (RuntimeError, IndexError) as error:
         shape = list(inputs.shape[1:])
         raise ValueError(f"{argument} of shape {shape} do not fit the networks: {error}") from error
+    if not isinstance(result, Tensor):
+        raise TypeError(f"models must return one tensor, got {type(result).__name__}")
+    return result

@@ -29,12 +29,13 @@ class Examples:
     """Labelled examples, checked.
 
     Attributes:
-        inputs: ``[n, ...]``, floating point and finite.
+        inputs: ``[n, ...]``, floating point and finite; detached.
         labels: ``[n]``, classes as int64.
 
     Raises:
         TypeError: for inputs that are no floating-point numbers or labels that are not int64.
-        ValueError: if there are none, lengths differ, or an input is NaN or infinite.
+        ValueError: if there are none, lengths or shapes differ from these, or an input is NaN or
+            infinite.
     """
 
     inputs: Tensor
@@ -42,10 +43,18 @@ class Examples:
 
     def __post_init__(self) -> None:
         if self.labels.dtype != torch.int64:
-            raise TypeError(f"labels must be int64, got {self.labels.dtype}")
+            raise TypeError(
+                f"labels must be classes as int64, got {self.labels.dtype}: use labels.argmax(1) "
+                "if they are one-hot, labels.long() if they are numbers of classes"
+            )
+        if self.labels.ndim != 1:
+            raise ValueError(
+                f"labels must be [n], one class per example, got shape {list(self.labels.shape)}"
+            )
         if len(self.inputs) != len(self.labels):
             raise ValueError(f"{len(self.inputs)} inputs do not match {len(self.labels)} labels")
         require_inputs(self.inputs)
+        object.__setattr__(self, "inputs", self.inputs.detach())
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,6 +1,5 @@
 """Training many networks of one architecture at once, each as if it were trained alone."""
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from torch.func import stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
 from lmctheory.networks.activations import activation
+from lmctheory.networks.affine import affine_chain
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import batches, epochs
-from lmctheory.networks.tracing import affine_chain
+from lmctheory.networks.state import copied, require_network, slots, tensors
 
 __all__ = ["TrainingConfig", "train_many"]
 
@@ -138,7 +138,7 @@ def train_many(
     _require_trunk(models, config, trunk_epochs)
 
     device = torch.device(device)
-    trained = [copy.deepcopy(model).to(device) for model in models]
+    trained = [copied(model).to(device) for model in models]
     data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
     orders = [
         epochs(len(data), config.epochs, seed, trunk=(seeds[0], trunk_epochs)) for seed in seeds
@@ -171,13 +171,14 @@ def _common_chain(models: Sequence[nn.Module]) -> AffineChain | None:
                 f"{[sigma.name for sigma in other.activations]}, number 0 has "
                 f"{[sigma.name for sigma in first.activations]}"
             )
-    # nothing frozen, nothing parametrised, nothing beside the chain
+    # nothing frozen, nothing parametrised, nothing tied, nothing beside the chain
     trains_whole = all(
         parameter.requires_grad and name.rpartition(".")[0] in first.names
         for model in models
-        for name, parameter in model.named_parameters()
+        for name, parameter in tensors(model).items()
     )
-    return first if trains_whole else None
+    tied = any(len({id(t) for t in held.values()}) < len(held) for held in map(tensors, models))
+    return first if trains_whole and not tied else None
 
 
 def _is_narrow(model: nn.Module) -> bool:
@@ -259,9 +260,11 @@ def _require_one_architecture(models: Sequence[nn.Module]) -> None:
 
     def architecture(model: nn.Module) -> tuple[type, dict[str, tuple[torch.Size, torch.dtype]]]:
         return type(model), {
-            name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()
+            name: (tensor.shape, tensor.dtype) for name, tensor in slots(model).items()
         }
 
+    for k, model in enumerate(models):
+        require_network(model, f"models[{k}]")
     if next(models[0].parameters(), None) is None:
         raise ValueError("models must have parameters to train, got none")
     for k, model in enumerate(models):
@@ -273,7 +276,7 @@ def _require_one_architecture(models: Sequence[nn.Module]) -> None:
 
 def _require_finite(models: Sequence[nn.Module]) -> None:
     for k, model in enumerate(models):
-        for name, tensor in model.state_dict().items():
+        for name, tensor in slots(model).items():
             if not torch.isfinite(tensor).all():
                 raise ValueError(f"models must be finite: {name} of number {k} is NaN or infinite")
 

@@ -1,6 +1,6 @@
 """Loss and accuracy along the segment between two networks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,19 +9,22 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from lmctheory.matching import reset_batch_norm
 from lmctheory.networks import (
     AffineChain,
     Examples,
-    affine_chain,
-    evaluation_mode,
+    find_chains,
+    hits,
     require_fit,
     require_same_architecture,
-    require_same_state,
+    require_segment,
     stack_chains,
+    wide,
 )
 from lmctheory.paths.interpolation import (
     PathLogits,
     chain_logits,
+    interpolate,
     module_logits,
     require_fitting,
     require_stacks,
@@ -39,7 +42,8 @@ class Barrier:
     Attributes:
         t: ``[points]`` from 0 to 1, with 1/2 in the middle.
         loss: ``[..., points]`` mean cross-entropy over the examples.
-        accuracy: ``[..., points]`` share of examples whose largest logit is their label's.
+        accuracy: ``[..., points]`` share of examples whose largest logit is their label's; NaN
+            where a logit is.
     """
 
     t: Float[np.ndarray, " points"]
@@ -90,26 +94,39 @@ class Barrier:
         )
 
 
-def barrier(model_a: nn.Module, model_b: nn.Module, data: Examples, points: int = 25) -> Barrier:
+def barrier(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Examples,
+    points: int = 25,
+    *,
+    reset_batch_norm: Float[Tensor, "n ..."] | None = None,
+) -> Barrier:
     """Loss barrier between two networks: loss(theta_t) - [t loss(A) + (1-t) loss(B)].
 
     Chains of linear maps and activations are evaluated at all points in batched products, any
-    other module point by point; there floating-point buffers (running means and variances) are
-    interpolated like parameters and integer ones are A's. Evaluation mode, the models' own
-    precision, sums over examples in float64.
+    other module point by point. Evaluation mode, the models' own precision, sums over examples in
+    float64.
+
+    BatchNorm's running statistics are interpolated like parameters: those of no network, and the
+    barrier of networks with BatchNorm is larger for it (Jordan et al. 2023). With
+    `reset_batch_norm` they are measured anew at every t, both ends included.
 
     Args:
         model_a: network A, at t = 1.
         model_b: network B, at t = 0, already aligned with A.
         data: the examples on which loss and accuracy are taken.
         points: number of equally spaced t, ends included; odd, so that 1/2 is one of them.
+        reset_batch_norm: inputs, of training data, on which running statistics are measured at
+            every t, see `lmctheory.matching.reset_batch_norm`; None interpolates them.
 
     Returns:
         The curves, ``[points]``.
 
     Raises:
-        ValueError: for networks of different architecture or with NaN or infinite weights,
-            inputs or labels that do not fit, or an even or too small number of points.
+        ValueError: for networks of different architecture or with NaN or infinite weights, that
+            differ in what cannot be interpolated, inputs or labels that do not fit, an even or
+            too small number of points, or `reset_batch_norm` for networks without BatchNorm.
 
     Example:
         >>> import torch
@@ -120,15 +137,14 @@ def barrier(model_a: nn.Module, model_b: nn.Module, data: Examples, points: int 
         >>> barrier(a, b, data, points=11).loss.shape
         (11,)
     """
-    model_a, model_b = evaluation_mode(model_a), evaluation_mode(model_b)
     _require_odd(points)
-    try:
-        chain_a, chain_b = affine_chain(model_a), affine_chain(model_b)
-    except TypeError:
-        curves = _module_curves(model_a, model_b, data, points)
+    chains = find_chains(model_a, model_b) if reset_batch_norm is None else None
+    if chains is None:
+        curves = _module_curves(model_a, model_b, data, points, reset_batch_norm)
     else:
-        require_same_architecture(chain_a, chain_b)
-        curves = _chain_curves(stack_chains([chain_a]), stack_chains([chain_b]), data, points)
+        require_same_architecture(*chains)
+        a, b = (stack_chains([chain]) for chain in chains)
+        curves = _chain_curves(a, b, data, points)
     return Barrier(curves.t, curves.loss[0], curves.accuracy[0])
 
 
@@ -160,11 +176,27 @@ def _chain_curves(a: AffineChain, b: AffineChain, data: Examples, points: int) -
     return _curves(chain_logits(a, b, data.inputs, t), data, t, len(a.weights[0]))
 
 
-def _module_curves(a: nn.Module, b: nn.Module, data: Examples, points: int) -> Barrier:
-    require_same_state(model_a=a, model_b=b)
-    require_fit(a, data)
+def _module_curves(
+    a: nn.Module, b: nn.Module, data: Examples, points: int, reset_inputs: Tensor | None = None
+) -> Barrier:
+    require_segment(a, b)
     t = _grid(points)
-    return _curves(module_logits(a, b, data.inputs, t), data, t, pairs=1)
+    if reset_inputs is None:
+        require_fit(a, data)
+        return _curves(module_logits(a, b, data.inputs, t), data, t, pairs=1)
+    ends = [reset_batch_norm(model, reset_inputs) for model in (a, b)]
+    require_fit(ends[0], data)
+    return _curves(_reset_logits(a, b, data.inputs, t, reset_inputs), data, t, pairs=1)
+
+
+def _reset_logits(
+    a: nn.Module, b: nn.Module, inputs: Tensor, t: Tensor, reset_inputs: Tensor
+) -> Iterator[PathLogits]:
+    """`module_logits` with BatchNorm's statistics measured at every point."""
+    for i, point in enumerate(t.tolist()):
+        middle = reset_batch_norm(interpolate(a, b, point), reset_inputs)
+        for block in module_logits(middle, middle, inputs, torch.ones(1)):
+            yield block._replace(points=slice(i, i + 1))
 
 
 def _grid(points: int) -> Tensor:
@@ -184,12 +216,12 @@ def _curves(
     loss, correct = torch.zeros(2, len(t), pairs, dtype=torch.float64)
     for block in blocks:
         # classes second, as a view: nine times faster than flattening networks and examples
-        logits = block.logits.flatten(0, 1).mT
+        logits = wide(block.logits).flatten(0, 1).mT
         labels = data.labels[block.rows].to(logits.device).expand(len(logits), -1)
         losses = cross_entropy(logits, labels, reduction="none").sum(-1, dtype=torch.float64)
-        hits = (logits.argmax(1) == labels).sum(-1)
+        right = hits(logits, labels).sum(-1, dtype=torch.float64)
         where = (block.points, block.pairs)
         loss[where] += losses.view(block.logits.shape[:2]).cpu()
-        correct[where] += hits.view(block.logits.shape[:2]).cpu()
+        correct[where] += right.view(block.logits.shape[:2]).cpu()
     loss, correct = loss / len(data.labels), correct / len(data.labels)
     return Barrier(t.numpy(), loss.T.numpy(), correct.T.numpy())

@@ -1,22 +1,23 @@
 """The segment theta_t = t A + (1-t) B between two networks, evaluated at many t at once."""
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from lmctheory.networks import (
     AffineChain,
+    Evaluation,
     Examples,
-    in_type_of,
+    placed,
     require_labels,
     require_same_architecture,
-    require_same_state,
+    require_segment,
+    slots,
 )
+from lmctheory.networks.state import aliases, interpolable, tensors
 
 __all__ = [
     "PathLogits",
@@ -27,6 +28,7 @@ __all__ = [
     "require_fitting",
     "require_stacks",
     "segment",
+    "state_at",
     "with_layers_of",
 ]
 
@@ -71,8 +73,9 @@ def interpolate(model_a: nn.Module, model_b: nn.Module, t: float) -> nn.Module:
     """The network at theta_t = t A + (1-t) B, for any two modules of one architecture.
 
     Parameters and floating-point buffers (BatchNorm's running means and variances) are
-    interpolated linearly; integer buffers, training flags and all that is no tensor are A's.
-    Running statistics of the result are not those that it has: see `reset_batch_norm`.
+    interpolated linearly; what cannot be interpolated must be equal in both, but for training
+    flags and BatchNorm's counters, which are A's. Running statistics of the result are not those
+    that it has: see `reset_batch_norm`.
 
     Args:
         model_a: network A, at t = 1.
@@ -83,7 +86,8 @@ def interpolate(model_a: nn.Module, model_b: nn.Module, t: float) -> nn.Module:
         A new module; exactly A at t = 1, and B at t = 0.
 
     Raises:
-        ValueError: for t outside [0, 1], and as `require_same_state`.
+        ValueError: for t outside [0, 1], networks of different architecture, numbers that are not
+            finite, and what cannot be interpolated and differs.
 
     Example:
         >>> from torch import nn
@@ -94,10 +98,8 @@ def interpolate(model_a: nn.Module, model_b: nn.Module, t: float) -> nn.Module:
     """
     if not 0 <= t <= 1:
         raise ValueError(f"t must lie in [0, 1], got {t}")
-    require_same_state(model_a=model_a, model_b=model_b)
-    model = copy.deepcopy(model_a)
-    model.load_state_dict(_state_at(model_a.state_dict(), model_b.state_dict(), t))
-    return model
+    require_segment(model_a, model_b)
+    return placed(model_a, state_at(slots(model_a), slots(model_b), t))
 
 
 def with_layers_of(model_a: nn.Module, model_b: nn.Module, layers: Iterable[str]) -> nn.Module:
@@ -124,29 +126,32 @@ def with_layers_of(model_a: nn.Module, model_b: nn.Module, layers: Iterable[str]
         >>> torch.equal(far[0].weight, a[0].weight), torch.equal(far[2].weight, b[2].weight)
         (True, True)
     """
-    require_same_state(model_a=model_a, model_b=model_b)
-    state, other = model_a.state_dict(keep_vars=True), model_b.state_dict()
+    require_segment(model_a, model_b)
+    own, other = tensors(model_a), slots(model_b)
     taken: dict[str, Tensor] = {}
     for layer in layers:
-        found = {k: v for k, v in other.items() if k == layer or k.startswith(f"{layer}.")}
-        if not found:
+        held = _slots_under(model_a, layer)
+        if not held:
             raise ValueError(f"layers must name modules with parameters, got {layer!r}")
-        taken |= found
-    shared = {id(state[name]) for name in taken}
-    for name, tensor in state.items():
+        taken |= {name: other[name] for name in held}
+    shared = {id(own[name]) for name in taken}
+    for name, tensor in own.items():
         if name not in taken and id(tensor) in shared:
             raise ValueError(f"layers must name {name!r} too, which shares a parameter with them")
-    model = copy.deepcopy(model_a)
-    model.load_state_dict({**model_a.state_dict(), **taken})
-    return model
+    return placed(model_a, taken)
 
 
-def _state_at(
-    state_a: Mapping[str, Tensor], state_b: Mapping[str, Tensor], t: float
-) -> dict[str, Tensor]:
+def _slots_under(model: nn.Module, layer: str) -> list[str]:
+    """The slots of a module or parameter, by whatever name it is called."""
+    found = (slot for key, slot in aliases(model) if key == layer or key.startswith(f"{layer}."))
+    return list(dict.fromkeys(found))
+
+
+def state_at(a: Mapping[str, Tensor], b: Mapping[str, Tensor], t: float) -> dict[str, Tensor]:
+    """The slots of theta_t; what cannot be interpolated is A's."""
     return {
-        key: torch.lerp(state_b[key], a, t) if a.is_floating_point() else a
-        for key, a in state_a.items()
+        name: torch.lerp(b[name], tensor, t) if interpolable(tensor) else tensor
+        for name, tensor in a.items()
     }
 
 
@@ -247,7 +252,7 @@ def module_logits(
     Beside A and B, one network's weights and the activations of 256 examples are held in memory.
 
     Args:
-        model_a: network A, in evaluation mode.
+        model_a: network A.
         model_b: network B.
         inputs: ``[n, ...]``, passed on in blocks, in the networks' type.
         t: the points of the segment; t = 1 is A.
@@ -255,10 +260,11 @@ def module_logits(
     Yields:
         Blocks with one pair and one point each.
     """
-    state_a, state_b = model_a.state_dict(), model_b.state_dict()
+    evaluation = Evaluation(model_a)
+    state_a, state_b = evaluation.state, slots(model_b)
     for i, point in enumerate(t.tolist()):
-        state = _state_at(state_a, state_b, point)
+        state = state_at(state_a, state_b, point)
         for rows in blocks(len(inputs), _MODULE_ROWS):
-            x = in_type_of(model_a, inputs[rows])
-            logits = functional_call(model_a, state, (x,), tie_weights=False)
+            with torch.no_grad():
+                logits = evaluation(inputs[rows], state)
             yield PathLogits(slice(0, 1), slice(i, i + 1), rows, logits[None, None])

@@ -1,92 +1,91 @@
-"""Which operation a step of a trace is: one of those that certificates can follow, or None."""
+"""Which operation a step of a network's program is: one that certificates can follow, or None."""
 
-import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
+from torch.fx import Node as Step
 
-from lmctheory.networks import activation_of
-from lmctheory.networks.tracing import functional_activation
+from lmctheory.networks.program import CONVOLUTIONS, arguments, operation, step_activation
 from lmctheory.paths.layers import Affine, Node, Normalisation
 from lmctheory.paths.operations import Fixed, MaxPool, Operation, Pointwise, Sum
-from lmctheory.paths.operators import Convolution, Dense
+from lmctheory.paths.operators import Convolution, Dense, Operator
 
-__all__ = ["call_operation", "is_idle", "module_operation"]
+__all__ = ["Carried", "recognised"]
 
-_SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+_RESHAPING = ("flatten", "reshape", "view", "unflatten", "contiguous", "clone", "detach")
 _FIXED = (
-    *(nn.Flatten, nn.Unflatten, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d),
-    *(nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
-    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
+    *("mean", "permute", "transpose", "pad", "getitem", "select", "squeeze", "unsqueeze"),
+    *("avg_pool1d", "avg_pool2d", "avg_pool3d"),
+    *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"),
 )
-_RESHAPING = (torch.flatten, torch.reshape, "flatten", "reshape", "view", "unflatten")
-_FIXED_CALLS = (
-    *(torch.mean, torch.permute, torch.transpose, "mean", "permute", "transpose", "contiguous"),
-    *(functional.avg_pool1d, functional.avg_pool2d, functional.avg_pool3d),
-    *(functional.adaptive_avg_pool1d, functional.adaptive_avg_pool2d),
-    *(functional.adaptive_avg_pool3d, functional.pad, operator.getitem),
-)
-_SUMS = (operator.add, operator.iadd, torch.add, "add", "add_")
-_MAX_POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
-_MAX_POOL_CALLS = {
-    functional.max_pool1d: nn.MaxPool1d,
-    functional.max_pool2d: nn.MaxPool2d,
-    functional.max_pool3d: nn.MaxPool3d,
-}
+_MAX_POOLS = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
+_POOLING = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
-def is_idle(n: torch.fx.Node, module: nn.Module | None, args: Any, kwargs: Any) -> bool:
-    """Whether a step hands its input on: identities, and dropout in evaluation mode."""
-    training = args[2] if len(args) > 2 else kwargs.get("training", True)
-    return type(module) in _SAME or (n.target is functional.dropout and training is False)
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """A step of a program as it was carried out on examples.
+
+    Attributes:
+        step: of the program.
+        args, kwargs: values.
+        result: what came of it.
+        slots: of A and of B, by name.
+    """
+
+    step: Step
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any
+    slots: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is a layer with weights."""
+        name = operation(self.step.target)
+        return name == "linear" or name in CONVOLUTIONS
+
+    def pair(self, name: str) -> tuple[Tensor, Tensor] | None:
+        """A's and B's slot that is the argument of that name; None if it is no slot."""
+        source = arguments(self.step.target, self.step.args, self.step.kwargs).get(name)
+        if not isinstance(source, Step) or str(source.target) not in self.slots[0]:
+            return None
+        a, b = (held[str(source.target)] for held in self.slots)
+        return a, b
+
+    def given(self, name: str) -> Any:
+        """The value of an argument; None if it is left out."""
+        return arguments(self.step.target, self.args, self.kwargs).get(name)
 
 
-def module_operation(node: Node, a: nn.Module, b: nn.Module, x: Tensor) -> Operation | None:
-    """The operation that a pair of torch's modules is."""
-    sigma = activation_of(a)
+def recognised(node: Node, carried: Carried) -> Operation | None:
+    """The operation that a step is, its first argument being the first node that it takes.
+
+    Raises:
+        ValueError: for running variances that are none.
+    """
+    sigma = step_activation(carried.step)
     if sigma is not None:
         return Pointwise(node, sigma)
-    if type(a) is nn.Linear:
-        return Affine(node, Dense(), *_pair(a, b, "weight"), *_biases(a, b))
-    if type(a) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):
-        return _convolution(node, a, b, x)
-    if type(a) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
-        return _normalisation(node, a, b)
-    if type(a) in _MAX_POOLS.values():
-        return _max_pool(node, a, x)
-    moves = isinstance(a, nn.Flatten | nn.Unflatten)
-    return _fixed(node, a, x, moves=moves) if type(a) in _FIXED else None
-
-
-def call_operation(
-    node: Node, n: torch.fx.Node, result: Tensor, args: Any, kwargs: Any
-) -> Operation | None:
-    """The operation that a call of a function or of a tensor's method is."""
-    sigma = functional_activation(n)
-    if sigma is not None:
-        return Pointwise(node, sigma)
-    x, *rest = args
-    others = [arg for arg in (*rest, *kwargs.values()) if isinstance(arg, Tensor)]
-    if n.target in _SUMS and len(node.inputs) == 2 and not kwargs:
-        return Sum(node) if x.shape == others[0].shape else None
-    if others:
+    name = operation(carried.step.target)
+    rule = _RULES.get(name)
+    if rule is not None:
+        return rule(node, carried)
+    x, *rest = carried.args
+    if any(isinstance(arg, Tensor) for arg in (*rest, *carried.kwargs.values())):
         return None
-    if n.target in _RESHAPING:
-        return _fixed(node, lambda v: v.reshape(len(v), *result.shape[1:]), x, moves=True)
-    if n.target in _FIXED_CALLS:
-        return _fixed(node, lambda v: _carry_out(n, v, rest, kwargs), x)
-    pool = _MAX_POOL_CALLS.get(n.target)  # type: ignore[arg-type]  # any target may be asked for
-    return None if pool is None or len(rest) > 4 else _max_pool(node, pool(*rest, **kwargs), x)
+    if name in _RESHAPING:
+        shape = carried.result.shape[1:]
+        return _fixed(node, lambda v: v.reshape(len(v), *shape), x, moves=True)
+    return _fixed(node, _repeated(carried, rest), x) if name in _FIXED else None
 
 
-def _carry_out(n: torch.fx.Node, x: Tensor, rest: Any, kwargs: Any) -> Tensor:
-    if n.op == "call_method":
-        return getattr(x, str(n.target))(*rest, **kwargs)
-    assert callable(n.target)
-    return n.target(x, *rest, **kwargs)
+def _repeated(carried: Carried, rest: list[Any]) -> Callable[[Tensor], Tensor]:
+    target: Any = carried.step.target
+    return lambda v: target(v, *rest, **carried.kwargs)
 
 
 def _fixed(
@@ -99,65 +98,99 @@ def _fixed(
     return Fixed(node, apply, tuple(x.shape[1:]), moves) if linear and alone else None
 
 
-def _pair(a: nn.Module, b: nn.Module, name: str) -> tuple[Tensor, Tensor]:
-    return getattr(a, name).detach(), getattr(b, name).detach()
+def _sum(node: Node, carried: Carried) -> Sum | None:
+    x, *rest = carried.args
+    both = len(node.inputs) == 2 and not carried.kwargs
+    return Sum(node) if both and x.shape == rest[0].shape else None
 
 
-def _biases(a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    if a.bias is None:
-        zero = a.weight.new_zeros(len(a.weight))
-        return zero, zero
-    return _pair(a, b, "bias")
-
-
-def _convolution(node: Node, a: Any, b: Any, x: Tensor) -> Affine | None:
-    if a.padding_mode != "zeros" or x.ndim != a.weight.ndim:
+def _affine(node: Node, carried: Carried, operator: Operator) -> Affine | None:
+    """A linear map whose weight and bias are the network's own."""
+    weights, biases = carried.pair("weight"), carried.pair("bias")
+    if weights is None or (biases is None and carried.given("bias") is not None):
         return None
-    padding = a.padding
-    if padding == "valid":
-        padding = (0,) * len(a.kernel_size)
+    if biases is None:
+        zero = weights[0].new_zeros(len(weights[0]))
+        biases = (zero, zero)
+    return Affine(node, operator, *weights, *biases)
+
+
+def _dense(node: Node, carried: Carried) -> Affine | None:
+    return _affine(node, carried, Dense())
+
+
+def _convolution(node: Node, carried: Carried) -> Affine | None:
+    x, weight = carried.given("input"), carried.given("weight")
+    kernel = tuple(weight.shape[2:])
+    axes = len(kernel)
+    if x.ndim != axes + 2:
+        return None
+
+    def each(name: str, default: int) -> tuple[int, ...]:
+        value = carried.given(name)
+        values = (default,) if value is None else value
+        values = tuple(values) if isinstance(values, tuple | list) else (values,)
+        return values * axes if len(values) == 1 else values
+
+    dilation = each("dilation", 1)
+    padding: Any = carried.given("padding")
     if padding == "same":
-        gaps = [d * (k - 1) for d, k in zip(a.dilation, a.kernel_size, strict=True)]
+        gaps = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         if any(gap % 2 for gap in gaps):
             return None
         padding = tuple(gap // 2 for gap in gaps)
+    elif padding == "valid":
+        padding = (0,) * axes
+    else:
+        padding = each("padding", 0)
+    groups = carried.given("groups")
     sides = tuple(x.shape[2:])
-    convolution = Convolution(a.stride, padding, a.dilation, a.groups, sides)
-    return Affine(node, convolution, *_pair(a, b, "weight"), *_biases(a, b))
+    groups = 1 if groups is None else groups
+    return _affine(node, carried, Convolution(each("stride", 1), padding, dilation, groups, sides))
 
 
-def _normalisation(node: Node, a: Any, b: Any) -> Normalisation | None:
-    if a.running_var is None:
+def _normalisation(node: Node, carried: Carried) -> Normalisation | None:
+    means, variances = carried.pair("running_mean"), carried.pair("running_var")
+    if carried.given("training") or means is None or variances is None:
         return None
     column = (-1, *[1] * (len(node.shape) - 1))
-
-    def pair(name: str, default: float = 0.0) -> tuple[Tensor, Tensor]:
-        if getattr(a, name) is None:
-            empty = torch.full_like(a.running_mean, default)
-            return empty.view(column), empty.view(column)
-        tensor_a, tensor_b = _pair(a, b, name)
-        return tensor_a.view(column), tensor_b.view(column)
-
-    variance_a, variance_b = (v + a.eps for v in pair("running_var"))
-    if not ((variance_a > 0).all() and (variance_b > 0).all()):
+    factors = []
+    for name, default in (("weight", 1.0), ("bias", 0.0)):
+        found = carried.pair(name)
+        if found is None:
+            if carried.given(name) is not None:
+                return None
+            plain = torch.full_like(means[0], default)
+            found = (plain, plain)
+        factors.append(found)
+    eps = carried.given("eps")
+    widened = tuple(v + (1e-5 if eps is None else eps) for v in variances)
+    if not all((v > 0).all() for v in widened):
         raise ValueError(f"running variances must be >= 0 and not 0 without eps, in {node.name}")
-    return Normalisation(
-        node,
-        gamma=pair("weight", 1.0),
-        beta=pair("bias"),
-        mean=pair("running_mean"),
-        variance=(variance_a, variance_b),
+    gamma, beta, mean, variance = (
+        (a.view(column), b.view(column)) for a, b in (*factors, means, widened)
     )
+    return Normalisation(node, gamma=gamma, beta=beta, mean=mean, variance=variance)
 
 
-def _max_pool(node: Node, pool: Any, x: Tensor) -> MaxPool | None:
-    axes = x.ndim - 2
-    if pool.return_indices or type(pool) is not _MAX_POOLS.get(axes):
+def _max_pool(node: Node, carried: Carried) -> MaxPool | None:
+    axes = _MAX_POOLS[operation(carried.step.target)]
+    given = dict(zip(_POOLING, carried.args, strict=False)) | dict(carried.kwargs)
+    x = given["input"]
+    if not isinstance(carried.result, Tensor) or x.ndim != axes + 2:
         return None
-    settings = (pool.kernel_size, pool.stride, pool.padding, pool.dilation)
-    columns = [value if isinstance(value, tuple) else (value,) * axes for value in settings]
+
+    def each(value: Any) -> tuple[int, ...]:
+        values = tuple(value) if isinstance(value, tuple | list) else (value,)
+        return values * axes if len(values) == 1 else values
+
+    kernel = each(given["kernel_size"])
+    stride = each(given.get("stride") or kernel)
+    padding, dilation = each(given.get("padding", 0)), each(given.get("dilation", 1))
     windows = torch.zeros(1, 1, dtype=torch.long)
-    for side, outputs, k, q, p, d in zip(x.shape[2:], node.shape[1:], *columns, strict=True):
+    for side, outputs, k, q, p, d in zip(
+        x.shape[2:], node.shape[1:], kernel, stride, padding, dilation, strict=True
+    ):
         starts = torch.arange(outputs) * q - p
         seen = starts[:, None] + d * torch.arange(k)
         inside = (seen >= 0) & (seen < side)
@@ -168,3 +201,12 @@ def _max_pool(node: Node, pool: Any, x: Tensor) -> MaxPool | None:
         windows = windows[:, None, :, None] * side + seen[None, :, None, :]
         windows = windows.flatten(2).flatten(0, 1)
     return MaxPool(node, windows, axes)
+
+
+_RULES: Mapping[str, Callable[[Node, Carried], Operation | None]] = {
+    "add": _sum,
+    "linear": _dense,
+    "batch_norm": _normalisation,
+    **dict.fromkeys(CONVOLUTIONS, _convolution),
+    **dict.fromkeys(_MAX_POOLS, _max_pool),
+}

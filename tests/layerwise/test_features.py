@@ -189,7 +189,7 @@ def test_modules_show_what_chains_do():
 def test_features_that_are_overwritten_are_seen_as_they_were():
     class Overwriting(Opaque):
         def forward(self, x):
-            return self.inner[2](torch.relu_(self.inner[0](x)))
+            return 2 * self.inner[2](torch.relu_(self.inner[0](x)))
 
     a, b, data = problem((5, 9, 3))
     found = feature_connectivity(Overwriting(as_modules(a)), Overwriting(as_modules(b)), data)

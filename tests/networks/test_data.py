@@ -222,7 +222,7 @@ def test_examples_change_type_and_know_their_number() -> None:
         (torch.full((1, 2), torch.nan), torch.arange(1), ValueError, "inputs must be finite"),
         (torch.full((1, 2), torch.inf), torch.arange(1), ValueError, "inputs must be finite"),
         (torch.zeros(1, 2).long(), torch.arange(1), TypeError, "inputs must be floating point"),
-        (torch.zeros(1, 2), torch.zeros(1), TypeError, "labels must be int64"),
+        (torch.zeros(1, 2), torch.zeros(1), TypeError, "labels must be classes as int64"),
     ],
 )
 def test_bad_examples_are_refused(

@@ -66,7 +66,7 @@ class Unit:
         """The outer group as it acts on what the blocks hold besides their inner neurons."""
         actions = (_outside(action, self.groups[:-1]) for action in self.group.actions)
         kept = tuple(action for action in actions if action is not None)
-        return replace(self.group, actions=kept, incoming=(), outgoing=(), writes=(), reads=())
+        return replace(self.group, actions=kept, incoming=(), outgoing=())
 
     def solved(self, pair: Alignment, cost: Cost) -> Alignment:
         """The alignment after the step that maximises the unit's gain."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lmctheory.matching.groups import Action, PermutationGroup, Site, Symmetry
+from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
 from lmctheory.matching.tracing.labelling import Labelling
 from lmctheory.matching.tracing.neurons import Labels, Origin
 from lmctheory.matching.tracing.rows import Row, exchangeable_rows
@@ -140,19 +140,8 @@ class _Assembly:
             tuple(actions),
             tuple(dict.fromkeys(roles["made"])),
             tuple(dict.fromkeys(roles["read"])),
-            self._sites(moved, written=True),
-            self._sites(moved, written=False),
             **moved.options,
         )
-
-    def _sites(self, moved: _Moved, *, written: bool) -> tuple[Site, ...]:
-        sites = {}
-        for seen in self.labelling.seen:
-            if seen.written == written:
-                positions = self._positions(seen.labels, moved.units)
-                if positions is not None:
-                    sites[seen.module, seen.axis] = Site(seen.module, seen.axis, positions)
-        return tuple(sites.values())
 
     def _positions(
         self, labels: Labels | None, units: tuple[Row, ...]

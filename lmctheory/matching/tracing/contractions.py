@@ -1,4 +1,4 @@
-"""How neurons pass sums of products: linear maps, convolutions, attention.
+"""How neurons pass sums of products: linear maps, tables, attention.
 
 Two axes that are summed over together have to move alike; the sum does not see their order. All
 other axes are those of the result.
@@ -7,15 +7,16 @@ other axes are those of the result.
 from collections.abc import Sequence
 from typing import Any
 
-from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value
+from lmctheory.matching.tracing.labelling import Call, Labelling, Slot, Value
 from lmctheory.matching.tracing.neurons import Labels
 
 __all__ = [
+    "addmm",
     "attention",
     "combined",
-    "conv",
     "einsum",
     "embedding",
+    "layer_of",
     "linear",
     "matmul",
     "paired",
@@ -52,12 +53,29 @@ def linear(labelling: Labelling, call: Call) -> Any:
     x, weight, bias = (call.argument(i, n) for i, n in enumerate(("input", "weight", "bias")))
     if weight.tensor.ndim != 2:
         return None
-    _contract(labelling, x, -1, weight, 1, call.name)
-    labelling.mark(weight, 0, "made")
-    rows = weight.labels[0]
-    if bias is not None:
-        rows = labelling.neurons.unify(rows, bias.labels[0], combined(call.name))
-    return Value(call.result, (*x.labels[:-1], rows))
+    rows = labelling.axis(weight, 0, name=layer_of(weight), role="made")
+    labelling.axis(weight, 1, labels=x.labels[-1], role="read")
+    return Value(call.result, (*x.labels[:-1], labelling.axis(bias, 0, labels=rows)))
+
+
+def addmm(labelling: Labelling, call: Call) -> Any:
+    """B + X Y."""
+    bias, x, y = call.args[:3]
+    product = matmul(labelling, Call(call.name, call.run, (x, y), {}, call.result))
+    if product is None:
+        return None
+    labels = list(product.labels)
+    for back in range(1, bias.tensor.ndim + 1):
+        if bias.tensor.shape[-back] > 1:
+            labels[-back] = labelling.neurons.unify(
+                labels[-back], bias.labels[-back], combined(call.name)
+            )
+    return Value(call.result, tuple(labels))
+
+
+def layer_of(weight: Value) -> str:
+    """What neurons are called that a weight makes."""
+    return weight.layer if isinstance(weight, Slot) else "computed"
 
 
 def matmul(labelling: Labelling, call: Call) -> Any:
@@ -115,29 +133,10 @@ def attention(labelling: Labelling, call: Call) -> Any:
     return Value(call.result, (*batch, query.labels[-2], value.labels[-1]))
 
 
-def conv(size: int) -> Rule:
-    """A convolution over so many axes, with a weight that is no layer's."""
-
-    def rule(labelling: Labelling, call: Call) -> Any:
-        x, weight, bias = (call.argument(i, n) for i, n in enumerate(("input", "weight", "bias")))
-        if call.argument(6, "groups", 1) != 1 or x.tensor.ndim != size + 2:
-            return None
-        _contract(labelling, x, 1, weight, 1, call.name)
-        labelling.mark(weight, 0, "made")
-        for value in (x, weight):
-            for labels in value.labels[2:]:
-                labelling.neurons.fix(labels, f"{call.name} slides along it")
-        rows = weight.labels[0]
-        if bias is not None:
-            rows = labelling.neurons.unify(rows, bias.labels[0], combined(call.name))
-        return Value(call.result, (x.labels[0], rows, *(None,) * size))
-
-    return rule
-
-
 def embedding(labelling: Labelling, call: Call) -> Any:
     """Rows of a table."""
     index, table = call.argument(0, "input"), call.argument(1, "weight")
-    labelling.neurons.fix(table.labels[0], f"{call.name} looks up its rows by number")
-    labelling.mark(table, 1, "made")
-    return Value(call.result, (*index.labels, table.labels[1]))
+    rows = labelling.axis(table, 0, labels=None)
+    labelling.neurons.fix(rows, f"{call.name} looks up its rows by number")
+    columns = labelling.axis(table, 1, name=layer_of(table), role="made")
+    return Value(call.result, (*index.labels, columns))

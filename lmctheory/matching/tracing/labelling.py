@@ -1,6 +1,6 @@
 """What is known of a network's tensors while it is traced: their labels, and where they lie."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.fx.node import map_aggregate
 
 from lmctheory.matching.tracing.neurons import Labels, Neurons
+from lmctheory.networks.program import operation
 
-__all__ = ["Axis", "Blocks", "Call", "Labelling", "Rule", "Seen", "Value", "unlabelled"]
+__all__ = ["Axis", "Blocks", "Call", "Labelling", "Rule", "Slot", "Value", "unlabelled"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,36 @@ class Value:
 
     tensor: Tensor
     labels: tuple[Labels | None, ...]
+
+
+class Slot(Value):
+    """A parameter or buffer of the network: its axes get atoms when an operation asks for them.
+
+    Attributes:
+        name: its qualified name.
+    """
+
+    def __init__(self, tensor: Tensor, name: str, labelling: "Labelling") -> None:
+        vars(self).update(tensor=tensor, name=name, _labelling=labelling)
+
+    name: str
+    _labelling: "Labelling"
+
+    @property
+    def labels(self) -> tuple[Labels | None, ...]:
+        """Every axis of it as it is known by now, free to move where nothing is known."""
+        return self._labelling.raw(self)
+
+    @property
+    def layer(self) -> str:
+        """The layer that it is the weight of; else its name."""
+        return self.source.removesuffix(".weight")
+
+    @property
+    def source(self) -> str:
+        """The layer that computes its weight from it; else its name."""
+        owner, inside, _ = self.name.partition(".parametrizations.")
+        return owner if inside else self.name
 
 
 Role: TypeAlias = Literal["made", "read", ""]
@@ -43,16 +74,6 @@ class Axis:
 
     labels: Labels | None
     role: Role
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """An axis of a module's output or input: see `Site`."""
-
-    module: str
-    axis: int
-    labels: Labels | None
-    written: bool
 
 
 @dataclass(frozen=True)
@@ -88,6 +109,11 @@ class Call:
     kwargs: dict[str, Any]
     result: Any
 
+    @property
+    def operation(self) -> str:
+        """Which operation it is."""
+        return operation(self.run)
+
     def argument(self, position: int, name: str, default: Any = None) -> Any:
         """An argument by position or by name."""
         if position < len(self.args):
@@ -109,22 +135,16 @@ class Call:
 
 
 class Labelling:
-    """The neurons of a network, and every axis of a parameter on which they lie.
+    """The neurons of a network, and every axis of a parameter or buffer on which they lie."""
 
-    Args:
-        names: the name of each parameter and buffer, by its id.
-    """
-
-    def __init__(self, names: Mapping[int, str]) -> None:
+    def __init__(self) -> None:
         self.neurons = Neurons()
         self.axes: dict[tuple[str, int, tuple[int, int] | None], Axis] = {}
-        self.seen: list[Seen] = []
         self.blocks: list[Blocks] = []
-        self._names = names
 
     def axis(
         self,
-        tensor: Tensor | None,
+        value: Value | None,
         axis: int,
         *,
         labels: Labels | None = None,
@@ -132,47 +152,68 @@ class Labelling:
         within: tuple[int, int] | None = None,
         role: Role = "",
     ) -> Labels | None:
-        """The labels of an axis of a parameter or buffer, which one layer uses.
+        """The labels of an axis of a tensor with which a layer computes.
 
         Args:
-            tensor: the parameter; for a layer without it nothing happens.
-            axis: of it.
+            value: the tensor; for a layer without it nothing happens.
+            axis: of it, from the front.
             labels: what the layer requires them to be.
-            name: gives the axis new atoms of that origin, unless it has some.
+            name: instead, gives the axis of a slot new atoms of that origin, unless it has some.
             within: see `Action`.
             role: see `Axis`.
         """
-        if tensor is None:
+        if value is None:
             return labels
-        if id(tensor) not in self._names:
-            self.neurons.fix(labels, "it enters a layer whose weight or bias is no parameter")
-            return None
-        key = (self._names[id(tensor)], axis, within)
+        if not isinstance(value, Slot):
+            return self._of_computed(value, axis, labels, name, within)
+        key = (value.name, axis, within)
         known = self.axes.get(key)
         if known is None:
-            if name is not None and tensor.shape[axis] > 1:
-                labels = self.neurons.fresh(tensor.shape[axis], name)
+            if name is not None and value.tensor.shape[axis] > 1:
+                labels = self.neurons.fresh(value.tensor.shape[axis], name)
             self._place(key, Axis(labels, role))
             return labels
         if name is None:
-            labels = self.neurons.unify(known.labels, labels, f"{key[0]!r} is used twice")
-            self.axes[key] = Axis(labels, known.role)
+            labels = self.neurons.unify(known.labels, labels, f"{value.name!r} is used twice")
+            self.axes[key] = Axis(labels, known.role or role)
             return labels
+        self.axes[key] = Axis(known.labels, known.role or role)
         return known.labels
 
-    def raw(self, tensor: Tensor) -> Value:
-        """A parameter or buffer as a tensor of its own, every axis of it free to move."""
-        name = self._names.get(id(tensor))
-        if name is None or not tensor.is_floating_point():
-            return Value(tensor, (None,) * tensor.ndim)
+    def _of_computed(
+        self,
+        value: Value,
+        axis: int,
+        labels: Labels | None,
+        name: str | None,
+        within: tuple[int, int] | None,
+    ) -> Labels | None:
+        """An axis of a weight that the network computes from others."""
+        found = value.labels[axis]
+        if name is not None:
+            return found
+        reason = (
+            "it meets a weight, no parameter or computed from others, whose entries cannot move "
+            "with it"
+        )
+        if within is not None:
+            self.neurons.fix(found, reason)
+            found = None
+        return self.neurons.unify(labels, found, reason)
+
+    def raw(self, slot: Slot) -> tuple[Labels | None, ...]:
+        """The axes of a parameter or buffer as a tensor of its own, free where nothing is known."""
+        tensor = slot.tensor
+        if not tensor.is_floating_point():
+            return (None,) * tensor.ndim
         labels = []
         for axis, size in enumerate(tensor.shape):
-            key = (name, axis, None)
+            key = (slot.name, axis, None)
             if key not in self.axes:
-                atoms = self.neurons.fresh(size, name, is_layer=False) if size > 1 else None
+                atoms = self.neurons.fresh(size, slot.source, is_layer=False) if size > 1 else None
                 self._place(key, Axis(atoms, ""))
             labels.append(self.axes[key].labels)
-        return Value(tensor, tuple(labels))
+        return tuple(labels)
 
     def _place(self, key: tuple[str, int, tuple[int, int] | None], found: Axis) -> None:
         """Notes an axis; one that is used both as a whole and in parts stays as it is."""
@@ -184,14 +225,11 @@ class Labelling:
                 self.neurons.fix(self.axes[use].labels, reason)
 
     def mark(self, value: Value, axis: int, role: Role) -> None:
-        """Notes the role of an axis of a value, if that is a parameter."""
-        key = (self._names.get(id(value.tensor), ""), axis % value.tensor.ndim, None)
-        if key in self.axes:
-            self.axes[key] = Axis(self.axes[key].labels, role)
-
-    def see(self, module: str, axis: int, labels: Labels | None, *, written: bool) -> None:
-        """Notes that neurons can be seen at a module's output or input."""
-        self.seen.append(Seen(module, axis, labels, written))
+        """Notes the role of an axis of a value, if that is a parameter or buffer."""
+        if isinstance(value, Slot):
+            key = (value.name, axis % value.tensor.ndim, None)
+            if key in self.axes:
+                self.axes[key] = Axis(self.axes[key].labels, role)
 
     def fix(self, value: Value, reason: str) -> None:
         """Lets everything that is in a tensor stay where it is."""

@@ -21,11 +21,11 @@ from lmctheory.matching.tracing.neurons import Labels, ranks
 __all__ = ["MOVEMENTS", "movement"]
 
 _NAMES = """
-    broadcast_to cat channel_shuffle chunk concat concatenate diagonal expand expand_as flatten flip
-    flip fliplr flipud hsplit index_select moveaxis movedim narrow pad permute pixel_shuffle
-    pixel_unshuffle ravel repeat repeat_interleave reshape reshape_as roll rot90 select split
-    split_with_sizes squeeze stack swapaxes swapdims t take_along_dim tensor_split tile transpose
-    unbind unflatten unfold unsqueeze view view_as vsplit
+    _unsafe_view alias broadcast_to cat channel_shuffle chunk concat concatenate diagonal expand
+    expand_as flatten flip fliplr flipud hsplit index_select moveaxis movedim narrow pad permute
+    pixel_shuffle pixel_unshuffle ravel repeat repeat_interleave reshape reshape_as roll rot90
+    select slice split split_with_sizes squeeze stack swapaxes swapdims t take_along_dim
+    tensor_split tile transpose unbind unflatten unfold unsqueeze view view_as vsplit
 """
 MOVEMENTS = frozenset(_NAMES.split())
 
@@ -43,7 +43,7 @@ def movement(labelling: Labelling, call: Call) -> Any:
     args, kwargs, sources = _numbered(call)
     if not sources or _is_placed_by_neurons(call, sources):
         return None
-    if call.name.endswith(".pad") and call.argument(3, "value"):  # constants must count as zero
+    if call.operation == "pad" and call.argument(3, "value"):  # constants must count as zero
         return None
     numbers = call.run(*args, **kwargs)
     results = iter(_tensors(call.result))
@@ -59,7 +59,7 @@ def _is_placed_by_neurons(call: Call, sources: list[_Source]) -> bool:
     moved = {id(source.value) for source in sources}
     others = [value for value in call.values if id(value) not in moved]
     moving = any(labels is not None for value in others for labels in value.labels)
-    return moving and not call.name.endswith("_as")  # whose argument gives a shape alone
+    return moving and not call.operation.endswith("_as")  # whose argument gives a shape alone
 
 
 def _numbered(call: Call) -> tuple[Any, Any, list[_Source]]:

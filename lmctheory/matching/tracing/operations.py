@@ -6,26 +6,38 @@ of what they reduce; contractions pair two axes and sum over them; movements onl
 elsewhere (`movements`); windows leave the axes before the window alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch._ops import OpOverload
 
+from lmctheory.matching.tracing.attention import multihead_attention
 from lmctheory.matching.tracing.contractions import (
+    addmm,
     attention,
-    combined,
-    conv,
     einsum,
     embedding,
     linear,
     matmul,
     paired,
 )
+from lmctheory.matching.tracing.convolutions import conv
 from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value, unlabelled
 from lmctheory.matching.tracing.movements import MOVEMENTS, movement
+from lmctheory.matching.tracing.normalisations import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    prelu,
+    weight_norm,
+)
+from lmctheory.networks.program import Layer, operation
 
-__all__ = ["function_rule", "gated", "method_rule", "pointwise", "qualified_name", "same", "window"]
+__all__ = ["rule_of"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -62,35 +74,18 @@ _WINDOWS = {
 }
 _CONSTANTS = _words("zeros ones full empty zeros_like ones_like full_like new_zeros")
 _DROPOUTS = _words("dropout dropout1d dropout2d dropout3d alpha_dropout")
-_SHAPES = _words("size dim ndimension numel stride is_floating_point __len__ len")
+_SHAPES = _words("size sym_size dim ndimension numel stride is_floating_point __len__ len")
 _ATTRIBUTES = _words("shape ndim device dtype requires_grad is_cuda itemsize")
 _TRANSPOSED = frozenset(("T", "mT"))
 
 
-def qualified_name(target: Callable[..., Any]) -> str:
-    """A function as messages call it."""
-    module = getattr(target, "__module__", None) or "torch"
-    return f"{module.removeprefix('_')}.{getattr(target, '__name__', repr(target))}"
-
-
-def function_rule(target: Callable[..., Any]) -> Rule | None:
-    """The rule of a function; None if it is not known."""
-    module = getattr(target, "__module__", None)
-    name = getattr(target, "__name__", "")
-    if isinstance(target, ModuleType) or (module or "torch").split(".")[0] not in (
-        *("torch", "_operator", "builtins", "math"),
-    ):
+def rule_of(target: Any) -> Rule | None:
+    """The rule of an operation; None if it is not known."""
+    if isinstance(target, Layer):
+        return _LAYERS.get(type(target.module))
+    if not _is_known_library(target):
         return None
-    return _rule(name)
-
-
-def method_rule(name: str) -> Rule | None:
-    """The rule of a tensor's method; None if it is not known."""
-    return _rule(name)
-
-
-def _rule(name: str) -> Rule | None:
-    name = name if name.startswith("__") else name.rstrip("_")
+    name = operation(target)
     if name in _RULES:
         return _RULES[name]
     kinds: tuple[tuple[Any, Rule], ...] = (
@@ -106,6 +101,14 @@ def _rule(name: str) -> Rule | None:
         if name in names:
             return rule
     return window(_WINDOWS[name]) if name in _WINDOWS else None
+
+
+def _is_known_library(target: Any) -> bool:
+    if isinstance(target, OpOverload):
+        return target.namespace == "aten"
+    module = getattr(target, "__module__", None) or "torch"
+    known = ("torch", "_operator", "operator", "builtins", "math")
+    return not isinstance(target, ModuleType) and module.split(".")[0] in known
 
 
 def same(_: Labelling, call: Call) -> Any:
@@ -154,7 +157,7 @@ def _axes(dim: Any, ndim: int) -> set[int] | None:
 def _reduction(_: Labelling, call: Call) -> Any:
     """What is reduced may be in any order."""
     x = call.args[0]
-    position = 2 if call.name.endswith("norm") else 1
+    position = 2 if call.operation.endswith("norm") else 1
     dim = call.argument(position, "dim", call.kwargs.get("axis"))
     axes = _axes(dim, x.tensor.ndim)
     if axes is None or not isinstance(call.result, Tensor):
@@ -222,47 +225,39 @@ def _attribute(labelling: Labelling, call: Call) -> Any:
     return call.result if name in _ATTRIBUTES else None
 
 
-def _batch_norm(labelling: Labelling, call: Call) -> Any:
-    x, *others = call.args
-    values = [*others, *call.kwargs.values()]
-    labels = x.labels[1]
-    for value in values:
-        if isinstance(value, Value):
-            labels = labelling.neurons.unify(labels, value.labels[0], combined(call.name))
-    return Value(call.result, (x.labels[0], labels, *x.labels[2:]))
-
-
-def _layer_norm(labelling: Labelling, call: Call) -> Any:
-    x, weight, bias = (call.argument(i, n) for i, n in ((0, "input"), (2, "weight"), (3, "bias")))
-    labels = list(x.labels)
-    for value in (weight, bias):
-        if isinstance(value, Value):  # after its weight rms_norm takes a number
-            for back in range(1, value.tensor.ndim + 1):
-                labels[-back] = labelling.neurons.unify(
-                    labels[-back], value.labels[-back], combined(call.name)
-                )
-    return Value(call.result, tuple(labels))
-
-
 _RULES: dict[str, Rule] = {
-    "batch_norm": _batch_norm,
+    "_weight_norm": weight_norm,
+    "addmm": addmm,
+    "batch_norm": batch_norm,
     "bmm": matmul,
     "conv1d": conv(1),
     "conv2d": conv(2),
     "conv3d": conv(3),
+    "conv_transpose1d": conv(1, transposed=True),
+    "conv_transpose2d": conv(2, transposed=True),
+    "conv_transpose3d": conv(3, transposed=True),
     "einsum": einsum,
     "embedding": embedding,
     "getattr": _attribute,
     "glu": gated,
     "getitem": _getitem,
+    "group_norm": group_norm,
     "interpolate": window(None),
-    "layer_norm": _layer_norm,
+    "layer_norm": layer_norm,
     "linear": linear,
     "matmul": matmul,
     "max": _extremum,
     "min": _extremum,
     "mm": matmul,
-    "rms_norm": _layer_norm,
+    "prelu": prelu,
+    "rms_norm": layer_norm,
     "scaled_dot_product_attention": attention,
     "_assert": _shape,
+}
+
+_LAYERS: dict[type[nn.Module], Rule] = {
+    nn.MultiheadAttention: multihead_attention,
+    nn.InstanceNorm1d: partial(instance_norm, size=1),
+    nn.InstanceNorm2d: partial(instance_norm, size=2),
+    nn.InstanceNorm3d: partial(instance_norm, size=3),
 }

@@ -1,0 +1,38 @@
+"""The forward pass of any network as operations: what symmetry, certificates and layers read."""
+
+from lmctheory.networks.program.capture import (
+    capture,
+    require_no_hooks,
+    require_program,
+    symbolic,
+)
+from lmctheory.networks.program.normal_form import UnreadableError
+from lmctheory.networks.program.operations import (
+    CONVOLUTIONS,
+    TRANSPOSED,
+    Layer,
+    arguments,
+    operation,
+    qualified,
+)
+from lmctheory.networks.program.pointwise import step_activation
+from lmctheory.networks.program.program import Program, described, needed, opaque
+
+__all__ = [
+    "CONVOLUTIONS",
+    "TRANSPOSED",
+    "Layer",
+    "Program",
+    "UnreadableError",
+    "arguments",
+    "capture",
+    "described",
+    "needed",
+    "opaque",
+    "operation",
+    "qualified",
+    "require_no_hooks",
+    "require_program",
+    "step_activation",
+    "symbolic",
+]
