@@ -1,5 +1,7 @@
 """Layer by layer: the cube between two networks with one coordinate per layer."""
 
+from typing import TYPE_CHECKING
+
 from lmctheory.layerwise.barriers import LayerBarriers, layer_barriers, windows
 from lmctheory.layerwise.bound import LayerBounds, layer_bounds
 from lmctheory.layerwise.convexity import TwoLayerConvexity, two_layer_convexity
@@ -12,12 +14,24 @@ from lmctheory.layerwise.interaction import Interaction, interaction_matrix
 from lmctheory.layerwise.kinks import Kinks, kinks
 from lmctheory.layerwise.layers import Layer, groups, layers
 from lmctheory.layerwise.null_models import RandomDirections, perturbed, random_directions
-from lmctheory.layerwise.proofs import Proof, proof
 from lmctheory.layerwise.recommendation import Recommendation, recommend
 from lmctheory.layerwise.selection import cumulative, moving_windows, random_groups, single_layers
 from lmctheory.layerwise.sharpness import layer_hessian
 from lmctheory.layerwise.subsets import Moebius, Shapley, moebius, shapley
 from lmctheory.layerwise.temperature import RecalibratedBarrier, recalibrated_barrier
+
+if TYPE_CHECKING:
+    from lmctheory.layerwise.proofs import Proof, proof
+else:
+
+    def __getattr__(name):
+        """Proofs on first use: SymPy takes a second to import, and nothing else needs it."""
+        if name in ("Proof", "proof"):
+            from lmctheory.layerwise import proofs
+
+            return getattr(proofs, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Curvature",

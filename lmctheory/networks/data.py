@@ -14,8 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 __all__ = ["DATASETS", "Dataset", "Examples", "load_dataset", "read_idx", "require_inputs"]
@@ -128,6 +126,10 @@ def load_dataset(name: str, *, data_dir: Path | None = None, split_seed: int = 0
 
 
 def _digits(split_seed: int) -> Dataset:
+    # scikit-learn takes a second to import, and networks need it for nothing else
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
     pixels, labels = load_digits(return_X_y=True)
     x, x_test, y, y_test = train_test_split(
         pixels / 16, labels, test_size=0.2, stratify=labels, random_state=split_seed
