@@ -1,18 +1,12 @@
-"""What the reports of studies share: means with their errors, and tables for a terminal."""
+"""What the reports of studies share: means with their errors."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-__all__ = ["WIDTH", "Mean", "make_table", "show"]
-
-WIDTH = 100
-"""Columns of a terminal that every report fits into."""
+__all__ = ["Mean"]
 
 
 @dataclass(frozen=True)
@@ -41,33 +35,3 @@ class Mean:
         if 1e-3 <= abs(self.value) < 1e4:
             return str(self)
         return f"{self.value:.1e}({self.error:.0e})"
-
-
-def show(*parts: Table | str) -> None:
-    """Prints tables and lines, `WIDTH` columns wide whatever the terminal."""
-    console = Console(width=WIDTH, highlight=False)
-    for part in parts:
-        console.print(part)
-
-
-def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 0) -> Table:
-    """An empty table, whose columns are never wrapped.
-
-    Args:
-        title: above the table.
-        caption: below it.
-        columns: their heads.
-        left: so many columns from the first on, which name the rows, are justified to the left; all
-            others to the right.
-    """
-    table = Table(
-        title=title,
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
-    return table

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
+from lmctheory.terminal import make_table, show
 from simulations.deep_widths.measurement import DELTA
 from simulations.deep_widths.plan import MARGINALS, TIMES
 from simulations.deep_widths.summary import (
@@ -15,7 +16,7 @@ from simulations.deep_widths.summary import (
     summarise,
 )
 from simulations.power_law import power_law
-from simulations.report import Mean, make_table, show
+from simulations.report import Mean
 from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from rich.table import Table
 
+from lmctheory.terminal import make_table
 from simulations.layerwise.summary import (
     WAYS,
     Results,
@@ -19,7 +20,7 @@ from simulations.layerwise.summary import (
     tried,
     windows,
 )
-from simulations.report import Mean, make_table
+from simulations.report import Mean
 from simulations.study import Record
 
 __all__ = ["answers", "violations"]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from lmctheory.terminal import make_table, show
 from simulations.layerwise.answers import answers
 from simulations.layerwise.measurement import TOLERANCE
 from simulations.layerwise.plan import LEWC, TRAINED
@@ -20,7 +21,7 @@ from simulations.layerwise.summary import (
     single,
     windows,
 )
-from simulations.report import Mean, make_table, show
+from simulations.report import Mean
 from simulations.study import Config, Record
 
 __all__ = ["print_report"]

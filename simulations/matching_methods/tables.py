@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
+from lmctheory.terminal import make_table, show
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import STATISTICS
 from simulations.matching_methods.methods import BY_ACTIVATIONS, BY_LOSS, CURVES, METHODS
 from simulations.matching_methods.narrow import NETWORKS, SEARCHES
 from simulations.matching_methods.planted import NOISES
 from simulations.matching_methods.summary import Narrow, Summary, narrow, summarise
-from simulations.report import make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]

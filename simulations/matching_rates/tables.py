@@ -7,6 +7,7 @@ from rich.table import Table
 from scipy import stats
 
 from lmctheory.rates.curve import PowerLaw
+from lmctheory.terminal import make_table, show
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import RANK, SANDWICHED, SHARPENED
 from simulations.matching_rates.measurement import WASSERSTEIN
@@ -21,7 +22,7 @@ from simulations.matching_rates.summary import (
     noisy,
     select,
 )
-from simulations.report import Mean, make_table, show
+from simulations.report import Mean
 from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from lmctheory.terminal import make_table, show
 from simulations.path_certificates.measurement import NODES, REFERENCE
 from simulations.path_certificates.summary import (
     Ratios,
@@ -13,7 +14,6 @@ from simulations.path_certificates.summary import (
     summarise,
     violations,
 )
-from simulations.report import make_table, show
 from simulations.study import Config, Record
 
 __all__ = ["print_report"]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from simulations.report import Mean, make_table, show
+from lmctheory.terminal import make_table, show
+from simulations.report import Mean
 from simulations.study import Config, Record
 from simulations.trained_widths.means import product
 from simulations.trained_widths.measurement import TESTS

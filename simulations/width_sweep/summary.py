@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
-from simulations.report import Mean, make_table, show
+from lmctheory.terminal import make_table, show
+from simulations.report import Mean
 from simulations.study import Config, Record
 from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
 

@@ -1,9 +1,9 @@
-"""Means with their errors, and tables for a terminal."""
+"""Means with their errors."""
 
 import numpy as np
 import pytest
 
-from simulations.report import WIDTH, Mean, make_table, show
+from simulations.report import Mean
 
 
 def test_means_carry_standard_errors():
@@ -38,19 +38,3 @@ def test_means_are_printed_with_the_error_of_the_last_digit(value, error, text):
 )
 def test_means_of_many_digits_are_short_in_scientific_notation(value, error, text):
     assert Mean(value, error).short() == text
-
-
-def test_tables_are_as_wide_as_they_say_whatever_the_terminal(monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "40")
-    table = make_table("title", "caption", ("name", "kind", "number"), left=2)
-    table.add_row("a", "b", "1")
-    table.add_row("long" * 5, "long" * 5, "0.123456(7)" * 4)
-    show(table, "below", "")
-    lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= WIDTH
-    [short] = [line for line in lines if line.split() == ["a", "b", "1"]]
-    assert short.index("a") == 2  # left
-    assert short.index("b") == 2 + 20 + 2
-    assert short.rstrip() == short[:-1]  # right
-    assert lines[-2].rstrip() == "below"
-    assert lines[-1] == ""

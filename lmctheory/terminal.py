@@ -1,0 +1,63 @@
+"""How commands print: whole, whatever the width, the colours and the encoding of the terminal."""
+
+import io
+import sys
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+
+__all__ = ["WIDTH", "make_table", "print_any_text", "show"]
+
+WIDTH = 100
+"""Columns of a terminal that every report fits into."""
+
+
+def print_any_text() -> None:
+    r"""Lets standard output take characters that its encoding lacks, as escapes such as \u2264.
+
+    Standard error does so anyway. Paths may hold any character, whatever the locale.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def show(*parts: Table | str) -> None:
+    """Prints tables and lines to standard output, the same whatever the terminal's width.
+
+    They are `WIDTH` columns wide; a table that needs more takes more, and is not cut. Brackets are
+    brackets, not markup.
+    """
+    console = Console(width=WIDTH, highlight=False, markup=False, emoji=False)
+    for part in parts:
+        needed = 0
+        if isinstance(part, Table):
+            unlimited = console.options.update(max_width=10**4)
+            needed = Measurement.get(console, unlimited, part).maximum
+        console.width = max(WIDTH, needed)
+        console.print(part)
+
+
+def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 0) -> Table:
+    """An empty table, whose columns are never wrapped.
+
+    Args:
+        title: above the table.
+        caption: below it.
+        columns: their heads.
+        left: so many columns from the first on, which name the rows, are justified to the left; all
+            others to the right.
+    """
+    table = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+    )
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
+    return table
