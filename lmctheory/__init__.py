@@ -13,8 +13,30 @@ on first use, so that the theory alone does not import PyTorch:
     theorems   every statement with its source and a check that could fail
 """
 
-from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` does while programs run, type checkers and editors see here
+    from lmctheory import (
+        layerwise,
+        matching,
+        measures,
+        networks,
+        paths,
+        rates,
+        theorems,
+        widths,
+    )
+else:
+    from importlib import import_module
+
+    def __getattr__(name):
+        if name in __all__:
+            return import_module(f"lmctheory.{name}")
+        raise AttributeError(f"module 'lmctheory' has no attribute {name!r}")
+
+    def __dir__():
+        return [*globals(), *__all__]
+
 
 __all__ = [
     "layerwise",
@@ -26,9 +48,4 @@ __all__ = [
     "theorems",
     "widths",
 ]
-
-
-def __getattr__(name: str) -> ModuleType:
-    if name in __all__:
-        return import_module(f"lmctheory.{name}")
-    raise AttributeError(f"module 'lmctheory' has no attribute {name!r}")
+__version__ = "0.1.0"

@@ -1,17 +1,9 @@
-"""Every theorem of the package: its statement, its source, and a check that could fail."""
+"""Every theorem of the package: its statement, its source, and a check that could fail.
 
-from lmctheory.theorems import certificates, deep, laws, layerwise, rates, two_layer
+Statements are read at once; what checks them is imported when a theorem is tried.
+"""
+
+from lmctheory.theorems import statements
 from lmctheory.theorems.registry import Check, Theorem, Trial, registry
 
-__all__ = [
-    "Check",
-    "Theorem",
-    "Trial",
-    "certificates",
-    "deep",
-    "laws",
-    "layerwise",
-    "rates",
-    "registry",
-    "two_layer",
-]
+__all__ = ["Check", "Theorem", "Trial", "registry", "statements"]

@@ -1,4 +1,4 @@
-"""The registry, and the command line over it."""
+"""The registry of theorems, and what checks them."""
 
 from dataclasses import replace
 from itertools import chain, islice
@@ -6,10 +6,9 @@ from operator import attrgetter
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 import lmctheory
-from lmctheory.cli import app
+from lmctheory.rates import wasserstein_pow
 from lmctheory.theorems import Check, Trial, registry
 
 
@@ -54,30 +53,58 @@ def test_a_trial_that_is_not_a_number_does_not_hold():
     assert not Trial(1.0, float("nan")).holds
 
 
-def test_verify_prints_a_row_per_key():
-    result = CliRunner().invoke(app, ["verify", "R1", "C1"])
-    assert result.exit_code == 0
-    assert "R1" in result.output
-    assert "C1" in result.output
+def test_a_theorem_draws_what_it_draws_whatever_is_tried_beside_it():
+    first, second = registry()["R1"], registry()["R10"]
+    alone = first.check(rng=first.stream(5)).trials
+    second.check(rng=second.stream(5))
+    assert first.check(rng=first.stream(5)).trials == alone
+    assert first.check(rng=first.stream(6)).trials != alone
 
 
-def test_verify_fails_on_a_violation(monkeypatch):
-    broken = replace(registry()["R1"], trials=lambda rng: iter([Trial(2.0, 1.0)] * 25))
-    monkeypatch.setattr("lmctheory.cli.registry", lambda: {"R1": broken})
-    assert CliRunner().invoke(app, ["verify"]).exit_code == 1
+def test_every_theorem_has_random_numbers_of_its_own():
+    streams = [
+        theorem.stream(seed).bytes(8) for theorem in registry().values() for seed in (0, 1, 2**70)
+    ]
+    assert len(set(streams)) == len(streams)
 
 
-def test_verify_refuses_unknown_keys():
-    result = CliRunner().invoke(app, ["verify", "R99"])
-    assert result.exit_code == 2
-    assert "unknown keys ['R99']" in result.output
+def test_random_numbers_stay_the_same_between_releases():
+    """Otherwise no command in a report of a violation could be run again."""
+    assert registry()["C1'"].stream(3).integers(10**6) == 412333
 
 
-def test_statements_are_printed_as_latex():
-    result = CliRunner().invoke(app, ["theorems", "--latex"])
-    assert result.output.count(r"\[") == len(registry())
+def test_the_quick_trials_are_the_first_of_all():
+    theorem = registry()["R1"]
+    few, many = (theorem.check(rng=theorem.stream(0), quick=quick) for quick in (True, False))
+    assert len(many.trials) == 500
+    assert many.trials[:25] == few.trials
 
 
-def test_theorems_are_listed():
-    result = CliRunner().invoke(app, ["theorems"])
-    assert all(key in result.output for key in registry())
+def test_one_trial_is_drawn_again_with_what_it_was_drawn_from():
+    theorem = registry()["R1"]
+    check = theorem.check(rng=theorem.stream(0))
+    for number in (1, 2, 25):
+        trial, drawn = theorem.instance(number, rng=theorem.stream(0))
+        assert trial == check.trials[number - 1]
+        assert wasserstein_pow(drawn["a"], drawn["b"], drawn["p"]) == trial.smaller
+    with pytest.raises(ValueError, match="number must be >= 1, got 0"):
+        theorem.instance(0, rng=theorem.stream(0))
+
+
+def test_an_error_names_the_trial_that_it_happened_in():
+    def trials(rng):
+        yield Trial(1.0, 2.0)
+        raise ZeroDivisionError
+
+    broken = replace(registry()["R1"], trials=trials)
+    with pytest.raises(ZeroDivisionError) as caught:
+        broken.check(rng=np.random.default_rng(0))
+    assert caught.value.__notes__ == ["in trial 2 of R1"]
+
+
+def test_violations_are_counted_and_numbered():
+    check = Check("X", tuple(Trial(value, 1.0) for value in (1.0, 2.0, 0.5, np.nan)))
+    assert check.violated == (2, 4)
+    assert check.violations == 2
+    assert str(Trial(2.0, 1.0, 0.25)) == "2.0 <= 1.0 + 0.25"
+    assert str(Trial(2.0, 1.0)) == "2.0 <= 1.0"

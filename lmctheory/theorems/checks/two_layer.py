@@ -1,4 +1,4 @@
-"""Theorems on two-layer networks (T), tried on small networks that are matched exactly."""
+"""Checks on two-layer networks (T): small networks that are matched exactly."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from lmctheory.activations import KNOWN
 from lmctheory.measures import Gaussian, Measure, UniformCube
 from lmctheory.rates import optimal_permutation
-from lmctheory.theorems.registry import Trial, theorem
+from lmctheory.theorems.registry import Trial, tries
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from lmctheory.widths.mean_field import coupling_bound, flow_lipschitz
 from lmctheory.widths.neuron_gap import activation_gap_bound, neuron_gap_bound, relu_gap
@@ -22,7 +22,6 @@ from lmctheory.widths.two_layer import (
 )
 
 _SMOOTH = ("tanh", "sigmoid", "softplus", "gelu")
-_NEURONS = ("f(x) = (1/N) sum sigma_*(x; theta_i)", "constants on the convex hull of all neurons")
 
 
 def _unit(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
@@ -35,18 +34,7 @@ def _gap(values: np.ndarray, t: float) -> float:
     return float(abs(values[0] - t * values[1] - (1 - t) * values[2]))
 
 
-@theorem(
-    "T1",
-    "One neuron",
-    statement=(
-        r"|\sigma_*(tu + (1-t)v) - t\sigma_*(u) - (1-t)\sigma_*(v)| \le t(1-t)\, B(|u - v|),"
-        r" \quad B(d) = \min_{q \le H} \Bigl( \tfrac{q d^2}{2} + 2K^2 (\tfrac1q - \tfrac1H)"
-        r" \Bigr) \le \min\bigl(2Kd, \tfrac{H d^2}{2}\bigr)"
-    ),
-    source="derived; sharp",
-    assumptions=("sigma_* K-Lipschitz with a Hessian bounded by H on the segment",),
-    functions=("widths.neuron_gap.neuron_gap_bound",),
-)
+@tries("T1")
 def _one_neuron(rng: np.random.Generator) -> Iterator[Trial]:
     """Sin along a segment, and kinks of height K: the second attains the bound."""
     while True:
@@ -58,17 +46,7 @@ def _one_neuron(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(gap, float(neuron_gap_bound(d, t, lipschitz=K)))
 
 
-@theorem(
-    "T1b",
-    "One pointwise activation",
-    statement=(
-        r"|\sigma(\bar z) - t\sigma(z) - (1-t)\sigma(z')| \le (\beta - \alpha)\, t(1-t) |z - z'|,"
-        r" \qquad \sup_t = \frac{|z||z'|}{|z| + |z'|} \text{ for ReLU if } z z' < 0"
-    ),
-    source="derived; sharp",
-    assumptions=("slopes of sigma in [alpha, beta]",),
-    functions=("widths.neuron_gap.activation_gap_bound", "widths.neuron_gap.relu_gap"),
-)
+@tries("T1b")
 def _one_activation(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         name, t = str(rng.choice(["relu", *_SMOOTH])), float(rng.uniform(0.05, 0.95))
@@ -107,18 +85,7 @@ def _matched(
     return network, constants, a, b[optimal_permutation(a, b)]
 
 
-@theorem(
-    "T2",
-    "Function error of matched two-layer networks",
-    statement=(
-        r"|f_t - \bar f| \le \mathcal E(W_2), \quad \mathcal E(d) = \tfrac14 \min\bigl\{"
-        r" B_{2K,H}(d),\; a_{\max} B_{\beta-\alpha}(Rd) + \tfrac12 \mathrm{Lip} R d^2 \bigr\}"
-        r" \le \min\bigl(\tfrac K2 d, \tfrac H8 d^2\bigr)"
-    ),
-    source="derived",
-    assumptions=(*_NEURONS, "neurons matched optimally for p = 2"),
-    functions=("widths.two_layer.neuron", "widths.two_layer.error_bound"),
-)
+@tries("T2")
 def _function_error(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         network, constants, a, b = _matched(rng)
@@ -128,16 +95,7 @@ def _function_error(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(float(error), constants.function_error(distance))
 
 
-@theorem(
-    "T3",
-    "From the function error to the barrier",
-    statement=(
-        r"\mathrm{barrier}(t) \le -t(1-t)\|f_A - f_B\|^2 + 2\sqrt{R(\bar f)}\,\|e\| + \|e\|^2"
-    ),
-    source="derived",
-    assumptions=("squared loss, summed over outputs", "e = f_t - t f_A - (1-t) f_B"),
-    functions=("widths.two_layer.squared_loss_barrier",),
-)
+@tries("T3")
 def _barrier(rng: np.random.Generator) -> Iterator[Trial]:
     """Any error; one time in two along f-bar - y, where the bound is attained."""
 
@@ -156,17 +114,7 @@ def _barrier(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(barrier + gain, bound + gain)
 
 
-@theorem(
-    "T4",
-    "Width of two-layer networks",
-    statement=(
-        r"N \ge N(\varepsilon, \delta) \implies P\Bigl(\sup_{t, x} |f_t - \bar f| \le \varepsilon"
-        r"\Bigr) \ge 1 - \delta"
-    ),
-    source="derived; explicit form of Entezari et al. 2022 and Ferbach et al. 2024, two layers",
-    assumptions=(*_NEURONS, "neurons independent; bounded support, or output weights fixed"),
-    functions=("widths.two_layer.required_width",),
-)
+@tries("T4")
 def _width(rng: np.random.Generator) -> Iterator[Trial]:
     """The width is the first for the mean; for delta = 1e-6, one draw is within eps at it."""
     while True:
@@ -229,21 +177,7 @@ def _rms(v: np.ndarray) -> float:
     return float(np.sqrt(np.square(v).sum(axis=-1).mean()))
 
 
-@theorem(
-    "T5",
-    "Training keeps matched neurons close",
-    statement=(
-        r"W_2(\text{trained}) \le \mathrm{Lip}(\Phi) W_2(\text{initial}) + D^A + D^B, \quad"
-        r" \mathrm{Lip}(\Phi) \le \prod_k \bigl(1 + 2 s_k H \sqrt{R_k}\bigr), \quad"
-        r" D^2 \lesssim \sum_k s_k e_k^2 \prod_{j > k} \bigl(1 + 2 s_j H \sqrt{R_j}\bigr)^2"
-    ),
-    source="derived; compare Ferbach et al. 2024, Theorem 3.1, and Mei et al. 2019",
-    assumptions=(
-        "noiseless gradient descent, squared loss, mean-field scaling",
-        "Hessian of the neuron at most H; initial neurons from one law",
-    ),
-    functions=("widths.mean_field.flow_lipschitz", "widths.mean_field.coupling_bound"),
-)
+@tries("T5")
 def _training(rng: np.random.Generator) -> Iterator[Trial]:
     """Two neighbours in the limit's flow, a coupling, and two networks that start matched."""
     while True:

@@ -1,4 +1,4 @@
-"""Theorems on two given networks (C)."""
+"""Checks on two given networks (C)."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -10,12 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import CNN, MLP, VGG, Examples, ResNet20
 from lmctheory.paths import Certificate, certificate, certify, interpolate
-from lmctheory.theorems.registry import Trial, theorem
-
-_LIPSCHITZ = (
-    "two networks of one architecture: linear maps and convolutions, BatchNorm in evaluation mode, "
-    "pooling, sums, pointwise activations",
-)
+from lmctheory.theorems.registry import Trial, tries
 
 
 def _random_pair(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, Examples]:
@@ -111,54 +106,14 @@ def _function_error(
     return compare
 
 
-theorem(
-    "C1",
-    "Master inequality",
-    statement=(
-        r"s_l \le \mathrm{Lip} \|W_l^t\| s_{l-1} + \mathrm{Lip}\, t(1-t)"
-        r" \|(W_l^A - W_l^B)(\phi_{l-1}^A - \phi_{l-1}^B)\| + J_l"
-    ),
-    source="derived; approximate form of Zhou et al. 2023, Theorem 1",
-    assumptions=_LIPSCHITZ,
-    functions=("paths.certificate",),
-)(_trials(_function_error(lambda bounds: bounds.function_error_c1)))
+tries("C1")(_trials(_function_error(lambda bounds: bounds.function_error_c1)))
 
-theorem(
-    "C1'",
-    "Master inequality, vector form",
-    statement=(
-        r"\phi_l^t - \bar\phi_l = j_l + r_l, \quad \|r_l\| \le \mathrm{Lip}"
-        r" (\|W_l^t j_{l-1} + c_l\| + \|W_l^t\| \|r_{l-1}\|)"
-    ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
-    functions=("paths.certificate",),
-)(_trials(_function_error(lambda bounds: bounds.function_error)))
+tries("C1'")(_trials(_function_error(lambda bounds: bounds.function_error)))
 
-theorem(
-    "C2",
-    "Transport certificate",
-    statement=(
-        r"u_l = \mathrm{Lip} (\|W_l^t\| u_{l-1} + (1-t) \|(W_l^A - W_l^B) \phi_{l-1}^A + b_l^A"
-        r" - b_l^B\|), \quad \|f_t - \bar f\| \le t u_{L+1} + (1-t) v_{L+1}"
-    ),
-    source="derived; compare Ferbach et al. 2024, Lemma 4.1",
-    assumptions=_LIPSCHITZ,
-    functions=("paths.certificate",),
-)(_trials(_function_error(lambda bounds: bounds.function_error_c2)))
+tries("C2")(_trials(_function_error(lambda bounds: bounds.function_error_c2)))
 
 
-@theorem(
-    "C3",
-    "Certified cross-entropy",
-    statement=(
-        r"\ell(\theta_t; x, y) \le \log\Bigl(1 + \sum_{j \ne y} e^{\bar f_j - \bar f_y"
-        r" + \mathrm{slack}_{jy}}\Bigr)"
-    ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
-    functions=("paths.certificate",),
-)
+@tries("C3")
 @_trials
 def _loss(
     bounds: Certificate, logits: Tensor, _chord: Tensor, labels: Tensor
@@ -168,18 +123,7 @@ def _loss(
     return float(losses[worst]), float(bounds.example_loss[worst])
 
 
-@theorem(
-    "C4",
-    "Certificate of the whole path",
-    statement=(
-        r"\phi_l^s = (1-s)\phi_{l,0} + s\phi_{l,1} + s(1-s)p_l + \rho_l + \eta_l,"
-        r" \quad |\rho_{l,i}| \le \mathrm{box}_{l,i},\ \|\eta_l\| \le \mathrm{ball}_l"
-        r" \quad \text{for every } s \in [0, 1]"
-    ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
-    functions=("paths.certify",),
-)
+@tries("C4")
 def _whole_path(rng: np.random.Generator) -> Iterator[Trial]:
     """One network of the path against the cross-entropy certified for its piece."""
     while True:

@@ -1,4 +1,4 @@
-"""Theorems on layers (L)."""
+"""Checks on layers (L)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,9 +15,8 @@ from lmctheory.layerwise.exchange import exchanged
 from lmctheory.layerwise.features import feature_connectivity
 from lmctheory.layerwise.interaction import interaction_matrix
 from lmctheory.networks import MLP, AffineChain, Examples, affine_chain
-from lmctheory.theorems.registry import Trial, theorem
+from lmctheory.theorems.registry import Trial, tries
 
-_CHAINS = ("two networks of one architecture: affine maps and pointwise activations",)
 _ACTIVATIONS = ("relu", "tanh", "gelu", "sigmoid")
 
 
@@ -75,20 +74,7 @@ def _between(a: AffineChain, b: AffineChain, t: float) -> AffineChain:
     )
 
 
-@theorem(
-    "L1",
-    "One layer is convex",
-    statement=(
-        r"\mathcal{L}(f_t) \le t \mathcal{L}(f_A) + (1-t) \mathcal{L}(f_{A_k}),"
-        r" \quad A_k = A \text{ with layer } k \text{ of } B"
-    ),
-    source="Adilova et al. 2024, Theorem 4.1",
-    assumptions=(
-        "a deep linear network, or the last layer of any network",
-        "the loss is convex in the outputs",
-    ),
-    functions=("layerwise.proof", "layerwise.two_layer_convexity"),
-)
+@tries("L1")
 def _one_layer(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         linear = rng.random() < 0.5
@@ -101,21 +87,7 @@ def _one_layer(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(middle, t * ends[0] + (1 - t) * ends[1])
 
 
-@theorem(
-    "L2",
-    "Two layers at once, squared loss",
-    statement=(
-        r"\mathcal{L}''(t) = 12 \|c\|^2 \tau^2 + 12 \langle v, c \rangle \tau + 2 \|v\|^2"
-        r" + 4 \langle m, c \rangle, \quad \text{barrier}(t) = -t(1-t) \bigl\{ \|v + \tau c\|^2"
-        r" + 2 \langle m, c \rangle + \tfrac14 \|c\|^2 \bigr\}, \quad \tau = t - \tfrac12"
-    ),
-    source="derived",
-    assumptions=(
-        "two weight layers differ, and every activation from the first of them on is the identity",
-        "the squared loss",
-    ),
-    functions=("layerwise.proof", "layerwise.two_layer_convexity"),
-)
+@tries("L2")
 def _two_layers(rng: np.random.Generator) -> Iterator[Trial]:
     """The loss that the four inner products predict against the measured one."""
     while True:
@@ -129,17 +101,7 @@ def _two_layers(rng: np.random.Generator) -> Iterator[Trial]:
         yield _equal(loss_t, float(predicted) + t * loss_a + (1 - t) * loss_b)
 
 
-@theorem(
-    "L3",
-    "One layer of a nonlinear network",
-    statement=(
-        r"\|f_t - \bar f\| \le \sum_{j=k}^{L} J_j \prod_{i=j+1}^{L+1}"
-        r" \mathrm{Lip}_i \|W_i^A\|"
-    ),
-    source="derived from C1",
-    assumptions=_CHAINS,
-    functions=("layerwise.layer_bounds",),
-)
+@tries("L3")
 def _nonlinear(rng: np.random.Generator) -> Iterator[Trial]:
     """The example on which the bound is relatively closest to the error, or beyond it."""
     while True:
@@ -155,17 +117,7 @@ def _nonlinear(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(float(error[worst]), float(bound[worst]))
 
 
-@theorem(
-    "L4",
-    "Barrier and curvature",
-    statement=(
-        r"\text{barrier}(t) = -\int_0^1 G(t,s) \mathcal{L}''(s)\,ds"
-        r" - \sum_k G(t,s_k) [\mathcal{L}'](s_k), \quad G(t,s) = \min(t,s)(1 - \max(t,s))"
-    ),
-    source="derived; compare Singh et al. 2024",
-    assumptions=(*_CHAINS, "a finite data set"),
-    functions=("layerwise.curvature",),
-)
+@tries("L4")
 def _curvature(rng: np.random.Generator) -> Iterator[Trial]:
     """At the t where the barrier is largest in size."""
     while True:
@@ -176,18 +128,7 @@ def _curvature(rng: np.random.Generator) -> Iterator[Trial]:
         yield replace(_equal(sums, float(found.barrier[largest])), slack=_rounding(*pair))
 
 
-@theorem(
-    "L5",
-    "The layer cube",
-    statement=(
-        r"\text{barrier}(t) = \sum_{l,k} B_{lk}(t), \quad B_{lk}(t) = -\int_0^1 G(1-t,s)"
-        r" \frac{\partial^2 g}{\partial\alpha_l \partial\alpha_k}(s\mathbf{1})\,ds"
-        r" - \sum_{\text{kinks}} G(1-t,s)\, b\, \frac{h_l h_k}{|\sum_j h_j|}"
-    ),
-    source="derived",
-    assumptions=(*_CHAINS, "a finite data set"),
-    functions=("layerwise.interaction_matrix", "layerwise.layer_cube"),
-)
+@tries("L5")
 def _cube(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         pair = _random_pair(rng, hidden=(1, 2))
@@ -210,17 +151,7 @@ def _reciprocal_pair(rng: np.random.Generator) -> tuple[MLP, MLP, Examples]:
     return model_a, model_b, data
 
 
-@theorem(
-    "L8",
-    "Layerwise exponentially weighted connectivity",
-    statement=(
-        r"W_l^A \phi_{l-1}^B = 0 = W_l^B \phi_{l-1}^A \ (l \ge 2) \quad \Rightarrow \quad"
-        r" \phi_l(\theta_t) = t^l \phi_l(A) + (1-t)^l \phi_l(B)"
-    ),
-    source="Ito et al. 2025",
-    assumptions=("no biases; sigma positively homogeneous, or additive on these pre-activations",),
-    functions=("layerwise.feature_connectivity",),
-)
+@tries("L8")
 def _exponential(rng: np.random.Generator) -> Iterator[Trial]:
     """ReLU networks whose hidden neurons are alive in one of the two only."""
     while True:

@@ -1,4 +1,4 @@
-"""Theorems on deep networks with independent neurons (D)."""
+"""Checks on deep networks with independent neurons (D)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from lmctheory.measures import (
     TruncatedNormal,
     Uniform,
 )
-from lmctheory.theorems.registry import Trial, theorem
-from lmctheory.theorems.simulation import ERRORS, simulated
+from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.registry import Trial, tries
 from lmctheory.widths.deep import ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.kernels import sampled_kernels
@@ -36,7 +36,6 @@ _MARGINALS: tuple[Marginal, ...] = (
     RademacherMixture(noise=1.0),
     Laplace(),
 )
-_INITIAL = ("independent networks of relus under He's initialisation",)
 Array = Float[np.ndarray, "n m"]
 
 
@@ -93,19 +92,7 @@ def _slack(draws: Sequence[float]) -> float:
     return ERRORS * float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
 
 
-@theorem(
-    "D1",
-    "Deep Gaussian networks",
-    statement=(
-        r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L, \quad"
-        r" X_1 = 2 \kappa t(1-t) M_1, \quad X_l = \kappa"
-        r" \Bigl(s_w^2 X_{l-1} + \frac{M_l/2 + (t - \frac12)^2 s_w^2 G_{l-1}}"
-        r"{2(t^2 + (1-t)^2)}\Bigr), \quad G_l = \kappa (M_l + s_w^2 G_{l-1}), \; G_0 = 0"
-    ),
-    source="derived; compare Ferbach et al. 2024, Theorem 5.2",
-    assumptions=(*_INITIAL, "matched layer by layer; for each t, kernels up to O(1/width)"),
-    functions=("widths.deep.error_bound", "widths.deep.required_widths"),
-)
+@tries("D1")
 def _deep(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         x, widths, t = _data(rng), _widths(rng), float(rng.uniform(0.1, 0.9))
@@ -115,17 +102,7 @@ def _deep(rng: np.random.Generator) -> Iterator[Trial]:
         yield _below(draws, error_bound(widths, networks, t=t).value)
 
 
-@theorem(
-    "D2",
-    "No permutation of a layer does better",
-    statement=(
-        r"\frac{1}{m_l} \mathbb E |(W_A - \Pi W_B) \phi_{l-1}|^2 \ge \mathbb E L\bigl(m_l,"
-        r" \tfrac{s_w^2}{m_{l-1}} \Sigma_{l-1}\bigr) \quad \text{for every } \Pi"
-    ),
-    source="derived",
-    assumptions=(*_INITIAL, "B's earlier layers were permuted by functions of those layers alone"),
-    functions=("widths.lower.matching_lower_bounds",),
-)
+@tries("D2")
 def _lower(rng: np.random.Generator) -> Iterator[Trial]:
     """The permutation that is optimal behind phi-bar; a random layer; 16 pairs, as L takes time."""
     while True:
@@ -138,20 +115,7 @@ def _lower(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(float(np.mean(lower)), float(np.mean(costs)), slack)
 
 
-@theorem(
-    "D4",
-    "Approximately low-dimensional weights",
-    statement=(
-        r"M(m) \le \bigl(M_k(m)^{1/2} + 2\eta\bigr)^2, \quad M(m) \le M_k(m) + 2\eta^2"
-        r" \text{ if the rest is independent}"
-    ),
-    source="explicit form of Ferbach et al. 2024, Theorem 5.4",
-    assumptions=("neurons independent, within eta of a law of dimension k",),
-    functions=(
-        "widths.low_dimension.low_dimensional_bound",
-        "widths.low_dimension.crossover_width",
-    ),
-)
+@tries("D4")
 def _low_dimension(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         rank, eta = int(rng.integers(1, 4)), float(10 ** rng.uniform(-2, 0))
@@ -162,18 +126,7 @@ def _low_dimension(rng: np.random.Generator) -> Iterator[Trial]:
             yield simulated(law, m, bound, rng=rng)
 
 
-@theorem(
-    "D5",
-    "Rows that are not Gaussian",
-    statement=(
-        r"M(m) \le s^2 F(\Lambda) + 2 (1 - v) \operatorname{tr} \Lambda, \quad \mathbb E[\zeta"
-        r" \mid g] = g, \; g \sim e^{-V} N(0, s^2), \; V \text{ convex}, \; v ="
-        r" \operatorname{Var} g"
-    ),
-    source="derived, with Caffarelli 2000 and Strassen 1965",
-    assumptions=("coordinates of a row independent, symmetric, of one law", "any metric"),
-    functions=("widths.non_gaussian.non_gaussian_cost", "widths.non_gaussian.gaussian_parts"),
-)
+@tries("D5")
 def _non_gaussian(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         marginal = _MARGINALS[int(rng.integers(len(_MARGINALS)))]
@@ -185,20 +138,7 @@ def _non_gaussian(rng: np.random.Generator) -> Iterator[Trial]:
         yield _below(costs, non_gaussian_cost(marginal)(law, m))
 
 
-@theorem(
-    "D6",
-    "Dropout stability",
-    statement=(
-        r"\mathbb E |\tilde f - f|^2 \le s_{out}^2 n_{out} Y_L, \quad Y_l = \kappa \bigl(s_w^2"
-        r" Y_{l-1} + M(m_l/2)/2\bigr)"
-    ),
-    source="derived; compare Ferbach et al. 2024, B.14, and Kuditipudi et al. 2019",
-    assumptions=(
-        *_INITIAL,
-        "kept neurons take over their partners' outgoing weights; kernels up to O(1/width)",
-    ),
-    functions=("widths.dropout.dropout_bound",),
-)
+@tries("D6")
 def _dropout(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         x, widths = _data(rng), _widths(rng)

@@ -1,0 +1,88 @@
+"""Statements on two-layer networks (T)."""
+
+from lmctheory.theorems.registry import theorem
+
+_NEURONS = ("f(x) = (1/N) sum sigma_*(x; theta_i)", "constants on the convex hull of all neurons")
+
+theorem(
+    "T1",
+    "One neuron",
+    statement=(
+        r"|\sigma_*(tu + (1-t)v) - t\sigma_*(u) - (1-t)\sigma_*(v)| \le t(1-t)\, B(|u - v|),"
+        r" \quad B(d) = \min_{q \le H} \Bigl( \tfrac{q d^2}{2} + 2K^2 (\tfrac1q - \tfrac1H)"
+        r" \Bigr) \le \min\bigl(2Kd, \tfrac{H d^2}{2}\bigr)"
+    ),
+    source="derived; sharp",
+    assumptions=("sigma_* K-Lipschitz with a Hessian bounded by H on the segment",),
+    functions=("widths.neuron_gap.neuron_gap_bound",),
+    checks="two_layer",
+)
+
+theorem(
+    "T1b",
+    "One pointwise activation",
+    statement=(
+        r"|\sigma(\bar z) - t\sigma(z) - (1-t)\sigma(z')| \le (\beta - \alpha)\, t(1-t) |z - z'|,"
+        r" \qquad \sup_t = \frac{|z||z'|}{|z| + |z'|} \text{ for ReLU if } z z' < 0"
+    ),
+    source="derived; sharp",
+    assumptions=("slopes of sigma in [alpha, beta]",),
+    functions=("widths.neuron_gap.activation_gap_bound", "widths.neuron_gap.relu_gap"),
+    checks="two_layer",
+)
+
+theorem(
+    "T2",
+    "Function error of matched two-layer networks",
+    statement=(
+        r"|f_t - \bar f| \le \mathcal E(W_2), \quad \mathcal E(d) = \tfrac14 \min\bigl\{"
+        r" B_{2K,H}(d),\; a_{\max} B_{\beta-\alpha}(Rd) + \tfrac12 \mathrm{Lip} R d^2 \bigr\}"
+        r" \le \min\bigl(\tfrac K2 d, \tfrac H8 d^2\bigr)"
+    ),
+    source="derived",
+    assumptions=(*_NEURONS, "neurons matched optimally for p = 2"),
+    functions=("widths.two_layer.neuron", "widths.two_layer.error_bound"),
+    checks="two_layer",
+)
+
+theorem(
+    "T3",
+    "From the function error to the barrier",
+    statement=(
+        r"\mathrm{barrier}(t) \le -t(1-t)\|f_A - f_B\|^2 + 2\sqrt{R(\bar f)}\,\|e\| + \|e\|^2"
+    ),
+    source="derived",
+    assumptions=("squared loss, summed over outputs", "e = f_t - t f_A - (1-t) f_B"),
+    functions=("widths.two_layer.squared_loss_barrier",),
+    checks="two_layer",
+)
+
+theorem(
+    "T4",
+    "Width of two-layer networks",
+    statement=(
+        r"N \ge N(\varepsilon, \delta) \implies P\Bigl(\sup_{t, x} |f_t - \bar f| \le \varepsilon"
+        r"\Bigr) \ge 1 - \delta"
+    ),
+    source="derived; explicit form of Entezari et al. 2022 and Ferbach et al. 2024, two layers",
+    assumptions=(*_NEURONS, "neurons independent; bounded support, or output weights fixed"),
+    functions=("widths.two_layer.required_width",),
+    checks="two_layer",
+)
+
+theorem(
+    "T5",
+    "Training keeps matched neurons close",
+    statement=(
+        r"W_2(\text{trained}) \le \mathrm{Lip}(\Phi) W_2(\text{initial}) + D^A + D^B, \quad"
+        r" \mathrm{Lip}(\Phi) \le \prod_k \bigl(1 + 2 s_k H \sqrt{R_k}\bigr), \quad"
+        r" D^2 \lesssim \sum_k s_k e_k^2 \prod_{j > k} \bigl(1 + 2 s_j H \sqrt{R_j}\bigr)^2"
+    ),
+    source="derived; compare Ferbach et al. 2024, Theorem 3.1, and Mei et al. 2019",
+    assumptions=(
+        "noiseless gradient descent, squared loss, mean-field scaling",
+        "Hessian of the neuron at most H; initial neurons from one law",
+    ),
+    functions=("widths.mean_field.flow_lipschitz", "widths.mean_field.coupling_bound"),
+    checks="two_layer",
+)

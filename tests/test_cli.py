@@ -1,0 +1,151 @@
+"""The command line: lists, checks, and what reproduces a violation."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import lmctheory
+from lmctheory.cli import app
+from lmctheory.theorems import Trial, registry
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"torch", "sklearn", "sympy", "scipy.stats"}
+
+
+def invoke(*arguments, exit_code=0):
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+def run(*command, **environment):
+    """In a process of its own, with its output as bytes in files' stead."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, check=False, env=environment, cwd=ROOT
+    )
+
+
+def _false(rng):
+    """That a uniform number is at most 0.9."""
+    while True:
+        x = rng.random()
+        yield Trial(x, 0.9)
+
+
+@pytest.fixture
+def false_theorem(monkeypatch):
+    """A registry with a false theorem among true ones; its key needs quoting."""
+    known = {key: registry()[key] for key in ("R1", "R2", "T1")}
+    known["F'"] = replace(known["R1"], key="F'", trials=_false)
+    known["T3"] = registry()["T3"]
+    monkeypatch.setattr("lmctheory.cli.registry", lambda: known)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["theorems"], ["verify", "-h"]])
+def test_what_computes_nothing_imports_nothing_heavy(arguments):
+    program = (
+        "import sys\nfrom lmctheory.cli import app\n"
+        f"try:\n    app({arguments})\n"
+        f"except SystemExit:\n    print(sorted({HEAVY} & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = run("-c", program)
+    assert ran.stderr.decode().splitlines()[-1] == "[]"
+
+
+def test_rates_are_verified_without_pytorch():
+    program = (
+        "import sys\nfrom lmctheory.cli import app\n"
+        "try:\n    app(['verify', 'R1'])\n"
+        "except SystemExit as end:\n    print(end.code, 'torch' in sys.modules)"
+    )
+    assert run("-c", program).stdout.decode().splitlines()[-1] == "0 False"
+
+
+def test_the_version_is_the_package_s():
+    assert invoke("--version") == f"lmctheory {lmctheory.__version__}\n"
+    assert f"\nversion: {lmctheory.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_subpackages_are_attributes_and_nothing_else_is():
+    assert set(lmctheory.__all__) <= set(dir(lmctheory))
+    for name in lmctheory.__all__:
+        assert getattr(lmctheory, name).__name__ == f"lmctheory.{name}"
+    with pytest.raises(AttributeError, match="no attribute 'rate'"):
+        lmctheory.rate  # noqa: B018
+
+
+def test_theorems_are_listed_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = invoke("theorems")
+    for entry in registry().values():
+        lines = (f"{entry.key:5}{entry.title}", entry.source, ", ".join(entry.functions))
+        assert "\n     ".join(lines) in text
+
+
+@pytest.mark.parametrize("command", [["theorems"], ["theorems", "--latex"], ["verify", "R1"]])
+@pytest.mark.parametrize("colour", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_every_command_prints_in_an_ascii_locale(command, colour):
+    locale = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    ran = run("-c", "from lmctheory.cli import app; app()", *command, **locale, **colour)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert ran.stdout.isascii()
+    assert b"\x1b" not in ran.stdout
+    assert ran.stdout.count(b"\n") > 4
+
+
+def test_statements_are_printed_as_latex():
+    assert invoke("theorems", "--latex").count(r"\[") == len(registry())
+
+
+def test_verify_prints_a_row_per_key():
+    text = invoke("verify", "R1", "C1", "R1")
+    assert re.findall(r"^ +(\w+)  .* 25  +0  ", text, flags=re.MULTILINE) == ["R1", "C1"]
+
+
+def test_verify_draws_for_a_key_what_it_draws_for_all(false_theorem):
+    def about(text):
+        return [line.split() for line in text.splitlines() if "F'" in line]
+
+    everything = about(invoke("verify", "--seed", "3", exit_code=1))
+    assert len(everything) > 3
+    for keys in (["F'"], ["T3", "F'"], ["F'", "R1"]):
+        assert about(invoke("verify", "--seed", "3", *keys, exit_code=1)) == everything
+    assert about(invoke("verify", "--seed", "4", "F'", exit_code=1)) != everything
+
+
+def test_a_violation_names_the_command_that_shows_it(false_theorem):
+    text = invoke("verify", "--seed", "3", exit_code=1)
+    found = re.findall(r"^F', trial (\d+): not ([\d.]+) <= 0.9; see\n +lmctheory (.*)$", text, re.M)
+    assert found
+    for number, x, command in found:
+        shown = invoke(*shlex.split(command), exit_code=1)
+        assert shown.splitlines() == [
+            f"F', seed 3, trial {number}: {x} <= 0.9 is violated, where",
+            f"  x = {x}",
+        ]
+    held = next(n for n in range(1, 26) if str(n) not in {number for number, *_ in found})
+    assert " <= 0.9 holds, where" in invoke("verify", "F'", "--seed", "3", "--trial", str(held))
+
+
+def test_of_many_violations_the_first_are_shown_and_all_counted(false_theorem):
+    text = invoke("verify", "F'", "--full", exit_code=1)
+    assert text.count("--trial") == 5
+    violations = int(re.search(r" 500  +(\d+)  ", text)[1])
+    assert 20 < violations < 80  # binomial, mean 50, standard deviation 6.7
+    assert f"F': and {violations - 5} more trials" in text
+
+
+def test_verify_refuses_what_it_cannot_do():
+    assert "unknown keys ['R99']" in invoke("verify", "R99", exit_code=2)
+    assert "--trial needs one key, got 2" in invoke(
+        "verify", "R1", "R2", "--trial", "1", exit_code=2
+    )
+    assert "greater than or equal to 1" in invoke("verify", "R1", "--trial", "0", exit_code=2)
