@@ -71,7 +71,7 @@ def verify(
         int | None, typer.Option(min=1, help="Show this trial of one theorem, and what it drew.")
     ] = None,
 ) -> None:
-    """Tries every theorem on random instances; fails if one is violated.
+    """Tries theorems on random instances; fails if one is violated.
 
     The instances of a theorem depend on its key and the seed alone.
     """

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.deep_widths import (
-    STUDY,
+from simulations.deep_widths.command import STUDY
+from simulations.deep_widths.summary import (
     Required,
     Summary,
     require_one_study,

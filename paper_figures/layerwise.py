@@ -6,7 +6,8 @@ import typer
 
 from paper_figures import layerwise_barriers, layerwise_features
 from paper_figures.command import Output, Results, draw_stored
-from simulations.layerwise import STUDY, require_one_study
+from simulations.layerwise.command import STUDY
+from simulations.layerwise.summary import require_one_study
 
 __all__ = ["main"]
 

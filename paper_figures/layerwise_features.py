@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from paper_figures import style
-from simulations.layerwise import Cell, deepest_chain
+from simulations.layerwise.summary import Cell, deepest_chain
 from simulations.study import Config, Record
 
 __all__ = ["draw"]

@@ -11,14 +11,10 @@ from matplotlib.figure import Figure
 
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.matching_methods import (
-    CURVES,
-    NOISES,
-    STUDY,
-    Summary,
-    require_one_study,
-    summarise,
-)
+from simulations.matching_methods.command import STUDY
+from simulations.matching_methods.methods import CURVES
+from simulations.matching_methods.planted import NOISES
+from simulations.matching_methods.summary import Summary, require_one_study, summarise
 from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]

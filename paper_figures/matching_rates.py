@@ -14,16 +14,16 @@ from matplotlib.patches import Patch
 
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.matching_rates import (
+from simulations.matching_rates.command import STUDY
+from simulations.matching_rates.plan import EXPONENTS
+from simulations.matching_rates.summary import (
     FAMILIES,
-    STUDY,
     Exponent,
     NoisyCurve,
     exponents,
     noisy,
     require_one_study,
 )
-from simulations.matching_rates.plan import EXPONENTS
 from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]

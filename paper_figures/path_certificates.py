@@ -12,14 +12,9 @@ from matplotlib.ticker import LogLocator
 
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.path_certificates import (
-    NODES,
-    STUDY,
-    Summary,
-    points,
-    require_one_study,
-    summarise,
-)
+from simulations.path_certificates.command import STUDY
+from simulations.path_certificates.measurement import NODES
+from simulations.path_certificates.summary import Summary, points, require_one_study, summarise
 from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]

@@ -13,7 +13,8 @@ from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
 from simulations.report import Mean
 from simulations.study import Config, Record
-from simulations.trained_widths import STUDY, Shape, require_one_study, summarise
+from simulations.trained_widths.command import STUDY
+from simulations.trained_widths.summary import Shape, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 

@@ -16,8 +16,9 @@ from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
 from simulations.report import Mean
 from simulations.study import Config, Record
-from simulations.two_layer_widths import (
-    STUDY,
+from simulations.two_layer_widths.command import STUDY
+from simulations.two_layer_widths.sampling import constants_of, law_of
+from simulations.two_layer_widths.summary import (
     Sampled,
     Students,
     Trained,
@@ -27,7 +28,6 @@ from simulations.two_layer_widths import (
     students,
     trained,
 )
-from simulations.two_layer_widths.sampling import constants_of, law_of
 
 __all__ = ["draw", "main"]
 

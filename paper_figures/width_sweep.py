@@ -13,15 +13,11 @@ from matplotlib.patches import Patch
 
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
+from simulations.report import Mean
 from simulations.study import Config, Record
-from simulations.width_sweep import (
-    ALIGNMENTS,
-    STUDY,
-    Mean,
-    Summary,
-    require_one_sweep,
-    summarise,
-)
+from simulations.width_sweep.command import STUDY
+from simulations.width_sweep.measurement import ALIGNMENTS
+from simulations.width_sweep.summary import Summary, require_one_sweep, summarise
 
 __all__ = ["draw", "main"]
 

@@ -16,17 +16,23 @@ A study's command is a function whose parameters are its options, the last three
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.models import OptionInfo
 
+from lmctheory.terminal import print_any_text
 from simulations.runner import RunError
 from simulations.store import StoreError
 
 __all__ = [
     "BatchSize",
+    "Command",
     "DataDir",
     "DataSet",
     "Epochs",
@@ -100,24 +106,70 @@ def bad_options() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from error
 
 
-def application(studies: Mapping[str, Callable[..., None]]) -> typer.Typer:
+@dataclass(frozen=True)
+class Command:
+    """A study's command, imported when it is asked for: most studies take seconds to import.
+
+    Attributes:
+        summary: what the list of studies says of it.
+        load: gives the function whose parameters are its options.
+    """
+
+    summary: str
+    load: Callable[[], Callable[..., None]]
+
+    @classmethod
+    def of(cls, study: str) -> "Command":
+        """Of the study in the package of that name; its summary is the package's first line."""
+        package = import_module(f"simulations.{study}")
+
+        def load() -> Callable[..., None]:
+            function: Callable[..., None] = getattr(
+                import_module(f"{package.__name__}.command"), study
+            )
+            return function
+
+        return cls((package.__doc__ or "").partition("\n")[0], load)
+
+
+def application(studies: Mapping[str, Command]) -> typer.Typer:
     """The program whose commands are the given studies, by name."""
-    app = typer.Typer(
+
+    class Studies(TyperGroup):
+        """Knows the names; the command that is asked for replaces its placeholder."""
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            name, _, rest = super().resolve_command(ctx, args)
+            return name, _command(studies[str(name)].load()), rest
+
+    app = _typer(Studies)
+
+    @app.callback(help="Runs a numerical study, or resumes it, and prints its report.")
+    def _simulations() -> None:
+        print_any_text()
+
+    for name, command in studies.items():
+        app.command(name, short_help=command.summary)(lambda: None)
+    return app
+
+
+def _command(function: Callable[..., None]) -> Any:
+    app = _typer()
+    app.command()(function)
+    return get_command(app)
+
+
+def _typer(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    return typer.Typer(
+        cls=group,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,  # errors in a line, not in a box
         pretty_exceptions_enable=False,
     )
 
-    @app.callback(help="Runs a numerical study, or resumes it, and prints its report.")
-    def _simulations() -> None: ...  # a group: the study's name is needed even if there is but one
 
-    for name, command in studies.items():
-        app.command(name)(command)
-    return app
-
-
-def launch(studies: Mapping[str, Callable[..., None]]) -> None:
+def launch(studies: Mapping[str, Command]) -> None:
     """Runs the command that the program's arguments name.
 
     Args:

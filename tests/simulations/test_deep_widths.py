@@ -7,10 +7,10 @@ from scipy.optimize import linear_sum_assignment
 import simulations.deep_widths.tables as tables_module
 from lmctheory.widths.deep import ensemble, error_bound
 from paper_figures import deep_widths as figure_module
-from simulations.deep_widths import require_one_study, required, summarise
 from simulations.deep_widths.measurement import inputs, run
 from simulations.deep_widths.networks import matched_layers, reduced_layers
 from simulations.deep_widths.plan import GAUSSIAN, MARGINALS, TIMES, plan
+from simulations.deep_widths.summary import require_one_study, required, summarise
 
 COMMON = {"dataset": "digits", "examples": 30, "depth": 2, "seed": 0}
 

@@ -135,8 +135,11 @@ def test_the_figure_names_the_command_that_makes_its_results(study, tmp_path):
 
 def test_every_study_is_called_by_its_name():
     for name, command in STUDIES.items():
-        assert command.__name__ == name
-        assert (command.__doc__ or "").strip()
+        function = command.load()
+        assert function.__name__ == name
+        assert (function.__doc__ or "").strip()
+        assert import_module(f"simulations.{name}.command").STUDY.name == name
+        assert command.summary
 
 
 @pytest.mark.parametrize(
@@ -151,7 +154,7 @@ def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path, monkey
     assert small.text in ran.output
     assert max(map(len, ran.stdout.splitlines())) <= 100
     assert "…" not in ran.stdout
-    figure, of_study = figure_of(study), import_module(f"simulations.{study}").STUDY
+    figure, of_study = figure_of(study), import_module(f"simulations.{study}.command").STUDY
     stored = read(of_study, results)
     assert len(stored) == small.tasks
     if study in NOT_DRAWN:

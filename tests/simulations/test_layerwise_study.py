@@ -9,15 +9,9 @@ import torch
 from lmctheory.layerwise.barriers import windows
 from lmctheory.networks import Examples, load_dataset
 from paper_figures import layerwise_barriers, layerwise_features
-from simulations.layerwise import (
-    STUDY,
-    WAYS,
-    cells,
-    plan,
-    require_one_study,
-    violations,
-)
 from simulations.layerwise import tables as tables_module
+from simulations.layerwise.answers import violations
+from simulations.layerwise.command import STUDY
 from simulations.layerwise.measurement import run
 from simulations.layerwise.networks import (
     JOINING,
@@ -25,7 +19,18 @@ from simulations.layerwise.networks import (
     least_squares_pair,
     trained_pair,
 )
-from simulations.layerwise.summary import groups, half, noise, pooled, ratio, single
+from simulations.layerwise.plan import plan
+from simulations.layerwise.summary import (
+    WAYS,
+    cells,
+    groups,
+    half,
+    noise,
+    pooled,
+    ratio,
+    require_one_study,
+    single,
+)
 
 
 @pytest.fixture(scope="module")

@@ -18,17 +18,9 @@ from lmctheory.paths import interpolate
 from paper_figures import matching_methods as figure_module
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
-from simulations.matching_methods import (
-    ARCHITECTURES,
-    CURVES,
-    METHODS,
-    NOISES,
-    require_one_study,
-    summarise,
-)
-from simulations.matching_methods.architectures import Architecture
+from simulations.matching_methods.architectures import ARCHITECTURES, Architecture
 from simulations.matching_methods.measurement import run
-from simulations.matching_methods.methods import applicable
+from simulations.matching_methods.methods import CURVES, METHODS, applicable
 from simulations.matching_methods.narrow import (
     NETWORKS,
     SEARCHES,
@@ -36,8 +28,8 @@ from simulations.matching_methods.narrow import (
     run_narrow,
     similarity,
 )
-from simulations.matching_methods.planted import noisy, recovery, shares
-from simulations.matching_methods.summary import Narrow, narrow
+from simulations.matching_methods.planted import NOISES, noisy, recovery, shares
+from simulations.matching_methods.summary import Narrow, narrow, require_one_study, summarise
 
 DIGITS = load_dataset("digits")
 QUICK = ("naive", "activation", "weight, descent")

@@ -9,11 +9,12 @@ import simulations.matching_rates.tables as tables_module
 from lmctheory.measures import Measure
 from lmctheory.rates import covering_bound, fournier_bound, lower_bound, upper_bound
 from paper_figures import matching_rates as figure_module
-from simulations.matching_rates import STUDY, exponents, noisy, require_one_study, select
+from simulations.matching_rates.command import STUDY
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import CANTOR, CUBES, LAWS, LOW_RANK, SANDWICHED, CantorDust
 from simulations.matching_rates.measurement import WASSERSTEIN, run
 from simulations.matching_rates.plan import CURVE_WIDTHS, SANDWICH_WIDTHS, plan
+from simulations.matching_rates.summary import exponents, noisy, require_one_study, select
 from simulations.matching_rates.theory import any_law, cube
 
 

@@ -12,16 +12,15 @@ from lmctheory.matching import match
 from lmctheory.networks import Examples, load_dataset
 from lmctheory.paths import certify, interpolate
 from paper_figures import path_certificates as figure_module
-from simulations.path_certificates import (
-    ALIGNMENTS,
-    DESCENTS,
-    NODES,
+from simulations.path_certificates.measurement import ALIGNMENTS, DESCENTS, NODES, run
+from simulations.path_certificates.networks import NETWORKS, trained_pairs
+from simulations.path_certificates.summary import (
+    descent_ratios,
+    matching_ratios,
     require_one_study,
     summarise,
+    violations,
 )
-from simulations.path_certificates.measurement import run
-from simulations.path_certificates.networks import NETWORKS, trained_pairs
-from simulations.path_certificates.summary import descent_ratios, matching_ratios, violations
 
 
 def config(**changes):

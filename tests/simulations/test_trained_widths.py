@@ -16,17 +16,17 @@ from lmctheory.rates import matching_cost, wasserstein_pow
 from lmctheory.widths.deep import ensemble
 from paper_figures import trained_widths as figure_module
 from simulations.report import Mean
-from simulations.trained_widths import (
+from simulations.trained_widths.means import pair_mean, power, product
+from simulations.trained_widths.measurement import TESTS, run
+from simulations.trained_widths.networks import Layer, _functions, trained_networks
+from simulations.trained_widths.prediction import predict
+from simulations.trained_widths.summary import (
     COST_PREDICTORS,
     ERROR_PREDICTORS,
     Shape,
     require_one_study,
     summarise,
 )
-from simulations.trained_widths.means import pair_mean, power, product
-from simulations.trained_widths.measurement import TESTS, run
-from simulations.trained_widths.networks import Layer, _functions, trained_networks
-from simulations.trained_widths.prediction import predict
 
 TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.001}
 

@@ -7,19 +7,19 @@ import simulations.two_layer_widths.tables as tables_module
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from paper_figures import two_layer_widths as figure_module
-from simulations.two_layer_widths import (
-    STUDY,
+from simulations.two_layer_widths.command import STUDY
+from simulations.two_layer_widths.dynamics import descend, mean_field_limit, predict
+from simulations.two_layer_widths.measurement import run
+from simulations.two_layer_widths.plan import plan
+from simulations.two_layer_widths.problems import PROBLEMS
+from simulations.two_layer_widths.sampling import ACTIVATIONS, law_of
+from simulations.two_layer_widths.summary import (
     require_one_study,
     sampled,
     slope,
     students,
     trained,
 )
-from simulations.two_layer_widths.dynamics import descend, mean_field_limit, predict
-from simulations.two_layer_widths.measurement import run
-from simulations.two_layer_widths.plan import plan
-from simulations.two_layer_widths.problems import PROBLEMS
-from simulations.two_layer_widths.sampling import ACTIVATIONS, law_of
 
 OPTIONS = {"widest": 64, "draws": 2, "reference": 256, "pairs": 2, "seed": 0}
 RNG = np.random.default_rng(0)

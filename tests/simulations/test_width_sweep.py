@@ -7,16 +7,9 @@ import torch
 import simulations.width_sweep.summary as summary_module
 from lmctheory.measures import Gaussian
 from paper_figures import width_sweep as figure_module
-from simulations.width_sweep import (
-    ALIGNMENTS,
-    METRICS,
-    PHASES,
-    Summary,
-    require_one_sweep,
-    summarise,
-)
-from simulations.width_sweep.measurement import TIMES, _seeds, run
+from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES, TIMES, _seeds, run
 from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
+from simulations.width_sweep.summary import Summary, require_one_sweep, summarise
 
 TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05}
 

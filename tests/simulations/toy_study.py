@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from simulations.command_line import Jobs, Results, Scheduler, bad_options, launch
+from simulations.command_line import Command, Jobs, Results, Scheduler, bad_options, launch
 from simulations.runner import run_study
 from simulations.study import Config, Record, Study
 
@@ -84,4 +84,4 @@ def toy(
 
 
 if __name__ == "__main__":
-    launch({STUDY.name: toy})
+    launch({STUDY.name: Command("Misbehaves on request.", lambda: toy)})
