@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor, nn
 
-from lmctheory.matching import METHODS, layer_costs, match, permute, second_moments
+from lmctheory.matching import METHODS, match, permute, second_moments
+from lmctheory.matching.features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.networks import (
     MLP,
@@ -131,15 +132,24 @@ def _bounds(certificate: Certificate) -> Record:
 
 def _costs(networks: _Networks, others: Sequence[AffineChain]) -> Record:
     """Matching cost per neuron, for each metric ``[pairs][layers]``."""
-    pairs = [(a, b) for (a, _), b in zip(networks.pairs, others, strict=True)]
-    forms = {"euclidean": [None] * len(pairs), "data": networks.moments}
+    # by layer, not by permutation group: one neuron alone is none, and costs something all the same
     return {
         metric: [
-            list(layer_costs(a, b, form).values())
-            for (a, b), form in zip(pairs, forms[metric], strict=True)
+            [
+                Features(W_a.double(), W_b.double(), _form(networks, metric, k, layer)).cost
+                for layer, (W_a, W_b) in enumerate(zip(a.weights[:-1], b.weights[:-1], strict=True))
+            ]
+            for k, ((a, _), b) in enumerate(zip(networks.pairs, others, strict=True))
         ]
         for metric in METRICS
     }
+
+
+def _form(networks: _Networks, metric: str, pair: int, layer: int) -> Tensor | None:
+    """S of the metric in which a layer's rows are compared: that of A's data, or None."""
+    if metric == "euclidean":
+        return None
+    return networks.moments[pair][f"{networks.pairs[pair][0].names[layer]}.weight"]
 
 
 def _predictions(networks: _Networks, phase: str) -> list[Record]:
@@ -158,10 +168,8 @@ def _predictions(networks: _Networks, phase: str) -> list[Record]:
 
 
 def _laws(networks: _Networks, phase: str, layer: int, metric: str) -> Iterator[Gaussian]:
-    first = networks.pairs[0][0]
-    weight = f"{first.names[layer]}.weight"
     for k, (a, _) in enumerate(networks.pairs):
-        form = networks.moments[k][weight] if metric == "data" else None
+        form = _form(networks, metric, k, layer)
         if phase == "initial":
             yield initial_law(a.weights[layer].shape[1], form)
             continue
