@@ -6,6 +6,7 @@ certified in `lmctheory.paths.reading`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,10 +16,14 @@ from torch import nn
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.paths.deviation import Bounds, bounds, features, points
 from lmctheory.paths.interpolation import blocks, require_stacks
+from lmctheory.paths.operators import Dense
 from lmctheory.paths.program import Program, chain_program
 from lmctheory.paths.reading import program_of
 
-__all__ = ["Certificate", "certificate", "certificates"]
+__all__ = ["Certificate", "Norms", "certificate", "certificates", "operator_norms"]
+
+Norms: TypeAlias = Sequence[Sequence[float]]
+"""Operator norms of the weights of a stack of networks, ``[pairs][layers]``."""
 
 _CHUNK_BYTES = 2**26
 _TENSORS_PER_NODE = 8
@@ -152,14 +157,34 @@ def certificates(
     t: float | Sequence[float] | Float[np.ndarray, " points"] = 0.5,
     *,
     vector: bool = True,
+    norms: tuple[Norms, Norms] | None = None,
 ) -> list[Certificate]:
-    """`certificate` for every pair of two stacks of networks, weights ``[pairs, m_l, m_{l-1}]``."""
+    """`certificate` for every pair of two stacks of networks, weights ``[pairs, m_l, m_{l-1}]``.
+
+    Args:
+        chain_a: networks A.
+        chain_b: networks B, aligned with A.
+        data: the examples.
+        t: as for `certificate`.
+        vector: as for `certificate`.
+        norms: `operator_norms` of both stacks, if they are known. No permutation of neurons changes
+            them, so that several alignments of the same networks can share them.
+    """
     times = _times(t)
     require_stacks(chain_a, chain_b)
-    return [
-        _certify(chain_program(chain_a[i], chain_b[i], data), data, times, vector)
-        for i in range(len(chain_a.weights[0]))
-    ]
+    found = []
+    for i in range(len(chain_a.weights[0])):
+        known = None if norms is None else list(zip(norms[0][i], norms[1][i], strict=True))
+        program = chain_program(chain_a[i], chain_b[i], data, known)
+        found.append(_certify(program, data, times, vector))
+    return found
+
+
+def operator_norms(chain: AffineChain) -> Norms:
+    """The operator norms of the weights of a stack of networks, ``[pairs][layers]``."""
+    require_stacks(chain, chain)
+    doubles = chain.to(dtype=torch.float64)
+    return [[Dense().norm(W[i]) for W in doubles.weights] for i in range(len(chain.weights[0]))]
 
 
 def _times(t: float | Sequence[float] | np.ndarray) -> np.ndarray:

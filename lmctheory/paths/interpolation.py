@@ -35,12 +35,12 @@ __all__ = [
 _WEIGHT_BYTES = 2**27
 """Interpolated weights held at one time."""
 
-_ACTIVATION_BYTES = 2**26
-"""One layer's activations, of all networks in a batch, held at one time."""
+_ACTIVATION_BYTES = 2**23
+"""One layer's activations, of all networks in a batch, held at one time: blocks above 32 MiB are
+always returned to the system, and their page faults double the time."""
 
 _CACHE_BYTES = 2**19
-"""What they take if that is no loss otherwise: blocks of memory so small are used again and again,
-larger ones are returned to the system each time, and the page faults double the time."""
+"""What they take if that is no loss otherwise: blocks so small stay in the cache."""
 
 _MODULE_ROWS = 256
 """Examples per forward pass of a module about which nothing is known."""
@@ -191,7 +191,7 @@ def chain_logits(
 
     The first layer's pre-activations are affine in t, so they are computed for A and B only. The
     blocks are sized so that interpolated weights stay below 128 MiB and the activations of one
-    layer below 64 MiB, unless one network takes more.
+    layer below 8 MiB, unless one network takes more.
 
     Args:
         chain_a: networks A, weights ``[pairs, m_l, m_{l-1}]``.

@@ -58,7 +58,11 @@ class AffineAt:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """W_t x + b_t, a linear layer or a convolution."""
+    """W_t x + b_t, a linear layer or a convolution.
+
+    Attributes:
+        ends: |W_a| and |W_b|, if they are known.
+    """
 
     node: Node
     operator: Operator
@@ -66,6 +70,7 @@ class Affine:
     W_b: Tensor
     b_a: Tensor
     b_b: Tensor
+    ends: tuple[float, float] | None = None
 
     @property
     def fixed(self) -> bool:
@@ -74,7 +79,9 @@ class Affine:
 
     @cached_property
     def _norms(self) -> dict[float, float]:
-        return {}
+        if self.ends is None:
+            return {}
+        return {t: NORM_INFLATION * norm for t, norm in zip((1.0, 0.0), self.ends, strict=True)}
 
     def norm(self, t: float) -> float:
         """A bound of |W_t|, inflated; computed once for each t."""

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from scipy.linalg import eigh
 from torch import Tensor, nn
 
 from lmctheory.paths.rounding import length
@@ -51,8 +52,17 @@ class Dense:
         return x @ W.mT
 
     def norm(self, W: Tensor) -> float:
-        """The operator norm."""
-        return float(torch.linalg.matrix_norm(W, 2))
+        """The operator norm: the root of the largest eigenvalue of the smaller Gram matrix.
+
+        Its relative error is of the order of eps times the number of rows or columns. All singular
+        values take three times as long.
+        """
+        scale = float(W.abs().max()) or 1.0
+        W = W / scale
+        gram = (W @ W.mT if len(W) < W.shape[1] else W.mT @ W).cpu().numpy()
+        top = [len(gram) - 1] * 2
+        [largest] = eigh(gram, eigvals_only=True, subset_by_index=top, driver="evx")
+        return scale * math.sqrt(max(0.0, float(largest)))
 
     def rows(self, W: Tensor) -> Tensor:
         """Euclidean norms of the rows, one for each output."""

@@ -119,14 +119,26 @@ def _folded(before: Affine, norm: Normalisation) -> tuple[Affine, Normalisation]
         W_b=rows * before.W_b,
         b_a=flat * before.b_a,
         b_b=flat * before.b_b,
+        ends=None,
     )
     (gamma_a, gamma_b), (mean_a, mean_b) = norm.gamma, norm.mean
     scaled = replace(norm, gamma=(gamma_a / D, gamma_b / D), mean=(mean_a * D, mean_b * D))
     return moved, scaled
 
 
-def chain_program(a: AffineChain, b: AffineChain, data: Examples) -> Program:
+def chain_program(
+    a: AffineChain,
+    b: AffineChain,
+    data: Examples,
+    norms: Sequence[tuple[float, float]] | None = None,
+) -> Program:
     """The program of two chains.
+
+    Args:
+        a: network A.
+        b: network B.
+        data: the examples.
+        norms: the operator norms of A's and of B's weights, layer by layer, if they are known.
 
     Raises:
         ValueError: if they differ in architecture, weights are NaN or infinite, or examples do not
@@ -144,10 +156,11 @@ def chain_program(a: AffineChain, b: AffineChain, data: Examples) -> Program:
 
     if shape != (width,):
         operations.append(Fixed(node("flatten", width), lambda x: x.flatten(1), shape, True))
-    for i, (name, W_a, W_b, b_a, b_b) in enumerate(
-        zip(a.names, a.weights, b.weights, a.biases, b.biases, strict=True)
+    ends = [None] * len(a.weights) if norms is None else norms
+    for i, (name, W_a, W_b, b_a, b_b, known) in enumerate(
+        zip(a.names, a.weights, b.weights, a.biases, b.biases, ends, strict=True)
     ):
-        operations.append(Affine(node(name, len(W_a)), Dense(), W_a, W_b, b_a, b_b))
+        operations.append(Affine(node(name, len(W_a)), Dense(), W_a, W_b, b_a, b_b, known))
         if i < a.depth:
             sigma = a.activations[i]
             operations.append(Pointwise(node(f"{name}'s {sigma.name}", len(W_a)), sigma))

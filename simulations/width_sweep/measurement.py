@@ -30,7 +30,7 @@ from lmctheory.networks import (
     stack_chains,
     train_many,
 )
-from lmctheory.paths import Barrier, Certificate, barriers, certificates
+from lmctheory.paths import Barrier, Certificate, barriers, certificates, operator_norms
 from simulations.study import Config, Record
 from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
 
@@ -69,13 +69,14 @@ def run(config: Config, data_dir: Path | None = None) -> Record:
             raise ValueError("training diverged to NaN weights: lower --learning-rate")
     networks = _aligned(models, data)
     a = stack_chains([a for a, _ in networks.pairs])
+    norms = operator_norms(a), operator_norms(stack_chains(networks.aligned["unmatched"]))
     record: Record = {"layers": _predictions(networks, config["phase"])}
     for name, others in networks.aligned.items():
         b = stack_chains(others)
         record[name] = {
             "train": _curves(barriers(a, b, data.train, len(TIMES))),
             "test": _curves(barriers(a, b, data.test, len(TIMES))),
-            "certificate": [_bounds(c) for c in certificates(a, b, data.test, TIMES)],
+            "certificate": [_bounds(c) for c in certificates(a, b, data.test, TIMES, norms=norms)],
             "cost": _costs(networks, others),
         }
     return record
