@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 import typer
 from matplotlib.figure import Figure
 
+from lmctheory.terminal import print_any_text
 from paper_figures import style
 from simulations.store import StoreError, read
 from simulations.study import Config, Record, Study
@@ -32,6 +33,7 @@ def draw_stored(
     Raises:
         SystemExit: with one line, if they cannot be read or drawn.
     """
+    print_any_text()
     try:
         records = read(study, results)
         require(records)

@@ -22,9 +22,9 @@ from simulations.two_layer_widths.summary import (
     Sampled,
     Students,
     Trained,
+    exponent,
     require_one_study,
     sampled,
-    slope,
     students,
     trained,
 )
@@ -87,7 +87,7 @@ def _errors(axes: Axes, one: Sampled) -> None:
     """The bound by W_2, the sum of |gaps| and the error, with fitted slopes."""
     for activation, colour in _COLOURS.items():
         for name, line, label in (("given", "-", "T2"), ("gaps", "--", "gaps")):
-            fitted = slope(one.of(activation, name))
+            fitted = exponent(one.of(activation, name))
             text = f"{activation}, {label}: $N^{{{fitted}}}$"
             _points(axes, one.of(activation, name), colour, line, text)
     _logarithmic(axes, "neurons $N$", "error, largest over $t, x$", room=8.0)
@@ -97,7 +97,7 @@ def _errors(axes: Axes, one: Sampled) -> None:
 def _couplings(axes: Axes, problems: Sequence[Trained]) -> None:
     for one, colour in zip(problems, style.COLOURS, strict=False):
         draws = one.of("coupling")
-        _points(axes, draws, colour, "-", f"$N^{{{slope(draws)}}}$")
+        _points(axes, draws, colour, "-", f"$N^{{{exponent(draws)}}}$")
         _points(axes, one.of("coupling_max"), colour, ":", None)
     axes.plot([], [], color=style.GREY, linestyle=":", label="largest")
     _logarithmic(axes, "neurons $N$", "coupling error", room=3.0)
@@ -119,7 +119,7 @@ def _spread(axes: Axes, problems: Sequence[Trained]) -> None:
 
 def _barriers(axes: Axes, problems: Sequence[Trained]) -> None:
     for one, colour in zip(problems, style.COLOURS, strict=False):
-        _points(axes, one.of("barrier"), colour, "-", f"$N^{{{slope(one.of('barrier'))}}}$")
+        _points(axes, one.of("barrier"), colour, "-", f"$N^{{{exponent(one.of('barrier'))}}}$")
         _points(axes, one.of("unmatched"), colour, ":", None)
     axes.plot([], [], color=style.GREY, linestyle=":", label="unmatched")
     _logarithmic(axes, "neurons $N$", "barrier of the squared loss", room=4.0)

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 __all__ = ["console", "tracking"]
 
-console = Console(stderr=True, highlight=False)  # standard output is for the study's report
+# standard output is for the study's report; brackets in paths are no markup
+console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def time_left(elapsed: float, done: float, total: float) -> str:

@@ -179,7 +179,8 @@ def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if they differ in data, depth or seed, or a width lacks its bound or its pairs.
+        ValueError: if they differ in data, depth or seed, a width lacks its bound or its pairs, or
+            there is but one.
     """
     pairs = [config for config, _ in results if config["task"] == "pair"]
     for setting in ("dataset", "examples", "depth", "seed"):
@@ -188,5 +189,7 @@ def require_one_study(results: Results) -> None:
     bounds = Counter((c["width"], c["law"]) for c, _ in results if c["task"] == "bound")
     measured = Counter((c["width"], c["law"]) for c in pairs)
     tolerances = {c["depth"] for c, _ in results if c["task"] == "required"}
-    if set(bounds) != set(measured) or len(bounds) < 2 or not tolerances:
+    if set(bounds) != set(measured) or not tolerances:
         raise ValueError("the results are not complete: resume the study")
+    if len(bounds) < 2:
+        raise ValueError("the results hold one width, and the figure shows what changes with it")

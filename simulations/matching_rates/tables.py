@@ -38,6 +38,7 @@ _ESTIMATORS = {
     WASSERSTEIN: "cost",
 }
 """Column of each estimator."""
+_TOO_SHORT = "Low rank plus noise (D4): a crossover is fitted to five widths or more.\n"
 
 
 def print_report(results: Sequence[tuple[Config, Record]]) -> None:
@@ -49,7 +50,8 @@ def print_report(results: Sequence[tuple[Config, Record]]) -> None:
         show(_sharpened([one for one in sharpened if one.p == 2]))
     for p in EXPONENTS:
         show(_exponents({name: exponents(results, name, p) for name in FAMILIES}, p))
-    show(_crossovers(noisy(results)), _dimensions(results))
+    curves = [curve for curve in noisy(results) if curve.crossover is not None]
+    show(_crossovers(curves) if curves else _TOO_SHORT, _dimensions(results))
 
 
 def verdict(costs: Sequence[Measured]) -> str:
@@ -143,7 +145,7 @@ def _slopes(one: Exponent) -> tuple[str, str, str, str]:
 
 def _interval(fit: PowerLaw) -> str:
     """The exponent and half the width of its 95 % interval."""
-    return f"{-fit.slope:.3f} ± {(fit.interval[1] - fit.interval[0]) / 2:.3f}"
+    return f"{-fit.slope:.3f} +- {(fit.interval[1] - fit.interval[0]) / 2:.3f}"
 
 
 def _crossovers(curves: Sequence[NoisyCurve]) -> Table:
@@ -155,8 +157,8 @@ def _crossovers(curves: Sequence[NoisyCurve]) -> Table:
         ("eta", "predicted m", "fitted m", "95 % interval", "r below", "r above"),
     )
     for curve in curves:
-        if (found := curve.crossover) is None:
-            continue
+        found = curve.crossover
+        assert found is not None
         low, high = found.interval
         table.add_row(
             f"{curve.eta:g}",

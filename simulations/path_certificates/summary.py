@@ -110,12 +110,13 @@ class Ratios:
 
     Attributes:
         pairs: how many.
-        logs: by alignment and quantity the mean of log10(value / value of the weighted matching).
+        logs: by alignment and quantity the mean of log10(value / value of the weighted matching),
+            or None where one of the values is zero.
         best: likewise the share of the pairs in which no other of them has a smaller one.
     """
 
     pairs: int
-    logs: dict[str, dict[str, Mean]]
+    logs: dict[str, dict[str, Mean | None]]
     best: dict[str, dict[str, float]]
 
 
@@ -136,15 +137,21 @@ def _ratios(shapes: Sequence[Summary], alignments: Sequence[str]) -> Ratios:
         if all(name in shape.record for name in alignments)
         for pairs in zip(*(shape.record[name] for name in alignments), strict=False)
     ]
-    logs: dict[str, dict[str, Mean]] = {name: {} for name in alignments}
+    logs: dict[str, dict[str, Mean | None]] = {name: {} for name in alignments}
     best: dict[str, dict[str, float]] = {name: {} for name in alignments}
     for quantity, value in QUANTITIES.items() if complete else ():
         values = {name: np.array([value(p[name]) for p in complete]) for name in alignments}
         least = np.min(list(values.values()), axis=0)
         for name in alignments:
-            logs[name][quantity] = Mean.over(np.log10(values[name] / values[REFERENCE]).tolist())
+            logs[name][quantity] = _log_ratio(values[name], values[REFERENCE])
             best[name][quantity] = float((values[name] <= least * (1 + 1e-9)).mean())
     return Ratios(len(complete), logs, best)
+
+
+def _log_ratio(values: np.ndarray, reference: np.ndarray) -> Mean | None:
+    if not (values * reference).all():  # networks that are constant have no error
+        return None
+    return Mean.over(np.log10(values / reference).tolist())
 
 
 def require_one_study(results: Results) -> None:

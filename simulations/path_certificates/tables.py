@@ -1,5 +1,6 @@
 """The tables that the study prints, each at most 100 columns wide."""
 
+import math
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -14,6 +15,7 @@ from simulations.path_certificates.summary import (
     summarise,
     violations,
 )
+from simulations.report import Mean
 from simulations.study import Config, Record
 
 __all__ = ["print_report"]
@@ -35,14 +37,16 @@ def _accuracies(shapes: Sequence[Summary]) -> Table:
     table = _table(
         f"Certified accuracy for every t at once (C4), {REFERENCE} matching, test data",
         "ends: of the worse network. nodes: of the examples that all 9 nodes get right, no more can"
-        " be certified. In brackets, the standard error of the last digit.",
+        " be certified; share: of these. In brackets, the standard error of the last digit.",
         ("ends", "nodes", *(f"n = {n}" for n in NODES), "share"),
     )
     for shape in shapes:
         certified = [shape.certified("accuracy", n) for n in NODES]
         attainable = shape.certified("attainable", NODES[-1])
         cells = (shape.ends(), attainable, *certified)
-        table.add_row(*_place(shape), *map(str, cells), f"{100 * shape.share(NODES[-1]):.1f} %")
+        share = shape.share(NODES[-1])
+        shown = "-" if math.isnan(share) else f"{100 * share:.1f} %"
+        table.add_row(*_place(shape), *map(str, cells), shown)
     return table
 
 
@@ -72,7 +76,7 @@ def _matchings(ratios: Ratios) -> Table:
         ratios,
         f"Which matching makes which bound least: geometric mean, relative to {REFERENCE}",
         f"In brackets: per cent of the {ratios.pairs} pairs in which no other matching does"
-        " better.",
+        " better. -: zero for some.",
     )
 
 
@@ -90,11 +94,14 @@ def _compared(ratios: Ratios, title: str, caption: str) -> Table:
     table = make_table(title, caption, ("", *names), left=1)
     for alignment, logs in ratios.logs.items():
         cells = (
-            f"{10 ** logs[name].value:.3g} [{100 * ratios.best[alignment][name]:.0f}]"
-            for name in names
+            f"{_factor(logs[name])} [{100 * ratios.best[alignment][name]:.0f}]" for name in names
         )
         table.add_row(alignment, *cells)
     return table
+
+
+def _factor(log: Mean | None) -> str:
+    return "-" if log is None else f"{10**log.value:.3g}"
 
 
 def _table(title: str, caption: str, columns: Sequence[str]) -> Table:

@@ -20,6 +20,7 @@ __all__ = [
     "Sampled",
     "Students",
     "Trained",
+    "exponent",
     "require_one_study",
     "sampled",
     "slope",
@@ -42,6 +43,12 @@ def slope(draws: Draws, least: int = 1) -> Mean:
     means = {width: Mean.over(values) for width, values in draws.items() if len(values) > 1}
     kept = {width: mean for width, mean in means.items() if width >= least and mean.value > 0}
     return power_law(kept).slope if len(kept) > 2 else Mean(np.nan, np.nan)
+
+
+def exponent(draws: Draws, least: int = 1) -> str:
+    """The `slope` as it is printed, or a dash below three widths."""
+    found = slope(draws, least)
+    return "-" if np.isnan(found.value) else str(found)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from simulations.two_layer_widths.summary import (
     Sampled,
     Students,
     Trained,
+    exponent,
     sampled,
-    slope,
     students,
     trained,
 )
@@ -57,7 +57,7 @@ def _worst(cases: Sequence[Sampled]) -> Table:
 
 def _slopes(cases: Sequence[Sampled]) -> Table:
     table = make_table(
-        "Slopes against N: matched for p = 2, with standard errors of the last digit",
+        "Slopes against N: matched for p = 2, with standard errors of the last digit (-: few N)",
         "T2: the bound by W_2 of the matched neurons, N^-1/d for a kink and N^-2/d for a smooth"
         " neuron beyond d = 2. gaps: sum of the neurons' |gaps|, which T2 bounds. error: with their"
         " signs. m_0: inputs, + 1 for a bias. d: dimension of a neuron.",
@@ -75,7 +75,7 @@ def _slopes(cases: Sequence[Sampled]) -> Table:
         ]
         table.add_row(
             *_case(one),
-            *(str(slope(column)) for column in (one.distance, *columns)),
+            *(exponent(column) for column in (one.distance, *columns)),
         )
     return table
 
@@ -114,7 +114,7 @@ def _couplings(one: Trained) -> Table:
     columns = [one.of(name) for name in (*names, "error", "barrier", "unmatched")]
     for width in one.widths:
         table.add_row(str(width), *(_at(column, width) for column in columns))
-    table.add_row("slope", *(str(slope(column)) for column in columns))
+    table.add_row("slope", *map(exponent, columns))
     return table
 
 
@@ -154,7 +154,7 @@ def _students(groups: Sequence[Students]) -> Table:
     columns = [group.of(name) for group in groups for name in ("loss", "matched", "unmatched")]
     for width in sorted({width for column in columns for width in column}):
         table.add_row(str(width), *(_at(column, width) for column in columns))
-    table.add_row("slope", *(str(slope(column, PEAKED)) for column in columns))
+    table.add_row("slope", *(exponent(column, PEAKED) for column in columns))
     return table
 
 

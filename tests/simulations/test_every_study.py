@@ -1,6 +1,7 @@
 """What holds for every study: its command, refused options, its figure."""
 
 import pickle
+import re
 import shlex
 from concurrent.futures import Executor, Future
 from contextlib import nullcontext
@@ -27,29 +28,38 @@ class Small:
 
 SMALL = {
     "width_sweep": Small(
-        "--width 4 --depth 1 --pairs 2 --epochs 1", 2, "Barrier of the test loss after training"
+        "--width 1 --depth 1 --pairs 1 --epochs 1", 2, "Barrier of the test loss after training"
     ),
     "matching_rates": Small(
-        "--dimension 2 --widest 64 --draws 2", 58, "24 of 24 measured costs lie between L and U"
+        "--dimension 1 --widest 64 --draws 2", 58, "24 of 24 measured costs lie between L and U"
     ),
     "matching_methods": Small("--architecture CNN --pairs 1 --narrow-pairs 1", 3, "channels 16-32"),
     "trained_widths": Small(
         "--estimating 8 --estimating 9 --estimating 10 --testing 20 --pool 8 --networks 3"
-        " --examples 10 --permutations 19 --depth 1 --epochs 1 --weight-decay 0.01",
+        " --examples 2 --permutations 19 --depth 1 --epochs 1 --weight-decay 0.01",
         2,
         "predicted / measured",
     ),
     "path_certificates": Small(
-        '--architecture "MLP 1" --width 8 --weight-decay 0 --pairs 1 --examples 20',
+        '--architecture "MLP 1" --width 1 --weight-decay 0 --pairs 1 --examples 1',
         1,
         "0 are below what they bound",
     ),
+    "deep_widths": Small(
+        "--width 16 --depth 1 --draws 2 --examples 8", 7, "Dropout stability (D6)"
+    ),
+    "two_layer_widths": Small(
+        "--widest 64 --draws 2 --reference 64 --pairs 2", 67, "Students of a ReLU teacher"
+    ),
     "layerwise": Small(
-        '--architecture "linear 3" --pairs 1 --examples 20', 3, "linear networks, two layers (L2)"
+        '--architecture "linear 3" --pairs 1 --examples 2', 3, "linear networks, two layers (L2)"
     ),
 }
-"""The other studies take too long even then."""
-NOT_DRAWN = {"layerwise": "the results hold no chain"}
+SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
+NOT_DRAWN = {
+    "deep_widths": "the results hold one width",
+    "layerwise": "the results hold no chain",
+}
 """Studies whose smallest run has no figure, and why."""
 
 REFUSED = {
@@ -118,9 +128,9 @@ class InThisProcess(Executor):
         return done
 
 
-def invoke(study, options, results):
+def invoke(study, options, results, charset="utf-8"):
     arguments = [study, *shlex.split(options), "--results", str(results)]
-    return CliRunner().invoke(application(STUDIES), arguments)
+    return CliRunner(charset).invoke(application(STUDIES), arguments)
 
 
 def figure_of(study):
@@ -144,16 +154,18 @@ def test_every_study_is_called_by_its_name():
 
 @pytest.mark.parametrize(
     "study",
-    [pytest.param(s, marks=pytest.mark.slow if s == "matching_methods" else ()) for s in SMALL],
+    [pytest.param(s, marks=pytest.mark.slow if s in SLOW else ()) for s in STUDIES],
 )
 def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "_processes", lambda _: nullcontext(InThisProcess()))
-    small, results = SMALL[study], tmp_path / "results.sqlite"
-    ran = invoke(study, small.options, results)
+    small, results = SMALL[study], tmp_path / "[é].sqlite"
+    ran = invoke(study, small.options, results, charset="ascii")
     assert ran.exit_code == 0, ran.output
     assert small.text in ran.output
     assert max(map(len, ran.stdout.splitlines())) <= 100
-    assert "…" not in ran.stdout
+    assert "\\" not in ran.stdout  # of which escapes are made
+    assert r"[\xe9].sqlite" in ran.stderr
+    assert "nan" not in re.findall(r"\w+", ran.stdout)
     figure, of_study = figure_of(study), import_module(f"simulations.{study}.command").STUDY
     stored = read(of_study, results)
     assert len(stored) == small.tasks
