@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import torch
 from scipy.linalg import eigh
+from scipy.linalg.blas import dsyrk
 from torch import Tensor, nn
 
 from lmctheory.paths.rounding import length
@@ -58,10 +59,9 @@ class Dense:
         values take three times as long.
         """
         scale = float(W.abs().max()) or 1.0
-        W = W / scale
-        gram = (W @ W.mT if len(W) < W.shape[1] else W.mT @ W).cpu().numpy()
-        top = [len(gram) - 1] * 2
-        [largest] = eigh(gram, eigvals_only=True, subset_by_index=top, driver="evx")
+        upper = dsyrk(1.0, (W / scale).cpu().numpy().T, trans=len(W) < W.shape[1])
+        top = [len(upper) - 1] * 2
+        [largest] = eigh(upper, lower=False, eigvals_only=True, subset_by_index=top, driver="evx")
         return scale * math.sqrt(max(0.0, float(largest)))
 
     def rows(self, W: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import MLP, Examples, affine_chain
-from lmctheory.paths import Certificate, certificate, certificates
+from lmctheory.paths import Certificate, certificate, certificates, operator_norms
+from lmctheory.paths.operators import Dense
 from tests.paths.adversarial import SIGMAS, interpolated, map_parameters, random_chain, random_pair
 
 
@@ -233,6 +234,35 @@ def test_a_grid_agrees_with_its_points_up_to_the_interpolated_operator_norms():
         assert (whole.function_error[i] <= single.function_error * 1.1 + 1e-12).all()
         if i % 2 == 0:  # a node, where the norm is exact
             np.testing.assert_allclose(whole.function_error_c2[i], single.function_error_c2)
+
+
+def test_norms_of_the_ends_are_shared_by_alignments(monkeypatch):
+    rng = torch.Generator().manual_seed(0)
+    a, b = (affine_chain(MLP((5, 7, 6, 3), rng=rng, dtype=torch.float64)) for _ in range(2))
+    order = torch.randperm(7, generator=rng)
+    aligned = dataclasses.replace(
+        b,
+        weights=(b.weights[0][order], b.weights[1][:, order], b.weights[2]),
+        biases=(b.biases[0][order], *b.biases[1:]),
+    )
+    inputs = torch.randn(9, 5, generator=rng, dtype=torch.float64)
+    data = Examples(inputs, torch.arange(9) % 3)
+    norms = operator_norms(stack(a)), operator_norms(stack(b))
+    assert norms[0] == [[pytest.approx(float(np.linalg.norm(W, 2))) for W in a.weights]]
+    computed, norm = [], Dense.norm
+
+    def counted(self, W):
+        computed.append(W)
+        return norm(self, W)
+
+    monkeypatch.setattr(Dense, "norm", counted)
+    t = [0.0, 0.3, 1.0]
+    found, known = certify(a, aligned, data, t), certify(a, aligned, data, t, norms=norms)
+    assert len(computed) == 2 * 3 + 2 * 1  # the first layer's norm is not needed
+    for field in dataclasses.fields(found):
+        np.testing.assert_allclose(
+            getattr(known, field.name), getattr(found, field.name), rtol=1e-12
+        )
 
 
 def test_certificates_of_stacks_are_those_of_the_pairs():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmctheory.paths import operators
-from lmctheory.paths.operators import Convolution
+from lmctheory.paths.operators import Convolution, Dense
 
 
 def matrix(convolution: Convolution, W: torch.Tensor) -> torch.Tensor:
@@ -74,3 +74,20 @@ def test_small_convolutions_are_exact():
     exact = float(torch.linalg.matrix_norm(matrix(convolution, W), 2))
     assert convolution.norm(W) == pytest.approx(exact, rel=1e-12)
     assert bounded(convolution, W) > exact * 1.01
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 3), (3, 7), (40, 40)])
+@pytest.mark.parametrize("scale", [1e-170, 1.0, 1e170])
+def test_the_norm_of_a_matrix_is_its_largest_singular_value(shape, scale):
+    W = scale * torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    kept = W.clone()
+    assert Dense().norm(W) == pytest.approx(float(np.linalg.norm(W.numpy(), 2)), rel=1e-13)
+    assert torch.equal(W, kept)
+
+
+def test_the_norm_of_a_matrix_is_found_beside_others_that_are_nearly_as_large():
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.standard_normal((30, 30)))[0] for _ in range(2))
+    W = U * np.r_[np.full(29, 1.0), 1 + 1e-9] @ V
+    assert Dense().norm(torch.from_numpy(W)) == pytest.approx(1 + 1e-9, rel=1e-13)
+    assert Dense().norm(torch.zeros(3, 4, dtype=torch.float64)) == 0
