@@ -37,7 +37,7 @@ def _cost(config: Config) -> float:
     return passes * (1.5 if config["phase"] == "trained" else 1.0)
 
 
-STUDY = Study("width_sweep", version=3, run=run, cost=_cost)
+STUDY = Study("width_sweep", version=4, run=run, cost=_cost)
 
 
 def width_sweep(
