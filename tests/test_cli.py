@@ -1,5 +1,6 @@
 """The command line: lists, checks, and what reproduces a violation."""
 
+import ast
 import os
 import re
 import shlex
@@ -80,6 +81,9 @@ def test_subpackages_are_attributes_and_nothing_else_is():
         assert getattr(lmctheory, name).__name__ == f"lmctheory.{name}"
     with pytest.raises(AttributeError, match="no attribute 'rate'"):
         lmctheory.rate  # noqa: B018
+    source = ast.parse(Path(lmctheory.__file__).read_text())
+    [seen] = [n.body[0].names for n in source.body if isinstance(n, ast.If)]
+    assert [name.name for name in seen] == lmctheory.__all__  # by type checkers
 
 
 def test_theorems_are_listed_whole(monkeypatch):
