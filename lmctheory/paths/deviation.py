@@ -229,9 +229,10 @@ def _layer(
     assert isinstance(op, Affine | Normalisation)
     assert contrast is not None
     known = contrast.shift(point.t)
-    shift = flat_length(known)
+    shift = torch.zeros_like(before.s) if known is None else flat_length(known)
     if before.known is not None:
-        known = op.at(point.t).carry(before.known) + known
+        carried = op.at(point.t).carry(before.known)
+        known = carried if known is None else carried + known
     drift_a, drift_b = contrast.drift(point.t)
     return _Deviation(
         s=norm * before.s + shift,

@@ -107,21 +107,24 @@ class Affine:
     def contrast(self, x_a: Tensor, x_b: Tensor) -> "AffineContrast":
         """What A's and B's layer make of each other's inputs."""
         dW, db = self.W_a - self.W_b, self.operator.bias(self.b_a - self.b_b)
-        moved_a, moved_b = self.operator(dW, x_a), self.operator(dW, x_b)
-        drifts = flat_length(moved_a + db), flat_length(moved_b + db)
-        return AffineContrast(moved_a - moved_b, drifts)
+        moved_a = self.operator(dW, x_a)
+        drift_a = flat_length(moved_a + db)
+        if x_a is x_b:
+            return AffineContrast(None, (drift_a, drift_a))
+        moved_b = self.operator(dW, x_b)
+        return AffineContrast(moved_a - moved_b, (drift_a, flat_length(moved_b + db)))
 
 
 @dataclass(frozen=True, eq=False)
 class AffineContrast:
-    """What two layers make of each other's inputs, at every t."""
+    """What two layers make of each other's inputs, at every t; no commutator is zero."""
 
-    commutator: Tensor
+    commutator: Tensor | None
     drifts: tuple[Tensor, Tensor]
 
-    def shift(self, t: float) -> Tensor:
-        """The residual c."""
-        return -t * (1 - t) * self.commutator
+    def shift(self, t: float) -> Tensor | None:
+        """The residual c; None is zero."""
+        return None if self.commutator is None else -t * (1 - t) * self.commutator
 
     def drift(self, t: float) -> tuple[Tensor, Tensor]:
         """How far A's and B's inputs go apart from A's and B's outputs, by norm."""

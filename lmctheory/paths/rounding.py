@@ -21,10 +21,15 @@ NORM_INFLATION = 1 + 1e-9
 """Computed operator norms are inflated by it."""
 
 _TINY = torch.finfo(torch.float64).tiny
+_SAFE = 1e-140, 1e140
+"""Norms between which no square of an entry that matters leaves the range of numbers."""
 
 
 def length(vectors: Tensor) -> Tensor:
     """Euclidean norms along the last axis; squares neither overflow nor underflow."""
+    plain = vectors.norm(dim=-1)
+    if ((plain > _SAFE[0]) & (plain < _SAFE[1])).all():
+        return plain
     scale = vectors.abs().amax(dim=-1, keepdim=True)
     unit = vectors / torch.where(scale > 0, scale, 1.0)
     return unit.norm(dim=-1) * scale.squeeze(-1)
