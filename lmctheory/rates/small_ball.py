@@ -167,7 +167,7 @@ class _Tilt:
         for w, k in zip(weights, counts, strict=True):
             if w * k > self.step:  # less would be rounded down to nothing
                 part = np.diff(gammainc(k / 2, edges / (2 * w)), append=1.0)
-                total = np.maximum(fftconvolve(law, part), 0.0)
+                total = np.maximum(_convolved(law, part), 0.0)
                 law = total[: self.cells]
                 law[-1] += total[self.cells :].sum()
         return law
@@ -179,6 +179,12 @@ class _Tilt:
         height = self.log_volume + self.s * x + gain
         cell = np.clip(np.ceil(height / self.step) + self.offset, 0, len(self.table)).astype(int)
         return np.append(self.table, 0.0)[cell]
+
+
+def _convolved(a: Array, b: Array) -> Array:
+    """As SciPy's fftconvolve, which takes three times as long to look at its arguments."""
+    size = 2 * len(a)
+    return np.fft.irfft(np.fft.rfft(a, size) * np.fft.rfft(b, size), size)[:-1]
 
 
 def _grouped(weights: Array) -> tuple[np.ndarray, Array]:
