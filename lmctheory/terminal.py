@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -40,6 +41,14 @@ def show(*parts: Table | str) -> None:
         console.print(part)
 
 
+class _Table(Table):
+    """Refuses cells for which there is no column; Rich would add one without a head."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        assert len(cells) <= len(self.columns), cells
+        super().add_row(*cells, **options)
+
+
 def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 0) -> Table:
     """An empty table, whose columns are never wrapped.
 
@@ -50,7 +59,7 @@ def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 
         left: so many columns from the first on, which name the rows, are justified to the left; all
             others to the right.
     """
-    table = Table(
+    table = _Table(
         title=title,
         caption=caption,
         title_justify="left",

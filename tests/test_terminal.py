@@ -24,6 +24,13 @@ def test_tables_are_as_wide_as_they_say_whatever_the_terminal(monkeypatch, capsy
     assert lines[-1] == ""
 
 
+def test_a_row_has_no_cells_beyond_the_columns():
+    table = make_table("title", "caption", ("name",))
+    table.add_row()
+    with pytest.raises(AssertionError):
+        table.add_row("a", "b")
+
+
 @pytest.mark.parametrize("columns", ["40", "300"])
 def test_a_table_that_is_too_wide_is_printed_whole(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", columns)

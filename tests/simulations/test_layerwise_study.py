@@ -9,6 +9,7 @@ import torch
 from lmctheory.layerwise.barriers import windows
 from lmctheory.networks import Examples, load_dataset
 from paper_figures import layerwise_barriers, layerwise_features
+from simulations.layerwise import answers as answers_module
 from simulations.layerwise import tables as tables_module
 from simulations.layerwise.answers import violations
 from simulations.layerwise.command import STUDY
@@ -103,11 +104,10 @@ def test_linear_networks_are_fitted_and_differ():
 
 
 def test_single_linear_layers_are_convex_and_bounds_hold(results):
-    for task, record in results:
-        if task["architecture"] == "linear 3":
-            for pair in record["unmatched"]:
-                assert all(convex for convex, *_ in pair["single"])
-                assert len(pair["pairs"]) == 6
+    [record] = [record for task, record in results if task["architecture"] == "linear 3"]
+    [pair] = record["unmatched"]
+    assert [convex for convex, *_ in pair["single"]] == [True] * 4
+    assert len(pair["pairs"]) == 6
     found = cells(results)
     above, all_ = violations(pooled(found, "matched"))
     assert (above, all_) == (0, 2 * 5)
@@ -118,10 +118,30 @@ def test_single_linear_layers_are_convex_and_bounds_hold(results):
 
 
 def test_matching_leaves_spawned_networks_alone(results):
-    for task, record in results:
-        if task["joining"] == "spawned" and task["architecture"] == "MLP 4":
-            for before, after in zip(record["unmatched"], record["matched"], strict=True):
-                assert before["full"] == after["full"]
+    [record] = [
+        record
+        for task, record in results
+        if task["joining"] == "spawned" and task["architecture"] == "MLP 4"
+    ]
+    assert [pair["full"] for pair in record["matched"]] == [
+        pair["full"] for pair in record["unmatched"]
+    ]
+    assert len(record["matched"]) == 2
+
+
+@pytest.mark.parametrize(("count", "middle"), [(3, [1]), (4, [1, 2]), (7, [3])])
+def test_windows_are_in_the_middle_or_at_the_ends(count, middle):
+    layers = 2 * (count - 1)
+    heights = [float(2**place) for place in range(count)]
+    pair = {
+        "layers": list(range(layers)),
+        "subsets": [list(range(k, k + layers // 2)) for k in range(count)],
+        "windows": count,
+        "full": [heights, heights],
+    }
+    assert half(pair) == layers // 2
+    assert answers_module._middle_window(pair) in [heights[place] for place in middle]
+    assert answers_module._outer_windows(pair) == (heights[0] + heights[-1]) / 2
 
 
 def test_the_ratio_of_means_has_the_jackknifes_error():
