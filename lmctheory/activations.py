@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr
+from scipy.special import erf, expit, ndtr
 
 __all__ = ["KNOWN", "Constants", "Pointwise", "pointwise"]
 
@@ -54,6 +54,8 @@ KNOWN = {
         Pointwise("tanh", (0.0, 1.0), 0.769800358919502, 2.0, np.tanh),
         # max |sigmoid''| = 1 / (6 sqrt 3); sigmoid''' = -1/8 at 0
         Pointwise("sigmoid", (0.0, 0.25), 0.0962250448649377, 0.125, expit),
+        # erf' = (2/sqrt pi) exp(-z^2), erf'' = -2 z erf' is extreme at z^2 = 1/2, erf''' at 0
+        Pointwise("erf", (0.0, 1.1283791670955126), 0.967882898076574, 2.256758334191026, erf),
         Pointwise("softplus", (0.0, 1.0), 0.25, 0.0962250448649377, lambda z: np.logaddexp(z, 0.0)),
         # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0,
         # sigma''' = phi (z^3 - 4z) at z^2 = (7 - sqrt 33)/2

@@ -38,6 +38,7 @@ _APPLY: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
     "relu": torch.relu,
     "tanh": torch.tanh,
+    "erf": torch.erf,
     "sigmoid": torch.sigmoid,
     "softplus": nn.functional.softplus,
     "gelu": nn.functional.gelu,

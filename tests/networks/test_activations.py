@@ -7,7 +7,7 @@ from torch import nn
 from lmctheory.networks import Activation, activation, activation_of
 from lmctheory.networks.activations import leaky_relu
 
-SMOOTH = [activation(name) for name in ("identity", "tanh", "sigmoid", "softplus", "gelu")]
+SMOOTH = [activation(name) for name in ("identity", "tanh", "erf", "sigmoid", "softplus", "gelu")]
 KINKED = [activation("relu"), leaky_relu(0.1), leaky_relu(-0.5), leaky_relu(2.0)]
 
 
@@ -77,5 +77,5 @@ def test_other_modules_are_no_known_activation(module: nn.Module) -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"one of \['gelu', .*'tanh'\], got 'swish'"):
+    with pytest.raises(ValueError, match=r"one of \['erf', .*'tanh'\], got 'swish'"):
         activation("swish")
