@@ -8,14 +8,10 @@ layer are, given the layer below, independent Gaussian draws with the Gram matri
 and on average K_l is T(C_l), T(C)_xy = E sigma(u) sigma(v), (u, v) ~ N(0, C restricted to x, y). So
 E K_1 = T(C_1) exactly at any width; E K_l = T(C_l) with C_l built from T(C_{l-1}) up to O(1/width).
 
-With rho the correlation, the leaky relu of slope a below zero, (1+a)/2 z + (1-a)/2 |z|, has
-
-    T = ((1+a)/2)^2 C + ((1-a)/2)^2 (2/pi) sqrt(C_xx C_yy) (sqrt(1 - rho^2) + rho arcsin rho),
-
-of which the relu (a = 0) is the arc-cosine kernel of degree 1. Any other activation is expanded in
-normalised Hermite polynomials, c_k(x) = E sigma(sqrt(C_xx) xi) h_k(xi), and T = sum_k c_k c_k^T
-rho^k (Mehler). What is left of the diagonal after `_TERMS` terms multiplies the next power, so that
-the diagonal is exact and the matrix stays positive semi-definite.
+For named activations T is computed in closed form, or as a mean of closed forms
+(`lmctheory.widths.closed_kernels`), right to 1e-6 relative at every variance and correlation, save
+where T itself passes through 0; any other function is expanded in Hermite polynomials
+(`lmctheory.widths.hermite_kernels`), and refused where that does not converge.
 """
 
 from collections.abc import Callable
@@ -26,16 +22,13 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from lmctheory.activations import pointwise
+from lmctheory.widths.closed_kernels import CLOSED_KERNELS
+from lmctheory.widths.hermite_kernels import expanded_kernel
 
 __all__ = ["Activation", "dual_kernel", "nngp_kernels", "sampled_kernels"]
 
 Activation = str | Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """The name of an activation, or a function that acts on arrays elementwise."""
-
-_TERMS = 200
-_NODES = np.linspace(-12, 12, 1201)
-_WEIGHTS = np.exp(-(_NODES**2) / 2) / np.exp(-(_NODES**2) / 2).sum()
-"""The trapezoidal rule for a normal variable: for analytic functions it converges geometrically."""
 
 
 def function(activation: Activation) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
@@ -54,14 +47,15 @@ def dual_kernel(
 
     Args:
         covariance: C ``[n, n]`` of the pre-activations, positive semi-definite.
-        activation: a name ("relu", "identity", "tanh", "sigmoid", "softplus", "gelu"), or any
-            smooth function; one with a kink would converge slowly.
+        activation: a name ("relu", "identity", "tanh", "erf", "sigmoid", "softplus", "gelu"), or
+            any function that is smooth but for a kink at 0.
 
     Raises:
-        ValueError: for an unknown name, or a matrix that is no covariance.
+        ValueError: for an unknown name, a matrix that is no covariance, or a function whose kernel
+            does not converge: at large variances and correlations near 1 or -1.
 
     Reference:
-        theory key D1; Cho and Saul (2009), Kernel methods for deep learning, for the relu.
+        theory key D1; Cho and Saul (2009), Kernel methods for deep learning.
 
     Example:
         >>> import numpy as np
@@ -78,30 +72,11 @@ def dual_kernel(
     if (np.abs(covariance) > scale * (1 + 1e-6) + 1e-12 * variance.max(initial=0.0)).any():
         raise ValueError("covariance must be positive semi-definite: a correlation exceeds 1")
     rho = np.clip(np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0), -1, 1)
-    if activation == "relu":
-        folded = np.sqrt(1 - rho**2) + rho * np.arcsin(rho)
-        return covariance / 4 + scale * folded / (2 * np.pi)
-    return _expanded(sigma, deviation, rho)
-
-
-def _expanded(
-    sigma: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    deviation: Float[np.ndarray, " n"],
-    rho: Float[np.ndarray, "n n"],
-) -> Float[np.ndarray, "n n"]:
-    values = sigma(np.outer(deviation, _NODES))  # [n, nodes]
-    left = values**2 @ _WEIGHTS
-    kernel, power = np.zeros_like(rho), np.ones_like(rho)
-    previous, polynomial = np.zeros_like(_NODES), np.ones_like(_NODES)
-    for k in range(_TERMS):
-        c = values @ (_WEIGHTS * polynomial)
-        left -= c**2
-        kernel += np.outer(c, c) * power
-        power *= rho
-        following = (_NODES * polynomial - np.sqrt(k) * previous) / np.sqrt(k + 1)
-        previous, polynomial = polynomial, following
-    rest = np.sqrt(np.maximum(left, 0.0))
-    return kernel + np.outer(rest, rest) * power
+    if isinstance(activation, str):
+        kernel = CLOSED_KERNELS[activation](deviation, rho)
+    else:
+        kernel = expanded_kernel(sigma, deviation, rho)
+    return (kernel + kernel.T) / 2
 
 
 def nngp_kernels(

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from mpmath import mp
 from scipy.special import erf
 
-from lmctheory.activations import pointwise
+from lmctheory.activations import KNOWN, pointwise
 from lmctheory.widths.kernels import dual_kernel, nngp_kernels, sampled_kernels
 
 
@@ -34,18 +35,133 @@ def test_the_arc_cosine_kernel():
     np.testing.assert_allclose(dual_kernel(C, "relu"), exact, atol=1e-12)
 
 
+PRECISE = {
+    "relu": lambda z: max(z, mp.mpf(0)),
+    "tanh": mp.tanh,
+    "erf": mp.erf,
+    "sigmoid": lambda z: 1 / (1 + mp.exp(-z)),
+    "softplus": lambda z: mp.log1p(mp.exp(z)),
+    "gelu": lambda z: z * mp.ncdf(z),
+}
+VARIANCES = (1e-12, 1.0, 1e4, 1e8)
+
+
+def pair(p: float, q: float, rho: float) -> np.ndarray:
+    c = rho * p**0.5 * q**0.5
+    return np.array([[p, c], [c, q]])
+
+
+@pytest.mark.parametrize("name", sorted(PRECISE))
+def test_one_variable_to_many_digits(name):
+    """rho = 1 and -1, split where the activation turns, by mpmath."""
+    sigma = PRECISE[name]
+    with mp.workdps(25):
+        for q in VARIANCES:
+            a = mp.sqrt(q)
+            turns = [x for x in (2 / a, 16 / a) if x < 10]
+            points = [*(-x for x in reversed([*turns, 10])), 0, *turns, 10]
+            for sign in (1, -1):
+
+                def term(x, a=a, sign=sign):
+                    return sigma(a * x) * sigma(sign * a * x) * mp.npdf(x)
+
+                exact = float(mp.quad(term, points, maxdegree=6))
+                found = dual_kernel(pair(q, q, sign), name)[0, 1]
+                assert found == pytest.approx(exact, rel=1e-8, abs=0), (q, sign)
+
+
+def panels(centre: float, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss's rule for a normal variable, on panels that double away from a centre."""
+    x, w = np.polynomial.legendre.leggauss(16)
+    steps = np.cumsum(np.minimum(scale * 2.0 ** np.arange(60), 1.0))
+    edges = centre + np.concatenate([-steps[::-1], [0.0], steps])
+    edges = np.union1d(edges[np.abs(edges) < 9], np.arange(-9.0, 10.0))  # if the centre is far out
+    middle, half = (edges[1:] + edges[:-1])[:, None] / 2, np.diff(edges)[:, None] / 2
+    nodes, weights = (middle + half * x).ravel(), (half * w).ravel()
+    density = np.exp(-(nodes**2) / 2) / np.sqrt(2 * np.pi)
+    return nodes, weights * density
+
+
+def by_panels(name: str, p: float, q: float, rho: float) -> float:
+    """First u, then v given u, each with panels where sigma turns."""
+    sigma, (a, b) = KNOWN[name].function, np.sqrt([p, q])
+    free = np.sqrt((1 - rho) * (1 + rho))
+    total = 0.0
+    for x, w in zip(*panels(0.0, min(0.5, 0.5 / max(a, b))), strict=True):
+        y, v = panels(-rho * x / free, min(0.5, 0.5 / (b * free)))
+        total += w * float(sigma(a * np.array([x]))[0]) * (v @ sigma(b * (rho * x + free * y)))
+    return total
+
+
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "gelu"])
-def test_against_quadrature_in_two_dimensions(name):
-    sigma = pointwise(name).function
+@pytest.mark.parametrize(("p", "q"), [(1e-12, 1e-12), (0.1, 9.0), (100.0, 100.0), (1e8, 1e8)])
+def test_two_variables_by_panels(name, p, q):
+    for rho in (-0.999999, -0.5, 0.999):
+        kernel = dual_kernel(pair(p, q, rho), name)
+        exact = by_panels(name, p, q, rho)
+        assert kernel[0, 1] == pytest.approx(exact, rel=1e-8, abs=0), rho
+        assert kernel[1, 0] == kernel[0, 1]
+
+
+@pytest.mark.parametrize("name", ["tanh", "erf", "identity"])
+def test_an_odd_function_has_an_odd_kernel(name):
+    for p, q in ((1e-12, 3.0), (100.0, 100.0), (1e6, 1e8)):
+        for rho in (0.0, 0.3, 0.999, 0.999999, 1.0):
+            plus, minus = (dual_kernel(pair(p, q, r), name)[0, 1] for r in (rho, -rho))
+            assert plus == pytest.approx(-minus, rel=1e-12, abs=0)
+
+
+def test_what_was_wrong_once():
+    """tanh at q = 100, rho = .999, and at q = 1e6; the sigmoid at q = 1e4, rho = -1."""
+    assert dual_kernel(pair(100, 100, 0.999), "tanh")[0, 1] == pytest.approx(0.9155, abs=1e-4)
+    assert dual_kernel(pair(1e4, 1e4, 0.999), "tanh")[0, 1] == pytest.approx(0.970, abs=5e-4)
+    assert dual_kernel(pair(1e6, 1e6, 0), "tanh")[0, 0] == pytest.approx(0.9992, abs=5e-5)
+    assert dual_kernel(pair(1e4, 1e4, -1), "sigmoid")[0, 1] == pytest.approx(0.00399, abs=5e-6)
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_no_variance_is_too_large_or_zero(name):
+    """1e300, where tanh is the sign and the others are multiples of a relu or a jump; and 0."""
+    rho = 0.3
+    kernel = dual_kernel(pair(1e300, 1e300, rho), name)[0, 1]
+    angle = np.pi - np.arccos(rho)
+    relu = 1e300 * (np.sqrt(1 - rho**2) + rho * angle) / (2 * np.pi)
+    limit = {"identity": rho * 1e300, "sigmoid": angle / (2 * np.pi)}
+    limit |= dict.fromkeys(("tanh", "erf"), 2 / np.pi * np.arcsin(rho))
+    assert kernel == pytest.approx(limit.get(name, relu), rel=1e-9)
+    at_zero = KNOWN[name].function(np.zeros(1))[0]
+    kernel = dual_kernel(pair(0.0, 2.0, 0.0), name)
+    assert kernel[0, 0] == pytest.approx(at_zero**2, rel=1e-9)
+    means = by_panels(name, 1.0, 2.0, 0.0) / by_panels(name, 1.0, 1.0, 0.0) ** 0.5 if at_zero else 0
+    assert kernel[0, 1] == pytest.approx(at_zero * means, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "gelu", "relu"])
+def test_a_function_without_its_name_has_the_same_kernel(name):
+    """A kink at 0 is no obstacle; correlations of 1 and -1 are right at any variance."""
     C = covariance(3)
-    u, w = np.polynomial.legendre.leggauss(600)
-    u, w = 9 * u, 9 * w * np.exp(-((9 * u) ** 2) / 2) / np.sqrt(2 * np.pi)
-    for x, y in [(0, 0), (0, 1), (2, 3), (1, 4)]:
-        a, b = np.sqrt(C[x, x]), np.sqrt(C[y, y])
-        rho = min(1.0, C[x, y] / (a * b))
-        v = rho * u[:, None] + np.sqrt(1 - rho**2) * u
-        value = w @ (sigma(a * u)[:, None] * sigma(b * v)) @ w
-        assert dual_kernel(C, name)[x, y] == pytest.approx(value, abs=1e-9)
+    sigma = pointwise(name).function
+    np.testing.assert_allclose(dual_kernel(C, sigma), dual_kernel(C, name), rtol=1e-6)
+    for p, q in ((1e-6, 1e-6), (1e6, 1e6), (1e4, 1.0)):
+        for rho in (1, -1):
+            C = pair(p, q, rho)
+            expected = dual_kernel(C, name)
+            scale = np.sqrt(expected[0, 0] * expected[1, 1])
+            np.testing.assert_allclose(
+                dual_kernel(C, sigma), expected, rtol=1e-8, atol=1e-8 * scale
+            )
+
+
+def test_what_does_not_converge_is_refused():
+    with pytest.raises(ValueError, match=r"200 Hermite polynomials.*deviations of 100 and 100 and"):
+        dual_kernel(pair(1e4, 1e4, 0.999), np.tanh)
+    # waves everywhere, or a kink that is not at 0
+    for sigma, q in ((np.sin, 1e6), (lambda z: np.clip(z, -1, 1), 1.7)):
+        with pytest.raises(ValueError, match="does not converge at a standard deviation of 1"):
+            dual_kernel(pair(q, q, 0), sigma)
+    for sigma in (lambda z: z[0], lambda z: np.full_like(z, np.nan)):
+        with pytest.raises(ValueError, match="activation must act elementwise and be finite"):
+            dual_kernel(np.eye(2), sigma)
 
 
 def test_kernels_stay_positive_semi_definite_and_exact_on_the_diagonal():
@@ -53,7 +169,7 @@ def test_kernels_stay_positive_semi_definite_and_exact_on_the_diagonal():
     x[1] = x[0]  # a correlation of one
     x[2] = -x[0]
     x[3] = 0.0
-    for name in ("relu", "tanh", "gelu"):
+    for name in ("relu", "tanh", "gelu", np.arctan):
         for K in nngp_kernels(x, 3, name, s_b=0.3):
             assert np.linalg.eigvalsh(K).min() >= -1e-10
             assert K[0, 1] == pytest.approx(K[0, 0], rel=1e-9)
