@@ -57,7 +57,6 @@ and T2 turns this distance into a function error.
 """
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 from jaxtyping import Float
@@ -102,7 +101,8 @@ def flow_lipschitz(curvature: float, steps: Steps, risks: Risks) -> float:
         7.374
     """
     _check(curvature, steps, risks)
-    return prod((1 + 2 * steps * curvature * np.sqrt(risks)).tolist())
+    with np.errstate(over="ignore"):  # infinite
+        return float(np.exp(np.log1p(2 * steps * curvature * np.sqrt(risks)).sum()))
 
 
 def sampling_error(size: float, N: int, steps: int, delta: float) -> float:
@@ -167,23 +167,28 @@ def coupling_bound(constants: Neuron, steps: Steps, risks: Risks, errors: Steps 
         least = constants.lipschitz**-2
         raise ValueError(f"steps must stay below 1/K^2 = {least:g}, got {steps.max():g}")
     D = 0.0
-    try:
+    with np.errstate(over="ignore"):
         for s, risk, e in zip(steps.tolist(), risks.tolist(), errors.tolist(), strict=True):
             D = _step(D, s, constants.curvature * risk**0.5, e, constants)
-    except OverflowError:
-        return np.inf
+            if not np.isfinite(D):
+                return np.inf
     return D
 
 
 def _step(D: float, s: float, spread: float, e: float, constants: Neuron) -> float:
     """The lesser recursion; D'^2 <= c_0 + c_1 u - c_2 u^2 in one of them, spread is H sqrt(R)."""
-    K, remainder = constants.lipschitz, 4 * constants.function_error(D)
+    unit = max(D, e)  # squares of distances may leave the range of numbers where these do not
+    if unit == 0:
+        return 0.0
+    K, remainder = constants.lipschitz, 4 * constants.function_error(D) / unit
+    D, e = D / unit, e / unit
     drift = spread * D + K * e
     constant = D**2 + 4 * s * (spread * D**2 + remainder * e) + 4 * s**2 * drift**2
     linear = 4 * s * (remainder + e) + 8 * s**2 * K * drift
     quadratic = 4 * s * (1 - s * K**2)
     u = min(linear / (2 * quadratic), K * D)
-    return min((constant + linear * u - quadratic * u**2) ** 0.5, D + 2 * s * (drift + K**2 * D))
+    quadratic_bound = (constant + linear * u - quadratic * u**2) ** 0.5
+    return unit * min(quadratic_bound, D + 2 * s * (drift + K**2 * D))
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ def test_a_flow_in_closed_form_attains_the_bound():
     H, s = 0.7, 0.1
     grown = (1 + 2 * s * H) ** 5
     assert flow_lipschitz(H, np.full(5, s), np.ones(5)) == pytest.approx(grown)
+    tiny = flow_lipschitz(H, np.full(10**6, 1e-17), np.ones(10**6))
+    assert tiny - 1 == pytest.approx(2 * H * 1e-11, rel=1e-4, abs=0)
 
 
 @pytest.mark.parametrize("N", [20, 200, 2000])
@@ -92,6 +94,9 @@ def test_the_coupling_falls_like_the_sampling_error():
     found = coupling_bound(TANH, steps, risks, e)  # a little less: u <= K D in the first steps
     assert 0.9 * first_order <= found <= 1.001 * first_order
     assert coupling_bound(TANH, STEPS, RISKS, e) <= 2 * first_order
+    for scale in (1e-150, 1e-300):  # whose squares are 0
+        tiny = coupling_bound(TANH, steps, risks, scale * e)
+        assert tiny == pytest.approx(scale * found, rel=1e-2, abs=0)
 
 
 @pytest.mark.parametrize("delta", [0.5, 0.05])
@@ -123,6 +128,9 @@ def test_a_useless_bound_is_infinite_and_no_error():
     steps, risks = np.full(2000, 0.4), np.full(2000, 1e3)
     assert flow_lipschitz(TANH.curvature, steps, risks) == np.inf
     assert coupling_bound(TANH, steps, risks, errors=0.1) == np.inf
+    assert coupling_bound(TANH, steps, risks, errors=0.0) == 0.0
+    far, farther = (coupling_bound(TANH, STEPS, RISKS, errors=e) for e in (1e100, 1e200))
+    assert farther == pytest.approx(1e100 * far)  # whose square is infinite
     mu = Gaussian(spectrum=[1.0])
     bound = trained_error_bound(mu, 10, TANH, size=1.5, steps=steps, risks=risks, delta=0.1)
     assert bound.function_error == np.inf
