@@ -28,7 +28,7 @@ C = 2 P plus something >= 0, P the projection onto the others, and costs
 
     M_l <= M(m_l, head) + 2 tail - (s_w^2/2) <P, D>,
 
-where for the relu, as sigma(u) - sigma(v) = (u - v)/2 + (|u| - |v|)/2 and the mixed term vanishes
+where for relu, softplus and gelu, as sigma(z) = z/2 + e(z) with e even and the mixed term vanishes
 when the signs of the layer are flipped in both networks,
 
     <P, D> >= (1/4) L(m_{l-1}, spectrum of P Lambda_{l-1} P)                           (explicit).
@@ -49,13 +49,17 @@ from lmctheory.widths.ensembles import Ensemble
 __all__ = ["halvings", "matching_cost_bounds"]
 
 
+_HALF_LINEAR = ("gelu", "relu", "softplus")
+"""Activations with sigma(z) - sigma(-z) = z."""
+
+
 def halvings(m: int | np.integer) -> int:
     """How often a sample of m neurons can be halved: the least k with 2^k >= m."""
     return (int(m) - 1).bit_length()
 
 
 def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[float]:
-    """Bounds of M_1, ..., M_L: U of R11 and, for the relu, what averaging takes off it.
+    """Bounds of M_1, ..., M_L: U of R11 and, where it is known, what averaging takes off it.
 
     Args:
         networks: the ensemble of depth L.
@@ -73,7 +77,7 @@ def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[floa
         True
     """
     costs = [upper_bound(law, m).value for law, m in zip(networks.laws, widths, strict=True)]
-    if networks.activation != "relu":
+    if networks.activation not in _HALF_LINEAR:
         return costs
     examples = len(networks.covariances[0])
     for i in range(1, networks.depth):

@@ -5,14 +5,19 @@ N(0, (s_out^2/m_L) I). Layers are matched from the input on, layer l in the metr
 E_x[phi-bar phi-bar^T], phi-bar = (phi^A + phi^B)/2 of the layer before, B aligned. M_l is the
 expected matching cost per neuron of layer l, and
 
-    G_1 = kappa M_1,           G_l = kappa (M_l + s_w^2 G_{l-1})    bounds |phi^A - phi^B|^2 / m_l,
-    X_1 = 2 kappa t(1-t) M_1,
-    X_l = kappa (s_w^2 X_{l-1} + [M_l/2 + (t-1/2)^2 s_w^2 G_{l-1}] / (2(t^2 + (1-t)^2))),  l >= 2,
+    G_1 = S_1(M_1),    G_l = S_l(M_l + s_w^2 G_{l-1})    bounds |phi^A - phi^B|^2 / m_l,
+    X_1 = t/(1-t) S_1((1-t)^2 M_1) + (1-t)/t S_1(t^2 M_1),
+    x_l = s_w^2 X_{l-1} + [M_l/2 + (t-1/2)^2 s_w^2 G_{l-1}] / (2(t^2 + (1-t)^2)),    l >= 2,
+    X_l = w S_l(x_l / w),    w = (t^2 + (1-t)^2) / (t(1-t)),
     E |f_t - t f_A - (1-t) f_B|^2 <= s_out^2 n_out t(1-t) X_L,
 
-means over weights and over the data, for every fixed t: this bounds sup_t E, not E max_t. kappa is
-Lip(sigma)^2, but 1/2 for the relu: flipping the signs of a layer in both networks leaves law and
-matching unchanged, and |relu(u) - relu(v)|^2 + |relu(-u) - relu(-v)|^2 <= |u - v|^2.
+means over weights and over the data, for every fixed t: this bounds sup_t E, not E max_t. S_l(d^2)
+is what the activation leaves of a squared distance d^2, see `lmctheory.widths.contraction`: never
+more than kappa d^2, so that G_l <= kappa (M_l + s_w^2 G_{l-1}) and X_l <= kappa x_l, which is all
+there is for identity and relu; concave; and bounded where the activation is. kappa is the mean of
+sigma'^2 over both signs, where it is largest: 1 for tanh, but 1/2 for the relu, as flipping the
+signs of a layer in both networks leaves law and matching unchanged and |relu(u) - relu(v)|^2 +
+|relu(-u) - relu(-v)|^2 <= |u - v|^2.
 
 *Proof.* Given the earlier layers, a matched pair of rows (alpha, beta) is exchangeable, as the
 metric is symmetric in A and B. With sigma = (alpha + beta)/2 and delta = (alpha - beta)/2 the two
@@ -28,14 +33,17 @@ most |phi-bar_t|_N^2 / (2 (t^2 + (1-t)^2)), phi-bar_t = t phi^A + (1-t) phi^B. O
 being exchangeable, |phi-bar_t|_N^2 is |phi-bar|_N^2 + (t-1/2)^2 |phi^A - phi^B|_N^2, and N <= C for
 Gaussian rows: along each principal axis of the metric E alpha beta >= 0, as the optimal cost is a
 concave function of that axis' weight, with the slope 2 E alpha^2 at weight 0. In the first layer
-p = phi^A = phi^B = x, so that the sum is 4 t(1-t) |x|_N^2 and nothing is lost.
+p = phi^A = phi^B = x, so that the sum is 4 t(1-t) |x|_N^2 and nothing is lost: the two distances
+are (1-t)^2 and t^2 times that of z^A and z^B. Later, their weighted sum x_l is known and w is the
+sum of the weights, so that by concavity no split of x_l leaves more than w S_l(x_l / w).
 
 *From data alone.* M_l is the mean of a concave, monotone function of the Gram matrix of phi-bar,
 which is at most the mean of those of A and B; so M_l <= U(m_l, spectrum of s_w^2 E K_{l-1} + s_b^2,
 divided by the number of examples), with U any bound for Gaussian neurons (R11). E K_0 and E K_1 are
 the kernels of `lmctheory.widths.kernels` at every width; for later layers these hold up to
-O(1/width), and `ensemble` takes others (`sampled_kernels`). What the two networks do not share is
-halved in phi-bar: `lmctheory.widths.averaging` takes that off M_l, l >= 2, for the relu.
+O(1/width), as does S_l beyond kappa from the second layer on, and `ensemble` takes others
+(`sampled_kernels`). What the two networks do not share is halved in phi-bar:
+`lmctheory.widths.averaging` takes that off M_l, l >= 2, where half of the activation is linear.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +68,7 @@ __all__ = [
 ]
 
 MatchingCost = Callable[[Gaussian, int], float]
-"""An upper bound of the matching cost of m Gaussian neurons."""
+"""An upper bound of the matching cost of m neurons with the covariance of a Gaussian law."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,9 @@ def error_bound(
 
     In expectation over the weights and over the data, for this t; with probability 1 - delta the
     squared error is below value / delta (Markov). Exact kernels, and with them a proof, there are
-    for L <= 2; at L >= 3 it holds up to O(1/width), as M_3, ..., M_L rest on kernels of infinite
-    width (or on the ensemble's own).
+    for L = 1, and for L = 2 where kappa is all that counts (identity, relu, costs of one's own);
+    beyond, it holds up to O(1/width), as M_3, ..., M_L and S_2, ..., S_L rest on kernels of
+    infinite width (or on the ensemble's own).
 
     Args:
         widths: m_1, ..., m_L.
@@ -110,8 +119,9 @@ def error_bound(
         t: where on the line, in [0, 1].
         s_out: output weights have variance s_out^2 / m_L.
         n_out: number of outputs.
-        matching_cost: a bound of the cost of m Gaussian neurons, to be taken as it is; None for
-            `averaging.matching_cost_bounds`.
+        matching_cost: a bound of the cost of m neurons whose covariance is that of the Gaussian
+            law, to be taken as it is. Rows need then be no more than symmetric, so that S_l is
+            kappa times the distance. None for `averaging.matching_cost_bounds`, Gaussian rows.
 
     Raises:
         ValueError: for another number of widths than the depth, a width < 1, t outside [0, 1].
@@ -130,7 +140,8 @@ def error_bound(
         costs = matching_cost_bounds(networks, widths)
     else:
         costs = [matching_cost(law, m) for law, m in zip(networks.laws, widths, strict=True)]
-    return bound_from_costs(costs, networks, t=t, s_out=s_out, n_out=n_out)
+    gaussian = matching_cost is None
+    return bound_from_costs(costs, networks, t=t, s_out=s_out, n_out=n_out, gaussian=gaussian)
 
 
 def require_widths(widths: Sequence[int], networks: Ensemble) -> None:
@@ -154,6 +165,7 @@ def bound_from_costs(
     s_out: float = 1.0,
     n_out: int = 1,
     first: tuple[float, float] | None = None,
+    gaussian: bool = True,
 ) -> DeepBound:
     """The bound that follows from bounds of M_1, ..., M_L, however they were found.
 
@@ -164,6 +176,7 @@ def bound_from_costs(
         s_out: output weights have variance s_out^2 / m_L.
         n_out: number of outputs.
         first: bounds of G_1 and X_1, where more is known of them than M_1.
+        gaussian: whether rows are Gaussian, so that saturation counts; else kappa alone does.
 
     Raises:
         ValueError: for another number of costs than the depth, a negative one, t outside [0, 1],
@@ -186,7 +199,7 @@ def bound_from_costs(
     at_least("n_out", n_out, 1)
     if first is not None and not all(0 <= bound < np.inf for bound in first):
         raise ValueError(f"first must be two finite numbers >= 0, got {first}")
-    gaps, X = networks.recursion(costs, t, first)
+    gaps, X = networks.recursion(costs, t, first, gaussian=gaussian)
     return DeepBound(
         value=s_out**2 * n_out * t * (1 - t) * X,
         scale=s_out**2 * n_out * networks.mean_square,

@@ -8,16 +8,17 @@ matched from the input on, layer l in the metric E_x[psi psi^T], psi = (phi + ph
 
 *Statement.* E |f~ - f|^2 <= 4 B, B the bound of D1 at t = 1/2 for two networks of widths h_l:
 
-    Y_0 = 0,  Y_l = kappa (s_w^2 Y_{l-1} + M(h_l)/2) >= E |phi~ - phi|^2 / m_l,
-    E |f~ - f|^2 <= s_out^2 n_out Y_L,                   D1: E |f_{1/2} - f-bar|^2 <= same / 4.
+    Y_0 = 0,  Y_l = S_l(s_w^2 Y_{l-1} + M(h_l)/2) >= E |phi~ - phi|^2 / m_l,
+    E |f~ - f|^2 <= s_out^2 n_out Y_L,            D1: E |f_{1/2} - f-bar|^2 <= X_L / 4, X_L >= Y_L.
 
 *Proof.* A kept neuron errs by alpha.(phi~ - phi), on average |phi~ - phi|_C^2 <= s_w^2 Y_{l-1}, as
 rows alpha are independent of phi~ and phi. A dropped one of row beta, whose partner has alpha, by
 alpha.phi~ - beta.phi. The halves are independent samples and the metric does not depend on them:
 the pair is exchangeable, and with N as in D1 the mean square is
 |phi~ - phi|_{C - N/2}^2 + 2 |psi|_N^2 <= s_w^2 Y_{l-1} + M(h_l). Half of the neurons are of each
-kind; kappa as in D1. M(h_l) <= U at the kernels of the full network as in D1: phi~ has, on average,
-the same Gram matrix as phi for the first layer, later up to O(1/width).
+kind. S_l as in D1, where X_l = 2 S_l(x_l/2) >= S_l(x_l), as S_l is concave and 0 at 0. M(h_l) <= U
+at the kernels of the full network as in D1: phi~ has, on average, the same Gram matrix as phi for
+the first layer, later up to O(1/width).
 
 Doubling the outgoing weights of kept neurons instead, as for networks whose outputs are means over
 neurons, does not work here: output weights are independent of the neurons' rows, so that the error
@@ -27,7 +28,7 @@ of doubling is that of an independent network, whatever the width.
 from collections.abc import Sequence
 
 from lmctheory.rates import upper_bound
-from lmctheory.widths.deep import DeepBound, error_bound, require_widths
+from lmctheory.widths.deep import DeepBound, bound_from_costs, require_widths
 from lmctheory.widths.ensembles import Ensemble
 
 __all__ = ["dropout_bound"]
@@ -57,7 +58,7 @@ def dropout_bound(
 
     Example:
         >>> import numpy as np
-        >>> from lmctheory.widths.deep import ensemble
+        >>> from lmctheory.widths.deep import ensemble, error_bound
         >>> nets = ensemble(np.random.default_rng(0).standard_normal((50, 8)), depth=1)
         >>> half = error_bound((64,), nets, matching_cost=lambda mu, m: upper_bound(mu, m).value)
         >>> dropout_bound((128,), nets).value == 4 * half.value
@@ -66,11 +67,6 @@ def dropout_bound(
     require_widths(widths, networks)
     if any(m % 2 for m in widths):
         raise ValueError(f"widths must be even, so that half can be kept, got {tuple(widths)}")
-    line = error_bound(
-        [m // 2 for m in widths],
-        networks,
-        s_out=s_out,
-        n_out=n_out,
-        matching_cost=lambda law, m: upper_bound(law, m).value,
-    )
+    costs = [upper_bound(law, m // 2).value for law, m in zip(networks.laws, widths, strict=True)]
+    line = bound_from_costs(costs, networks, s_out=s_out, n_out=n_out)
     return DeepBound(4 * line.value, line.scale, line.matching_cost, line.gap)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
+from lmctheory.widths.contraction import Contraction, Line, contraction
 from lmctheory.widths.kernels import Activation, function, nngp_kernels, require_data
 
 __all__ = ["Ensemble", "Split", "ensemble", "spectrum_of"]
@@ -38,14 +39,15 @@ class Ensemble:
         """Number L of hidden layers."""
         return len(self.covariances)
 
-    @property
-    def kappa(self) -> float:
-        """Contraction of a squared difference by the activation: Lip^2, for the relu 1/2."""
-        if self.activation == "relu":
-            return 0.5
-        if isinstance(self.activation, str):
-            return pointwise(self.activation).lipschitz ** 2
-        return 1.0
+    def contraction(self, layer: int, *, gaussian: bool = True) -> Contraction:
+        """What the activation leaves of a squared distance in a layer, counted from 1.
+
+        Args:
+            layer: 1, ..., L.
+            gaussian: whether rows are Gaussian; if they are only symmetric, there are kappa and the
+                span of the activation.
+        """
+        return _contraction(self, layer, gaussian)
 
     @cached_property
     def laws(self) -> tuple[Gaussian, ...]:
@@ -53,27 +55,45 @@ class Ensemble:
         return tuple(Gaussian(spectrum=spectrum_of(covariance)) for covariance in self.covariances)
 
     def recursion(
-        self, costs: Sequence[float], t: float, first: tuple[float, float] | None = None
+        self,
+        costs: Sequence[float],
+        t: float,
+        first: tuple[float, float] | None = None,
+        *,
+        gaussian: bool = True,
     ) -> tuple[list[float], float]:
-        """G_1, ..., G_L and X_L of `lmctheory.widths.deep`, linear in the matching costs.
+        """G_1, ..., G_L and X_L of `lmctheory.widths.deep`.
 
         Args:
             costs: M_1, ..., M_L.
             t: where on the line, in [0, 1].
             first: G_1 and X_1, where more is known of them than M_1.
+            gaussian: as in `contraction`.
         """
-        G, X = first or (self.kappa * costs[0], 2 * self.kappa * t * (1 - t) * costs[0])
-        gaps = [G]
-        for M in costs[1:]:
-            middle = (M / 2 + (t - 0.5) ** 2 * self.s_w**2 * G) / (2 * (t**2 + (1 - t) ** 2))
-            X = self.kappa * (self.s_w**2 * X + middle)
-            G = self.kappa * (M + self.s_w**2 * G)
-            gaps.append(G)
-        return gaps, X
+        S = [self.contraction(i + 1, gaussian=gaussian) for i in range(len(costs))]
+        return self._through(S, costs, t, first)
 
     def shares(self, t: float) -> Float[np.ndarray, " L"]:
-        """How much each layer's matching cost counts: X_L = sum_l share_l M_l."""
-        return np.array([self.recursion(list(unit), t)[1] for unit in np.eye(self.depth)])
+        """How much each layer's matching cost counts by kappa alone: X_L <= sum_l share_l M_l."""
+        kappa = Contraction(self.contraction(1).lines[:1])
+        units = np.eye(self.depth)
+        return np.array([self._through([kappa] * self.depth, unit, t, None)[1] for unit in units])
+
+    def _through(
+        self,
+        S: Sequence[Contraction],
+        costs: Sequence[float] | Float[np.ndarray, " L"],
+        t: float,
+        first: tuple[float, float] | None,
+    ) -> tuple[list[float], float]:
+        G, X = first or (S[0](costs[0]), S[0].chord(costs[0], t))
+        gaps = [G]
+        for shrink, M in zip(S[1:], costs[1:], strict=True):
+            middle = (M / 2 + (t - 0.5) ** 2 * self.s_w**2 * G) / (2 * (t**2 + (1 - t) ** 2))
+            X = shrink.line(self.s_w**2 * X + middle, t)
+            G = shrink(M + self.s_w**2 * G)
+            gaps.append(G)
+        return gaps, X
 
     def axes(self, layer: int) -> tuple[Float[np.ndarray, " d"], Float[np.ndarray, "n d"]]:
         """Eigenvalues > 0 of Lambda_l (at least one), decreasing, with eigenvectors; l from 1."""
@@ -107,6 +127,15 @@ class Split:
         a random one. By sampled kernels it may be, and is cut.
         """
         return head + 2 * self.tail - min(gain, self.tail)
+
+
+@lru_cache(maxsize=64)
+def _contraction(networks: Ensemble, layer: int, gaussian: bool) -> Contraction:
+    if not isinstance(networks.activation, str):
+        return Contraction((Line(1.0, 0.0),))
+    variances = np.diag(networks.covariances[layer - 1]) * len(networks.covariances[0])
+    sigma = pointwise(networks.activation)
+    return contraction(sigma, np.maximum(variances, 0.0) if gaussian else np.zeros(1))
 
 
 @lru_cache(maxsize=64)
@@ -161,6 +190,17 @@ def _beyond_rounding(values: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     return values > _ROUNDING * len(values) * values[0]
 
 
+def _require_lipschitz(activation: Activation) -> None:
+    """Of functions without a name D1 knows kappa = 1 alone."""
+    sigma = function(activation)  # refuses an unknown name
+    if isinstance(activation, str):
+        return
+    z = np.sinh(np.linspace(-8.0, 8.0, 4001))
+    steepest = float(np.abs(np.diff(sigma(z)) / np.diff(z)).max())
+    if not steepest <= 1 + 1e-6:
+        raise ValueError(f"activation must be 1-Lipschitz, got a slope of {steepest:g}")
+
+
 def ensemble(
     data: Float[np.ndarray, "n m_0"],
     depth: int,
@@ -181,9 +221,10 @@ def ensemble(
         kernels: K_0, ..., K_L ``[n, n]``, where those of infinite width will not do.
 
     Raises:
-        ValueError: for depth < 1, bad data, an unknown activation, negative s_w or s_b, another
-            number of kernels than depth + 1, kernels that are not finite or of another size, or
-            kernels that vanish: all inputs are 0, and so are all functions.
+        ValueError: for depth < 1, bad data, an unknown activation or a function that is steeper
+            than 1, negative s_w or s_b, another number of kernels than depth + 1, kernels that are
+            not finite or of another size, or kernels that vanish: all inputs are 0, and so are all
+            functions.
 
     Reference:
         theory key D1.
@@ -197,7 +238,7 @@ def ensemble(
         raise ValueError(f"depth must be >= 1, got {depth}")
     require_data(data, depth, s_w, s_b)
     data = data.astype(np.float64)
-    function(activation)  # refuses an unknown name
+    _require_lipschitz(activation)
     own = kernels is not None
     if kernels is None:
         kernels = nngp_kernels(data, depth, activation, s_w=s_w, s_b=s_b)

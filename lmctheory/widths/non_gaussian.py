@@ -29,10 +29,10 @@ Gaussian parts:
 
 For the last one the best s is searched. Where all fail there is 2 tr Lambda. A Gaussian bias beside
 such weights is covered: it has the part N(0, v), and v <= s^2 (Brascamp and Lieb). The recursion of
-D1 holds as it stands at t = 1/2 (for other t its term with G counts twice: of rows that are not
-Gaussian, N <= 2C is all that is known there); E K_1 is that of Gaussian rows only up to O(1/m_0),
-though for a symmetric relu layer its trace is exact: kernels of one's own may be passed to
-`ensemble`.
+D1 holds with S_l = kappa d^2 at t = 1/2 (for other t its term with G counts twice: of rows that are
+not Gaussian, N <= 2C is all that is known there); E K_1 is that of Gaussian rows only up to
+O(1/m_0), though for a symmetric relu layer its trace is exact: kernels of one's own may be passed
+to `ensemble`.
 """
 
 from collections.abc import Callable

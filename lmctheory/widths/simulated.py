@@ -1,8 +1,7 @@
 r"""D1 with simulated matchings: nearly sharp, and true with probability 1 - delta (R2, R10).
 
-As for `deep.error_bound`, kernels are exact and these are theorems for L <= 2; M_3, M_4, ... and
-what comes off them rest on kernels of infinite width, or on the ensemble's own, and hold up to
-O(1/width).
+Kernels are exact, and these are theorems, for as many layers as in `deep.error_bound`; the others
+rest on kernels of infinite width, or on the ensemble's own, and hold up to O(1/width).
 
 *Matching costs.* Neurons of layer l are drawn as Gaussian vectors of covariance Lambda_l, matched
 optimally, and M(m_l, Lambda_l) is bounded by R10. For l >= 2 each drawn matching is a rule in the
@@ -10,14 +9,8 @@ sense of `lmctheory.widths.averaging`: with c_i the mean square of (g - g')_i ov
 drawn layers l - 1, matched optimally in the metric diag(c) behind the activation, cost in the mean
 no more than <C, D>, and s_w^2/4 of it comes off.
 
-*Signs.* The relu's kappa = 1/2 forgets what the activation cuts off where a matched pair a, b of
-pre-activations has opposite signs. By hand, over the two signs of a layer, with p = t|a| and
-q = (1-t)|b|,
-
-    G_1 = M_1/2     - E |ab| 1{ab < 0},
-    X_1 = t(1-t) M_1 - E 1{ab < 0} (q (p - q) / t  if p > q,  p (q - p) / (1-t)  else),
-
-exactly: the first layer sees the data, and its matched pairs are the drawn ones.
+*The first layer* gives away what lies between an activation and the line that bounds it, on the
+drawn pairs: `lmctheory.widths.first_layer`.
 
 *Never more than is known for certain*: M(m_l, Lambda_l) <= U, and M_l is at most what
 `averaging.matching_cost_bounds` says; neither takes a share of delta.
@@ -46,6 +39,7 @@ from lmctheory.rates.concentration import checked_delta
 from lmctheory.widths.averaging import matching_cost_bounds
 from lmctheory.widths.deep import DeepBound, bound_from_costs, require_widths
 from lmctheory.widths.ensembles import Ensemble
+from lmctheory.widths.first_layer import FirstLayer, first_layer
 from lmctheory.widths.kernels import function
 
 __all__ = ["SimulatedLayers", "simulated_error_bound", "simulated_layers"]
@@ -150,20 +144,19 @@ def simulated_layers(
     if not all(0 <= t <= 1 for t in times):
         raise ValueError(f"times must lie in [0, 1], got {tuple(times)}")
     share = delta / (2 * networks.depth + len(times))
-    first_draws = np.array([_first_draw(networks, widths[0], times, rng) for _ in range(repeats)])
-    costs = [_cost_above(networks, 1, widths[0], first_draws[:, 0], share)]
     known = matching_cost_bounds(networks, widths)
+    lines = first_layer(networks, known[0], times)
+    first_draws = np.array([_first_draw(networks, widths[0], lines, rng) for _ in range(repeats)])
+    costs = [_cost_above(networks, 1, widths[0], first_draws[:, 0], share)]
     for layer, (before, m) in enumerate(pairwise(widths), start=2):
         draws = np.array([_later_draw(networks, layer, before, m, rng) for _ in range(repeats)])
         cost = _cost_above(networks, layer, m, draws[:, 0], share)
         gain = networks.s_w**2 / 4 * _mean_below(draws[:, 1], share)
         # never more than half: of sampled kernels, which need not fit, too
         costs.append(min(cost - min(gain, cost / 2), known[layer - 1]))
-    of_G, *of_X = (_mean_below(column, share) for column in first_draws.T[1:])
-    first = {}
-    for t, lost in zip(times, of_X, strict=True):
-        (G,), X = networks.recursion(costs[:1], t)
-        first[t] = (G - of_G, X - lost)
+    gone = [_mean_below(column, share) for column in first_draws.T[1:]]
+    G, *X = (bound - off for bound, off in zip(lines.bounds(costs[0]), gone, strict=True))
+    first = {t: (G, X_t) for t, X_t in zip(times, X, strict=True)}
     return SimulatedLayers(tuple(costs), first)
 
 
@@ -192,16 +185,14 @@ def _matched(
 
 
 def _first_draw(
-    networks: Ensemble, m: int, times: Sequence[float], rng: np.random.Generator
+    networks: Ensemble, m: int, first: FirstLayer, rng: np.random.Generator
 ) -> list[float]:
-    """The cost of a matching of the first layer, and what G_1 and X_1 lose."""
+    """The cost of a matching of the first layer, and what comes off G_1 and X_1."""
     values, vectors = networks.axes(1)
     g, h = _matched(networks, 1, m, rng)
     cost = float(np.square(g - h).mean(axis=0) @ values)
-    if networks.activation != "relu":
-        return [cost, *np.zeros(1 + len(times))]
-    back = (vectors * np.sqrt(values)).T
-    return [cost, *_opposite(g @ back, h @ back, times)]
+    back = (vectors * np.sqrt(values * len(vectors))).T
+    return [cost, *first.gone(g @ back, h @ back)]
 
 
 def _later_draw(
@@ -213,22 +204,6 @@ def _later_draw(
     c = np.square(g - h).mean(axis=0)
     behind = _cost_behind(networks, layer - 1, before, vectors * np.sqrt(c), rng)
     return float(c @ values), behind
-
-
-def _opposite(
-    a: Float[np.ndarray, "m n"], b: Float[np.ndarray, "m n"], times: Sequence[float]
-) -> list[float]:
-    """Means over neurons, sums over examples, of what G_1 and X_1 lose where signs differ."""
-    apart = a * b < 0
-    a, b = np.abs(a[apart]), np.abs(b[apart])
-    found, neurons = [a * b], len(apart)
-    for t in times:
-        p, q = t * a, (1 - t) * b
-        if 0 < t < 1:
-            found.append(np.where(p > q, q * (p - q) / t, p * (q - p) / (1 - t)))
-        else:
-            found.append(np.zeros(1))
-    return [float(one.sum()) / neurons for one in found]
 
 
 def _cost_behind(

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
+from scipy.special import erf
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
 from lmctheory.rates import normal_matching_cost
-from lmctheory.widths.deep import ensemble, error_bound, required_widths
+from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound, required_widths
 from lmctheory.widths.kernels import sampled_kernels
 
 
@@ -15,7 +16,7 @@ def data(n: int = 30, d: int = 6, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, d)) + 0.5
 
 
-def matched_error(x, widths, activation, s_b, rng, times) -> list[float]:
+def matched_error(x, widths, activation, s_b, rng, times, s_w=2**0.5) -> list[float]:
     """Mean squared function error of one pair, matched from the input on in theory's metric."""
     sigma = pointwise(activation).function
     phi_a = phi_b = x
@@ -23,7 +24,7 @@ def matched_error(x, widths, activation, s_b, rng, times) -> list[float]:
     for m in widths:
         fan_in = phi_a.shape[1]
         (W_a, W_b), (b_a, b_b) = (
-            rng.standard_normal((2, fan_in, m)) * np.sqrt(2 / fan_in),
+            rng.standard_normal((2, fan_in, m)) * s_w / np.sqrt(fan_in),
             rng.standard_normal((2, m)) * s_b,
         )
         middle = np.column_stack([(phi_a + phi_b) / 2, np.ones(len(x))])
@@ -44,25 +45,53 @@ def matched_error(x, widths, activation, s_b, rng, times) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("activation", "s_b", "widths", "at_most"),
+    ("activation", "s_w", "s_b", "widths", "at_most"),
     [
-        ("relu", 0.0, (48,), 2),
-        ("relu", 0.4, (48, 32), 4),
-        ("gelu", 0.0, (32,), 6),
-        ("tanh", 0.2, (48, 48), 12),  # kappa is 1, whatever the mean slope
+        ("relu", 2**0.5, 0.0, (48,), 2),
+        ("relu", 2**0.5, 0.4, (48, 32), 4),
+        ("gelu", 2**0.5, 0.0, (32,), 2.5),
+        ("gelu", 1.0, 0.0, (16, 16, 16), 5),
+        ("softplus", 2.0, 0.2, (32, 16), 3.5),
+        ("sigmoid", 3.0, 0.2, (48,), 6),
+        ("tanh", 2**0.5, 0.2, (48, 48), 10),
+        ("tanh", 3.0, 0.0, (16, 16, 16, 16), 14),  # by kappa alone more than 2000
+        ("erf", 3.0, 0.0, (24, 24), 14),
     ],
 )
-def test_matched_networks_stay_below_the_bound(activation, s_b, widths, at_most):
+def test_matched_networks_stay_below_the_bound(activation, s_w, s_b, widths, at_most):
     x, times = data(), (0.5, 0.2)
     rng = np.random.default_rng(1)
-    draws = np.array([matched_error(x, widths, activation, s_b, rng, times) for _ in range(60)])
-    kernels = sampled_kernels(x, widths, activation, s_b=s_b, networks=200, rng=rng)
-    nets = ensemble(x, len(widths), activation, s_b=s_b, kernels=kernels)
+    draws = np.array(
+        [matched_error(x, widths, activation, s_b, rng, times, s_w) for _ in range(60)]
+    )
+    kernels = sampled_kernels(x, widths, activation, s_w=s_w, s_b=s_b, networks=200, rng=rng)
+    nets = ensemble(x, len(widths), activation, s_w=s_w, s_b=s_b, kernels=kernels)
     for t, errors in zip(times, draws.T, strict=True):
         bound = error_bound(widths, nets, t=t).value
         # 60 draws: 5 standard errors are exceeded with probability 3e-6 (t law)
         assert errors.mean() <= bound + 5 * errors.std() / np.sqrt(len(errors))
         assert bound <= at_most * errors.mean()
+
+
+def test_a_bounded_activation_has_a_bounded_error():
+    """Whatever the weights: |f_t - t f_A - (1-t) f_B|^2 <= 4 (t^2 + (1-t)^2) if |sigma| <= 1."""
+    for t in (0.5, 0.1, 1e-3):
+        for name in ("tanh", "erf"):
+            nets = ensemble(data(), 3, name, s_w=100.0)
+            bound = error_bound((4,) * 3, nets, t=t).value
+            assert bound <= 4 * (t**2 + (1 - t) ** 2) * (1 + 1e-12)
+    own = error_bound((4,) * 3, nets, matching_cost=lambda law, m: 2 * law.second_moment)
+    assert own.value <= 2 * (1 + 1e-12)
+
+
+def test_costs_of_ones_own_need_no_gaussian_rows():
+    """As D5's: kappa is all that counts, and what is known is linear in the costs."""
+    for name, kappa in (("softplus", 0.5), ("gelu", 0.6455), ("tanh", 1.0), ("sigmoid", 1 / 16)):
+        nets = ensemble(data(), 2, name)
+        found = error_bound((8, 8), nets, matching_cost=lambda law, m: 2.0)
+        assert found.value == pytest.approx(kappa * (2 * kappa + 1) / 4, rel=1e-4)
+        assert found.value == pytest.approx(nets.shares(0.5) @ [0.5, 0.5])
+        assert bound_from_costs([2.0, 2.0], nets).value < 0.99 * found.value
 
 
 def test_the_recursion_as_it_is_written():
@@ -182,5 +211,7 @@ def test_bad_arguments_are_refused():
         required_widths(0.1, nets, delta=1.0)
     with pytest.raises(ValueError, match="objective must be None or one of"):
         required_widths(0.1, nets, objective="cost")
+    with pytest.raises(ValueError, match=r"activation must be 1-Lipschitz, got a slope of 1\.128"):
+        ensemble(data(), 2, erf)
     with pytest.raises(ValueError, match="no width up to"):
         required_widths(1e-9, nets, matching_cost=power_law)

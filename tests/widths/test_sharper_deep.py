@@ -64,9 +64,13 @@ def test_no_more_than_the_tail_is_taken_off():
     )
 
 
-def test_only_the_relu_has_an_explicit_gain():
-    nets = ensemble(images(), 2, "tanh")
-    assert matching_cost_bounds(nets, (16, 16)) == [upper_bound(law, 16).value for law in nets.laws]
+def test_where_half_is_linear_there_is_an_explicit_gain():
+    for name in ("relu", "softplus", "gelu", "tanh", "sigmoid"):
+        nets = ensemble(images(), 2, name)
+        first, second = matching_cost_bounds(nets, (16, 16))
+        certain = [upper_bound(law, 16).value for law in nets.laws]
+        assert first == certain[0]
+        assert (second < certain[1]) == (name not in ("tanh", "sigmoid")), name
 
 
 def test_costs_of_ones_own_enter_the_recursion():

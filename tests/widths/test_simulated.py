@@ -14,11 +14,11 @@ from lmctheory.rates import (
 )
 from lmctheory.widths.averaging import matching_cost_bounds
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
+from lmctheory.widths.first_layer import first_layer
 from lmctheory.widths.kernels import sampled_kernels
 from lmctheory.widths.simulated import (
     _first_draw,
     _later_draw,
-    _opposite,
     simulated_error_bound,
     simulated_layers,
 )
@@ -34,21 +34,21 @@ def relu(z):
     return np.maximum(z, 0.0)
 
 
-def matched_pair(x, widths, rng):
-    """Of one pair of relu networks: M_1, M_2, G_1, then X_1 for every t, as D1 defines them."""
+def matched_pair(x, widths, rng, sigma=relu, s_w=2**0.5):
+    """Of one pair of networks: M_1, M_2, G_1, then X_1 for every t, as D1 defines them."""
     phi_a = phi_b = x.T
     found = {}
     for layer, m in enumerate(widths, start=1):
-        W_a, W_b = rng.standard_normal((2, m, len(phi_a))) * np.sqrt(2 / len(phi_a))
+        W_a, W_b = rng.standard_normal((2, m, len(phi_a))) * s_w / len(phi_a) ** 0.5
         middle = (phi_a + phi_b) / 2
         W_b = W_b[linear_sum_assignment(W_a @ middle @ (W_b @ middle).T, maximize=True)[1]]
         found[f"M{layer}"] = ((W_a @ middle - W_b @ middle) ** 2).mean()
         if layer == 1:
             for t in TIMES:
-                line = relu((t * W_a + (1 - t) * W_b) @ middle)
-                parts = [(line - relu(W @ middle)) ** 2 for W in (W_a, W_b)]
+                line = sigma((t * W_a + (1 - t) * W_b) @ middle)
+                parts = [(line - sigma(W @ middle)) ** 2 for W in (W_a, W_b)]
                 found[t] = (t / (1 - t) * parts[0] + (1 - t) / t * parts[1]).mean()
-        phi_a, phi_b = relu(W_a @ phi_a), relu(W_b @ phi_b)
+        phi_a, phi_b = sigma(W_a @ phi_a), sigma(W_b @ phi_b)
         found[f"G{layer}"] = ((phi_a - phi_b) ** 2).mean()
     return found
 
@@ -75,13 +75,32 @@ def test_matched_networks_lie_below_and_near():
     assert 0.25 * layers.costs[0] > X
 
 
+@pytest.mark.parametrize("name", ["gelu", "sigmoid", "softplus", "tanh"])
+def test_the_first_layer_of_any_activation_is_drawn(name):
+    """64 pairs, and 5 standard errors, as above; without the draws all bounds are looser."""
+    x, rng, sigma = images(), np.random.default_rng(0), pointwise(name).function
+    nets = ensemble(x, 1, name, s_w=3.0)
+    options = {"times": TIMES, "repeats": 100, "delta": 0.01, "rng": rng}
+    layers = simulated_layers((64,), nets, **options)
+    pairs = [matched_pair(x, (64,), rng, sigma, 3.0) for _ in range(64)]
+    for i, t in enumerate(TIMES):
+        G, X = layers.first[t]
+        (gap,), chord = nets.recursion(layers.costs, t)
+        for measured, bound, plain in (("G1", G, gap), (t, X, chord)):
+            draws = np.array([pair[measured] for pair in pairs])
+            margin = 5 * draws.std(ddof=1) / 8
+            assert draws.mean() - margin <= bound <= 1.9 * draws.mean(), (i, measured)
+            assert bound < 0.95 * plain
+
+
 def test_confidence_is_shared_and_caps_are_set_beforehand():
     """The same draws again, put together by hand."""
     nets, options = ensemble(images(), 2, s_w=1.7), {"times": TIMES, "repeats": 40, "delta": 0.02}
     widths = (24, 16)
     layers = simulated_layers(widths, nets, rng=np.random.default_rng(3), **options)
     rng, share = np.random.default_rng(3), 0.02 / 6  # two costs, what comes off M_2, G_1, two X_1
-    first = np.array([_first_draw(nets, 24, TIMES, rng) for _ in range(40)])
+    lines = first_layer(nets, upper_bound(nets.laws[0], 24).value, TIMES)
+    first = np.array([_first_draw(nets, 24, lines, rng) for _ in range(40)])
     second = np.array([_later_draw(nets, 2, 24, 16, rng) for _ in range(40)])
 
     def least(column):
@@ -169,19 +188,44 @@ def test_networks_that_are_constant_cost_nothing():
 
 
 def test_signs_by_hand():
-    """Over both signs of a layer, what is lost is the difference to half of the linear case."""
+    """Over both signs of a layer, what is gone is the difference to half of the linear case."""
     a, b = np.random.default_rng(0).standard_normal((2, 30, 7))
-    t = 0.3
-    found = _opposite(a, b, (t, 0.0))
+    t, nets = 0.3, ensemble(images(), 1)
+    found = first_layer(nets, 1.0, (t, 0.0)).gone(a, b)
     G = X = 0.0
     for sign in (1, -1):
         line, phi_a, phi_b = (relu(sign * z) for z in (t * a + (1 - t) * b, a, b))
-        G += ((phi_a - phi_b) ** 2).sum() / 60
-        X += (t / (1 - t) * (line - phi_a) ** 2 + (1 - t) / t * (line - phi_b) ** 2).sum() / 60
-    square = ((a - b) ** 2).sum() / 30
+        G += ((phi_a - phi_b) ** 2).mean() / 2
+        X += (t / (1 - t) * (line - phi_a) ** 2 + (1 - t) / t * (line - phi_b) ** 2).mean() / 2
+    square = ((a - b) ** 2).mean()
     assert found[0] == pytest.approx(square / 2 - G)
     assert found[1] == pytest.approx(t * (1 - t) * square - X)
     assert found[2] == 0  # the end of the line
+    apart = a * b < 0
+    assert found[0] == pytest.approx(np.abs(a * b)[apart].sum() / a.size)
+
+
+@pytest.mark.parametrize("name", ["gelu", "softplus", "tanh", np.arctan])
+def test_what_is_gone_is_what_lies_below_the_bound(name):
+    """G_1 and X_1 of given pairs are bounds minus what is gone, if f has its mean on the pairs."""
+    sigma = name if callable(name) else pointwise(name).function
+    a, b = np.random.default_rng(0).standard_normal((2, 200, 40))
+    nets, square, t = ensemble(images(), 1, name), float(((a - b) ** 2).mean()), 0.3
+    lines = first_layer(nets, square, (t,))
+
+    def excess(line, u, v):  # of the mean of f and of v^4 on these pairs over their expectations
+        return (line.above(u, v) - line.slope * (u - v) ** 2).mean() - line.intercept
+
+    z, (_, A, B) = t * a + (1 - t) * b, lines.ends[0]
+    r = t / (1 - t)
+    beyond = [excess(lines.gap, a, b), r * excess(A, a, z) + excess(B, b, z) / r]
+    G = X = 0.0
+    for sign in (1, -1):
+        line, phi_a, phi_b = (sigma(sign * y) for y in (z, a, b))
+        G += ((phi_a - phi_b) ** 2).mean() / 2
+        X += (r * (line - phi_a) ** 2 + (line - phi_b) ** 2 / r).mean() / 2
+    bounds = np.array(lines.bounds(square)) + beyond - lines.gone(a, b)
+    np.testing.assert_allclose(bounds, [G, X], rtol=1e-9)
 
 
 def test_more_draws_and_one_layer_less_give_smaller_bounds():
@@ -196,10 +240,9 @@ def test_more_draws_and_one_layer_less_give_smaller_bounds():
     assert bound(100) < error_bound((48, 48), nets).value
 
 
-def test_other_activations_average_but_have_no_signs():
+def test_other_activations_average_too():
     nets, rng = ensemble(images(), 2, "tanh"), np.random.default_rng(0)
     layers = simulated_layers((48, 48), nets, times=(0.5,), repeats=60, delta=0.01, rng=rng)
-    assert layers.first[0.5] == pytest.approx((layers.costs[0], layers.costs[0] / 2))
     options = {"width": 48, "repeats": 60, "delta": 0.01, "rng": rng}
     assert layers.costs[1] < 0.95 * simulated_upper_bound(nets.laws[1], 48, **options).value
 
