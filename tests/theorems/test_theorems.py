@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 import lmctheory
+from lmctheory.activations import KNOWN
 from lmctheory.rates import wasserstein_pow
 from lmctheory.theorems import Check, Trial, registry
+from lmctheory.theorems.checks.deep import matched_networks
 
 
 @pytest.fixture(scope="module", params=registry())
@@ -40,6 +42,15 @@ def test_every_check_can_fail(check):
     more = islice(registry()[check.key].trials(np.random.default_rng(3)), 100)
     trials = chain(check.trials, more)
     assert any(not replace(trial, larger=0.4 * trial.larger).holds for trial in trials)
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_d1_could_fail_for_every_activation(name):
+    """Small weights, where it is sharpest: half of the bound is too little somewhere."""
+    rng = np.random.default_rng(0)
+    trials = [matched_networks(name, 0.15, rng) for _ in range(4)]
+    assert all(trial.holds for trial in trials)
+    assert not all(replace(trial, larger=0.5 * trial.larger).holds for trial in trials)
 
 
 @pytest.mark.parametrize("key", registry())

@@ -1,6 +1,6 @@
 """Checks on deep networks with independent neurons (D)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
+from lmctheory.activations import KNOWN
 from lmctheory.measures import (
     Gaussian,
     Laplace,
@@ -57,8 +58,8 @@ def _match(a: Array, b: Array) -> np.ndarray:
     return np.asarray(linear_sum_assignment(a.T @ b, maximize=True)[1])
 
 
-def _rows(fan_in: int, m: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.standard_normal((fan_in, m)) * (2 / fan_in) ** 0.5
+def _rows(fan_in: int, m: int, rng: np.random.Generator, s_w: float = 2**0.5) -> np.ndarray:
+    return rng.standard_normal((fan_in, m)) * s_w / fan_in**0.5
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,23 @@ class _Line:
     grams: tuple[Float[np.ndarray, "n n"], ...]
 
 
-def _line(x: Array, widths: Sequence[int], t: float, rng: np.random.Generator) -> _Line:
+def _line(
+    x: Array,
+    widths: Sequence[int],
+    t: float,
+    rng: np.random.Generator,
+    sigma: Callable[[Array], Array] = _relu,
+    s_w: float = 2**0.5,
+) -> _Line:
     a = b = middle = x
     costs, grams = [], []
     for fan_in, m in pairwise((x.shape[1], *widths)):
-        W_a, W_b = _rows(fan_in, m, rng), _rows(fan_in, m, rng)
+        W_a, W_b = _rows(fan_in, m, rng, s_w), _rows(fan_in, m, rng, s_w)
         W_b = W_b[:, _match((a + b) @ W_a, (a + b) @ W_b)]
         costs.append(float(((a @ (W_a - W_b)) ** 2).mean()))
         grams.append(a @ a.T / fan_in)
-        middle = _relu(middle @ (t * W_a + (1 - t) * W_b))
-        a, b = _relu(a @ W_a), _relu(b @ W_b)
+        middle = sigma(middle @ (t * W_a + (1 - t) * W_b))
+        a, b = sigma(a @ W_a), sigma(b @ W_b)
     error = (t**2 * (middle - a) ** 2 + (1 - t) ** 2 * (middle - b) ** 2).mean()
     return _Line(float(error), tuple(costs), tuple(grams))
 
@@ -94,12 +102,20 @@ def _slack(draws: Sequence[float]) -> float:
 
 @tries("D1")
 def _deep(rng: np.random.Generator) -> Iterator[Trial]:
+    names = sorted(KNOWN)
     while True:
-        x, widths, t = _data(rng), _widths(rng), float(rng.uniform(0.1, 0.9))
-        draws = [_line(x, widths, t, rng).error for _ in range(_PAIRS)]
-        kernels = sampled_kernels(x, widths, networks=_NETWORKS, rng=rng)
-        networks = ensemble(x, len(widths), kernels=kernels)
-        yield _below(draws, error_bound(widths, networks, t=t).value)
+        activation, s_w = names[int(rng.integers(len(names)))], float(2 ** rng.uniform(-2, 2))
+        yield matched_networks(activation, s_w, rng)
+
+
+def matched_networks(activation: str, s_w: float, rng: np.random.Generator) -> Trial:
+    """D1 on random data, at a random t."""
+    x, widths, t = _data(rng), _widths(rng), float(rng.uniform(0.1, 0.9))
+    sigma = KNOWN[activation].function
+    draws = [_line(x, widths, t, rng, sigma, s_w).error for _ in range(_PAIRS)]
+    kernels = sampled_kernels(x, widths, activation, s_w=s_w, networks=_NETWORKS, rng=rng)
+    networks = ensemble(x, len(widths), activation, s_w=s_w, kernels=kernels)
+    return _below(draws, error_bound(widths, networks, t=t).value)
 
 
 @tries("D2")

@@ -9,12 +9,19 @@ theorem(
     "Deep Gaussian networks",
     statement=(
         r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L, \quad"
-        r" X_1 = 2 \kappa t(1-t) M_1, \quad X_l = \kappa"
-        r" \Bigl(s_w^2 X_{l-1} + \frac{M_l/2 + (t - \frac12)^2 s_w^2 G_{l-1}}"
-        r"{2(t^2 + (1-t)^2)}\Bigr), \quad G_l = \kappa (M_l + s_w^2 G_{l-1}), \; G_0 = 0"
+        r" X_1 = \tfrac{t}{1-t} S_1((1-t)^2 M_1) + \tfrac{1-t}{t} S_1(t^2 M_1), \quad"
+        r" X_l = w\, S_l\Bigl(\frac1w \Bigl(s_w^2 X_{l-1} +"
+        r" \frac{M_l/2 + (t - \frac12)^2 s_w^2 G_{l-1}}{2(t^2 + (1-t)^2)}\Bigr)\Bigr), \quad"
+        r" w = \tfrac{t^2 + (1-t)^2}{t(1-t)}, \quad G_l = S_l(M_l + s_w^2 G_{l-1}), \; G_0 = 0,"
+        r" \quad S_l(d^2) = \inf_{\lambda, \gamma \ge 0} \lambda d^2 + 3 \gamma q_l^2 + \mathbb E"
+        r" \sup_v |\varsigma(u) - \varsigma(v)|^2 - \lambda (u-v)^2 - \gamma v^4, \; u \sim"
+        r" N(0, q_l), \; \varsigma(z) = \frac{(\sigma(z), \sigma(-z))}{\sqrt 2}"
     ),
     source="derived; compare Ferbach et al. 2024, Theorem 5.2",
-    assumptions=(*_INITIAL, "matched layer by layer; for each t, kernels up to O(1/width)"),
+    assumptions=(
+        "independent networks with Gaussian rows",
+        "matched layer by layer; for each t, kernels up to O(1/width)",
+    ),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
     checks="deep",
 )
