@@ -164,6 +164,7 @@ def test_on_the_line():
         # no split of the sum between the two ends does more
         total = r * (1 - t) ** 2 * 2 + t**2 * 2 / r
         assert S.line(total, t) >= S.chord(2.0, t) * (1 - 1e-12)
+        assert S.line(total, t) == pytest.approx((r + 1 / r) * S(total / (r + 1 / r)))
         for share in (0.0, 0.3, 1.0):
             split = r * S(share * total / r) + S((1 - share) * total * r) / r
             assert split <= S.line(total, t) * (1 + 1e-12)

@@ -35,6 +35,15 @@ def test_the_arc_cosine_kernel():
     np.testing.assert_allclose(dual_kernel(C, "relu"), exact, atol=1e-12)
 
 
+@pytest.mark.parametrize("rho", [-1 + 2**-40, -0.999999, -0.9, -0.1])
+def test_the_relu_near_opposite_inputs(rho):
+    """Where sqrt(1 - rho^2) and rho arccos(-rho) cancel."""
+    with mp.workdps(40):
+        exact = (mp.sqrt(1 - mp.mpf(rho) ** 2) + rho * mp.acos(-rho)) / (2 * mp.pi)
+    found = dual_kernel(pair(1.0, 1.0, rho), "relu")[0, 1]
+    assert found == pytest.approx(float(exact), rel=1e-8, abs=0)
+
+
 PRECISE = {
     "relu": lambda z: max(z, mp.mpf(0)),
     "tanh": mp.tanh,
