@@ -148,7 +148,7 @@ def test_scales_with_the_spectrum(scale, m):
         one = bound(Gaussian(spectrum=spectrum), m).value
         scaled = bound(Gaussian(spectrum=scale * spectrum), m).value
         # the radius is searched for to 1e-5, the time on a grid
-        assert scaled == pytest.approx(scale * one, rel=1e-3)
+        assert scaled == pytest.approx(scale * one, rel=1e-3, abs=0)
 
 
 @pytest.mark.parametrize("bound", [semigroup_bound, truncated_gaussian_bound])

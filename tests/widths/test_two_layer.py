@@ -180,7 +180,8 @@ def test_a_distance_is_found_at_every_scale(name, eps):
         neuron_with_fixed_output(name, radius=1.0, output=1.0),
         neuron(name, radius=1.0, output=1.0, weight_norm=2.0),
     ):
-        assert constants.function_error(constants.distance(eps)) == pytest.approx(eps, rel=1e-9)
+        found = constants.function_error(constants.distance(eps))
+        assert found == pytest.approx(eps, rel=1e-9, abs=0)
 
 
 def test_what_overflows_is_infinite_and_no_error():
