@@ -48,21 +48,29 @@ from scipy.special import ndtr
 
 from lmctheory.activations import Pointwise
 
-__all__ = ["Contraction", "Line", "contraction", "symmetric_gap"]
+__all__ = ["Contraction", "Line", "both_signs", "contraction", "symmetric_gap"]
 
 Array = Float[np.ndarray, "..."]
 
 
-def symmetric_gap(sigma: Callable[[Array], Array], u: Array, v: Array) -> Array:
-    """|s(u) - s(v)|^2: the mean of |sigma(u) - sigma(v)|^2 over the sign of both.
+def both_signs(sigma: Callable[[Array], Array], z: Array) -> Array:
+    """s(z), along a new first axis.
 
     Args:
         sigma: the activation.
-        u: any shape.
-        v: any that broadcasts with it.
+        z: any shape.
     """
-    there, back = (np.square(sigma(sign * u) - sigma(sign * v)) for sign in (1, -1))
-    return np.asarray((there + back) / 2)
+    return np.stack([sigma(z), sigma(-z)]) / 2**0.5
+
+
+def symmetric_gap(s_u: Array, s_v: Array) -> Array:
+    """|s(u) - s(v)|^2: the mean of |sigma(u) - sigma(v)|^2 over the sign of both.
+
+    Args:
+        s_u: s(u), see `both_signs`.
+        s_v: s(v); both may be broadcast.
+    """
+    return np.asarray(np.square(s_u - s_v).sum(axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +100,8 @@ class Line:
     def above(self, u: Array, v: Array) -> Array:
         """The right-hand side, pair by pair."""
         f = np.interp(np.abs(u), self.nodes, self.values)
-        return np.asarray(self.slope * np.square(u - v) + f + self.quartic * (v / self.scale) ** 4)
+        fourth = self.quartic * np.square(np.square(v / self.scale)) if self.quartic else 0.0
+        return np.asarray(self.slope * np.square(u - v) + f + fourth)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,12 +193,13 @@ class _Grid:
         unit = min(1.0, typical)
         self.u = unit * np.sinh(np.linspace(0, np.arcsinh(9 * self.scale / unit), _NODES))
         end = np.arcsinh(100 * self.scale / unit)
-        v = unit * np.sinh(np.linspace(-end, end, _PARTNERS))
-        h, k = _spacing(self.u)[:, None], _spacing(v)
-        apart = np.abs(self.u[:, None] - v)
+        u, v = self.u[:, None], unit * np.sinh(np.linspace(-end, end, _PARTNERS))[None, :]
+        h, k = _spacing(self.u)[:, None], _spacing(v[0])
+        apart = np.abs(u - v)
         gap = np.minimum(sigma.span, sigma.contraction**0.5 * (apart + h + k))
-        bends = h**2 * _bend(sigma, self.u[:, None], h) + k**2 * _bend(sigma, v, k)
-        self.gap = symmetric_gap(sigma.function, self.u[:, None], v) + gap * bends / 4
+        bends = h**2 * _bend(sigma, u, h) + k**2 * _bend(sigma, v, k)
+        s_u, s_v = both_signs(sigma.function, u), both_signs(sigma.function, v)
+        self.gap = symmetric_gap(s_u, s_v) + gap * bends / 4
         self.square = apart**2 - (h**2 + k**2) / 4
         x, k = v / self.scale, k / self.scale
         self.fourth = x**4 - 1.5 * ((np.abs(x) + k) * k) ** 2

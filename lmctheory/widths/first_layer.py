@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.widths.contraction import Line, symmetric_gap
+from lmctheory.widths.contraction import Line, both_signs, symmetric_gap
 from lmctheory.widths.ensembles import Ensemble
 from lmctheory.widths.kernels import Activation, function
 
@@ -58,15 +58,18 @@ class FirstLayer:
             apart = a * b < 0
             a, b = a[apart], b[apart]
 
-        def below(line: Line, u: np.ndarray, v: np.ndarray) -> float:
-            # below 0 by rounding alone
-            return float(np.maximum(line.above(u, v) - symmetric_gap(sigma, u, v), 0.0).sum())
-
-        found = [below(self.gap, a, b)]
+        s_a, s_b = both_signs(sigma, a), both_signs(sigma, b)
+        found = [_below(self.gap, a, b, s_a, s_b)]
         for t, A, B in self.ends:
             z = t * a + (1 - t) * b
-            found.append(_ends(t, below(A, a, z), below(B, b, z)))
+            s_z = both_signs(sigma, z)
+            found.append(_ends(t, _below(A, a, z, s_a, s_z), _below(B, b, z, s_b, s_z)))
         return [one / pairs for one in found]
+
+
+def _below(line: Line, u: np.ndarray, v: np.ndarray, s_u: np.ndarray, s_v: np.ndarray) -> float:
+    # negative by rounding alone
+    return float(np.maximum(line.above(u, v) - symmetric_gap(s_u, s_v), 0.0).sum())
 
 
 def _ends(t: float, of_A: float, of_B: float) -> float:

@@ -6,10 +6,14 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_matrix
 
 from lmctheory.activations import KNOWN
-from lmctheory.widths.contraction import contraction, symmetric_gap
+from lmctheory.widths.contraction import both_signs, contraction, symmetric_gap
 
 SMOOTH = ["erf", "gelu", "sigmoid", "softplus", "tanh"]
 VARIANCES = ([1e-4], [0.3], [1.0, 0.0, 9.0], [400.0])
+
+
+def gap_of(name, u, v):
+    return symmetric_gap(*(both_signs(KNOWN[name].function, z) for z in np.broadcast_arrays(u, v)))
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -41,7 +45,7 @@ def test_every_line_holds_for_every_pair(name, variances):
     u = rng.uniform(-9, 9, pairs) * scale * 10 ** rng.uniform(-3, 0, pairs)
     v = np.where(rng.random(pairs) < 0.7, -np.sign(u), 1) * rng.standard_cauchy(pairs)
     v = np.where(rng.random(pairs) < 0.5, v * np.abs(u), v)
-    gap = symmetric_gap(KNOWN[name].function, u, v)
+    gap = gap_of(name, u, v)
     for line in contraction(KNOWN[name], np.array(variances)).lines:
         assert (gap <= line.above(u, v) * (1 + 1e-12) + 1e-15 * np.sqrt(gap)).all()  # rounding
 
@@ -104,7 +108,7 @@ def gaussian_coupling(name, q, square):
     rho, w = 1 - square / (2 * q), w / w.sum()
     u = q**0.5 * x[:, None]
     v = rho * u + (q * (1 - rho**2)) ** 0.5 * x
-    return float(w @ symmetric_gap(KNOWN[name].function, u, v) @ w)
+    return float(w @ gap_of(name, u, v) @ w)
 
 
 def best_coupling(name, q, square, n=61):
@@ -116,7 +120,7 @@ def best_coupling(name, q, square, n=61):
     rows, ones, k = np.arange(n * n), np.ones(n * n), n * n
     marginals = coo_matrix((np.tile(ones, 2), (np.append(i, n + j), np.tile(rows, 2))), (2 * n, k))
     found = linprog(
-        -symmetric_gap(KNOWN[name].function, u[i], u[j]),
+        -gap_of(name, u[i], u[j]),
         A_ub=np.square(u[i] - u[j])[None],
         b_ub=[square],
         A_eq=marginals.tocsr()[:-1],
@@ -147,7 +151,7 @@ def test_with_v_free_nothing_is_lost(name):
     x = np.linspace(-6, 6, 241)
     mass, u, v = np.exp(-(x**2) / 2), q**0.5 * x, np.linspace(-40, 40, 4001)
     mass /= mass.sum()
-    gap, square = symmetric_gap(sigma.function, u[:, None], v), np.square(u[:, None] - v)
+    gap, square = gap_of(name, u[:, None], v), np.square(u[:, None] - v)
     S = contraction(sigma, np.array([q]))
     slopes = sigma.contraction * np.geomspace(0.01, 1, 100)
     means = np.array([mass @ (gap - slope * square).max(axis=1) for slope in slopes])
