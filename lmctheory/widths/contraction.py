@@ -99,7 +99,8 @@ class Line:
 
     def above(self, u: Array, v: Array) -> Array:
         """The right-hand side, pair by pair."""
-        f = np.interp(np.abs(u), self.nodes, self.values)
+        constant = len(self.nodes) == 1
+        f = self.values if constant else np.interp(np.abs(u), self.nodes, self.values)
         fourth = self.quartic * np.square(np.square(v / self.scale)) if self.quartic else 0.0
         return np.asarray(self.slope * np.square(u - v) + f + fourth)
 
