@@ -5,6 +5,13 @@ from lmctheory.measures.cube import UniformCube
 from lmctheory.measures.empirical import Empirical
 from lmctheory.measures.gaussian import Gaussian, LowRankPlusNoise
 from lmctheory.measures.image import LipschitzImage
+from lmctheory.measures.marginal import (
+    Laplace,
+    Marginal,
+    RademacherMixture,
+    TruncatedNormal,
+    Uniform,
+)
 from lmctheory.measures.measure import (
     Bounded,
     Diffusive,
@@ -16,14 +23,7 @@ from lmctheory.measures.measure import (
     Partitioned,
 )
 from lmctheory.measures.mixture import GaussianMixture
-from lmctheory.measures.product import (
-    Laplace,
-    Marginal,
-    RademacherMixture,
-    SubGaussianProduct,
-    TruncatedNormal,
-    Uniform,
-)
+from lmctheory.measures.product import SubGaussianProduct
 from lmctheory.measures.sphere import UniformSphere
 
 __all__ = [

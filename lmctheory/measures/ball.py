@@ -12,12 +12,15 @@ transport from the sphere bounds W_2 there, with the constant c_{d+1} of the sph
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.special import betainc, gammaln
 
 from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
     at_least,
     exp_rounded_up,
+    generator,
     log_ball_volume,
     nonnegative,
     positive,
@@ -40,7 +43,7 @@ class UniformBall:
         radius: r > 0, in units of the weights.
 
     Raises:
-        TypeError: if the dimension is no integer.
+        TypeError: if the dimension is no integer, or the radius no number.
         ValueError: if an argument is out of range.
 
     Reference:
@@ -56,8 +59,8 @@ class UniformBall:
     radius: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least("dimension", self.dimension, 1)
-        positive("radius", self.radius)
+        object.__setattr__(self, "dimension", at_least("dimension", self.dimension, 1))
+        object.__setattr__(self, "radius", positive("radius", self.radius))
 
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
@@ -90,45 +93,45 @@ class UniformBall:
         """r^2/(d+1), that of the sphere in R^{d+2} (R10)."""
         return self.radius**2 / (self.dimension + 1)
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
 
         Raises:
             ValueError: if m < 1.
         """
-        at_least("m", m, 1)
+        m, rng = at_least("m", m, 1), generator(rng)
         x: Float[np.ndarray, "m d"] = rng.standard_normal((m, self.dimension))
         norms = self.radius * rng.random((m, 1)) ** (1 / self.dimension)
         return x * (norms / np.linalg.norm(x, axis=1, keepdims=True))
 
-    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def distance_cdf(self, r: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """P(|X - X'| <= r), exactly.
 
         With x = r/radius: x^d I_{1-x^2/4}((d+1)/2, 1/2) + I_{x^2/4}((d+1)/2, (d+1)/2), by parts
         from the density d x^{d-1} I_{1-x^2/4}((d+1)/2, 1/2), I the regularised incomplete beta
         function: two unit balls at distance x overlap in that fraction of their volume.
         """
-        nonnegative("r", r)
+        r = nonnegative("r", r)
         x, half = np.minimum(r / self.radius, 2.0), (self.dimension + 1) / 2
         tail = betainc(half, 0.5, 1 - x**2 / 4)
         with np.errstate(divide="ignore"):  # in logarithms: x^d overflows beyond 1000 dimensions
             overlap = np.exp(self.dimension * np.log(x) + np.log(tail))
         return overlap + betainc(half, half, x**2 / 4)
 
-    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace sum_k binom(k+d-1, k) e^{-k(k+d)s/r^2}, rounded up at tiny times."""
-        nonnegative("s", s)
+        s = nonnegative("s", s)
         traces = [_unit_heat_trace(self.dimension, float(u)) for u in s.ravel() / self.radius**2]
         return np.array(traces).reshape(s.shape)
 
-    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 r^2 d/(d+2) (1 - e^{-(d+1)t/r^2})."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         return -2 * self.second_moment * np.expm1(-(self.dimension + 1) * t / self.radius**2)
 
-    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def contraction(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t = e^{-(d+1)t/r^2}: the coordinates are eigenfunctions."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         return np.exp(-(self.dimension + 1) * t / self.radius**2)
 
     def nested_partition(

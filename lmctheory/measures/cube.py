@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import binom, gammaln
 
 from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
     at_least,
     exp_rounded_up,
+    generator,
     log_ball_volume,
     nonnegative,
     positive,
@@ -49,7 +52,7 @@ class UniformCube:
         side: a > 0, in units of the weights.
 
     Raises:
-        TypeError: if the dimension is no integer.
+        TypeError: if the dimension is no integer, or the side no number.
         ValueError: if an argument is out of range.
 
     Reference:
@@ -65,8 +68,8 @@ class UniformCube:
     side: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least("dimension", self.dimension, 1)
-        positive("side", self.side)
+        object.__setattr__(self, "dimension", at_least("dimension", self.dimension, 1))
+        object.__setattr__(self, "side", positive("side", self.side))
 
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
@@ -98,45 +101,45 @@ class UniformCube:
         """(a/pi)^2: even functions on a circle of length 2a, coordinate by coordinate (R10)."""
         return (self.side / math.pi) ** 2
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
 
         Raises:
             ValueError: if m < 1.
         """
-        at_least("m", m, 1)
+        m, rng = at_least("m", m, 1), generator(rng)
         return self.side * (rng.random((m, self.dimension)) - 0.5)
 
-    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def distance_cdf(self, r: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """An upper bound of P(|X - X'| <= r).
 
         For r <= a in low dimension a closed form; otherwise the law of the squared distance by
         convolution of its coordinates, each rounded down to a fine grid: too large by at most
         1e-4 for d <= 20 and r > a, by 0.01 for d = 784.
         """
-        nonnegative("r", r)
+        r = nonnegative("r", r)
         u = r / self.side
         bound = np.minimum(_convolved(self.dimension, u), _short(self.dimension, np.minimum(u, 1)))
         return np.where(u <= 1, bound, _convolved(self.dimension, u))
 
-    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace tr P_s = theta(s/a^2)^d, theta(u) = sum_{k>=0} e^{-pi^2 k^2 u}."""
-        nonnegative("s", s)
+        s = nonnegative("s", s)
         with np.errstate(over="ignore"):
             return np.exp(self.dimension * _log_theta(s / self.side**2))
 
-    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 d a^2 (1/12 - sum_{k odd} 8/(pi k)^4 e^{-pi^2 k^2 t/a^2})."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         u = t / self.side**2
         series = 1 / 12 - _decay(u) @ (8 / (np.pi * _ODD) ** 4)
         small = np.minimum(u, _SMALL_TIME)
         expansion = small - 8 / 3 / np.sqrt(np.pi) * small**1.5
         return 2 * self.dimension * self.side**2 * np.where(u < _SMALL_TIME, expansion, series)
 
-    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def contraction(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t = (4/pi) sum_{k odd} (-1)^{(k-1)/2} e^{-pi^2 k^2 t/a^2} / k, at most 1."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         u = t / self.side**2
         sign = 2.0 - _ODD % 4  # 1, -1, 1, ...
         return np.where(u < _SMALL_TIME, 1.0, _decay(u) @ (4 / np.pi * sign / _ODD))
@@ -145,7 +148,7 @@ class UniformCube:
         self, levels: int
     ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
         """2^{jd} cubes of diameter 2^{-j} a sqrt d at levels j = 1..levels (R5)."""
-        at_least("levels", levels, 1)
+        levels = at_least("levels", levels, 1)
         j = np.arange(1, levels + 1)
         with np.errstate(over="ignore"):
             return np.exp2(j * float(self.dimension)), self.diameter * 0.5**j

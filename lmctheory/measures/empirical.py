@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.spatial.distance import cdist
 
-from lmctheory.measures.arguments import at_least, nonnegative
+from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
+    array,
+    at_least,
+    generator,
+    nonnegative,
+)
+from lmctheory.measures.display import Readable
 
 __all__ = ["Empirical"]
 
@@ -16,14 +24,15 @@ _BLOCK_ENTRIES = 2**22
 """Distances held at once: 32 MiB, whatever the number of points."""
 
 
-@dataclass(frozen=True, eq=False)
-class Empirical:
+@dataclass(frozen=True, eq=False, repr=False)
+class Empirical(Readable):
     """The uniform law on n given points; a sample is a bootstrap sample, with replacement.
 
     Args:
         points: ``[n, d]``, for example the rows of a trained weight matrix. Kept as a copy.
 
     Raises:
+        TypeError: if points are no real numbers.
         ValueError: if there are no points, no coordinates, NaN or infinity.
 
     Reference:
@@ -36,14 +45,10 @@ class Empirical:
         array([1., 0.])
     """
 
-    points: Float[np.ndarray, "n d"]
+    points: Shaped[ArrayLike, "n d"]
 
     def __post_init__(self) -> None:
-        points = np.array(self.points, dtype=np.float64)
-        if points.ndim != 2 or not points.size:
-            raise ValueError(f"points must be a non-empty array [n, d], got shape {points.shape}")
-        if not np.isfinite(points).all():
-            raise ValueError("points must be finite, got NaN or infinity")
+        points = array("points", self.points, "n d").copy()
         points.setflags(write=False)
         object.__setattr__(self, "points", points)
 
@@ -69,17 +74,17 @@ class Empirical:
         """Largest distance between two points."""
         return max(float(block.max()) for block in self._distances())
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``, with replacement.
 
         Raises:
             ValueError: if m < 1.
         """
-        at_least("m", m, 1)
+        m, rng = at_least("m", m, 1), generator(rng)
         return self.points[rng.integers(len(self.points), size=m)]
 
     def split_half(
-        self, *, rng: np.random.Generator
+        self, *, rng: RandomSource
     ) -> tuple[Float[np.ndarray, "h d"], Float[np.ndarray, "h d"]]:
         """Two disjoint random halves of the points, h = n // 2 each.
 
@@ -89,17 +94,17 @@ class Empirical:
         Raises:
             ValueError: if there are fewer than two points.
         """
-        half = len(self.points) // 2
+        rng, half = generator(rng), len(self.points) // 2
         at_least("number of points", len(self.points), 2)
         order = rng.permutation(len(self.points))
         return self.points[order[:half]], self.points[order[half : 2 * half]]
 
-    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def distance_cdf(self, r: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Share of the n^2 ordered pairs, pairs (i, i) included, at distance <= r, exactly.
 
         O(n^2 d) operations, 32 MiB of memory.
         """
-        nonnegative("r", r)
+        r = nonnegative("r", r)
         counts = np.zeros(r.size)
         for block in self._distances():
             counts += np.searchsorted(np.sort(block, axis=None), r.ravel(), side="right")
@@ -109,7 +114,7 @@ class Empirical:
         self, levels: int
     ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
         """Occupied cells of the dyadically halved bounding box, and their diameters (R5)."""
-        at_least("levels", levels, 1)
+        levels = at_least("levels", levels, 1)
         low, sides = self.points.min(axis=0), np.ptp(self.points, axis=0)
         unit = (self.points - low) / np.where(sides > 0, sides, 1.0)
         j = np.arange(1, levels + 1)

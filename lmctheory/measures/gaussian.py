@@ -3,26 +3,37 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.special import gammainc
 
-from lmctheory.measures.arguments import at_least, exp_rounded_up, nonnegative
+from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
+    array,
+    at_least,
+    exp_rounded_up,
+    generator,
+    nonnegative,
+    number,
+)
+from lmctheory.measures.covariance import principal_axes
+from lmctheory.measures.display import Readable
 
 __all__ = ["Gaussian", "LowRankPlusNoise"]
 
 
-@dataclass(frozen=True, eq=False)
-class Gaussian:
+@dataclass(frozen=True, eq=False, repr=False)
+class Gaussian(Readable):
     """N(0, Lambda) on R^d, in its principal axes: matching cost depends on nothing else.
 
     Args:
         spectrum: eigenvalues of Lambda ``[d]``, in any order; zero is allowed.
         covariance: alternatively Lambda itself ``[d, d]``; samples then have that covariance.
-            Each computed eigenvalue has an error of order 1e-16 d times the largest; below that
-            it is set to zero.
+            What is below zero, or so near it, that it may be the rounding of the type that the
+            matrix comes in, is set to zero: pass a float32 matrix as such.
 
     Raises:
-        TypeError: unless exactly one of the two is given.
+        TypeError: unless exactly one of the two is given, of real numbers.
         ValueError: for an empty, non-finite or negative spectrum, or a covariance that is no
             symmetric positive semidefinite matrix.
 
@@ -38,16 +49,16 @@ class Gaussian:
     def __init__(
         self,
         *,
-        spectrum: "Float[np.ndarray, ' d'] | list[float] | tuple[float, ...] | None" = None,
-        covariance: Float[np.ndarray, "d d"] | None = None,
+        spectrum: "Shaped[ArrayLike, ' d'] | list[float] | tuple[float, ...] | None" = None,
+        covariance: Shaped[ArrayLike, "d d"] | None = None,
     ) -> None:
         if (spectrum is None) == (covariance is None):
             raise TypeError("Gaussian needs exactly one of spectrum and covariance")
         axes = None
         if covariance is not None:
-            eigenvalues, axes = _principal_axes(covariance)
+            eigenvalues, axes = principal_axes("covariance", covariance)
         else:
-            eigenvalues = np.sort(_checked_spectrum(np.asarray(spectrum, dtype=np.float64)))[::-1]
+            eigenvalues = np.sort(array("spectrum", spectrum, "d", least=0.0))[::-1]
         object.__setattr__(self, "spectrum", eigenvalues.copy())
         object.__setattr__(self, "_axes", axes)
         self.spectrum.setflags(write=False)
@@ -62,13 +73,13 @@ class Gaussian:
         """E|X|^2 = tr Lambda, in squared units of the weights."""
         return float(self.spectrum.sum())
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
 
         Raises:
             ValueError: if m < 1.
         """
-        at_least("m", m, 1)
+        m, rng = at_least("m", m, 1), generator(rng)
         x: Float[np.ndarray, "m d"] = rng.standard_normal((m, self.dimension))
         x *= np.sqrt(self.spectrum)
         return x if self._axes is None else x @ self._axes.T
@@ -96,38 +107,38 @@ class Gaussian:
         """The largest eigenvalue lambda_1 (R10)."""
         return float(self.spectrum[0])
 
-    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def distance_cdf(self, r: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """An upper bound of P(|X - X'| <= r), exact for isotropic laws (R9).
 
         |X - X'|^2 = 2 sum lambda_i chi^2_1 is stochastically larger than 2 g_k chi^2_k for every k,
         g_k the geometric mean of the k largest eigenvalues: of all ellipsoids of one volume the
         ball has the largest Gaussian measure.
         """
-        nonnegative("r", r)
+        r = nonnegative("r", r)
         k = np.arange(1, len(self._positive) + 1)
         means = np.exp(np.cumsum(np.log(self._positive)) / k)
         with np.errstate(over="ignore"):
             bounds = gammainc(k / 2, r[..., None] ** 2 / (4 * means))
         return np.asarray(bounds.min(axis=-1, initial=1.0))
 
-    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace prod (1 - e^{-s/lambda_i})^{-1}, over the positive eigenvalues (R6)."""
-        nonnegative("s", s)
+        s = nonnegative("s", s)
         with np.errstate(divide="ignore", over="ignore"):
             x = s[..., None] / self._positive
             # 1 - e^{-x} without cancellation at either end
             logs = np.where(x < 1, np.log(-np.expm1(-x)), np.log1p(-np.exp(-np.maximum(x, 1))))
             return np.exp(-logs.sum(axis=-1))
 
-    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 sum lambda_i (1 - e^{-t/lambda_i}) (R6)."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         with np.errstate(over="ignore"):
             return -2 * np.expm1(-t[..., None] / self._positive) @ self._positive
 
-    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def contraction(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t = e^{-t/lambda_1}; 0 for a single point (R6)."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         with np.errstate(over="ignore"):
             return np.exp(-t / self.spectrum[0]) if self._positive.size else np.zeros_like(t)
 
@@ -163,37 +174,10 @@ class LowRankPlusNoise(Gaussian):
     eta: float
 
     def __init__(self, rank: int, dimension: int, eta: float) -> None:
-        at_least("rank", rank, 1)
-        at_least("dimension", dimension, rank)
-        if not (eta >= 0 and np.isfinite(eta)):
-            raise ValueError(f"eta must be finite and >= 0, got {eta}")
+        rank = at_least("rank", rank, 1)
+        dimension = at_least("dimension", dimension, rank)
+        eta = number("eta", eta, least=0.0)
         noise = eta**2 / dimension
         super().__init__(spectrum=noise + (np.arange(dimension) < rank))
         object.__setattr__(self, "rank", rank)
         object.__setattr__(self, "eta", eta)
-
-
-def _checked_spectrum(spectrum: np.ndarray) -> np.ndarray:
-    if spectrum.ndim != 1 or spectrum.size == 0:
-        raise ValueError(f"spectrum must be a non-empty vector, got shape {spectrum.shape}")
-    if not np.isfinite(spectrum).all():
-        raise ValueError("spectrum must be finite, got NaN or infinity")
-    if (spectrum < 0).any():
-        raise ValueError(f"spectrum must be >= 0, got {spectrum.min():g}")
-    return spectrum
-
-
-def _principal_axes(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues in decreasing order, eigenvectors in columns."""
-    if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1] or not covariance.size:
-        raise ValueError(f"covariance must be a square matrix, got shape {covariance.shape}")
-    if not np.isfinite(covariance).all():
-        raise ValueError("covariance must be finite, got NaN or infinity")
-    scale = np.abs(covariance).max()
-    if np.abs(covariance - covariance.T).max() > 1e-10 * scale:
-        raise ValueError("covariance must be symmetric")
-    eigenvalues, axes = np.linalg.eigh(covariance)
-    if eigenvalues[0] < -1e-10 * scale:
-        raise ValueError(f"covariance must be >= 0, got the eigenvalue {eigenvalues[0]:g}")
-    rounding = len(covariance) * np.finfo(np.float64).eps * scale
-    return np.where(eigenvalues > rounding, eigenvalues, 0.0)[::-1], axes[:, ::-1]

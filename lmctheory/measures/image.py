@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.arguments import RandomSource, array, at_least, generator, positive
 from lmctheory.measures.measure import Bounded, LogSobolev, Measure
 
 __all__ = ["LipschitzImage"]
@@ -30,6 +30,7 @@ class LipschitzImage:
         log_sobolev_constant: L^2 times that of the base; absent if the base has none.
 
     Raises:
+        TypeError: if L is no number, or the base no law.
         ValueError: if L is not positive and finite, or F does not map ``[1, d]`` to finite
             ``[1, q]``.
 
@@ -52,7 +53,9 @@ class LipschitzImage:
     log_sobolev_constant: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        positive("L", self.L)
+        object.__setattr__(self, "L", positive("L", self.L))
+        if not isinstance(self.base, Measure):
+            raise TypeError(f"base must be a law of neurons, got {type(self.base).__name__}")
         object.__setattr__(self, "dimension", self.sample(1, rng=np.random.default_rng(0)).shape[1])
         if isinstance(self.base, Bounded):  # a capability of some images only
             object.__setattr__(self, "diameter", self.L * self.base.diameter)
@@ -60,16 +63,14 @@ class LipschitzImage:
             constant = self.L**2 * self.base.log_sobolev_constant
             object.__setattr__(self, "log_sobolev_constant", constant)
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m q"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m q"]:
         """Draws m independent neurons ``[m, q]``.
 
         Raises:
             ValueError: if m < 1, or F does not return finite rows ``[m, q]``.
         """
-        at_least("m", m, 1)
-        y = np.asarray(self.F(self.base.sample(m, rng=rng)), dtype=np.float64)
+        m, rng = at_least("m", m, 1), generator(rng)
+        y = array("F", self.F(self.base.sample(m, rng=rng)))
         if y.ndim != 2 or len(y) != m or not y.size:
             raise ValueError(f"F must map [{m}, {self.base.dimension}] to [{m}, q], got {y.shape}")
-        if not np.isfinite(y).all():
-            raise ValueError("F must be finite, got NaN or infinity")
         return y

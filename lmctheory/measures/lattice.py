@@ -42,7 +42,7 @@ def dyadic_cells(
     Reference:
         theory key R5.
     """
-    at_least("levels", levels, 1)
+    levels = at_least("levels", levels, 1)
     cells: list[float] = []
     with np.errstate(over="ignore"):
         for j in range(levels):
@@ -97,7 +97,7 @@ def box_partition(
         >>> cells.tolist(), np.round(diameters, 2).tolist()
         ([2.0, 4.0], [1.41, 1.12])
     """
-    at_least("levels", levels, 1)
+    levels = at_least("levels", levels, 1)
     halved, squares = np.array(sides), []
     for _ in range(levels):
         halved[np.argmax(halved)] /= 2

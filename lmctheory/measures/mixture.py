@@ -4,17 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.special import ndtr
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
+    array,
+    at_least,
+    generator,
+    nonnegative,
+    precision,
+)
+from lmctheory.measures.display import Readable, brief
 from lmctheory.measures.gaussian import Gaussian
 
 __all__ = ["GaussianMixture"]
 
 
-@dataclass(frozen=True, eq=False)
-class GaussianMixture:
+@dataclass(frozen=True, eq=False, repr=False)
+class GaussianMixture(Readable):
     """X = mean_I + Y_I, where I = i with probability w_i and Y_i ~ component i.
 
     Args:
@@ -37,25 +46,26 @@ class GaussianMixture:
         array([5.])
     """
 
-    weights: Float[np.ndarray, " k"] | Sequence[float]
-    means: Float[np.ndarray, "k d"]
+    weights: Shaped[ArrayLike, " k"] | Sequence[float]
+    means: Shaped[ArrayLike, "k d"]
     components: Sequence[Gaussian]
 
     def __post_init__(self) -> None:
-        weights, means = np.array(self.weights, np.float64), np.array(self.means, np.float64)
-        if weights.ndim != 1 or not (weights > 0).all() or abs(weights.sum() - 1) > 1e-9:
-            raise ValueError(f"weights must be positive with sum 1, got {weights}")
-        if means.shape[0] != len(weights) or not np.isfinite(means).all():
-            raise ValueError(f"means must be finite, one per weight, got shape {means.shape}")
-        dimensions = [component.dimension for component in self.components]
+        weights, means = array("weights", self.weights, "k"), array("means", self.means, "k d")
+        slack = max(1e-9, len(weights) * precision(self.weights))
+        if not (weights > 0).all() or abs(weights.sum() - 1) > slack:
+            raise ValueError(f"weights must be positive with sum 1, got {brief(weights)}")
+        if len(means) != len(weights):
+            raise ValueError(f"means must be one per weight, got shape {means.shape}")
+        dimensions = [getattr(component, "dimension", None) for component in self.components]
         if dimensions != [means.shape[1]] * len(weights):
             raise ValueError(
                 f"components must be {len(weights)} Gaussians of dimension {means.shape[1]}, "
                 f"got dimensions {dimensions}"
             )
-        for name, array in (("weights", weights / weights.sum()), ("means", means)):
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+        for name, values in (("weights", weights / weights.sum()), ("means", means.copy())):
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
         object.__setattr__(self, "components", tuple(self.components))
 
     @property
@@ -82,13 +92,13 @@ class GaussianMixture:
         """Sum of the components' bounds."""
         return float(np.asarray(self.weights) @ [c.density_bound for c in self.components])
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
 
         Raises:
             ValueError: if m < 1.
         """
-        at_least("m", m, 1)
+        m, rng = at_least("m", m, 1), generator(rng)
         chosen = rng.choice(len(self.components), size=m, p=self.weights)
         x: Float[np.ndarray, "m d"] = self.means[chosen]
         for i in np.unique(chosen):
@@ -96,13 +106,14 @@ class GaussianMixture:
             x[members] += self.components[i].sample(int(members.sum()), rng=rng)
         return x
 
-    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def distance_cdf(self, r: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """An upper bound of P(|X - X'| <= r).
 
         Given clusters i and j, X - X' ~ N(delta, C), C the sum of their covariances. A ball around
         0 has the more mass the nearer delta is to 0 (Anderson), and less than the slab that
         contains it, orthogonal to delta: both bound it.
         """
+        r = nonnegative("r", r)
         total = np.zeros_like(r)
         for w, mean, first in zip(self.weights, self.means, self.components, strict=True):
             for v, other, second in zip(self.weights, self.means, self.components, strict=True):
@@ -119,7 +130,7 @@ def _slab(r: np.ndarray, delta: np.ndarray, covariance: np.ndarray) -> np.ndarra
         return np.ones_like(r)
     direction = delta / distance
     variance = direction @ covariance @ direction
-    if variance == 0:
+    if variance <= 0:  # by rounding
         return (r >= distance).astype(np.float64)
     deviation = np.sqrt(variance)
     return ndtr((r - distance) / deviation) - ndtr((-r - distance) / deviation)

@@ -3,10 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from scipy.special import betainc, gammaln
 
-from lmctheory.measures.arguments import at_least, nonnegative, positive
+from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
+    at_least,
+    generator,
+    nonnegative,
+    positive,
+)
 from lmctheory.measures.hopf_lax import hopf_lax_constant
 from lmctheory.measures.lattice import dyadic_cells
 
@@ -29,7 +36,7 @@ class UniformSphere:
         radius: r > 0, in units of the weights.
 
     Raises:
-        TypeError: if the dimension is no integer.
+        TypeError: if the dimension is no integer, or the radius no number.
         ValueError: if an argument is out of range.
 
     Reference:
@@ -45,8 +52,8 @@ class UniformSphere:
     radius: float = 1.0
 
     def __post_init__(self) -> None:
-        at_least("dimension", self.dimension, 2)
-        positive("radius", self.radius)
+        object.__setattr__(self, "dimension", at_least("dimension", self.dimension, 2))
+        object.__setattr__(self, "radius", positive("radius", self.radius))
 
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
@@ -73,36 +80,36 @@ class UniformSphere:
         """r^2/(d-1), in the distance along the sphere, hence also in the chordal one (R10)."""
         return self.radius**2 / (self.dimension - 1)
 
-    def sample(self, m: int, *, rng: np.random.Generator) -> Float[np.ndarray, "m d"]:
+    def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
 
         Raises:
             ValueError: if m < 1.
         """
-        at_least("m", m, 1)
+        m, rng = at_least("m", m, 1), generator(rng)
         x: Float[np.ndarray, "m d"] = rng.standard_normal((m, self.dimension))
         return x * (self.radius / np.linalg.norm(x, axis=1, keepdims=True))
 
-    def distance_cdf(self, r: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def distance_cdf(self, r: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """P(|X - X'| <= r), exactly."""
-        nonnegative("r", r)
+        r = nonnegative("r", r)
         half = (self.dimension - 1) / 2
         return np.asarray(betainc(half, half, np.minimum(r / self.diameter, 1.0) ** 2))
 
-    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace sum_k N(d, k) e^{-k(k+d-2)s/r^2}, N the number of spherical harmonics."""
-        nonnegative("s", s)
+        s = nonnegative("s", s)
         traces = [_unit_heat_trace(self.dimension, float(u)) for u in s.ravel() / self.radius**2]
         return np.array(traces).reshape(s.shape)
 
-    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 r^2 (1 - e^{-(d-1)t/r^2})."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         return -2 * self.radius**2 * np.expm1(-(self.dimension - 1) * t / self.radius**2)
 
-    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def contraction(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t = e^{-(d-1)t/r^2}: the coordinates are eigenfunctions."""
-        nonnegative("t", t)
+        t = nonnegative("t", t)
         return np.exp(-(self.dimension - 1) * t / self.radius**2)
 
     def nested_partition(

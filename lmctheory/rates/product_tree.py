@@ -45,7 +45,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from lmctheory.measures.arguments import at_least, nonnegative
-from lmctheory.measures.product import Marginal
+from lmctheory.measures.marginal import Marginal
 from lmctheory.rates.thinning import WIDEST, expected_order_statistics, thinning
 
 __all__ = ["product_tree"]

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from scipy.sparse import csr_array
 from scipy.special import gammaln, log_ndtr, ndtri
 
-from lmctheory.measures.product import Marginal
+from lmctheory.measures.marginal import Marginal
 
 __all__ = ["WIDEST", "expected_order_statistics", "marginal_matching_cost", "thinning"]
 

@@ -28,7 +28,6 @@ from lmctheory.measures import (
 )
 from lmctheory.measures import ball as ball_module
 from lmctheory.measures import sphere as sphere_module
-from lmctheory.measures.arguments import at_least
 from lmctheory.measures.lattice import box_partition
 
 TIMES = np.array([1e-3, 0.0014, 0.0016, 0.02, 0.3, 0.32, 2.0])
@@ -251,13 +250,6 @@ def test_a_ball_is_a_projected_sphere():
     assert not hasattr(LipschitzImage(np.tanh, 1.0, Gaussian(spectrum=[1.0])), "diameter")
 
 
-@pytest.mark.parametrize("value", [2.0, True, "2"])
-def test_a_size_that_is_no_integer_is_refused(value):
-    with pytest.raises(TypeError, match=re.escape(f"m must be an integer, got {value!r}")):
-        at_least("m", value, 1)
-    at_least("m", np.int64(2), 2)
-
-
 ONE = Gaussian(spectrum=[1.0])
 
 
@@ -272,18 +264,18 @@ ONE = Gaussian(spectrum=[1.0])
         (lambda: LowRankPlusNoise(0, 2, 1.0), ValueError, "rank must be >= 1, got 0"),
         (lambda: LowRankPlusNoise(1, 2, -1.0), ValueError, "eta must be finite and >= 0"),
         (lambda: TruncatedNormal(0.0), ValueError, "cut must be positive and finite, got 0"),
-        (lambda: RademacherMixture(-1.0), ValueError, "noise must be finite and at least 1e-6"),
+        (lambda: RademacherMixture(-1.0), ValueError, "noise must be finite and >= 1e-06"),
         (lambda: SubGaussianProduct(Uniform(), []), ValueError, "scales must be a non-empty"),
         (lambda: SubGaussianProduct(Uniform(), [1.0, 0.0]), ValueError, "scales must be positive"),
         (
             lambda: GaussianMixture([0.5, 0.4], np.zeros((2, 1)), [ONE, ONE]),
             ValueError,
-            "weights must be positive with sum 1, got [0.5 0.4]",
+            "weights must be positive with sum 1, got [0.5, 0.4]",
         ),
         (
             lambda: GaussianMixture([1.0], np.zeros((2, 1)), [ONE]),
             ValueError,
-            "means must be finite, one per weight, got shape (2, 1)",
+            "means must be one per weight, got shape (2, 1)",
         ),
         (
             lambda: GaussianMixture([1.0], np.zeros((1, 2)), [ONE]),
