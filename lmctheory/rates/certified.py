@@ -6,29 +6,32 @@ neurons make one of the next coarser problem, and its potentials start the finer
 rounds: potentials are made feasible by c-transforms over all neurons, psi_j = min_i (c_ij - phi_i)
 and back, which gives the lower bound; the nearest neurons that these find join the candidates; the
 sparse assignment problem is solved, which gives the upper bound; its potentials follow by
-Bellman-Ford. For p = 2 a c-transform is a nearest-neighbour query in d + 1 dimensions:
-|x - y|^2 - phi = |(x, h) - (y, 0)|^2 - max phi with h^2 = max phi - phi.
+Bellman-Ford.
+
+*Certified* means that the exact cost of the given numbers, as a rational or real number, lies in
+the interval: neurons are converted to float64 and brought to size without a rounding error
+(`samples`), potentials are feasible for the exact costs (`c_transform`), sums are exact, and both
+ends are rounded outwards.
 """
 
+from math import fsum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
-from scipy.spatial.distance import cdist
-from sklearn.neighbors import NearestNeighbors
 
-from lmctheory.rates.exact import require_samples, wasserstein_pow
+from lmctheory.measures.arguments import ArrayLike, array, number, positive
+from lmctheory.rates.c_transform import Cost, c_transform
+from lmctheory.rates.samples import samples, times_power_of_two
 
 __all__ = ["Interval", "certified_matching_cost"]
 
-_NEIGHBOURS = 10
 _ROUNDS = 12
 _COARSEST = 64
 _LEAST_GAP = 1e-6
-_BLOCK = 2**22
-"""Floats in a temporary array."""
+_EPS = float(np.finfo(np.float64).eps)
 
 Array = Float[np.ndarray, " m"]
 
@@ -46,15 +49,19 @@ class Interval(NamedTuple):
 
 
 def certified_matching_cost(
-    a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "m d"], p: float = 2.0, gap: float = 0.01
+    a: Shaped[ArrayLike, "m d"],
+    b: Shaped[ArrayLike, "m d"],
+    p: float = 2.0,
+    gap: float = 0.01,
 ) -> Interval:
     """Encloses W_p^p(mu_m, nu_m) without the m x m cost matrix.
 
     The upper end is the cost of a matching, the lower end that of dual potentials that are feasible
-    for every pair, less an allowance for rounding. Memory: about 10 m (d + 50) floats, and at most
+    for every pair, both rounded outwards: the exact cost of the given numbers lies inside, whatever
+    their type and scale. Memory: about 10 m (d + 50) floats, and at most
     10 m (d + 250) if all twelve rounds are needed. Time, for p = 2, grows little faster than m in
-    few dimensions; beyond about 15, and for other p, every round goes through all pairs. Exact by
-    sorting in one dimension (p >= 1).
+    few dimensions; beyond about 15, and for other p, every round goes through all pairs. By
+    sorting in one dimension (p >= 1), with a gap of rounding alone.
 
     Args:
         a: neurons of A ``[m, d]``.
@@ -67,7 +74,8 @@ def certified_matching_cost(
         ``(lower, upper)``, per neuron and in units of the weights to the power p.
 
     Raises:
-        ValueError: as `wasserstein_pow`, and for gap < 1e-6.
+        TypeError: as `wasserstein_pow`.
+        ValueError: as `wasserstein_pow`, for gap < 1e-6, and for numbers that float64 has not.
 
     Reference:
         theory key R1 and Kantorovich duality; Peyre and Cuturi (2019), Computational Optimal
@@ -79,20 +87,51 @@ def certified_matching_cost(
         >>> certified_matching_cost(a, b).gap <= 0.01
         True
     """
-    require_samples(a, b, p)
-    if not gap >= _LEAST_GAP:
-        raise ValueError(f"gap must be >= {_LEAST_GAP:g}, got {gap}")
-    if a.shape[1] == 1 and p >= 1:
-        cost = wasserstein_pow(a, b, p)
-        return Interval(cost, cost)
-    centre = (a.mean(axis=0) + b.mean(axis=0)) / 2  # centred, nearest neighbours round least
-    a, b = a - centre, b - centre
-    scale = max(float(np.abs(a).max()), float(np.abs(b).max()))
-    if scale == 0:
-        return Interval(0.0, 0.0)
-    a, b = _in_rank_blocks(a / scale, b / scale)
-    lower, upper = _solve(a, b, p, gap)[0]
-    return Interval(lower * scale**p, upper * scale**p)
+    p, gap = positive("p", p), number("gap", gap, least=_LEAST_GAP)
+    pair = samples(a, b)
+    _require_float64("a", a)
+    _require_float64("b", b)
+    if pair.a.shape[1] == 1 and p >= 1:
+        x, y = np.sort(pair.a, axis=0), np.sort(pair.b, axis=0)
+        cost = Cost.of(x, y, p)
+        exact = fsum(cost.pairs(x, y, *[np.arange(len(x))] * 2)) / len(x)
+        return _in_units(_rounded_outwards(exact, exact, cost), pair.exponent, p)
+    diameter = int(np.ceil(np.log2(pair.a.shape[1]) / 2))  # at most, as an exponent
+    x, y = _in_rank_blocks(np.ldexp(pair.a, -diameter), np.ldexp(pair.b, -diameter))
+    cost = Cost.of(x, y, p)
+    interval = _rounded_outwards(*_solve(x, y, cost, gap)[:2], cost)
+    return _in_units(interval, pair.exponent + diameter, p)
+
+
+def _require_float64(name: str, values: ArrayLike) -> None:
+    """Refuses numbers of more digits than float64 has: of those it would be another cost."""
+    kind = str(getattr(values, "dtype", "")).rpartition(".")[2]
+    found = array(name, values)
+    if kind.endswith("int64"):
+        fits = np.abs(found).max() < 2.0**53
+    else:
+        fits = kind not in ("float96", "float128") or (found == values).all()
+    if not fits:
+        raise ValueError(f"{name} must hold numbers that float64 has, got {kind} beyond them")
+
+
+def _rounded_outwards(lower: float, upper: float, cost: Cost) -> Interval:
+    """For a dual value and the mean cost of a matching, both as computed."""
+    upper = upper * (1 + 2 * cost.relative) + 2 * cost.absolute
+    return Interval(max(min(lower, upper) * (1 - 2 * cost.relative), 0.0), upper)
+
+
+def _in_units(interval: Interval, exponent: int, p: float) -> Interval:
+    """The interval times 2^(exponent p), which rounds unless p is an integer."""
+    error = 0.0 if p.is_integer() else (8 + abs(exponent * p)) * _EPS
+    lower, upper = (times_power_of_two(end, exponent * p) for end in interval)
+    if np.isinf(lower):
+        raise ValueError("a and b must be nearer to each other: W_p^p exceeds the largest float")
+    # products may be subnormal, and round to either side
+    return Interval(
+        float(np.nextafter(lower * (1 - error), 0.0)),
+        float(np.nextafter(upper * (1 + error), np.inf)) if interval.upper else 0.0,
+    )
 
 
 def _in_rank_blocks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,44 +151,66 @@ def _in_rank_blocks(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return a[order_a], b[order_b]
 
 
-def _solve(a: np.ndarray, b: np.ndarray, p: float, gap: float) -> tuple[Interval, Array]:
-    """The interval and potentials of a, for samples in rank blocks."""
+def _solve(
+    a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "m d"], cost: Cost, gap: float
+) -> tuple[float, float, Array]:
+    """A dual value, the cost of a matching, and potentials of a, for samples in rank blocks."""
     m = len(a)
     every = np.arange(m)
-    phi = _coarse_potentials(a, b, p, gap)
-    lower, upper = 0.0, float(_costs(a, b, every, every, p).mean())
+    phi = _coarse_potentials(a, b, cost, gap)
+    lower, upper = 0.0, fsum(cost.pairs(a, b, every, every)) / m
     edges = every * (m + 1)  # the rank-block matching makes every problem feasible
     for rounds in range(_ROUNDS):
-        near_a, psi = _c_transform(a, phi, b, p)
-        near_b, phi = _c_transform(b, psi, a, p)
-        lower = max(lower, float(phi.mean() + psi.mean()))
+        near_a, psi, _ = c_transform(a, phi, b, cost, gap * upper / 100)
+        near_b, phi, psi = c_transform(b, psi, a, cost, gap * upper / 100)
+        dual = (fsum(phi) + fsum(psi)) / m
+        lower = max(lower, dual)
+        if upper - lower <= gap * upper:
+            break
         edges = np.unique(
             np.r_[edges, (near_a * m + every[:, None]).ravel(), (near_b + m * every[:, None]).flat]
         )
         rows, columns = np.divmod(edges, m)
-        cost = _costs(a, b, rows, columns, p)
+        costs = cost.pairs(a, b, rows, columns)
         if rounds == 0:
-            phi, psi = _smoothed(phi, psi, rows, columns, cost)
-        reduced = cost - phi[rows] - psi[columns]  # the same optimum, reached much faster
+            reduced = _reduced(costs, phi, psi, rows, columns, m * (upper - dual))
+            phi, psi = _smoothed(phi, psi, rows, columns, reduced)
+        reduced = _reduced(costs, phi, psi, rows, columns, m * (upper - dual))
         unit = max(gap * upper / 100, 1e-7 * float(np.abs(reduced).mean()))
         whole = _whole(reduced, unit)
         graph = sparse.csr_array((whole, (rows, columns)), shape=(m, m))
         matching = min_weight_full_bipartite_matching(graph)[1]
-        upper = min(upper, float(_costs(a, b, every, matching, p).mean()))
+        upper = min(upper, fsum(cost.pairs(a, b, every, matching)) / m)
         if upper - lower <= gap * upper:
             break
         matched = whole[np.searchsorted(edges, every * m + matching)]
         phi = phi + unit * _potentials(rows, columns, whole, matching, matched)
-    return Interval(min(lower, upper), upper), phi
+    return lower, upper, phi
 
 
-def _coarse_potentials(a: np.ndarray, b: np.ndarray, p: float, gap: float) -> Array:
+def _reduced(
+    costs: Float[np.ndarray, " edges"],
+    phi: Array,
+    psi: Array,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    most: float,
+) -> Float[np.ndarray, " edges"]:
+    """Reduced costs: the same optimum, reached much faster.
+
+    No optimal matching has an edge beyond m times the gap of feasible potentials; of outliers there
+    are, by many orders of magnitude, and in their units all others would be alike.
+    """
+    return np.minimum(costs - phi[rows] - psi[columns], most)
+
+
+def _coarse_potentials(a: np.ndarray, b: np.ndarray, cost: Cost, gap: float) -> Array:
     """Potentials of the means of four neurons each, handed down to the four."""
     m, n = len(a), len(a) // 4
     if m <= _COARSEST:
         return np.zeros(m)
     means = [x[: 4 * n].reshape(n, 4, -1).mean(axis=1) for x in (a, b)]
-    return _solve(means[0], means[1], p, gap)[1][np.minimum(np.arange(m) // 4, n - 1)]
+    return _solve(means[0], means[1], cost, gap)[2][np.minimum(np.arange(m) // 4, n - 1)]
 
 
 def _whole(values: np.ndarray, unit: float) -> np.ndarray:
@@ -161,48 +222,10 @@ def _whole(values: np.ndarray, unit: float) -> np.ndarray:
     return np.rint((values - values.min()) / (unit or 1.0)) + 1
 
 
-def _costs(
-    a: np.ndarray, b: np.ndarray, rows: np.ndarray, columns: np.ndarray, p: float
-) -> Float[np.ndarray, " edges"]:
-    """The costs of edges, in blocks, as neurons may be long."""
-    blocks = np.array_split(np.arange(len(rows)), len(rows) * a.shape[1] // _BLOCK + 1)
-    squares = [np.square(a[rows[i]] - b[columns[i]]).sum(axis=1) for i in blocks]
-    return np.concatenate(squares) ** (p / 2)
-
-
-def _c_transform(
-    x: np.ndarray, phi: Array, y: np.ndarray, p: float
-) -> tuple[Int[np.ndarray, "m k"], Array]:
-    """The k neurons of x that minimise |x_i - y_j|^p - phi_i, and a lower bound of the minimum."""
-    k = min(_NEIGHBOURS, len(x))
-    if p == 2:
-        lifted = np.c_[x, np.sqrt(phi.max() - phi)]
-        finder = NearestNeighbors(n_neighbors=k).fit(lifted)
-        near = finder.kneighbors(np.c_[y, np.zeros(len(y))], return_distance=False)
-        size = np.square(lifted).sum(axis=1).max() + np.square(y).sum(axis=1).max()
-    else:
-        parts = np.array_split(y, len(x) * len(y) // _BLOCK + 1)
-        near = np.concatenate([_nearest(x, phi, part, p, k) for part in parts])
-        size = (2 * np.sqrt(x.shape[1])) ** p + np.abs(phi).max()  # coordinates are at most 1
-    # k best up to rounding, in whatever order: the least of them, less what rounding may hide
-    rounding = 8 * (x.shape[1] + 8) * np.finfo(np.float64).eps * size
-    columns = np.repeat(np.arange(len(y)), k)
-    values = _costs(x, y, near.ravel(), columns, p) - phi[near.ravel()]
-    return near, values.reshape(near.shape).min(axis=1) - rounding
-
-
-def _nearest(x: np.ndarray, phi: Array, y: np.ndarray, p: float, k: int) -> np.ndarray:
-    cost = cdist(y, x)
-    cost **= p
-    cost -= phi
-    return np.argpartition(cost, k - 1, axis=1)[:, :k]
-
-
 def _smoothed(
-    phi: Array, psi: Array, rows: np.ndarray, columns: np.ndarray, cost: np.ndarray
+    phi: Array, psi: Array, rows: np.ndarray, columns: np.ndarray, reduced: np.ndarray
 ) -> tuple[Array, Array]:
     """Sinkhorn's iteration on the candidates: it settles long waves, on which matching is slow."""
-    reduced = cost - phi[rows] - psi[columns]
     blur = 0.3 * float(reduced.mean())
     if blur <= 0:
         return phi, psi

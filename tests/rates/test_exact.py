@@ -6,6 +6,7 @@ import re
 import numpy as np
 import ot
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
@@ -70,9 +71,9 @@ def test_duplicated_neurons_cost_nothing():
 @pytest.mark.parametrize(
     ("a", "b", "p", "message"),
     [
-        (np.zeros((0, 2)), np.zeros((0, 2)), 2.0, "must not be empty, got shape (0, 2)"),
-        (np.full((1, 1), np.nan), np.zeros((1, 1)), 2.0, "must be finite"),
-        (np.zeros((1, 1)), np.zeros((1, 1)), 0.0, "p must be > 0 and finite, got 0.0"),
+        (np.zeros((0, 2)), np.zeros((0, 2)), 2.0, "a must be a non-empty array [m, d], got shape"),
+        (np.full((1, 1), np.nan), np.zeros((1, 1)), 2.0, "a must be finite"),
+        (np.zeros((1, 1)), np.zeros((1, 1)), 0.0, "p must be positive and finite, got 0.0"),
     ],
 )
 def test_bad_samples_are_refused(a, b, p, message):
@@ -80,12 +81,10 @@ def test_bad_samples_are_refused(a, b, p, message):
         wasserstein_pow(a, b, p)
 
 
-def test_samples_of_unequal_size_are_refused():
-    # the shape annotations catch it first while tests run; without them the message must be ours
-    from lmctheory.rates.exact import require_samples
-
+@pytest.mark.parametrize("distance", [wasserstein, wasserstein_pow, optimal_permutation])
+def test_samples_of_unequal_size_are_refused(distance, as_users_call):
     with pytest.raises(ValueError, match=re.escape("same shape [m, d], got (3, 2) and (4, 2)")):
-        require_samples(np.zeros((3, 2)), np.zeros((4, 2)), 2.0)
+        distance(np.zeros((3, 2)), np.zeros((4, 2)))
 
 
 def test_p_below_one_is_no_distance():
@@ -105,6 +104,58 @@ def test_no_repeats_are_refused():
         matching_cost(Gaussian(spectrum=[1.0]), 3, repeats=0, rng=np.random.default_rng(0))
 
 
-def test_integers_do_not_wrap_around():
-    zero, one = np.array([[0]], np.uint8), np.array([[1]], np.uint8)
-    assert wasserstein_pow.__wrapped__(zero, one) == 1.0
+@pytest.mark.parametrize("d", [3, 200])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "uint8"])
+def test_every_type_is_converted_before_anything_is_computed(kind, d):
+    values = torch.randint(0, 200, (2, 9, d), generator=torch.Generator().manual_seed(0))
+    a, b = values.to(getattr(torch, kind))
+    x, y = values.double().numpy()
+    samples = [(a, b)] if kind == "bfloat16" else [(a, b), (a.numpy(), b.numpy())]
+    for one, other in samples:
+        assert wasserstein_pow(one, other) == wasserstein_pow(x, y)
+        assert wasserstein(one, other, 3.0) == wasserstein(x, y, 3.0)
+        assert (optimal_permutation(one, other) == optimal_permutation(x, y)).all()
+
+
+@pytest.mark.parametrize("distance", [wasserstein, wasserstein_pow, optimal_permutation])
+@pytest.mark.parametrize("complex_one", [np.array([[1j]]), torch.tensor([[1j]])])
+def test_complex_samples_are_refused(distance, complex_one):
+    with pytest.raises(TypeError, match=r"b must .* real numbers, got"):
+        distance(np.zeros((1, 1)), complex_one)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, 1000.0])
+@pytest.mark.parametrize("d", [1, 2, 200])
+@pytest.mark.parametrize("scale", [1e-320, 1e-170, 1e-12, 1e12, 1e200, 1e300])
+def test_distances_know_no_units(p, d, scale):
+    a, b = np.random.default_rng(d).standard_normal((2, 5, d))
+    digits = 1e-12 if scale > 1e-300 else 1e-2
+    assert wasserstein(scale * a, scale * b, p) == pytest.approx(
+        scale * wasserstein(a, b, p), rel=digits, abs=0
+    )
+    if scale > 1e-300 and d > 1:  # in one dimension several are optimal for p = 1
+        same = optimal_permutation(a, b, p)
+        assert (optimal_permutation(scale * a, scale * b, p) == same).all()
+
+
+def test_a_tiny_distance_beside_a_large_common_coordinate():
+    common = np.full(4, 1e200)
+    a = np.stack([common, 1e-170 * np.arange(4)], axis=1)
+    assert wasserstein(a, a + np.array([0, 1e-170])) == pytest.approx(1e-170)
+    assert wasserstein(np.array([[0.0]]), np.array([[1e-170]])) == 1e-170
+    assert wasserstein(np.zeros((1, 2)), np.array([[5e-324, 0.0]])) == 5e-324
+
+
+def test_a_cost_beyond_the_largest_float_is_refused_in_our_words():
+    far = np.array([[1e200, 0.0], [0.0, 1e200]])
+    with pytest.raises(ValueError, match=r"a and b must be nearer .* W_p\^p exceeds the largest"):
+        wasserstein_pow(far, -far)
+    assert wasserstein(far, -far) == pytest.approx(2**0.5 * 1e200)
+    assert wasserstein_pow(1e-170 * np.eye(2), np.zeros((2, 2))) == 0  # 1e-340 is no float
+
+
+def test_high_powers_are_matched_by_the_largest_distance():
+    a = np.array([[0.0, 0.0], [10.0, 0.0], [1000.0, 0.0]])
+    b = np.array([[1000.0, 1.0], [11.0, 0.0], [5.0, 0.0]])
+    assert optimal_permutation(a, b, 2000.0).tolist() == [2, 1, 0]
+    assert wasserstein(a, b, 2000.0) == pytest.approx(5.0 * 3 ** (-1 / 2000))
