@@ -118,7 +118,7 @@ def test_fits_refuse_what_they_cannot_fit():
 
 def test_too_large_a_cost_matrix_is_refused_with_its_size():
     message = re.escape("memory_limit must be >= 80000 bytes here, got 79999")
-    x = np.zeros((100, 2))
+    x = np.random.default_rng(0).random((100, 2))
     with pytest.raises(ValueError, match=message):
         wasserstein_pow(x, x, memory_limit=79_999)
     with pytest.raises(ValueError, match=message):
@@ -127,6 +127,6 @@ def test_too_large_a_cost_matrix_is_refused_with_its_size():
         )
     assert wasserstein_pow(x, x, memory_limit=80_000) == 0
     assert wasserstein_pow(x[:, :1], x[:, :1], memory_limit=0) == 0  # sorting needs no matrix
-    wide = np.zeros((30_000, 2))
+    wide = np.random.default_rng(0).random((30_000, 2))
     with pytest.raises(ValueError, match=str(8 * 30_000**2)):
         wasserstein_pow(wide, wide)
