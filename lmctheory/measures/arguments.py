@@ -23,7 +23,6 @@ __all__ = [
     "array",
     "at_least",
     "exp_rounded_up",
-    "fraction",
     "generator",
     "integer",
     "is_value",
@@ -31,6 +30,7 @@ __all__ = [
     "nonnegative",
     "number",
     "positive",
+    "positive_share",
     "precision",
     "probability",
     "share",
@@ -157,7 +157,7 @@ def share(name: str, value: Any) -> float:
     return found
 
 
-def fraction(name: str, value: Any) -> float:
+def positive_share(name: str, value: Any) -> float:
     """A number from 0, exclusively, to 1.
 
     Raises:

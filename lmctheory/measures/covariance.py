@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from lmctheory.measures.arguments import ArrayLike, array, precision
 
-__all__ = ["principal_axes"]
+__all__ = ["eigenvalues", "principal_axes"]
 
 _LEAST_TOLERANCE, _LARGEST_TOLERANCE = 1e-10, 0.1
-"""In units of the largest entry."""
+"""In units of the largest entry or eigenvalue."""
 
 
 def principal_axes(
@@ -31,25 +31,46 @@ def principal_axes(
         TypeError: unless it holds real numbers.
         ValueError: unless it is finite, square, symmetric and >= 0, up to rounding.
     """
+    symmetric = _symmetric(name, matrix)
+    values, axes = np.linalg.eigh(symmetric)
+    return _beyond_rounding(name, values, matrix)[::-1], axes[:, ::-1]
+
+
+def eigenvalues(
+    name: str, matrix: Shaped[ArrayLike, "d d"] | Shaped[ArrayLike, " d"]
+) -> Float[np.ndarray, " d"]:
+    """The eigenvalues of `principal_axes` alone, of a matrix or as they are given ``[d]``.
+
+    Raises:
+        TypeError: as `principal_axes`.
+        ValueError: as `principal_axes`.
+    """
+    if np.ndim(matrix) == 1:
+        return _beyond_rounding(name, np.sort(array(name, matrix, "d")), matrix)[::-1]
+    return _beyond_rounding(name, np.linalg.eigvalsh(_symmetric(name, matrix)), matrix)[::-1]
+
+
+def _symmetric(name: str, matrix: ArrayLike) -> NDArray[np.float64]:
     values = array(name, matrix, "d d")
     if values.shape[0] != values.shape[1]:
         raise ValueError(f"{name} must be a square matrix, got shape {values.shape}")
-    scale, d = float(np.abs(values).max()), len(values)
-    rounding = 8 * np.sqrt(d) * precision(matrix)
-    tolerance = scale * min(max(rounding, _LEAST_TOLERANCE), _LARGEST_TOLERANCE)
-    if (np.abs(values - values.T) > tolerance).any():
+    if (np.abs(values - values.T) > _tolerance(len(values), matrix) * np.abs(values).max()).any():
         raise ValueError(f"{name} must be symmetric")
-    eigenvalues, axes = _decomposed(values)
-    least = float(eigenvalues[-1])
-    if least < -tolerance:
+    return values / 2 + values.T / 2
+
+
+def _tolerance(d: int, matrix: ArrayLike) -> float:
+    rounding = 8 * float(np.sqrt(d)) * precision(matrix)
+    return min(max(rounding, _LEAST_TOLERANCE), _LARGEST_TOLERANCE)
+
+
+def _beyond_rounding(name: str, found: np.ndarray, matrix: ArrayLike) -> NDArray[np.float64]:
+    """Eigenvalues, increasing, without those that may be rounding errors of zero."""
+    least, largest = float(found[0]), float(np.abs(found).max())
+    if least < -_tolerance(len(found), matrix) * largest:
         raise ValueError(
             f"{name} must be >= 0, got the eigenvalue {least:g}; if that is rounding, pass the "
             f"matrix in the type that it was computed in, not converted to another"
         )
-    noise = max(d * np.finfo(np.float64).eps * scale, -least)
-    return np.where(eigenvalues > noise, eigenvalues, 0.0), axes
-
-
-def _decomposed(values: NDArray[np.float64]) -> tuple[np.ndarray, np.ndarray]:
-    eigenvalues, axes = np.linalg.eigh((values + values.T) / 2)
-    return eigenvalues[::-1], axes[:, ::-1]
+    error = len(found) * np.finfo(np.float64).eps * largest
+    return np.where(found > max(error, -least), found, 0.0)

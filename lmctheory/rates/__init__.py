@@ -15,13 +15,10 @@ from lmctheory.rates.covering import NestedPartition, covering_bound
 from lmctheory.rates.curve import Curve, matching_cost_curve
 from lmctheory.rates.dimension import (
     compare_dimensions,
-    correlation_dimension,
     entropy_rank,
-    maximum_likelihood_dimension,
     participation_ratio,
     principal_components,
     stable_rank,
-    two_nn_dimension,
     wasserstein_dimension,
 )
 from lmctheory.rates.dyadic import dyadic_bound, fournier_bound
@@ -34,6 +31,11 @@ from lmctheory.rates.independence import (
 )
 from lmctheory.rates.lower import lower_bound
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
+from lmctheory.rates.neighbour_dimension import (
+    correlation_dimension,
+    maximum_likelihood_dimension,
+    two_nn_dimension,
+)
 from lmctheory.rates.order_statistics import normal_matching_cost
 from lmctheory.rates.pooling import PooledCost, pooled_matching_cost
 from lmctheory.rates.product_tree import product_tree

@@ -12,12 +12,12 @@ import torch
 from lmctheory.measures.arguments import (
     array,
     at_least,
-    fraction,
     generator,
     integer,
     nonnegative,
     number,
     positive,
+    positive_share,
     precision,
     probability,
     share,
@@ -128,7 +128,7 @@ def test_what_is_no_integer_is_refused(value):
         (positive, [1e-300, 2], [0, -1, np.inf], "be positive and finite"),
         (probability, [1e-9, 0.5], [0, 1, -1], "lie in (0, 1)"),
         (share, [0, 0.5, 1], [-1e-9, 1.1], "lie in [0, 1]"),
-        (fraction, [1e-9, 1], [0, 1.1], "lie in (0, 1]"),
+        (positive_share, [1e-9, 1], [0, 1.1], "lie in (0, 1]"),
     ],
 )
 def test_numbers_have_one_wording_for_each_range(check, inside, outside, words):

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from lmctheory.rates import fournier_bound, participation_ratio
 
@@ -27,7 +28,10 @@ def test_participation_ratio_is_invariant_under_rotation_and_scale():
     [
         (np.zeros((2, 2)), "S must not be zero"),
         (np.full((2, 2), np.nan), "S must be finite"),
-        (np.zeros(0), "S must not be zero"),
+        (np.zeros(0), "S must be a non-empty array [d], got shape (0,)"),
+        (np.array([[1.0, 2.0], [0.0, 1.0]]), "S must be symmetric"),
+        (np.diag([1.0, -1.0]), "S must be >= 0, got the eigenvalue -1"),
+        (np.array([1.0, -1.0]), "S must be >= 0, got the eigenvalue -1"),
     ],
 )
 def test_bad_matrices_are_refused(S, message):
@@ -57,3 +61,16 @@ def test_fournier_refuses_arguments_out_of_range(name):
     arguments = {"N": 10.0, "d": 2, "p": 2.0, "side": 1.0} | {name: 0 if name == "d" else 0.0}
     with pytest.raises(ValueError, match=f"{name} must be > 0, got 0"):
         fournier_bound(**arguments)
+
+
+def test_a_matrix_that_is_not_square_is_refused(as_users_call):
+    with pytest.raises(ValueError, match=re.escape("S must be a square matrix, got shape (2, 3)")):
+        participation_ratio(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32])
+def test_matrices_of_every_type_have_a_dimension(kind):
+    W = torch.randn(5, 12, generator=torch.Generator().manual_seed(0))
+    exact = participation_ratio((W.T @ W).double().numpy().astype(np.float32))
+    W = W.to(kind)
+    assert participation_ratio(W.T @ W) == pytest.approx(exact, rel=20 * torch.finfo(kind).eps)

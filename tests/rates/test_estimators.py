@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lmctheory.rates import dimension as module
+from lmctheory.rates import neighbour_dimension as neighbour_module
 from lmctheory.rates.curve import Curve
 from lmctheory.rates.monte_carlo import Estimate
 
@@ -106,8 +107,95 @@ def test_bad_points_are_refused(estimator):
             estimator(points)
     with pytest.raises(ValueError, match="points must be finite"):
         estimator(np.full((4, 2), np.nan))
-    with pytest.raises(ValueError, match="all neighbours equally near, as on a lattice"):
-        estimator(np.eye(3))
+
+
+def grid(k=10, d=2):
+    axes = np.meshgrid(*[np.arange(float(k))] * d)
+    return np.stack(axes, axis=-1).reshape(-1, d)
+
+
+LATTICES = {
+    "integers": grid(),
+    "of a tenth": 0.1 * grid(),
+    "cube": grid(5, 3),
+    "float32": (np.float32(0.1) * grid(12)).astype(np.float32),
+    "line": grid(50, 1),
+    "far away": 0.1 * grid() + 1e4,
+    "perturbed": grid() + 1e-12 * np.random.default_rng(0).standard_normal((100, 2)),
+    "perturbed more": grid() + 1e-3 * np.random.default_rng(0).standard_normal((100, 2)),
+    "repeated": np.repeat(grid(), 2, axis=0),
+    "triangle": np.eye(3),
+}
+
+
+@pytest.mark.parametrize("lattice", LATTICES.values(), ids=LATTICES.keys())
+@pytest.mark.parametrize("name", ["two-NN", "correlation"])
+def test_a_lattice_has_no_dimension_that_ratios_of_distances_would_show(name, lattice):
+    for scale in (1e-12, 0.1, 1.0, 3.0, 1e12):
+        with pytest.raises(ValueError, match="all neighbours equally near, as on a lattice"):
+            POINTS[name]((scale * lattice).astype(lattice.dtype))
+
+
+def test_the_table_says_nan_where_an_estimator_makes_no_sense():
+    table = module.compare_dimensions(grid())
+    assert np.isnan([table["two-NN"], table["correlation"]]).all()
+    assert table["stable rank"] == pytest.approx(2)
+    # beyond the nearest four there are farther neighbours: no noise, the same at every scale
+    for scale in (1e-12, 0.1, 3.0, 1e12):
+        other = module.compare_dimensions(scale * grid())["maximum likelihood"]
+        assert other == pytest.approx(table["maximum likelihood"], rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", POINTS.values())
+@pytest.mark.parametrize("noise", [0.0, 1e-15, 1e-12, 1e-9])
+@pytest.mark.parametrize("copies", [2, 5])
+def test_duplicates_with_a_little_noise_count_once(estimator, noise, copies):
+    x = data("plane", 300)
+    near = np.repeat(x, copies, axis=0)
+    near = near + noise * np.random.default_rng(3).standard_normal(near.shape)
+    assert estimator(near) == pytest.approx(estimator(x), rel=1e-3)
+    rounded = near.astype(np.float32)
+    assert estimator(rounded) == pytest.approx(estimator(x), rel=1e-3)
+
+
+@pytest.mark.parametrize("estimator", POINTS.values())
+@pytest.mark.parametrize("levels", [2, 16, 256, 4096])
+def test_quantised_points_have_a_sound_dimension_or_none(estimator, levels):
+    for d in (1, 2, 4):
+        x = np.random.default_rng(d).random((500, d))
+        quantised = np.rint(levels * x)
+        try:
+            value = estimator(quantised)
+        except ValueError:
+            assert levels**d < 50_000  # only where many of the cells are full
+            continue
+        assert 0 < value < 4 * d
+        for scale in (1e-12, 0.1, 1e12):
+            assert estimator(scale * quantised) == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [*POINTS.values(), module.compare_dimensions])
+@pytest.mark.parametrize("offset", [0.0, 0.1, 1e8])
+def test_constant_points_have_no_dimension_whatever_their_rounding(estimator, offset):
+    noise = 1e-16 * offset * np.random.default_rng(0).standard_normal((20, 3))
+    for points in (np.full((20, 3), offset), offset + noise):
+        with pytest.raises(ValueError, match="points must hold at least 3 distinct ones"):
+            estimator(points)
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_samples_are_not_taken_for_lattices(name):
+    """100 samples; each is refused with a chance of 1e-6 at most."""
+    rng = np.random.default_rng(5)
+    for _ in range(100):
+        m, d = int(rng.integers(4, 60)), int(rng.integers(1, 6))
+        assert np.isfinite(POINTS[name](rng.random((m, d))))
+
+
+def test_regularity_is_judged_by_the_number_of_points():
+    assert neighbour_module._plausible(1.0, 0.1, 2, 4) == 10
+    with pytest.raises(ValueError, match="more regular than any sample in 2 dimensions"):
+        neighbour_module._plausible(1.0, 0.1, 2, 1000)
 
 
 def test_two_nn_agrees_with_its_definition():
@@ -140,6 +228,14 @@ def test_the_wasserstein_dimension_inverts_the_exponent():
     flat = Curve(widths, tuple(Estimate(np.full(3, m**0.25)) for m in widths), 2.0)
     with pytest.raises(ValueError, match=re.escape("curve must fall with the width")):
         module.wasserstein_dimension(flat)
+
+
+def test_a_cost_that_falls_by_no_more_than_its_error_has_no_dimension():
+    widths, rng = (10, 100, 1000), np.random.default_rng(0)
+    for draws in (np.ones(3), 1 + 0.1 * rng.standard_normal(3)):
+        curve = Curve(widths, (Estimate(draws),) * 3, 2.0)  # a slope of rounding
+        with pytest.raises(ValueError, match="curve must fall with the width, beyond its errors"):
+            module.wasserstein_dimension(curve)
 
 
 def test_arguments_out_of_range_are_refused():
