@@ -29,6 +29,7 @@ from lmctheory.rates.independence import (
     permutation_test,
     variance_ratio,
 )
+from lmctheory.rates.least_width import OutOfReach
 from lmctheory.rates.lower import lower_bound
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
 from lmctheory.rates.neighbour_dimension import (
@@ -52,6 +53,7 @@ __all__ = [
     "IndependenceTest",
     "Interval",
     "NestedPartition",
+    "OutOfReach",
     "PooledCost",
     "box_tree",
     "certified_matching_cost",

@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
 
 from lmctheory.rates.order_statistics import normal_matching_cost, normal_partial_sums
@@ -45,13 +45,13 @@ that later coordinates than that, and two more, are left unmatched."""
 class _Cuts(NamedTuple):
     """For some block sizes b: where they may be cut, and what each block brings.
 
-    Row b has edges e_0 = 0 < ... < e_n = b, padded by repeating b: a block of size zero is never
-    used (its gain is minus infinity).
+    Edges e_0 = 0 < ... < e_n = b, padded by repeating b: a block of size zero is never used (its
+    gain is minus infinity). A row is a pair of edges j < k, in the order of k and then of j.
     """
 
-    share: Float[np.ndarray, "b e e"]  # s_k / b for the block between two edges
-    gain: Float[np.ndarray, "b e e"]  # (2/b) S_k^2 / s_k
-    memo: np.ndarray  # [b, e, e] index of the largest tabulated size <= s_k
+    share: Float[np.ndarray, "pairs b"]  # s / b for the block between two edges
+    gain: Float[np.ndarray, "pairs b"]  # (2/b) S^2 / s
+    memo: Int[np.ndarray, "pairs b"]  # index of the largest tabulated size <= s
 
 
 def _octave(m: int) -> int:
@@ -73,15 +73,17 @@ def _sizes_up_to(octave: int) -> Float[np.ndarray, " b"]:
 
 
 def _cuts(sizes: Float[np.ndarray, " b"]) -> _Cuts:
-    edges, sums = (np.stack(rows) for rows in zip(*map(_edges, sizes.tolist()), strict=True))
-    block = edges[:, None, :] - edges[:, :, None]
+    edges, sums = (
+        np.stack(rows, axis=1) for rows in zip(*map(_edges, sizes.tolist()), strict=True)
+    )
+    k, j = np.tril_indices(len(edges), -1)
+    block, S = edges[k] - edges[j], sums[k] - sums[j]
     used = block > 0
-    S = sums[:, None, :] - sums[:, :, None]
-    b = sizes[:, None, None]
-    gain = np.where(used, 2 / b * S**2 / np.where(used, block, 1.0), -np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = np.where(used, 2 / sizes * S**2 / block, -np.inf)
     tabulated = _sizes_up_to(_octave(int(sizes[-1])))
     memo = np.searchsorted(tabulated, np.where(used, block, 1.0), side="right") - 1
-    return _Cuts(np.where(used, block / b, 0.0), gain, memo)
+    return _Cuts(block / sizes, gain, memo)
 
 
 @lru_cache(maxsize=64)
@@ -103,7 +105,8 @@ def _edges(b: float) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]:
         inner = np.r_[u, ndtr(np.sqrt(3) * ndtri(u)), 1 / b, 2 / b, 1 - 1 / b, 1 - 2 / b]
         ranks = np.unique(np.clip(np.rint(inner * b), 1, b - 1))
         edges = np.r_[0.0, ranks, np.full(_EDGES + 1 - len(ranks), b)]
-    return edges, normal_partial_sums(edges, np.full_like(edges, b))
+    below, both = np.unique(np.minimum(edges, b - edges), return_inverse=True)  # by symmetry
+    return edges, normal_partial_sums(below, np.full_like(below, b))[both]
 
 
 def rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
@@ -183,12 +186,13 @@ def _best_cut(
     eigenvalue: float, table: Float[np.ndarray, " b"], cuts: _Cuts
 ) -> Float[np.ndarray, " c"]:
     """Shortest path over the edges, for all block sizes at once."""
-    cost = cuts.share * table[cuts.memo] - eigenvalue * cuts.gain
-    best = np.full(cost.shape[:2], np.inf)
-    best[:, 0] = 0.0
-    for k in range(1, cost.shape[2]):
-        best[:, k] = (best[:, :k] + cost[:, :k, k]).min(axis=1)
-        # padding: an edge equal to the one before is the same edge
-        repeated = np.isposinf(cost[:, k - 1, k])
-        best[repeated, k] = best[repeated, k - 1]
-    return best[:, -1]
+    cost = table[cuts.memo]
+    cost *= cuts.share
+    cost -= eigenvalue * cuts.gain
+    best = np.zeros((_EDGES + 2, cost.shape[1]))
+    start = 0
+    for k in range(1, len(best)):
+        stop = start + k
+        best[k] = (cost[start:stop] + best[:k]).min(axis=0)
+        start = stop
+    return best[-1]

@@ -13,11 +13,10 @@ The first term falls like m^{-2/k} (k >= 3), until it is 2 eta^2: the crossover,
 eta^{-k}. Beyond, the bound stops, and the full dimension takes over.
 """
 
-import numpy as np
-
 from lmctheory.measures import Measure
-from lmctheory.measures.arguments import positive
-from lmctheory.rates import required_width, upper_bound
+from lmctheory.measures.arguments import number, positive
+from lmctheory.rates import OutOfReach, required_width, upper_bound
+from lmctheory.rates.least_width import rounded_up
 
 __all__ = ["crossover_width", "low_dimensional_bound"]
 
@@ -43,8 +42,7 @@ def low_dimensional_bound(mu: Measure, m: int, eta: float, *, independent: bool 
         >>> round(low_dimensional_bound(plane, 1000, 0.1, independent=True), 3)
         0.086
     """
-    if not (eta >= 0 and np.isfinite(eta)):
-        raise ValueError(f"eta must be finite and >= 0, got {eta}")
+    eta = number("eta", eta, least=0.0)
     near = upper_bound(mu, m).value
     root = float(near**0.5 + 2 * eta)
     return near + 2 * eta * eta if independent else root * root
@@ -58,7 +56,8 @@ def crossover_width(mu: Measure, eta: float) -> int:
         eta: root mean square distance > 0, in units of the weights.
 
     Raises:
-        ValueError: for eta <= 0 or not finite, or if the width exceeds 10^12.
+        ValueError: for eta <= 0 or not finite.
+        OutOfReach: a ValueError that says which eta is reached, if the width exceeds 10^12.
 
     Reference:
         theory key D4.
@@ -69,5 +68,13 @@ def crossover_width(mu: Measure, eta: float) -> int:
         >>> crossover_width(plane, 0.2) > 4 * crossover_width(plane, 0.4)
         True
     """
-    positive("eta", eta)
-    return required_width(mu, 2**0.5 * eta)
+    eta = positive("eta", eta)
+    try:
+        return required_width(mu, 2**0.5 * eta)
+    except OutOfReach as reason:
+        reached = reason.reached / 2**0.5
+        raise OutOfReach(
+            reached,
+            f"eta is too small: the width exceeds 10^12, where eta = {rounded_up(reached)} is "
+            f"reached, got {eta}",
+        ) from None

@@ -14,8 +14,9 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from lmctheory.measures import Gaussian
-from lmctheory.measures.arguments import positive
-from lmctheory.rates import MAX_WIDTH, upper_bound
+from lmctheory.measures.arguments import positive, probability
+from lmctheory.rates import MAX_WIDTH, OutOfReach, upper_bound
+from lmctheory.rates.least_width import first_width, rounded_up
 from lmctheory.widths.averaging import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble
 
@@ -51,7 +52,10 @@ def required_widths(
         so that neither need be the very least.)
 
     Raises:
-        ValueError: for arguments out of range, or if no width up to 10^12 is known to suffice.
+        TypeError: for an eps, delta or t that is no number.
+        ValueError: for arguments out of range.
+        OutOfReach: a ValueError that says which eps is reached, if no width up to 10^12 is known to
+            suffice.
 
     Reference:
         theory key D1.
@@ -64,34 +68,49 @@ def required_widths(
         >>> error_bound((m,), nets).value <= 0.2**2 < error_bound((m - 1,), nets).value
         True
     """
-    positive("eps", eps)
-    if delta is not None and not 0 < delta < 1:
-        raise ValueError(f"delta must lie in (0, 1), got {delta}")
-    if not 0 < t < 1:
-        raise ValueError(f"t must lie in (0, 1), got {t}")
+    eps, t = positive("eps", eps), probability("t", t)
     if objective is not None and objective not in _OBJECTIVES:
         raise ValueError(f"objective must be None or one of {_OBJECTIVES}, got {objective!r}")
+    failure = 1.0 if delta is None else probability("delta", delta)
     cost = cache(lambda i, m: (matching_cost or _by_spectrum)(networks.laws[i], m))
     shares = t * (1 - t) * networks.shares(t)
-    tolerance = eps**2 * (1.0 if delta is None else delta)
+    tolerance = eps**2 * failure
 
-    def separately(widths: Sequence[int]) -> bool:
-        return float(shares @ [cost(i, m) for i, m in enumerate(widths)]) <= tolerance
+    def separately(widths: Sequence[int]) -> float:
+        return float(shares @ [cost(i, m) for i, m in enumerate(widths)])
 
-    def together(widths: Sequence[int]) -> bool:
-        return float(shares @ matching_cost_bounds(networks, widths)) <= tolerance
+    def together(widths: Sequence[int]) -> float:
+        return float(shares @ matching_cost_bounds(networks, widths))
 
-    suffices = together if matching_cost is None else separately
-    enough = _least(lambda m: separately([m] * networks.depth))
-    equal = _least(lambda m: suffices([m] * networks.depth), enough)
+    total = together if matching_cost is None else separately
+    try:
+        enough = first_width(lambda m: separately([m] * networks.depth), tolerance)
+    except OutOfReach:
+        enough = MAX_WIDTH
+    try:
+        equal = first_width(lambda m: total([m] * networks.depth), tolerance, enough)
+    except OutOfReach as reason:
+        reached = (reason.reached / failure) ** 0.5
+        raise OutOfReach(
+            reached,
+            f"eps is too small: no widths up to 10^12 are known to suffice, where eps = "
+            f"{rounded_up(reached)} is reached, got {eps}",
+        ) from None
     if objective is None:
         return (equal,) * networks.depth
     shape = _best_shape(objective, networks.inputs, enough, shares, cost, tolerance)
-    scale = _least(lambda k: suffices(_scaled(shape, k)))
-    widths = _scaled(shape, scale)
+    widths = _scaled(shape, first_width(lambda k: total(_scaled(shape, k)), tolerance))
     for i in reversed(range(len(widths))):
-        widths[i] = _least(partial(_suffices_with, suffices, widths, i), widths[i])
+        before, after = widths[:i], widths[i + 1 :]
+        narrowed = partial(_total_with, total, before, after)
+        widths[i] = first_width(narrowed, tolerance, widths[i])
     return tuple(widths)
+
+
+def _total_with(
+    total: Callable[[Sequence[int]], float], before: list[int], after: list[int], m: int
+) -> float:
+    return total([*before, m, *after])
 
 
 def _by_spectrum(mu: Gaussian, m: int) -> float:
@@ -100,27 +119,6 @@ def _by_spectrum(mu: Gaussian, m: int) -> float:
 
 _UNIT = 1024
 """A shape is scaled in steps of one part in that many."""
-
-
-def _least(suffices: Callable[[int], bool], high: int | None = None) -> int:
-    """The least integer >= 1 that suffices, larger ones being no worse; `high` is known to."""
-    low = 0
-    if high is None:
-        high = 1
-        while not suffices(high):
-            if high == MAX_WIDTH:
-                raise ValueError("eps is too small: no width up to 10^12 brings the bound below it")
-            low, high = high, min(16 * high, MAX_WIDTH)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if suffices(middle) else (middle, high)
-    return high
-
-
-def _suffices_with(
-    suffices: Callable[[Sequence[int]], bool], widths: list[int], i: int, m: int
-) -> bool:
-    return suffices([*widths[:i], m, *widths[i + 1 :]])
 
 
 def _scaled(shape: Float[np.ndarray, " L"], scale: int) -> list[int]:

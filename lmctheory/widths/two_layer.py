@@ -48,8 +48,9 @@ from scipy.optimize import brentq
 from lmctheory.activations import pointwise
 from lmctheory.measures.arguments import positive
 from lmctheory.measures.measure import Bounded, Measure
+from lmctheory.rates import OutOfReach, upper_bound
 from lmctheory.rates import required_width as required_rate_width
-from lmctheory.rates import upper_bound
+from lmctheory.rates.least_width import rounded_up
 from lmctheory.widths.neuron_gap import largest_gap
 
 __all__ = [
@@ -241,7 +242,9 @@ def required_width(
 
     Raises:
         TypeError: for an unbounded law, unless the output weights are fixed.
-        ValueError: for arguments out of range, or if no width up to 10^12 is known to suffice.
+        ValueError: for arguments out of range.
+        OutOfReach: a ValueError that says which eps is reached, if no width up to 10^12 is known to
+            suffice.
 
     Reference:
         theory key T4; explicit form of the rates of Ferbach et al. (2024) and Entezari et al.
@@ -253,18 +256,24 @@ def required_width(
         >>> required_width(0.1, UniformCube(2), tanh) < required_width(0.05, UniformCube(2), tanh)
         True
     """
-    positive("eps", eps)
+    eps = positive("eps", eps)
     _check_law(mu, constants)
-    widths = []
-    reasons = []
-    first = eps / constants.slope if constants.slope else np.inf
-    for p, tolerance in ((1.0, first), (2.0, constants.distance(eps))):
+    if constants.slope == 0:  # a linear neuron has no error
+        return 1
+    widths, reached = [], []
+    for p, tolerance in ((1.0, eps / constants.slope), (2.0, constants.distance(eps))):
         try:
             widths.append(required_rate_width(mu, tolerance, delta=delta, p=p))
-        except ValueError as error:
-            reasons.append(str(error))
+        except OutOfReach as reason:
+            reached.append(reason.reached)
     if not widths:
-        raise ValueError(reasons[0])
+        first, second = reached
+        least = min(constants.slope * first, constants.function_error(second))
+        raise OutOfReach(
+            least,
+            f"eps is too small: no width up to 10^12 is known to suffice, where eps = "
+            f"{rounded_up(least)} is reached, got {eps}",
+        )
     return min(widths)
 
 

@@ -8,6 +8,7 @@ import pytest
 from lmctheory.measures import (
     Gaussian,
     Laplace,
+    LipschitzImage,
     SubGaussianProduct,
     UniformBall,
     UniformCube,
@@ -21,7 +22,8 @@ from lmctheory.rates import (
     upper_bound,
     width_lower_bound,
 )
-from lmctheory.rates.width import _first_width, _last_above
+from lmctheory.rates.bound import MAX_WIDTH
+from lmctheory.rates.least_width import OutOfReach, first_width, last_width_above, rounded_up
 
 LAWS = [
     (Gaussian(spectrum=[1.0, 0.5, 0.2]), 0.8),
@@ -97,7 +99,7 @@ def test_any_falling_function_is_inverted():
 
         if bound(10**12) > tolerance:
             continue
-        N = _first_width(bound, tolerance)
+        N = first_width(bound, tolerance)
         assert N == 1 if bound(1) <= tolerance else bound(N) <= tolerance < bound(N - 1)
 
 
@@ -105,10 +107,10 @@ def test_a_bump_is_found_from_above():
     def bump(m):
         return 1.0 - abs(np.log10(m) - 3) / 3
 
-    N = _last_above(bump, 0.5, 10**6)
+    N = last_width_above(bump, 0.5, 10**6)
     assert bump(N) <= 0.5 < bump(N - 1)
     assert 10**4.49 < N < 10**4.51
-    assert _last_above(bump, 2.0, 10**6) == 1
+    assert last_width_above(bump, 2.0, 10**6) == 1
 
 
 def test_few_evaluations_are_needed():
@@ -118,7 +120,7 @@ def test_few_evaluations_are_needed():
         asked.append(m)
         return m**-0.4
 
-    _first_width(bound, 1e-3)
+    first_width(bound, 1e-3)
     assert len(asked) < 40
 
 
@@ -126,11 +128,11 @@ def test_few_evaluations_are_needed():
 @pytest.mark.parametrize(
     ("eps", "options", "message"),
     [
-        (0.0, {}, "eps must be > 0, got 0.0"),
-        (-1.0, {}, "eps must be > 0, got -1.0"),
-        (np.nan, {}, "eps must be > 0, got nan"),
-        (1.0, {"delta": 0.0}, "delta must lie between 0 and 1, got 0.0"),
-        (1.0, {"delta": 1.0}, "delta must lie between 0 and 1, got 1.0"),
+        (0.0, {}, "eps must be positive and finite, got 0.0"),
+        (-1.0, {}, "eps must be positive and finite, got -1.0"),
+        (np.nan, {}, "eps must be positive and finite, got nan"),
+        (1.0, {"delta": 0.0}, "delta must lie in (0, 1), got 0.0"),
+        (1.0, {"delta": 1.0}, "delta must lie in (0, 1), got 1.0"),
         (1.0, {"p": 0.0}, "p must be positive and finite, got 0.0"),
     ],
 )
@@ -139,9 +141,66 @@ def test_bad_arguments_are_refused(width, eps, options, message):
         width(UniformCube(2), eps, **options)
 
 
-def test_a_tolerance_out_of_reach_is_refused():
-    with pytest.raises(ValueError, match=r"eps is too small: no width up to 10\^12"):
-        required_width(UniformCube(30), 0.01)
+OUT_OF_REACH = [
+    (UniformCube(30), 0.01),
+    (UniformSphere(20), 1e-3),
+    (Gaussian(spectrum=[1.0] * 4), 1e-4),
+    (LipschitzImage(np.tanh, 1.0, UniformCube(40)), 0.01),  # nothing is known from below
+]
+
+
+@pytest.mark.parametrize(("mu", "eps"), OUT_OF_REACH)
+@pytest.mark.parametrize("options", [{}, {"delta": 0.01}, {"p": 1.0}])
+def test_a_tolerance_out_of_reach_is_refused_and_what_is_within_it_is_named(mu, eps, options):
+    with pytest.raises(OutOfReach, match=r"eps is too small: no width up to 10\^12") as refused:
+        required_width(mu, eps, **options)
+    bound = upper_bound(mu, MAX_WIDTH, options.get("p", 2.0)).value
+    if "delta" in options:
+        bound = deviation(mu, MAX_WIDTH, 0.01).above(bound)
+    assert refused.value.reached == pytest.approx(bound ** (1 / options.get("p", 2.0)))
+    reached = float(re.search(r"where eps = (\S+) is reached", str(refused.value))[1])
+    assert refused.value.reached <= reached <= 1.001 * refused.value.reached
+    assert required_width(mu, reached, **options) <= MAX_WIDTH
+
+
+@pytest.mark.parametrize("options", [{}, {"delta": 0.01}])
+def test_a_tolerance_that_no_width_attains_is_refused_with_what_is_exceeded(options):
+    mu = UniformSphere(8)
+    with pytest.raises(OutOfReach, match=r"more than 10\^12 neurons are necessary") as refused:
+        width_lower_bound(mu, 0.01, **options)
+    left = lower_bound(mu, MAX_WIDTH).value
+    if options:
+        left = deviation(mu, MAX_WIDTH, 0.01).below(left)
+    assert refused.value.reached == pytest.approx(left**0.5)
+    assert width_lower_bound(mu, 1.01 * refused.value.reached, **options) > 1
+
+
+def test_few_widths_are_looked_at_before_a_refusal():
+    asked = []
+
+    def bound(m):
+        asked.append(m)
+        return 1.0
+
+    with pytest.raises(OutOfReach, match="which reaches 1"):
+        first_width(bound, 0.5)
+    assert len(asked) <= 8
+    assert asked[-1] == MAX_WIDTH
+    asked.clear()
+    with pytest.raises(OutOfReach):
+        first_width(bound, 0.5, 100)
+    assert asked == [1, 2, 16, 100]
+
+
+def test_a_largest_width_is_kept():
+    assert first_width(lambda m: 1 / m, 0.1, 10) == first_width(lambda m: 1 / m, 0.1) == 10
+    assert first_width(lambda m: 1 / m, 1.0, 1) == 1
+
+
+def test_a_reached_tolerance_is_rounded_up():
+    assert [rounded_up(x) for x in (1.23401, 1.234, 9.99999e-7, 12345.6, 0.0, np.inf)] == [
+        "1.235", "1.234", "1e-06", "1.235e+04", "0", "inf",
+    ]  # fmt: skip
 
 
 def test_a_law_that_does_not_concentrate_has_no_width_with_probability():

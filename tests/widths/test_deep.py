@@ -1,5 +1,7 @@
 """D1: against matched networks at initialisation, a transcription, and exact cases."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
@@ -7,7 +9,8 @@ from scipy.special import erf
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
-from lmctheory.rates import normal_matching_cost
+from lmctheory.rates import MAX_WIDTH, OutOfReach, normal_matching_cost
+from lmctheory.widths import required as module
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound, required_widths
 from lmctheory.widths.kernels import sampled_kernels
 
@@ -186,6 +189,25 @@ def test_equal_widths_are_the_least():
     assert error_bound(sure, nets, matching_cost=power_law).value <= 0.08
 
 
+@pytest.mark.parametrize("delta", [None, 0.1])
+def test_a_tolerance_out_of_reach_is_refused_and_the_one_within_it_attained(delta):
+    nets = ensemble(data(), 2)
+    options = {"delta": delta, "matching_cost": power_law}
+    with pytest.raises(OutOfReach, match=r"no widths up to 10\^12 are known to") as refused:
+        required_widths(1e-9, nets, **options)
+    bound = error_bound((MAX_WIDTH, MAX_WIDTH), nets, matching_cost=power_law).value
+    assert refused.value.reached == pytest.approx((bound / (delta or 1)) ** 0.5)
+    eps = float(re.search(r"where eps = (\S+) is reached", str(refused.value))[1])
+    assert MAX_WIDTH / 1.01 < required_widths(eps, nets, **options)[0] <= MAX_WIDTH
+
+
+def test_what_averaging_takes_off_counts_where_the_rest_alone_is_out_of_reach(monkeypatch):
+    nets = ensemble(data(), 2)
+    monkeypatch.setattr(module, "_by_spectrum", lambda law, m: law.second_moment)
+    widths = required_widths(0.4, nets)
+    assert error_bound(widths, nets).value <= 0.16
+
+
 def test_another_matching_cost_takes_its_place():
     nets = ensemble(data(), 1)
     bound = error_bound((10,), nets, matching_cost=lambda law, m: law.second_moment / m)
@@ -213,5 +235,5 @@ def test_bad_arguments_are_refused():
         required_widths(0.1, nets, objective="cost")
     with pytest.raises(ValueError, match=r"activation must be 1-Lipschitz, got a slope of 1\.128"):
         ensemble(data(), 2, erf)
-    with pytest.raises(ValueError, match="no width up to"):
+    with pytest.raises(OutOfReach, match=r"no widths up to 10\^12 .* where eps = 0.003105 is"):
         required_widths(1e-9, nets, matching_cost=power_law)

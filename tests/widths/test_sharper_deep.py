@@ -13,7 +13,7 @@ from lmctheory.measures import (
     Uniform,
     UniformSphere,
 )
-from lmctheory.rates import lower_bound, matching_cost, upper_bound
+from lmctheory.rates import OutOfReach, lower_bound, matching_cost, upper_bound
 from lmctheory.widths.averaging import halvings, matching_cost_bounds
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
@@ -196,6 +196,10 @@ def test_bad_arguments_are_refused():
             low_dimensional_bound(Gaussian(spectrum=[1.0]), 10, eta)
     with pytest.raises(ValueError, match="eta must be positive"):
         crossover_width(Gaussian(spectrum=[1.0]), 0.0)
+    space = Gaussian(spectrum=[1.0] * 6)
+    with pytest.raises(OutOfReach, match=r"eta is too small: the width exceeds 10\^12") as refused:
+        crossover_width(space, 1e-6)
+    assert crossover_width(space, 1.001 * refused.value.reached) > 10**11
     with pytest.raises(TypeError, match="no Gaussian part is known of _Unknown"):
         non_gaussian_cost(_Unknown())
 

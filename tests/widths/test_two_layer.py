@@ -1,11 +1,13 @@
 """T1 to T4: sampled and exactly matched two-layer networks against the bounds."""
 
+import re
+
 import numpy as np
 import pytest
 
 from lmctheory.activations import KNOWN
 from lmctheory.measures import Gaussian, UniformCube
-from lmctheory.rates import optimal_permutation, wasserstein_pow
+from lmctheory.rates import MAX_WIDTH, OutOfReach, optimal_permutation, wasserstein_pow
 from lmctheory.widths.two_layer import (
     error_bound,
     neuron,
@@ -99,6 +101,18 @@ def test_the_required_width_is_the_first():
     assert required_width(0.05, mu, tanh, delta=0.01) >= required_width(0.05, mu, tanh)
 
 
+@pytest.mark.parametrize("delta", [None, 0.1])
+def test_a_tolerance_out_of_reach_names_the_function_error_that_is_within(delta):
+    mu = UniformCube(20)
+    tanh = neuron("tanh", radius=1.0, output=1.0, weight_norm=1.0)
+    with pytest.raises(OutOfReach, match="eps is too small") as refused:
+        required_width(1e-6, mu, tanh, delta=delta)
+    if delta is None:
+        assert refused.value.reached == pytest.approx(error_bound(mu, MAX_WIDTH, tanh))
+    eps = float(re.search(r"where eps = (\S+) is reached", str(refused.value))[1])
+    assert MAX_WIDTH / 1.1 < required_width(eps, mu, tanh, delta=delta) <= MAX_WIDTH
+
+
 def test_the_squared_loss_identity():
     rng = np.random.default_rng(3)
     f_a, f_b, f_t, y = rng.standard_normal((4, 50, 3))
@@ -127,7 +141,7 @@ def test_bad_arguments_are_refused():
     for eps in (0.0, -1.0):
         with pytest.raises(ValueError, match="eps must be positive"):
             required_width(eps, UniformCube(2), tanh)
-    with pytest.raises(ValueError, match="delta"):
+    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\), got 1.5"):
         required_width(0.1, UniformCube(2), tanh, delta=1.5)
     with pytest.raises(ValueError, match="chord_risk must be >= 0"):
         squared_loss_barrier(0.1, -1.0)
