@@ -144,7 +144,7 @@ def test_bad_arguments_are_refused(width, eps, options, message):
 OUT_OF_REACH = [
     (UniformCube(30), 0.01),
     (UniformSphere(20), 1e-3),
-    (Gaussian(spectrum=[1.0] * 3), 1e-5),
+    (UniformBall(20), 1e-3),
     (LipschitzImage(np.tanh, 1.0, UniformCube(40)), 0.01),  # nothing is known from below
 ]
 

@@ -196,7 +196,7 @@ def test_bad_arguments_are_refused():
             low_dimensional_bound(Gaussian(spectrum=[1.0]), 10, eta)
     with pytest.raises(ValueError, match="eta must be positive"):
         crossover_width(Gaussian(spectrum=[1.0]), 0.0)
-    space = Gaussian(spectrum=[1.0] * 6)
+    space = UniformSphere(20)
     with pytest.raises(OutOfReach, match=r"eta is too small: the width exceeds 10\^12") as refused:
         crossover_width(space, 1e-6)
     assert crossover_width(space, 1.001 * refused.value.reached) > 10**11
