@@ -9,32 +9,12 @@ from jaxtyping import Float
 from scipy import stats
 
 from lmctheory.measures import Measure
+from lmctheory.measures.arguments import RandomSource, at_least, generator, positive, probability
+from lmctheory.measures.display import Readable
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
+from lmctheory.rates.power_law import PowerLaw, fit_power_law
 
-__all__ = ["Crossover", "Curve", "PowerLaw", "matching_cost_curve"]
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """ln M = intercept + slope ln m + log_power ln ln m, fitted.
-
-    Attributes:
-        slope: the exponent of the width.
-        intercept: ln of the constant.
-        standard_error: of the slope.
-        interval: of the slope, at the level asked for.
-        misfit: weighted squared residuals per degree of freedom; well above 1, it is no power law.
-            NaN for two widths.
-    """
-
-    slope: float
-    intercept: float
-    standard_error: float
-    interval: tuple[float, float]
-    misfit: float
-
-    def __str__(self) -> str:
-        return f"slope {self.slope:.4f} [{self.interval[0]:.4f}, {self.interval[1]:.4f}]"
+__all__ = ["Crossover", "Curve", "matching_cost_curve"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +34,8 @@ class Crossover:
     misfit: float
 
 
-@dataclass(frozen=True)
-class Curve:
+@dataclass(frozen=True, repr=False)
+class Curve(Readable):
     """Matching costs measured over widths.
 
     Attributes:
@@ -91,18 +71,16 @@ class Curve:
             ValueError: for fewer than two widths, a single draw, a cost of zero, a width of 1
                 with log_power, or a confidence outside (0, 1).
         """
-        x, y, error = self._logarithms(2)
-        if log_power:
-            if x[0] == 0:
-                raise ValueError("widths must be > 1 for a fit with a logarithm, got 1")
-            y = y - log_power * np.log(x)
-        coefficients, residual = _least_squares([np.ones_like(x), x], y, error)
-        centred = x - np.average(x, weights=error**-2)
-        standard_error = float((centred**2 / error**2).sum() ** -0.5)
-        intercept, slope = (float(c) for c in coefficients)
-        reach = self._quantile(confidence) * standard_error
-        misfit = residual / (len(x) - 2) if len(x) > 2 else float("nan")
-        return PowerLaw(slope, intercept, standard_error, (slope - reach, slope + reach), misfit)
+        x, _, _ = self._logarithms(2)
+        if log_power and x[0] == 0:
+            raise ValueError("widths must be > 1 for a fit with a logarithm, got 1")
+        return fit_power_law(
+            self.widths,
+            self.means,
+            self.standard_errors,
+            log_power=log_power,
+            quantile=self._quantile(confidence),
+        )
 
     def local_slopes(self) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
         """Slopes between neighbouring widths ``[n - 1]``, and their standard errors.
@@ -152,8 +130,7 @@ class Curve:
 
     def _quantile(self, confidence: float) -> float:
         """The two-sided quantile of Student's t with the degrees of freedom of one width."""
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+        confidence = probability("confidence", confidence)
         return float(stats.t.ppf((1 + confidence) / 2, self._freedom))
 
     def _logarithms(self, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -184,7 +161,7 @@ def matching_cost_curve(
     *,
     repeats: int = 16,
     p: float = 2.0,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> Curve:
     """Measures E W_p^p between two samples at every width, each draw exact and independent.
 
@@ -196,6 +173,7 @@ def matching_cost_curve(
         rng: source of randomness.
 
     Raises:
+        TypeError: as `matching_cost`.
         ValueError: unless widths is not empty and strictly increasing, and as `matching_cost`.
 
     Reference:
@@ -209,7 +187,11 @@ def matching_cost_curve(
         >>> -1.2 < curve.power_law().slope < -0.8
         True
     """
-    widths = tuple(int(m) for m in widths)
+    rng, p, widths = (
+        generator(rng),
+        positive("p", p),
+        tuple(at_least("every width", m, 1) for m in widths),
+    )
     if not widths or any(n <= m for m, n in pairwise(widths)):
         raise ValueError(f"widths must be strictly increasing and not empty, got {widths}")
     return Curve(

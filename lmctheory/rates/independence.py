@@ -27,24 +27,24 @@ network have the correlation rho (rho tr Cov(x) = E<x_1 - E x, x_2 - E x>), thei
 (1 + (m-1) rho) tr Cov(x) and (1 - rho) tr Cov(x): F > 1 shows a shared effect, F < 1 repulsion, and
 both matter at rho of order 1/m already. It bounds the cost from below: the transport cost is at
 least that of the means, so E W_2^2 >= E|x-bar_1 - x-bar_2|^2, which F's numerator estimates times
-2/m. On `second_moments` it sees whether the covariance of a network's neurons fluctuates as that of
-independent neurons.
+2/m. On `coordinate_products` it sees whether the covariance of a network's neurons fluctuates as
+that of independent neurons.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import ArrayLike, RandomSource, array, at_least, generator
 from lmctheory.rates.exact import wasserstein_pow
 
 __all__ = [
     "IndependenceTest",
+    "coordinate_products",
     "matching_statistic",
     "permutation_test",
-    "second_moments",
     "variance_ratio",
 ]
 
@@ -80,11 +80,11 @@ class IndependenceTest:
 
 
 def permutation_test(
-    neurons: Float[np.ndarray, "K m d"],
+    neurons: Shaped[ArrayLike, "K m d"],
     statistic: Statistic,
     *,
     permutations: int = 99,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> IndependenceTest:
     """Tests whether all neurons of several independent networks are independent draws of one law.
 
@@ -95,6 +95,7 @@ def permutation_test(
         rng: source of randomness.
 
     Raises:
+        TypeError: unless the neurons are real numbers.
         ValueError: for an array of another shape, fewer than two networks or neurons, NaN or
             infinity, or permutations < 1.
 
@@ -109,8 +110,8 @@ def permutation_test(
         >>> permutation_test(neurons + shared, variance_ratio, rng=rng).p_value
         0.02
     """
-    require_networks(neurons)
-    at_least("permutations", permutations, 1)
+    neurons, rng = networks(neurons), generator(rng)
+    permutations = at_least("permutations", permutations, 1)
     pool = neurons.reshape(-1, neurons.shape[2])
     permuted = [
         statistic(rng.permutation(pool).reshape(neurons.shape)) for _ in range(permutations)
@@ -118,24 +119,34 @@ def permutation_test(
     return IndependenceTest(statistic(neurons), np.array(permuted))
 
 
-def matching_statistic(neurons: Float[np.ndarray, "K m d"]) -> float:
+def matching_statistic(neurons: Shaped[ArrayLike, "K m d"]) -> float:
     """Mean matching cost W_2^2 per neuron over the disjoint pairs (1, 2), (3, 4), ... of networks.
 
     Args:
         neurons: ``[K, m, d]``; a last network without partner is left out.
+
+    Raises:
+        TypeError: as `permutation_test`.
+        ValueError: as `permutation_test`.
     """
+    neurons = networks(neurons)
     pairs = zip(neurons[0::2], neurons[1::2], strict=False)
     return float(np.mean([wasserstein_pow(a, b) for a, b in pairs]))
 
 
-def variance_ratio(neurons: Float[np.ndarray, "K m d"]) -> float:
+def variance_ratio(neurons: Shaped[ArrayLike, "K m d"]) -> float:
     """F of the module's docstring: 1 on average for independent neurons.
 
     Infinite if all neurons of one network are equal in every network; NaN if they all are.
 
     Args:
-        neurons: ``[K, m, d]``, or any features of neurons, such as `second_moments`.
+        neurons: ``[K, m, d]``, or any features of neurons, such as `coordinate_products`.
+
+    Raises:
+        TypeError: as `permutation_test`.
+        ValueError: as `permutation_test`.
     """
+    neurons = networks(neurons)
     K, m, _ = neurons.shape
     means = neurons.mean(axis=1)
     between = m * np.square(means - means.mean(axis=0)).sum() / (K - 1)
@@ -145,8 +156,8 @@ def variance_ratio(neurons: Float[np.ndarray, "K m d"]) -> float:
     return float("inf" if between else "nan")
 
 
-def second_moments(
-    neurons: Float[np.ndarray, "K m d"], axes: int = 8
+def coordinate_products(
+    neurons: Shaped[ArrayLike, "K m d"], axes: int = 8
 ) -> Float[np.ndarray, "K m pairs"]:
     """Products of the coordinates of each neuron along the leading principal axes of the pool.
 
@@ -158,10 +169,10 @@ def second_moments(
         axes: number of axes; all, where there are fewer.
 
     Raises:
+        TypeError: as `permutation_test`.
         ValueError: as `permutation_test`, and for axes < 1.
     """
-    require_networks(neurons)
-    at_least("axes", axes, 1)
+    neurons, axes = networks(neurons), at_least("axes", axes, 1)
     centred = neurons - neurons.mean(axis=(0, 1))
     pool = centred.reshape(-1, neurons.shape[2])
     leading = np.linalg.eigh(pool.T @ pool)[1][:, ::-1][:, :axes]
@@ -170,16 +181,17 @@ def second_moments(
     return coordinates[:, :, i] * coordinates[:, :, j]
 
 
-def require_networks(neurons: np.ndarray) -> None:
-    """Refuses what are no neurons of several networks.
+def networks(neurons: Shaped[ArrayLike, "K m d"]) -> Float[np.ndarray, "K m d"]:
+    """The neurons of several networks, checked.
 
     Raises:
+        TypeError: unless they are real numbers.
         ValueError: unless the array is ``[K, m, d]``, K, m >= 2, d >= 1, and finite.
     """
-    if neurons.ndim != 3 or min(neurons.shape[:2]) < 2 or not neurons.size:
+    found = array("neurons", neurons)
+    if found.ndim != 3 or min(found.shape[:2]) < 2 or not found.size:
         raise ValueError(
             "neurons must be an array [K, m, d] of at least 2 networks with 2 neurons each, got"
-            f" shape {neurons.shape}"
+            f" shape {found.shape}"
         )
-    if not np.isfinite(neurons).all():
-        raise ValueError("neurons must be finite, got NaN or infinity")
+    return found

@@ -18,9 +18,9 @@ from lmctheory.matching import permute
 from lmctheory.networks import AffineChain, load_dataset
 from lmctheory.rates import optimal_permutation
 from lmctheory.rates.independence import (
+    coordinate_products,
     matching_statistic,
     permutation_test,
-    second_moments,
     variance_ratio,
 )
 from lmctheory.rates.pooling import pooled_matching_cost
@@ -36,7 +36,7 @@ COST_TEST_WIDTH = 256
 
 
 def _second_moment_ratio(neurons: Float[np.ndarray, "K m d"]) -> float:
-    return variance_ratio(second_moments(neurons))
+    return variance_ratio(coordinate_products(neurons))
 
 
 TESTS: dict[str, Callable[[np.ndarray], float]] = {

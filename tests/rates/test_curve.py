@@ -9,6 +9,7 @@ from lmctheory.measures import Gaussian
 from lmctheory.rates import matching_cost, wasserstein_pow
 from lmctheory.rates.curve import Curve, matching_cost_curve
 from lmctheory.rates.monte_carlo import Estimate
+from lmctheory.rates.power_law import fit_power_law
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 
@@ -130,3 +131,32 @@ def test_too_large_a_cost_matrix_is_refused_with_its_size():
     wide = np.random.default_rng(0).random((30_000, 2))
     with pytest.raises(ValueError, match=str(8 * 30_000**2)):
         wasserstein_pow(wide, wide)
+
+
+def test_a_power_law_is_evaluated_with_the_error_of_a_line():
+    widths, error = np.array([32.0, 64.0, 128.0, 256.0]), 0.01
+    law = fit_power_law(widths, 3 * widths**-0.5, 3 * widths**-0.5 * error)
+    value, deviation = law.at(1024.0)
+    assert value == pytest.approx(3 / 32)
+    x = np.log(widths)
+    squares = np.square(x - x.mean()).sum()
+    reach = (np.log(1024) - x.mean()) ** 2 / squares
+    assert deviation / value == pytest.approx(error * np.sqrt(1 / 4 + reach))
+    assert law.standard_error == pytest.approx(error / np.sqrt(squares))
+    critical = fit_power_law(widths, np.log(widths) / widths, widths**-1.0, log_power=1.0)
+    assert critical.slope == pytest.approx(-1)
+    assert critical.at(1024.0)[0] == pytest.approx(np.log(1024) / 1024)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([2.0], [1.0], [0.1]), "two or more and as many, got 1, 1 and 1"),
+        (([2.0, 3.0], [1.0], [0.1, 0.1]), "two or more and as many, got 2, 1 and 2"),
+        (([2.0, 3.0], [1.0, 0.0], [0.1, 0.1]), "means must be > 0 for a power law"),
+        (([2.0, 3.0], [1.0, 2.0], [0.1, -0.1]), "errors must be >= 0, got -0.1"),
+    ],
+)
+def test_what_has_no_power_law_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        fit_power_law(*arguments)

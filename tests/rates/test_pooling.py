@@ -9,9 +9,9 @@ from lmctheory.measures import Gaussian
 from lmctheory.rates import matching_cost, normal_matching_cost, wasserstein_pow
 from lmctheory.rates.independence import (
     IndependenceTest,
+    coordinate_products,
     matching_statistic,
     permutation_test,
-    second_moments,
     variance_ratio,
 )
 from lmctheory.rates.pooling import pooled_matching_cost
@@ -77,7 +77,7 @@ def test_independent_neurons_are_rejected_as_rarely_as_promised(statistic):
         (shared, matching_statistic, 1),
         (repelling, variance_ratio, -1),
         (repelling, matching_statistic, -1),
-        (scaled, lambda x: variance_ratio(second_moments(x)), 1),
+        (scaled, lambda x: variance_ratio(coordinate_products(x)), 1),
     ],
 )
 def test_planted_dependence_is_found(plant, statistic, side):
@@ -88,7 +88,7 @@ def test_planted_dependence_is_found(plant, statistic, side):
     assert side * (np.mean([test.ratio for test in found]) - 1) > 0.05
 
 
-def test_second_moments_see_what_means_do_not():
+def test_coordinate_products_see_what_means_do_not():
     """Networks of different variance leave the ratio of the means at 1."""
     rng = np.random.default_rng(4)
     # of 40 tests at p <= 0.05 more than 8 have a probability of 3e-4 if they are exact
@@ -142,14 +142,14 @@ def test_the_matching_statistic_is_a_mean_over_disjoint_pairs():
     assert matching_statistic(x) == pytest.approx(expected)
 
 
-def test_second_moments_are_products_along_the_pool_s_axes():
+def test_coordinate_products_are_products_along_the_pool_s_axes():
     x = independent(np.random.default_rng(6), 3, 4, 2) * [3.0, 1.0] + [5.0, 0.0]
-    products = second_moments(x, axes=5)  # only two there are
+    products = coordinate_products(x, axes=5)  # only two there are
     assert products.shape == (3, 4, 3)
     centred = x - x.mean(axis=(0, 1))
     # the trace, and the square of the off-diagonal entry, of a rotated x x^T
     np.testing.assert_allclose(products[..., 0] + products[..., 2], np.square(centred).sum(axis=2))
-    assert second_moments(x, axes=1).shape == (3, 4, 1)
+    assert coordinate_products(x, axes=1).shape == (3, 4, 1)
     # uncorrelated over the pool: these are principal axes
     assert abs(products[..., 1].mean()) < 1e-12
 
@@ -219,7 +219,7 @@ def test_what_is_no_pool_is_refused(shape, entry):
     for refused in (
         lambda: permutation_test(neurons, variance_ratio, rng=rng),
         lambda: pooled_matching_cost(neurons, 1, rng=rng),
-        lambda: second_moments(neurons),
+        lambda: coordinate_products(neurons),
     ):
         with pytest.raises(ValueError, match="neurons must be"):
             refused()
@@ -237,4 +237,4 @@ def test_bad_numbers_are_refused():
     with pytest.raises(ValueError, match="partitions must be >= 1, got 0"):
         pooled_matching_cost(x, 2, partitions=0, rng=rng)
     with pytest.raises(ValueError, match="axes must be >= 1, got 0"):
-        second_moments(x, axes=0)
+        coordinate_products(x, axes=0)
