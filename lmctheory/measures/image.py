@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures.arguments import RandomSource, array, at_least, generator, positive
-from lmctheory.measures.measure import Bounded, LogSobolev, Measure
+from lmctheory.measures.measure import Bounded, LogSobolev, Measure, require_law
 
 __all__ = ["LipschitzImage"]
 
@@ -54,8 +54,7 @@ class LipschitzImage:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "L", positive("L", self.L))
-        if not isinstance(self.base, Measure):
-            raise TypeError(f"base must be a law of neurons, got {type(self.base).__name__}")
+        require_law("base", self.base)
         object.__setattr__(self, "dimension", self.sample(1, rng=np.random.default_rng(0)).shape[1])
         if isinstance(self.base, Bounded):  # a capability of some images only
             object.__setattr__(self, "diameter", self.L * self.base.diameter)

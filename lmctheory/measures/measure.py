@@ -17,6 +17,7 @@ __all__ = [
     "LogSobolev",
     "Measure",
     "Partitioned",
+    "require_law",
 ]
 
 
@@ -124,3 +125,13 @@ class Partitioned(Protocol):
     ) -> tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]]:
         """Number of cells, and largest diameter of a cell, at levels 1..levels."""
         ...
+
+
+def require_law(name: str, mu: object) -> None:
+    """Refuses what is no law, such as an array of neurons: `Empirical` makes a law of them.
+
+    Raises:
+        TypeError: naming the argument.
+    """
+    if not isinstance(mu, Measure):
+        raise TypeError(f"{name} must be a law of neurons, got {type(mu).__name__}")

@@ -2,40 +2,82 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["MAX_WIDTH", "Bound", "NotApplicable"]
+from lmctheory.measures.arguments import integer
+
+__all__ = ["MAX_WIDTH", "Bound", "NotApplicable", "width"]
 
 MAX_WIDTH = 10**12
 """The largest width for which bounds are computed; by R2 an upper bound holds beyond it too."""
+_SHOWN = 3
+"""Arguments that are named beside the winning one."""
 
 
 class NotApplicable(Exception):  # noqa: N818  a reason, not an error
     """An argument says nothing about a law; the message is what the law lacks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bound:
     """A bound and where it comes from.
+
+    It is a theorem, evaluated in float64 and, where integrals have no closed form, by quadrature:
+    correct to a relative 1e-9. Rates whose constants are unknown are no bounds, and of another type
+    (`lmctheory.widths.paper_rates`).
 
     Attributes:
         value: the bound, in the units of the bounded quantity.
         key: the winning argument, by theory key.
         terms: every applicable argument with its value.
         assumptions: the hypotheses that were used.
-        rigorous: False where only a rate is known and constants were set to 1.
+        failure: the probability with which it may be wrong, as it rests on a simulation; 0 for
+            what is certain.
         missing: arguments that do not apply, each with what the law lacks.
+
+    Example:
+        >>> Bound(2.0, "R8", {"trivial": 9.0, "R8": 2.0}, ("neurons i.i.d.",), failure=0.01)
+        <Bound: 2 by R8, with probability 0.99 (trivial: 9)>
     """
 
     value: float
     key: str
     terms: Mapping[str, float]
     assumptions: tuple[str, ...]
-    rigorous: bool = True
+    failure: float = 0.0
     missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rigorous(self) -> bool:
+        """Whether it is certain: not simulated, but proved."""
+        return self.failure == 0
 
     def __float__(self) -> float:
         return self.value
 
     def __str__(self) -> str:
-        others = ", ".join(f"{key}: {value:.6g}" for key, value in self.terms.items())
-        return f"{self.value:.6g} by {self.key} ({others})"
+        """Value, argument and probability, and the next best arguments."""
+        rest = sorted((abs(v - self.value), k) for k, v in self.terms.items() if k != self.key)
+        others = [f"{key}: {self.terms[key]:.6g}" for _, key in rest[:_SHOWN]]
+        if left := len(rest) - len(others):
+            others.append(f"{left} more")
+        chance = "" if self.rigorous else f", with probability {1 - self.failure:g}"
+        listed = f" ({', '.join(others)})" if others else ""
+        return f"{self.value:.6g} by {self.key}{chance}{listed}"
+
+    def __repr__(self) -> str:
+        lacking = f"; {len(self.missing)} do not apply" if self.missing else ""
+        return f"<Bound: {self}{lacking}>"
+
+
+def width(name: str, value: Any) -> int:
+    """A number of neurons for which bounds are computed.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: unless it lies between 1 and 10^12.
+    """
+    found = integer(name, value)
+    if not 1 <= found <= MAX_WIDTH:
+        raise ValueError(f"{name} must lie between 1 and 10^12, got {value}")
+    return found

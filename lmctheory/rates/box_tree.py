@@ -18,14 +18,15 @@ two.
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
+from lmctheory.measures.arguments import ArrayLike, array, at_least
 from lmctheory.rates.pairs import uniform_pair_gains
 
 __all__ = ["box_tree"]
 
 
-def box_tree(sides: Float[np.ndarray, " d"], m: int) -> float:
+def box_tree(sides: Shaped[ArrayLike, " d"], m: int) -> float:
     """M(m) <= sum_i a_i^2 K_i for the uniform law on a box.
 
     At every level the side that is longest in expectation is cut at the middle rank. By R2 the
@@ -39,6 +40,7 @@ def box_tree(sides: Float[np.ndarray, " d"], m: int) -> float:
         The bound, in squared units, per neuron.
 
     Raises:
+        TypeError: if m is no integer, or sides no real numbers.
         ValueError: if m < 1, or sides are negative, not finite or none.
 
     Reference:
@@ -49,10 +51,7 @@ def box_tree(sides: Float[np.ndarray, " d"], m: int) -> float:
         >>> round(box_tree(np.ones(1), 9), 8) == round(1 / 30, 8)  # exact: 1 / (3 (m + 1))
         True
     """
-    if m < 1:
-        raise ValueError(f"m must be >= 1, got {m}")
-    if sides.size == 0 or not (np.isfinite(sides).all() and (sides >= 0).all()):
-        raise ValueError(f"sides must be finite and >= 0, at least one, got {sides}")
+    m, sides = at_least("m", m, 1), array("sides", sides, "d", least=0.0)
     top = float(sides.max())
     if top == 0:
         return 0.0

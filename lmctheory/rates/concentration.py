@@ -34,29 +34,39 @@ probability 1 - delta, for the mu <= q that solves n kl(q, mu) = ln(1/delta): so
 mean for 256 draws that scatter little and delta = 10^-3.
 """
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 from scipy.optimize import brentq
 from scipy.special import rel_entr
 
 from lmctheory.measures import Bounded, LogSobolev, Measure
-from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
+    array,
+    at_least,
+    generator,
+    positive,
+    probability,
+)
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.monte_carlo import Estimate, matching_cost
 
 __all__ = [
     "Deviation",
-    "checked_delta",
     "deviation",
     "mean_lower_bound",
     "simulated_lower_bound",
     "simulated_upper_bound",
     "upper_bound_from_costs",
 ]
+
+
+_EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,7 @@ def deviation(mu: Measure, m: int, delta: float, p: float = 2.0) -> Deviation:
         >>> round(deviation(Gaussian(spectrum=[1.0]), 400, 0.05).distance, 3)
         0.173
     """
-    at_least("m", m, 1)
-    checked_delta(delta)
-    positive("p", p)
+    m, p, delta = at_least("m", m, 1), positive("p", p), probability("delta", delta)
     power = distance = variance = np.inf
     if isinstance(mu, Bounded):
         power = mu.diameter**p * np.sqrt(-np.log(delta) / m)
@@ -128,7 +136,7 @@ def deviation(mu: Measure, m: int, delta: float, p: float = 2.0) -> Deviation:
 
 
 def simulated_upper_bound(
-    mu: Measure, m: int, *, width: int, repeats: int, delta: float, rng: np.random.Generator
+    mu: Measure, m: int, *, width: int, repeats: int, delta: float, rng: RandomSource
 ) -> Bound:
     """M(m) at most, with probability 1 - delta, from exact costs simulated at a smaller width.
 
@@ -157,9 +165,11 @@ def simulated_upper_bound(
         >>> 0.771 < bound.value < 2.2
         True
     """
-    if not width <= operator.index(m):
+    m, width = at_least("m", m, 1), at_least("width", width, 1)
+    if not width <= m:
         raise ValueError(f"width must be <= m = {m}, got {width}")
     deviation(mu, width, delta)  # refuses what is wrong before the work
+    rng = generator(rng)
     costs = matching_cost(mu, width, repeats=repeats, rng=rng)
     return upper_bound_from_costs(costs, mu, width=width, delta=delta)
 
@@ -191,7 +201,7 @@ def upper_bound_from_costs(costs: Estimate, mu: Measure, *, width: int, delta: f
 
 
 def simulated_lower_bound(
-    mu: Measure, m: int, *, width: int, repeats: int, delta: float, rng: np.random.Generator
+    mu: Measure, m: int, *, width: int, repeats: int, delta: float, rng: RandomSource
 ) -> Bound:
     """M(m) at least, with probability 1 - delta, from exact costs simulated at a larger width.
 
@@ -220,16 +230,19 @@ def simulated_lower_bound(
         >>> 0.9 < bound.value < 2.2
         True
     """
-    at_least("m", operator.index(m), 1)
+    m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width >= m:
         raise ValueError(f"width must be >= m = {m}, got {width}")
     deviation(mu, width, delta)  # refuses what is wrong before the work
+    rng = generator(rng)
     costs = matching_cost(mu, width, repeats=repeats, rng=rng)
     return _from_costs(costs, mu, width, delta, _below, max)
 
 
-def mean_lower_bound(draws: Float[np.ndarray, " n"], cap: float, delta: float) -> float:
+def mean_lower_bound(draws: Shaped[ArrayLike, " n"], cap: float, delta: float) -> float:
     """E X at least, with probability 1 - delta, for any X >= 0, from independent draws of it.
+
+    Rounded down: the bound is not above that of exact arithmetic.
 
     Args:
         draws: X_1, ..., X_n ``[n]``, >= 0.
@@ -237,6 +250,7 @@ def mean_lower_bound(draws: Float[np.ndarray, " n"], cap: float, delta: float) -
         delta: probability of failure, between 0 and 1.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for no draws, negative or infinite ones, a cap <= 0, delta out of range.
 
     Reference:
@@ -246,29 +260,25 @@ def mean_lower_bound(draws: Float[np.ndarray, " n"], cap: float, delta: float) -
         >>> round(mean_lower_bound(np.ones(100), 1.0, 0.05), 4)  # 0.05 ** (1 / 100)
         0.9705
     """
-    checked_delta(delta)
-    positive("cap", cap)
-    if not len(draws) or not (np.isfinite(draws).all() and (draws >= 0).all()):
-        raise ValueError(f"draws must be finite numbers >= 0, at least one, got {draws}")
-    q, needed = float(np.minimum(draws / cap, 1.0).mean()), -np.log(delta) / len(draws)
+    x = array("draws", draws, "n", least=0.0)
+    cap, delta = positive("cap", cap), probability("delta", delta)
+    # every rounding error is at most a few eps of what it is an error of: so much is taken off
+    q = fsum(np.minimum(x / cap, 1.0)) / len(x) * (1 - 4 * _EPS)
+    needed = -float(np.log(delta)) / len(x) * (1 + 16 * _EPS) + 16 * _EPS
 
     def missing(mu: float) -> float:
         return float(rel_entr(q, mu) + rel_entr(1 - q, 1 - mu)) - needed
 
-    least = float(np.exp(-(needed + np.log(2)) / max(q, 1e-300)))  # kl(q, mu) >= -q ln mu - ln 2
-    if least == 0 or missing(least) <= 0:  # by rounding: at q = 1/2 the bound is sharp
-        return cap * least
-    return cap * float(brentq(missing, least, q))
-
-
-def checked_delta(delta: float) -> None:
-    """Refuses a probability outside (0, 1).
-
-    Raises:
-        ValueError: naming what came.
-    """
-    if not 0 < delta < 1:
-        raise ValueError(f"delta must lie between 0 and 1, got {delta}")
+    # kl(q, mu) >= -q ln mu - ln 2
+    surely = float(np.exp(-(needed + np.log(2)) * (1 + 8 * _EPS) / max(q, 1e-300)))
+    least = max(surely, 1e-300)
+    if missing(least) <= 0:  # by rounding, as at q = 1/2 the bound is sharp, or out of range
+        return cap * surely * (1 - 4 * _EPS)
+    root = brentq(lambda u: missing(np.exp(u)), np.log(least), np.log(q), xtol=1e-14)
+    mean = float(np.exp(root))
+    while missing(mean) < 0:  # beyond the root, by the solver's tolerance
+        mean *= 1 - 1e-14
+    return cap * mean * (1 - 4 * _EPS)
 
 
 def _above(costs: Estimate, one: Deviation) -> dict[str, float]:
@@ -293,7 +303,7 @@ def _from_costs(
     terms_of: Callable[[Estimate, Deviation], dict[str, float]],
     best: Callable[..., str],
 ) -> Bound:
-    checked_delta(delta)
+    width, delta = at_least("width", width, 1), probability("delta", delta)
     both = isinstance(mu, Bounded) and isinstance(mu, LogSobolev)
     one = deviation(mu, width, delta / 2 if both else delta)
     known = {
@@ -307,4 +317,4 @@ def _from_costs(
         f"holds with probability {1 - delta:g} over {len(costs.draws)} simulated pairs at width"
         f" {width}",
     )
-    return Bound(terms[key], key, terms, assumptions)
+    return Bound(terms[key], key, terms, assumptions, failure=delta)

@@ -24,11 +24,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.arguments import ArrayLike, array, at_least, positive
+from lmctheory.measures.display import Readable, brief
 from lmctheory.measures.lattice import box_partition
 from lmctheory.measures.measure import Bounded, Measure, Partitioned
 from lmctheory.rates.bound import Bound
@@ -44,8 +45,8 @@ _CELLS_AT_ONCE = 4096
 """Cells whose left-over is integrated at once, 10 MB."""
 
 
-@dataclass(frozen=True, eq=False)
-class NestedPartition:
+@dataclass(frozen=True, eq=False, repr=False)
+class NestedPartition(Readable):
     """Partitions of a support, each refining the one before.
 
     Args:
@@ -55,7 +56,7 @@ class NestedPartition:
         masses: alternatively the masses of the cells, one vector for each of the levels 1..J.
 
     Raises:
-        TypeError: unless exactly one of cells and masses is given.
+        TypeError: unless exactly one of cells and masses is given, of real numbers.
         ValueError: for negative, non-finite or increasing diameters, fewer than one level, numbers
             of levels that differ, cells that are below 1 or decreasing, or masses that are no
             probability vector.
@@ -66,11 +67,18 @@ class NestedPartition:
         0.5258
     """
 
-    diameters: Float[np.ndarray, " levels"]
-    cells: Float[np.ndarray, " _"] | None = None
-    masses: tuple[Float[np.ndarray, " _"], ...] | None = None
+    diameters: Shaped[ArrayLike, " levels"]
+    cells: Shaped[ArrayLike, " _"] | None = None
+    masses: tuple[Shaped[ArrayLike, " _"], ...] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "diameters", array("diameters", self.diameters, "levels"))
+        if self.cells is not None:
+            cells = array("cells", self.cells, "levels", finite=False)
+            object.__setattr__(self, "cells", cells)
+        if self.masses is not None:
+            masses = tuple(array("masses", mass, "cells") for mass in self.masses)
+            object.__setattr__(self, "masses", masses)
         levels = _checked_levels(self.diameters)
         if (self.cells is None) == (self.masses is None):
             raise TypeError("NestedPartition needs exactly one of cells and masses")
@@ -78,7 +86,7 @@ class NestedPartition:
         if given != levels:
             raise ValueError(f"diameters describe {levels} levels below the support, got {given}")
         if self.cells is not None and not _increasing_from(1.0, self.cells):
-            raise ValueError(f"cells must be >= 1 and never decrease, got {self.cells}")
+            raise ValueError(f"cells must be >= 1 and never decrease, got {brief(self.cells)}")
         for mass in self.masses or ():
             if not ((mass >= 0).all() and abs(mass.sum() - 1) < 1e-9):
                 raise ValueError(f"masses must be >= 0 and sum to 1, got the sum {mass.sum():g}")
@@ -123,8 +131,7 @@ def covering_bound(
         >>> covering_bound(dyadic, 1000).key
         'R5'
     """
-    at_least("m", m, 1)
-    positive("p", p)
+    m, p = at_least("m", m, 1), positive("p", p)
     check_samples(samples)
     if not isinstance(partition, NestedPartition):
         partition = _partition_of(partition)
@@ -133,7 +140,7 @@ def covering_bound(
     return Bound(value, "R5", {"R5": value}, ("neurons i.i.d.", "support of finite diameter"))
 
 
-def box_covering_bound(sides: Float[np.ndarray, " d"], m: int, p: float = 2.0) -> float:
+def box_covering_bound(sides: Shaped[ArrayLike, " d"], m: int, p: float = 2.0) -> float:
     """R5 for any law with support in a box, whose longest side is halved again and again.
 
     Never above R4's series: dyadic cubes are among the cells, and more levels never do harm.
@@ -147,6 +154,7 @@ def box_covering_bound(sides: Float[np.ndarray, " d"], m: int, p: float = 2.0) -
         >>> box_covering_bound(np.ones(5), 1000) < 1.1
         True
     """
+    sides = array("sides", sides, "d", least=0.0)
     cells, diameters = box_partition(sides, _LEVELS)
     nested = NestedPartition(np.r_[np.linalg.norm(sides), diameters], cells=cells)
     return covering_bound(nested, m, p).value
@@ -209,6 +217,6 @@ def _increasing_from(start: float, values: np.ndarray) -> bool:
 def _checked_levels(diameters: np.ndarray) -> int:
     if len(diameters) < 2:
         raise ValueError(f"diameters must have at least one level, got shape {diameters.shape}")
-    if not (np.isfinite(diameters).all() and _increasing_from(0.0, diameters[::-1])):
-        raise ValueError(f"diameters must be finite, >= 0 and never increase, got {diameters}")
+    if not _increasing_from(0.0, diameters[::-1]):
+        raise ValueError(f"diameters must be >= 0 and never increase, got {brief(diameters)}")
     return len(diameters) - 1

@@ -6,7 +6,7 @@ the sum over dyadic cubes that it estimates, and is always smaller.
 
 import numpy as np
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import at_least, positive
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.covering import NestedPartition, check_samples, covering_bound
 
@@ -29,6 +29,7 @@ def fournier_bound(N: float, d: int, p: float, side: float = 1.0) -> float:
         side: side of the cube that holds the support, in units of the weights.
 
     Raises:
+        TypeError: if d is no integer, or another argument no number.
         ValueError: if an argument is out of range.
 
     Reference:
@@ -38,9 +39,8 @@ def fournier_bound(N: float, d: int, p: float, side: float = 1.0) -> float:
         >>> round(fournier_bound(1000.0, 5, 2.0), 3)
         0.476
     """
-    for name, value in (("N", N), ("d", d), ("p", p), ("side", side)):
-        if not value > 0:
-            raise ValueError(f"{name} must be > 0, got {value}")
+    N, p, side = positive("N", N), positive("p", p), positive("side", side)
+    d = at_least("d", d, 1)
     if p > d / 2:
         kappa = 2 ** (d / 2 - 1) / (1 - 2 ** (d / 2 - p))
     elif p == d / 2:
@@ -80,9 +80,10 @@ def dyadic_bound(
 
     Example:
         >>> print(dyadic_bound(1000, 5))
-        1.17293 by R4 series (R4 published: 3.1406, R4 series: 1.17293)
+        1.17293 by R4 series (R4 published: 3.1406)
     """
-    at_least("m", m, 1)
+    m, d = at_least("m", m, 1), at_least("d", d, 1)
+    p, side = positive("p", p), positive("side", side)
     check_samples(samples)
     diameter = float(side * np.sqrt(d)) if euclidean else side
     published = fournier_bound(m / samples, d, p, diameter)

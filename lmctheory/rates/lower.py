@@ -6,7 +6,6 @@ p > 2, W_p >= W_2 and Jensen's inequality give E W_p^p >= (E W_2^2)^{p/2}; for p
 diameter D, |x - y|^2 <= D^{2-p} |x - y|^p gives E W_p^p >= D^{p-2} E W_2^2.
 """
 
-import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
@@ -28,8 +27,9 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.arguments import positive
+from lmctheory.measures.measure import require_law
 from lmctheory.rates.blocks import best_block_sum, block_edges
-from lmctheory.rates.bound import MAX_WIDTH, Bound, NotApplicable
+from lmctheory.rates.bound import Bound, NotApplicable, width
 from lmctheory.rates.box import box_bound, interval_matching_cost
 from lmctheory.rates.moments import exponential_moment_bound, mean_bound
 from lmctheory.rates.nearest_neighbour import (
@@ -71,7 +71,7 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         arguments do not apply. It is 0 where none does, as for a general Lipschitz image.
 
     Raises:
-        TypeError: if m is no integer.
+        TypeError: if mu is no law, or m no integer.
         ValueError: if m or p is out of range.
 
     Reference:
@@ -85,10 +85,8 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         >>> lower_bound(UniformCube(3), 1000).key
         'R9 Voronoi cells'
     """
-    m = operator.index(m)
-    if not 1 <= m <= MAX_WIDTH:
-        raise ValueError(f"m must lie between 1 and 10^12, got {m}")
-    positive("p", p)
+    require_law("mu", mu)
+    m, p = width("m", m), positive("p", p)
     terms: dict[str, float] = {}
     missing: dict[str, str] = {}
     for name, argument in _ARGUMENTS.items():

@@ -3,23 +3,40 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from lmctheory.measures import Measure
+from lmctheory.measures.arguments import (
+    ArrayLike,
+    RandomSource,
+    array,
+    at_least,
+    generator,
+    positive,
+)
+from lmctheory.measures.display import Readable
+from lmctheory.measures.measure import require_law
 from lmctheory.rates.exact import MEMORY_LIMIT, wasserstein_pow
 
 __all__ = ["Estimate", "matching_cost"]
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(Readable):
     """A Monte Carlo mean with its draws.
 
-    Attributes:
-        draws: the independent draws ``[repeats]``.
+    Args:
+        draws: the independent draws ``[repeats]``, at least one.
+
+    Raises:
+        TypeError: unless the draws are real numbers.
+        ValueError: for none, NaN or infinity.
     """
 
-    draws: Float[np.ndarray, " repeats"]
+    draws: Shaped[ArrayLike, " repeats"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "draws", array("draws", self.draws, "repeats"))
 
     @property
     def mean(self) -> float:
@@ -43,7 +60,7 @@ def matching_cost(
     *,
     repeats: int = 16,
     p: float = 2.0,
-    rng: np.random.Generator,
+    rng: RandomSource,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Estimate:
     """Measures E W_p^p between two independent samples of m neurons, each draw exact.
@@ -60,7 +77,8 @@ def matching_cost(
         Mean, standard error and draws; for p = 2 the mean estimates M(m).
 
     Raises:
-        ValueError: if repeats < 1, from the law for m < 1, and as `wasserstein_pow`.
+        TypeError: if mu is no law, m or repeats no integer, or rng no source of randomness.
+        ValueError: if m or repeats < 1, and as `wasserstein_pow`.
 
     Reference:
         theory key R1.
@@ -72,10 +90,10 @@ def matching_cost(
         >>> abs(cost.mean - 0.0548) < 4 * cost.standard_error
         True
     """
-    if repeats < 1:
-        raise ValueError(f"repeats must be >= 1, got {repeats}")
+    require_law("mu", mu)
+    m, p, rng = at_least("m", m, 1), positive("p", p), generator(rng)
     draws = [
         wasserstein_pow(mu.sample(m, rng=rng), mu.sample(m, rng=rng), p, memory_limit=memory_limit)
-        for _ in range(repeats)
+        for _ in range(at_least("repeats", repeats, 1))
     ]
     return Estimate(np.array(draws))

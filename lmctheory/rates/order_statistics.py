@@ -15,6 +15,8 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
+from lmctheory.measures.arguments import at_least
+
 __all__ = ["normal_matching_cost", "normal_partial_sums"]
 
 _LARGE = 20_000
@@ -58,7 +60,6 @@ def _variance(i: Float[np.ndarray, " n"], m: int) -> Float[np.ndarray, " n"]:
     return result
 
 
-@lru_cache(maxsize=4096)
 def normal_matching_cost(m: int) -> float:
     """R7: M(m) = E W_2^2 between two samples of m standard normals = (2/m) sum_i Var Z_(i:m).
 
@@ -80,8 +81,11 @@ def normal_matching_cost(m: int) -> float:
         >>> round(normal_matching_cost(1000), 7)
         0.0062967
     """
-    if m < 1:
-        raise ValueError(f"m must be >= 1, got {m}")
+    return _normal_matching_cost(at_least("m", m, 1))
+
+
+@lru_cache(maxsize=4096)
+def _normal_matching_cost(m: int) -> float:
     if m <= 2 * _SINGLE:
         return 2 / m * float(_variance(np.arange(1.0, m + 1), m).sum())
     tail = _variance(np.arange(1.0, _SINGLE + 1), m).sum()

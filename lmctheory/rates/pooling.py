@@ -15,27 +15,28 @@ the same neurons: the mean over partitions has at most the variance of one of th
 that is the error reported, with s^2 averaged over partitions. R = 1 leaves no error to estimate.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import ArrayLike, RandomSource, at_least, generator, positive
+from lmctheory.measures.display import Readable
 from lmctheory.rates.exact import wasserstein_pow
-from lmctheory.rates.independence import require_networks
+from lmctheory.rates.independence import networks
 
 __all__ = ["PooledCost", "pooled_matching_cost"]
 
 
-@dataclass(frozen=True, eq=False)
-class PooledCost:
+@dataclass(frozen=True, eq=False, repr=False)
+class PooledCost(Readable):
     """A matching cost between samples from a pool of neurons.
 
     Attributes:
         draws: ``[partitions, R]``; those of one partition share no neurons.
     """
 
-    draws: Float[np.ndarray, "partitions R"] = field(repr=False)
+    draws: Float[np.ndarray, "partitions R"]
 
     @property
     def mean(self) -> float:
@@ -52,12 +53,12 @@ class PooledCost:
 
 
 def pooled_matching_cost(
-    neurons: Float[np.ndarray, "K m d"],
+    neurons: Shaped[ArrayLike, "K m d"],
     width: int,
     *,
     partitions: int = 4,
     p: float = 2.0,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> PooledCost:
     """The matching cost E W_p^p at any width up to K m / 2, from K networks of width m.
 
@@ -69,6 +70,7 @@ def pooled_matching_cost(
         rng: source of randomness.
 
     Raises:
+        TypeError: as `permutation_test`.
         ValueError: as `permutation_test` for the neurons, for a width or partitions < 1, a width
             beyond half the pool, and for p <= 0.
 
@@ -82,9 +84,8 @@ def pooled_matching_cost(
         >>> abs(cost.mean - 0.0548) < 4 * cost.standard_error
         True
     """
-    require_networks(neurons)
-    at_least("width", width, 1)
-    at_least("partitions", partitions, 1)
+    neurons, p, rng = networks(neurons), positive("p", p), generator(rng)
+    width, partitions = at_least("width", width, 1), at_least("partitions", partitions, 1)
     pool = neurons.reshape(-1, neurons.shape[2])
     if not (pairs := len(pool) // (2 * width)):
         raise ValueError(f"width must be <= {len(pool) // 2}, half the pool, got {width}")

@@ -42,9 +42,9 @@ from functools import lru_cache
 from itertools import combinations_with_replacement
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
-from lmctheory.measures.arguments import at_least, nonnegative
+from lmctheory.measures.arguments import ArrayLike, array, at_least
 from lmctheory.measures.marginal import Marginal
 from lmctheory.rates.thinning import WIDEST, expected_order_statistics, thinning
 
@@ -61,7 +61,7 @@ _HEARD = 0.9995
 
 
 def product_tree(
-    scales: Float[np.ndarray, " d"], m: int, marginal: Marginal | None = None
+    scales: Shaped[ArrayLike, " d"], m: int, marginal: Marginal | None = None
 ) -> float:
     """M(m) <= 2 sum scale_i^2 - 2 G for coordinates X_i = scale_i Z_i, independent.
 
@@ -77,7 +77,7 @@ def product_tree(
         The bound, in squared units, per neuron.
 
     Raises:
-        TypeError: if m is no integer.
+        TypeError: if m is no integer, or scales no real numbers.
         ValueError: if m < 1, or scales are negative, not finite or none.
 
     Reference:
@@ -90,10 +90,7 @@ def product_tree(
         >>> product_tree(np.ones(5), 1000) < 1.75
         True
     """
-    at_least("m", m, 1)
-    nonnegative("scales", scales)
-    if scales.size == 0 or not np.isfinite(scales).all():
-        raise ValueError(f"scales must be finite, at least one, got {scales}")
+    m, scales = at_least("m", m, 1), array("scales", scales, "d", least=0.0)
     top = float(scales.max())
     positive = np.sort(scales[scales > 0])[::-1] / (top or 1.0)
     if positive.size == 0:

@@ -106,7 +106,7 @@ def semigroup_bound(mu: Measure, m: int, *, samples: int = 2) -> Bound:
         >>> round(semigroup_bound(UniformCube(2), 1000).value, 4)
         0.0037
     """
-    at_least("m", m, 1)
+    m = at_least("m", m, 1)
     check_samples(samples)
     if not isinstance(mu, Diffusive):
         raise TypeError(f"R6 needs a law with a heat_trace, {type(mu).__name__} has none")
@@ -142,7 +142,7 @@ def truncated_gaussian_bound(mu: Gaussian, m: int) -> Bound:
         >>> truncated_gaussian_bound(Gaussian(spectrum=[1.0, 1.0]), 10**6).key
         'R6c'
     """
-    at_least("m", m, 1)
+    m = at_least("m", m, 1)
     terms = {"2 tr": 2 * mu.second_moment}
     if mu.second_moment > 0:
         eigenvalues = tuple(mu.spectrum[mu.spectrum > 0].tolist())

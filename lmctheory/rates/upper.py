@@ -3,7 +3,6 @@
 All arguments are homogeneous: laws with a scale are brought to unit size first.
 """
 
-import operator
 from dataclasses import replace
 from functools import lru_cache, singledispatch
 
@@ -18,7 +17,8 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.arguments import is_value, positive
-from lmctheory.rates.bound import MAX_WIDTH, Bound, NotApplicable
+from lmctheory.measures.measure import require_law
+from lmctheory.rates.bound import Bound, NotApplicable, width
 from lmctheory.rates.upper_arguments import ARGUMENTS
 
 __all__ = ["upper_bound"]
@@ -41,7 +41,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         argument that applies, its `missing` what the law lacks for the others.
 
     Raises:
-        TypeError: if no argument applies to the law.
+        TypeError: if mu is no law, no argument applies to it, or m is no integer.
         ValueError: if m or p is out of range.
 
     Reference:
@@ -56,10 +56,8 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         >>> bound.key, bound.missing["R13"]
         ('R6b', 'UniformSphere is not Gaussian')
     """
-    m = operator.index(m)
-    if not 1 <= m <= MAX_WIDTH:
-        raise ValueError(f"m must lie between 1 and 10^12, got {m}")
-    positive("p", p)
+    require_law("mu", mu)
+    m, p = width("m", m), positive("p", p)
     terms, missing = _terms(mu, m, p)
     if not terms:
         raise TypeError(f"upper_bound has no argument for a {type(mu).__name__}: {missing}")

@@ -62,9 +62,8 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures import Measure
-from lmctheory.measures.arguments import at_least, nonnegative, positive
+from lmctheory.measures.arguments import at_least, nonnegative, positive, probability
 from lmctheory.rates import deviation, upper_bound
-from lmctheory.rates.concentration import checked_delta
 from lmctheory.widths.two_layer import Neuron
 
 __all__ = [
@@ -124,10 +123,8 @@ def sampling_error(size: float, N: int, steps: int, delta: float) -> float:
         >>> round(sampling_error(1.0, 10_000, 100, 0.01), 4)
         0.0529
     """
-    positive("size", size)
-    at_least("N", N, 1)
-    at_least("steps", steps, 1)
-    checked_delta(delta)
+    size, delta = positive("size", size), probability("delta", delta)
+    N, steps = at_least("N", N, 1), at_least("steps", steps, 1)
     return float(size / np.sqrt(N) * (1 + np.sqrt(2 * np.log(steps / delta))))
 
 
@@ -253,7 +250,7 @@ def trained_error_bound(
         >>> trained_error_bound(mu, 10**6, tanh, **training, delta=0.01).function_error < 0.05
         True
     """
-    checked_delta(delta)
+    delta = probability("delta", delta)
     mean = upper_bound(mu, N, 2.0).value
     initial = deviation(mu, N, delta / 3, 2.0).above(mean) ** 0.5
     flow = flow_lipschitz(constants.curvature, steps, risks)

@@ -27,7 +27,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import at_least, probability
 from lmctheory.rates import (
     Estimate,
     mean_lower_bound,
@@ -35,7 +35,6 @@ from lmctheory.rates import (
     upper_bound,
     upper_bound_from_costs,
 )
-from lmctheory.rates.concentration import checked_delta
 from lmctheory.widths.averaging import matching_cost_bounds
 from lmctheory.widths.deep import DeepBound, bound_from_costs, require_widths
 from lmctheory.widths.ensembles import Ensemble
@@ -139,7 +138,7 @@ def simulated_layers(
         True
     """
     require_widths(widths, networks)
-    checked_delta(delta)
+    delta = probability("delta", delta)
     at_least("repeats", repeats, 1)
     if not all(0 <= t <= 1 for t in times):
         raise ValueError(f"times must lie in [0, 1], got {tuple(times)}")

@@ -118,9 +118,9 @@ def test_the_rate_in_three_dimensions():
     ("sides", "m", "message"),
     [
         (np.ones(2), 0, "m must be >= 1, got 0"),
-        (np.zeros(0), 1, "sides must be finite and >= 0"),
-        (np.array([-1.0]), 1, "sides must be finite and >= 0"),
-        (np.array([np.nan]), 1, "sides must be finite and >= 0"),
+        (np.zeros(0), 1, "sides must be a non-empty array [d], got shape (0,)"),
+        (np.array([-1.0]), 1, "sides must be >= 0, got -1.0"),
+        (np.array([np.nan]), 1, "sides must be finite, got NaN"),
     ],
 )
 def test_bad_boxes_are_refused(sides, m, message):

@@ -2,6 +2,7 @@
 
 import re
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
@@ -121,9 +122,9 @@ def test_simulated_bounds_are_near_the_truth_in_five_dimensions():
 
 @pytest.mark.parametrize("delta", [0.0, 1.0, -0.1, np.nan])
 def test_probabilities_out_of_range_are_refused(delta):
-    with pytest.raises(ValueError, match=re.escape(f"delta must lie between 0 and 1, got {delta}")):
+    with pytest.raises(ValueError, match=re.escape(f"delta must lie in (0, 1), got {delta}")):
         deviation(PAIR, 5, delta)
-    with pytest.raises(ValueError, match="delta must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\)"):
         simulated_upper_bound(
             PAIR, 5, width=5, repeats=1, delta=delta, rng=np.random.default_rng(0)
         )
@@ -186,10 +187,34 @@ def test_costs_that_are_known_already_give_the_simulated_bound():
 
 
 def test_draws_that_are_no_costs_are_refused():
-    for draws in (np.zeros(0), np.array([1.0, -1.0]), np.array([np.nan]), np.array([np.inf])):
-        with pytest.raises(ValueError, match="draws must be finite numbers >= 0"):
+    for draws, message in (
+        (np.zeros(0), "draws must be a non-empty array [n], got shape (0,)"),
+        (np.array([1.0, -1.0]), "draws must be >= 0, got -1.0"),
+        (np.array([np.nan]), "draws must be finite, got NaN or infinity"),
+        (np.array([np.inf]), "draws must be finite, got NaN or infinity"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
             mean_lower_bound(draws, 1.0, 0.1)
     with pytest.raises(ValueError, match="cap must be positive"):
         mean_lower_bound(np.ones(3), 0.0, 0.1)
-    with pytest.raises(ValueError, match="delta must lie between 0 and 1"):
+    with pytest.raises(ValueError, match=r"delta must lie in \(0, 1\)"):
         mean_lower_bound(np.ones(3), 1.0, 1.0)
+
+
+@pytest.mark.parametrize("q", [1e-12, 1e-6, 1e-3, 0.1, 0.5, 0.9, 1 - 1e-9, 1.0])
+@pytest.mark.parametrize("n", [1, 8, 256, 10_000])
+def test_a_mean_is_bounded_on_the_right_side_to_the_last_digit(q, n):
+    """kl(q, mu) = ln(1/delta)/n, solved to 40 digits."""
+    with mpmath.workdps(40):
+        Q = mpmath.mpf(q)
+        for delta in (0.3, 0.01, 1e-6, 1e-100):
+            found = mean_lower_bound(np.full(n, q), 1.0, delta)
+            needed = -mpmath.log(mpmath.mpf(delta)) / n
+            if found:
+                mu = mpmath.mpf(found)
+                excess = Q * mpmath.log(Q / mu)
+                excess += (1 - Q) * mpmath.log((1 - Q) / (1 - mu)) if q < 1 else 0
+                assert excess >= needed
+                assert excess <= needed * (1 + 1e-6) + 1e-13
+            else:
+                assert needed / Q > 600  # below the least float

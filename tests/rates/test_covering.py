@@ -110,7 +110,10 @@ def test_finer_wider_and_one_sample_never_cost_more(m, p, samples):
     ("arguments", "message"),
     [
         ({"diameters": np.array([1.0])}, "at least one level, got shape (1,)"),
-        ({"diameters": np.array([1.0, 2.0])}, "diameters must be finite, >= 0 and never increase"),
+        (
+            {"diameters": np.array([1.0, 2.0])},
+            "diameters must be >= 0 and never increase",
+        ),
         ({"diameters": np.array([np.inf, 2.0])}, "diameters must be finite"),
         ({"cells": np.array([2.0, 4.0])}, "describe 1 levels below the support, got 2"),
         ({"cells": np.array([0.5])}, "cells must be >= 1 and never decrease"),

@@ -59,7 +59,8 @@ def test_fournier_scales_with_the_cube():
 @pytest.mark.parametrize("name", ["N", "d", "p", "side"])
 def test_fournier_refuses_arguments_out_of_range(name):
     arguments = {"N": 10.0, "d": 2, "p": 2.0, "side": 1.0} | {name: 0 if name == "d" else 0.0}
-    with pytest.raises(ValueError, match=f"{name} must be > 0, got 0"):
+    message = "d must be >= 1" if name == "d" else f"{name} must be positive and finite"
+    with pytest.raises(ValueError, match=f"{message}, got 0"):
         fournier_bound(**arguments)
 
 

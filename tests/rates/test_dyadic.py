@@ -63,9 +63,9 @@ def test_scales_with_the_cube_and_the_norm(side, m, p):
     ("arguments", "message"),
     [
         ({"m": 0}, "m must be >= 1, got 0"),
-        ({"d": 0}, "d must be > 0, got 0"),
-        ({"p": 0.0}, "p must be > 0, got 0.0"),
-        ({"side": -1.0}, "side must be > 0, got -1.7"),
+        ({"d": 0}, "d must be >= 1, got 0"),
+        ({"p": 0.0}, "p must be positive and finite, got 0.0"),
+        ({"side": -1.0}, "side must be positive and finite, got -1.0"),
         ({"samples": 3}, "samples must be 1 or 2, got 3"),
     ],
 )

@@ -260,7 +260,7 @@ def test_widths_out_of_range_are_refused(m):
 
 
 def test_bad_tolerances_are_refused():
-    with pytest.raises(ValueError, match="eps must be > 0, got 0"):
+    with pytest.raises(ValueError, match="eps must be positive and finite, got 0"):
         required_width(Gaussian(spectrum=[1.0]), 0.0)
     with pytest.raises(ValueError, match=r"eps is too small: no width up to 10\^12"):
         required_width(Gaussian(spectrum=[1.0]), 1e-9)

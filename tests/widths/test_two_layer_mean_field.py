@@ -156,7 +156,7 @@ def test_bad_arguments_of_the_mean_field_are_refused():
         (0.0, 5, 5, 0.1, "size must be positive"),
         (1.0, 0, 5, 0.1, "N must be >= 1"),
         (1.0, 5, 0, 0.1, "steps must be >= 1"),
-        (1.0, 5, 5, 1.0, "delta must lie between 0 and 1"),
+        (1.0, 5, 5, 1.0, r"delta must lie in \(0, 1\), got 1"),
     ):
         with pytest.raises(ValueError, match=message):
             sampling_error(size, N, steps, delta)
