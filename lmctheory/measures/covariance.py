@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from lmctheory.measures.arguments import ArrayLike, array, precision
 
-__all__ = ["eigenvalues", "principal_axes"]
+__all__ = ["centred", "eigenvalues", "principal_axes"]
 
 _LEAST_TOLERANCE, _LARGEST_TOLERANCE = 1e-10, 0.1
 """In units of the largest entry or eigenvalue."""
@@ -74,3 +74,19 @@ def _beyond_rounding(name: str, found: np.ndarray, matrix: ArrayLike) -> NDArray
         )
     error = len(found) * np.finfo(np.float64).eps * largest
     return np.where(found > max(error, -least), found, 0.0)
+
+
+def centred(
+    points: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"] | None = None
+) -> Float[np.ndarray, "n d"]:
+    """The points around their mean, to the precision of their differences.
+
+    From far away a mean is rounded by more than near points differ: they are moved near it first,
+    which differences survive.
+
+    Args:
+        points: ``[n, d]``.
+        weights: probabilities ``[n]``; equal ones by default.
+    """
+    near = points - np.median(points, axis=0)
+    return near - np.average(near, axis=0, weights=weights)

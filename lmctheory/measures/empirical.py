@@ -16,6 +16,7 @@ from lmctheory.measures.arguments import (
     generator,
     nonnegative,
 )
+from lmctheory.measures.covariance import centred
 from lmctheory.measures.display import Readable
 
 __all__ = ["Empirical"]
@@ -61,7 +62,7 @@ class Empirical(Readable):
     def spectrum(self) -> Float[np.ndarray, " d"]:
         """Eigenvalues of the covariance (divisor n) ``[d]``, decreasing; at most n - 1 positive."""
         n, d = self.points.shape
-        values = np.linalg.svd(self.points - self.points.mean(axis=0), compute_uv=False)
+        values = np.linalg.svd(centred(self.points), compute_uv=False)
         return np.pad(values**2 / n, (0, max(d - n, 0)))
 
     @property

@@ -16,6 +16,7 @@ from lmctheory.measures.arguments import (
     nonnegative,
     precision,
 )
+from lmctheory.measures.covariance import centred
 from lmctheory.measures.display import Readable, brief
 from lmctheory.measures.gaussian import Gaussian
 
@@ -77,9 +78,9 @@ class GaussianMixture(Readable):
     def spectrum(self) -> Float[np.ndarray, " d"]:
         """Eigenvalues of the covariance within and between the clusters ``[d]``, decreasing."""
         w = np.asarray(self.weights)
-        centred = np.sqrt(w)[:, None] * (self.means - w @ self.means)
+        between = np.sqrt(w)[:, None] * centred(self.means, w)
         within = sum(w_i * c.covariance for w_i, c in zip(w, self.components, strict=True))
-        return Gaussian(covariance=within + centred.T @ centred).spectrum
+        return Gaussian(covariance=within + between.T @ between).spectrum
 
     @property
     def second_moment(self) -> float:
@@ -118,8 +119,8 @@ class GaussianMixture(Readable):
         for w, mean, first in zip(self.weights, self.means, self.components, strict=True):
             for v, other, second in zip(self.weights, self.means, self.components, strict=True):
                 half = (first.covariance + second.covariance) / 2
-                centred = Gaussian(covariance=half).distance_cdf(r)
-                total += w * v * np.minimum(centred, _slab(r, mean - other, 2 * half))
+                around = Gaussian(covariance=half).distance_cdf(r)
+                total += w * v * np.minimum(around, _slab(r, mean - other, 2 * half))
         return np.minimum(total, 1.0)
 
 

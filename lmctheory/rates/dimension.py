@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from lmctheory.measures.arguments import ArrayLike, array, positive_share
-from lmctheory.measures.covariance import eigenvalues
+from lmctheory.measures.covariance import centred, eigenvalues
 from lmctheory.rates.curve import Curve
 from lmctheory.rates.neighbour_dimension import (
     Undefined,
@@ -171,7 +171,7 @@ def compare_dimensions(points: Shaped[ArrayLike, "m d"]) -> dict[str, float]:
             found[name] = float("nan")
     x = array("points", points, "m d")
     x = x / np.abs(x).max()
-    variances = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    variances = np.linalg.svd(centred(x), compute_uv=False) ** 2
     return {
         "participation ratio": participation_ratio(variances),
         "stable rank": stable_rank(variances),

@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures import Gaussian, GaussianMixture, Measure, SubGaussianProduct
+from lmctheory.measures.covariance import centred
 from lmctheory.rates.bound import NotApplicable
 
 __all__ = ["central_moment", "central_norm", "interpolated"]
@@ -59,8 +60,7 @@ def _(mu: Gaussian, q: float) -> float:
 @central_norm.register
 def _(mu: GaussianMixture, q: float) -> float:
     """By Minkowski's inequality in every cluster."""
-    means = np.asarray(mu.means)
-    shifts = np.linalg.norm(means - np.asarray(mu.weights) @ means, axis=1)
+    shifts = np.linalg.norm(centred(np.asarray(mu.means), np.asarray(mu.weights)), axis=1)
     norms = shifts + [central_norm(component, q) for component in mu.components]
     top = norms.max() or 1.0
     return float(top * (np.asarray(mu.weights) @ (norms / top) ** q) ** (1 / q))

@@ -46,7 +46,7 @@ EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES
 
 @EVERY_FAMILY
 @pytest.mark.parametrize("p", [0.7, 2.0, 3.0])
-@pytest.mark.parametrize("c", [1e-3, 30.0])
+@pytest.mark.parametrize("c", [1e-12, 1e12])
 def test_a_larger_law_costs_in_its_units(family, p, c):
     one, scaled = upper_bound(family(1.0), 70, p), upper_bound(family(c), 70, p)
     expected = {k: c**p * v for k, v in one.terms.items()}
