@@ -104,17 +104,17 @@ def precision(values: ArrayLike) -> float:
     return _PRECISIONS.get(kind, float(np.finfo(np.float64).eps))
 
 
-def number(name: str, value: Any, *, least: float = -np.inf) -> float:
-    """A finite number, at least `least`.
+def number(name: str, value: Any, *, least: float = -np.inf, finite: bool = True) -> float:
+    """A number, at least `least`, and finite unless told otherwise.
 
     Raises:
         TypeError: if it is no number.
         ValueError: if it is out of range.
     """
     found = _real(name, value)
-    if not (found >= least and np.isfinite(found)):
-        bound = "" if least == -np.inf else f" and >= {least:g}"
-        raise ValueError(f"{name} must be finite{bound}, got {value}")
+    if not (found >= least and (np.isfinite(found) or not finite)):
+        words = ["finite"] * finite + [f">= {least:g}"] * (least > -np.inf)
+        raise ValueError(f"{name} must be {' and '.join(words)}, got {value}")
     return found
 
 

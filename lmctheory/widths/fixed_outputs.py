@@ -39,11 +39,11 @@ q s^2 / 2 + (beta - alpha)^2 (1/q - 1/sup|sigma''|) / 2, and ||<w - w', x>^2|| <
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
-from lmctheory.measures.arguments import positive
+from lmctheory.measures.arguments import ArrayLike, array, number, positive
 from lmctheory.rates import upper_bound
 from lmctheory.widths.neuron_gap import largest_gap
 from lmctheory.widths.two_layer import Neuron
@@ -66,7 +66,7 @@ class DataError:
     matching_cost: float
 
 
-def metric_law(mu: Gaussian, inputs: Float[np.ndarray, "n m_0"]) -> Gaussian:
+def metric_law(mu: Gaussian, inputs: Shaped[ArrayLike, "n m_0"]) -> Gaussian:
     """The law of Sigma^{1/2} w, whose Euclidean metric is |w|_Sigma, Sigma = mean of x x^T.
 
     Args:
@@ -74,6 +74,7 @@ def metric_law(mu: Gaussian, inputs: Float[np.ndarray, "n m_0"]) -> Gaussian:
         inputs: data ``[n, m_0]``, a column of ones for biases.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for no inputs, inputs that are not finite, or of another dimension than mu.
 
     Example:
@@ -81,7 +82,7 @@ def metric_law(mu: Gaussian, inputs: Float[np.ndarray, "n m_0"]) -> Gaussian:
         >>> metric_law(Gaussian(spectrum=[1.0, 1.0]), np.eye(2)).spectrum
         array([0.5, 0.5])
     """
-    _check_inputs(inputs)
+    inputs = array("inputs", inputs, "n m_0")
     if inputs.shape[1] != mu.dimension:
         raise ValueError(f"inputs must have {mu.dimension} columns, got {inputs.shape[1]}")
     # the spectrum of Sigma^{1/2} Lambda Sigma^{1/2} is that of R Lambda R^T, R^T R = Sigma
@@ -96,7 +97,7 @@ def data_error_bound(
     activation: str,
     *,
     output: float,
-    inputs: Float[np.ndarray, "n m_0"],
+    inputs: Shaped[ArrayLike, "n m_0"],
 ) -> DataError:
     """Bounds the function error on data of two networks matched in the metric of the data.
 
@@ -108,6 +109,7 @@ def data_error_bound(
         inputs: data ``[n, m_0]``, a column of ones for biases.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for an unknown activation, a bad output or N, or inputs as in `metric_law`.
 
     Reference:
@@ -120,7 +122,7 @@ def data_error_bound(
         >>> relu.mean < relu.root_mean_square / 2
         True
     """
-    positive("output", output)
+    output, inputs = positive("output", output), array("inputs", inputs, "n m_0")
     sigma = pointwise(activation)
     spread = sigma.slopes[1] - sigma.slopes[0]
     cost = upper_bound(metric_law(mu, inputs), N).value
@@ -130,7 +132,7 @@ def data_error_bound(
     return DataError(output * spread / 4 * cost**0.5, output * mean, cost)
 
 
-def neuron_on_data(activation: str, *, output: float, inputs: Float[np.ndarray, "n m_0"]) -> Neuron:
+def neuron_on_data(activation: str, *, output: float, inputs: Shaped[ArrayLike, "n m_0"]) -> Neuron:
     """The constants of w -> a sigma(<w, x>) in L2(data): they bound root mean squares over inputs.
 
     Args:
@@ -142,6 +144,7 @@ def neuron_on_data(activation: str, *, output: float, inputs: Float[np.ndarray, 
         Constants below those of `two_layer.neuron_with_fixed_output` at the largest input.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for an unknown activation, a bad output, or inputs that are empty, not finite
             or all 0.
 
@@ -153,9 +156,8 @@ def neuron_on_data(activation: str, *, output: float, inputs: Float[np.ndarray, 
         >>> round(neuron_on_data("tanh", output=1.0, inputs=np.eye(4)).lipschitz, 12)
         0.5
     """
-    positive("output", output)
+    output, inputs = positive("output", output), array("inputs", inputs, "n m_0")
     sigma = pointwise(activation)
-    _check_inputs(inputs)
     if not inputs.any():
         raise ValueError("inputs must not all be 0")
     weighted = inputs * np.linalg.norm(inputs, axis=1, keepdims=True)
@@ -174,6 +176,7 @@ def kink_bound(density: float, cost: float, p: float = 2.0) -> float:
         p: exponent > 1.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: if an argument is out of range.
 
     Reference:
@@ -183,12 +186,12 @@ def kink_bound(density: float, cost: float, p: float = 2.0) -> float:
         >>> round(kink_bound(1.0, 1.0), 4)
         0.2766
     """
-    if not density > 0:
+    density = number("density", density, least=0.0, finite=False)
+    cost, p = number("cost", cost, least=0.0), number("p", p)
+    if density == 0:
         raise ValueError(f"density must be > 0, got {density}")
-    if not cost >= 0:
-        raise ValueError(f"cost must be >= 0, got {cost}")
-    if not (p > 1 and np.isfinite(p)):
-        raise ValueError(f"p must be > 1 and finite, got {p}")
+    if p <= 1:
+        raise ValueError(f"p must be > 1, got {p}")
     if cost == 0:  # even where the density is infinite
         return 0.0
     s = 2 / (p - 1)
@@ -197,11 +200,6 @@ def kink_bound(density: float, cost: float, p: float = 2.0) -> float:
     log_share = s * (p * np.log(p) - (p + 1) * np.log(p + 1)) + np.log((p - 1) / (3 * p + 1))
     log_slope = (np.log(s) + log_share + np.log(density)) / (1 + s)
     return float((1 + 1 / s) * np.exp(log_slope) * cost ** (s / (1 + s)))
-
-
-def _check_inputs(inputs: np.ndarray) -> None:
-    if not len(inputs) or not np.isfinite(inputs).all():
-        raise ValueError(f"inputs must be finite and not empty, got shape {inputs.shape}")
 
 
 def _mean_density(mu: Gaussian, inputs: np.ndarray) -> float:

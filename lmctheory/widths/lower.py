@@ -15,11 +15,11 @@ no barrier.
 
 from collections.abc import Sequence
 
-import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
 
 from lmctheory.measures import Gaussian
-from lmctheory.measures.arguments import nonnegative
+from lmctheory.measures.arguments import ArrayLike, array, number
+from lmctheory.measures.covariance import eigenvalues
 from lmctheory.rates import lower_bound
 from lmctheory.widths.ensembles import spectrum_of
 
@@ -27,7 +27,7 @@ __all__ = ["matching_lower_bounds"]
 
 
 def matching_lower_bounds(
-    grams: Sequence[Float[np.ndarray, "n n"]],
+    grams: Sequence[Shaped[ArrayLike, "n n"]],
     widths: Sequence[int],
     *,
     s_w: float = 2**0.5,
@@ -46,9 +46,9 @@ def matching_lower_bounds(
         Lower bounds of the matching costs per neuron, squared pre-activations, mean over the data.
 
     Raises:
-        TypeError: for a width that is no integer.
+        TypeError: for a width that is no integer, or what else is no number.
         ValueError: for unequal numbers of Gram matrices and widths, a width < 1, a Gram matrix
-            that is not finite, or negative s_w or s_b.
+            that is none, up to the rounding of its type, or negative s_w or s_b.
 
     Reference:
         theory key D2.
@@ -62,9 +62,10 @@ def matching_lower_bounds(
     """
     if len(grams) != len(widths):
         raise ValueError(f"grams and widths must be as many, got {len(grams)} and {len(widths)}")
-    if not all(np.isfinite(gram).all() for gram in grams):
-        raise ValueError("grams must be finite, got NaN or infinity")
-    nonnegative("s_w and s_b", np.array([s_w, s_b]))
+    for gram in grams:
+        eigenvalues("grams", gram)  # refuses what is no covariance
+    grams = [array("grams", gram) for gram in grams]
+    s_w, s_b = number("s_w", s_w, least=0.0), number("s_b", s_b, least=0.0)
     spectra = [spectrum_of((s_w**2 * gram + s_b**2) / len(gram)) for gram in grams]
     return tuple(
         lower_bound(Gaussian(spectrum=spectrum), m).value

@@ -59,11 +59,13 @@ and T2 turns this distance into a function error.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Shaped
+from numpy.typing import NDArray
 
 from lmctheory.measures import Measure
-from lmctheory.measures.arguments import at_least, nonnegative, positive, probability
+from lmctheory.measures.arguments import ArrayLike, array, at_least, number, positive, probability
 from lmctheory.rates import deviation, upper_bound
+from lmctheory.rates.bound import width
 from lmctheory.widths.two_layer import Neuron
 
 __all__ = [
@@ -74,8 +76,8 @@ __all__ = [
     "trained_error_bound",
 ]
 
-Steps = Float[np.ndarray, " n"]
-Risks = Float[np.ndarray, " k"]
+Steps = Shaped[ArrayLike, " n"]
+Risks = Shaped[ArrayLike, " k"]
 """As many as there are steps."""
 
 
@@ -89,6 +91,7 @@ def flow_lipschitz(curvature: float, steps: Steps, risks: Risks) -> float:
             out of the steps, halve them.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for a curvature that is negative or infinite (a kink), or bad steps or risks.
 
     Reference:
@@ -99,7 +102,7 @@ def flow_lipschitz(curvature: float, steps: Steps, risks: Risks) -> float:
         >>> round(flow_lipschitz(1.0, np.full(1000, 1e-3), np.ones(1000)), 3)  # e^2, from below
         7.374
     """
-    _check(curvature, steps, risks)
+    curvature, steps, risks = _checked(curvature, steps, risks)
     with np.errstate(over="ignore"):  # infinite
         return float(np.exp(np.log1p(2 * steps * curvature * np.sqrt(risks)).sum()))
 
@@ -114,6 +117,7 @@ def sampling_error(size: float, N: int, steps: int, delta: float) -> float:
         delta: failure probability in (0, 1).
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: if an argument is out of range.
 
     Reference:
@@ -141,6 +145,7 @@ def coupling_bound(constants: Neuron, steps: Steps, risks: Risks, errors: Steps 
         The bound, in units of the parameters; infinite where it overflows.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for bad arguments, or steps so large that s K^2 >= 1.
 
     Reference:
@@ -155,11 +160,8 @@ def coupling_bound(constants: Neuron, steps: Steps, risks: Risks, errors: Steps 
         >>> 9.9 < narrow / wide < 10.2
         True
     """
-    _check(constants.curvature, steps, risks)
-    errors = np.broadcast_to(np.asarray(errors, dtype=np.float64), steps.shape)
-    nonnegative("errors", errors)
-    if not np.isfinite(errors).all():
-        raise ValueError("errors must be finite, got infinity")
+    _, steps, risks = _checked(constants.curvature, steps, risks)
+    errors = np.broadcast_to(array("errors", errors, least=0.0), steps.shape)
     if not (steps * constants.lipschitz**2 < 1).all():
         least = constants.lipschitz**-2
         raise ValueError(f"steps must stay below 1/K^2 = {least:g}, got {steps.max():g}")
@@ -250,7 +252,7 @@ def trained_error_bound(
         >>> trained_error_bound(mu, 10**6, tanh, **training, delta=0.01).function_error < 0.05
         True
     """
-    delta = probability("delta", delta)
+    N, delta = width("N", N), probability("delta", delta)
     mean = upper_bound(mu, N, 2.0).value
     initial = deviation(mu, N, delta / 3, 2.0).above(mean) ** 0.5
     flow = flow_lipschitz(constants.curvature, steps, risks)
@@ -260,14 +262,15 @@ def trained_error_bound(
     return TrainedBound(initial, flow, coupling, distance, constants.function_error(distance))
 
 
-def _check(curvature: float, steps: np.ndarray, risks: np.ndarray) -> None:
-    if not (curvature >= 0 and np.isfinite(curvature)):
-        raise ValueError(
-            f"curvature must be >= 0 and finite, got {curvature}: T5 needs a neuron without a kink"
-        )
-    if steps.shape != risks.shape or not len(steps):
+def _checked(
+    curvature: float, steps: Steps, risks: Risks
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    curvature = number("curvature", curvature, least=0.0, finite=False)
+    if np.isinf(curvature):
+        raise ValueError("curvature must be finite, got inf: T5 needs a neuron without a kink")
+    steps, risks = array("steps", steps, "n"), array("risks", risks, "n", least=0.0)
+    if steps.shape != risks.shape:
         raise ValueError(f"steps and risks must match, got shapes {steps.shape}, {risks.shape}")
-    if not (np.isfinite(steps).all() and (steps > 0).all()):
-        raise ValueError("steps must be positive and finite")
-    if not (np.isfinite(risks).all() and (risks >= 0).all()):
-        raise ValueError("risks must be >= 0 and finite")
+    if not (steps > 0).all():
+        raise ValueError("steps must be positive")
+    return curvature, steps, risks

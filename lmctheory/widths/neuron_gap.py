@@ -27,16 +27,18 @@ h(z, z') = |z||z'| / (|z| + |z'|) <= |z - z'| / 4; otherwise it is 0.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from lmctheory.activations import pointwise
+from lmctheory.measures.arguments import ArrayLike, array, nonnegative, number, share
 
 __all__ = ["activation_gap_bound", "largest_gap", "neuron_gap_bound", "relu_gap"]
 
 Array = Float[np.ndarray, "*n"]
+Distances = Shaped[ArrayLike, "*n"] | float
 
 
-def largest_gap(distance: Array | float, spread: float, curvature: float) -> Array:
+def largest_gap(distance: Distances, spread: float, curvature: float) -> Array:
     """B(d), four times what the gap can be at t = 1/2, where it can be largest.
 
     Args:
@@ -48,16 +50,16 @@ def largest_gap(distance: Array | float, spread: float, curvature: float) -> Arr
         ``[*n]``.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for negative arguments or NaN.
 
     Example:
         >>> largest_gap(2.0, spread=1.0, curvature=1.0)
         array(1.5)
     """
-    distance = np.asarray(distance, dtype=np.float64)
-    for name, values in (("distance", distance), ("spread", spread), ("curvature", curvature)):
-        if not np.all(np.asarray(values) >= 0):
-            raise ValueError(f"{name} must be >= 0, got {values}")
+    distance = nonnegative("distance", distance)
+    spread = number("spread", spread, least=0.0, finite=False)
+    curvature = number("curvature", curvature, least=0.0, finite=False)
     if np.isinf(curvature):
         return np.asarray(spread * distance)
     turn = spread / curvature if curvature else np.inf
@@ -66,7 +68,7 @@ def largest_gap(distance: Array | float, spread: float, curvature: float) -> Arr
 
 
 def neuron_gap_bound(
-    distance: Array | float, t: float, *, lipschitz: float, curvature: float = np.inf
+    distance: Distances, t: float, *, lipschitz: float, curvature: float = np.inf
 ) -> Array:
     """Bounds |sigma_*(tu + (1-t)v) - t sigma_*(u) - (1-t) sigma_*(v)| at |u - v| = d (T1).
 
@@ -80,6 +82,7 @@ def neuron_gap_bound(
         ``[*n]``, never more than 2 t(1-t) K d and t(1-t) H d^2 / 2.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for negative arguments, or t outside [0, 1].
 
     Reference:
@@ -94,7 +97,7 @@ def neuron_gap_bound(
     return np.asarray(_weight(t) * largest_gap(distance, 2 * lipschitz, curvature))
 
 
-def activation_gap_bound(distance: Array | float, t: float, activation: str) -> Array:
+def activation_gap_bound(distance: Distances, t: float, activation: str) -> Array:
     """Bounds |sigma(z-bar) - t sigma(z) - (1-t) sigma(z')| at |z - z'| = d (T1b).
 
     Args:
@@ -106,6 +109,7 @@ def activation_gap_bound(distance: Array | float, t: float, activation: str) -> 
         ``[*n]``, never more than (beta - alpha) t(1-t) d.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for an unknown activation, a negative distance, or t outside [0, 1].
 
     Reference:
@@ -120,7 +124,7 @@ def activation_gap_bound(distance: Array | float, t: float, activation: str) -> 
     return np.asarray(_weight(t) * largest_gap(distance, beta - alpha, sigma.curvature))
 
 
-def relu_gap(z: Array, z_prime: Array) -> Array:
+def relu_gap(z: Shaped[ArrayLike, "*n"], z_prime: Shaped[ArrayLike, "*n"]) -> Array:
     """The largest gap of a ReLU over all t: |z||z'| / (|z| + |z'|) if z z' < 0, else 0 (T1b).
 
     Args:
@@ -131,6 +135,7 @@ def relu_gap(z: Array, z_prime: Array) -> Array:
         ``[*n]``.
 
     Raises:
+        TypeError: unless all are real numbers.
         ValueError: for NaN or infinity.
 
     Reference:
@@ -141,14 +146,12 @@ def relu_gap(z: Array, z_prime: Array) -> Array:
         >>> relu_gap(np.array([1.0, 1.0]), np.array([-1.0, 2.0]))
         array([0.5, 0. ])
     """
-    if not (np.isfinite(z).all() and np.isfinite(z_prime).all()):
-        raise ValueError("z and z_prime must be finite, got NaN or infinity")
+    z, z_prime = array("z", z), array("z_prime", z_prime)
     apart = np.sign(z) * np.sign(z_prime) < 0  # their product may underflow
     size = np.where(apart, np.abs(z) + np.abs(z_prime), 1.0)
     return np.where(apart, np.abs(z) / size * np.abs(z_prime), 0.0)
 
 
 def _weight(t: float) -> float:
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must lie in [0, 1], got {t}")
+    t = share("t", t)
     return t * (1 - t)

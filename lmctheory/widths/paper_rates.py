@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from functools import total_ordering
 from math import inf, log10
 
-from lmctheory.measures.arguments import at_least, positive
+import numpy as np
+
+from lmctheory.measures.arguments import array, at_least, number, positive
 
 __all__ = ["Tower", "entezari_two_layer", "ferbach_deep", "ferbach_two_layer"]
 
@@ -101,6 +103,7 @@ def ferbach_two_layer(eps: float, m_0: int, *, smooth: bool = False) -> Tower:
         smooth: whether the neuron has a bounded Hessian (T2).
 
     Raises:
+        TypeError: for what is no number, or an m_0 or depth that is no integer.
         ValueError: for arguments out of range.
 
     Reference:
@@ -110,7 +113,7 @@ def ferbach_two_layer(eps: float, m_0: int, *, smooth: bool = False) -> Tower:
         >>> str(ferbach_two_layer(0.1, 784))
         '10^784'
     """
-    _check(eps, m_0)
+    eps, m_0 = _checked(eps, m_0)
     return _lowered(1, -log10(eps) * m_0 / (2 if smooth else 1))
 
 
@@ -122,6 +125,7 @@ def entezari_two_layer(eps: float, m_0: int) -> Tower:
         m_0: number of inputs.
 
     Raises:
+        TypeError: for what is no number, or an m_0 or depth that is no integer.
         ValueError: for arguments out of range.
 
     Reference:
@@ -131,7 +135,7 @@ def entezari_two_layer(eps: float, m_0: int) -> Tower:
         >>> str(entezari_two_layer(0.1, 10))
         '10^24'
     """
-    _check(eps, m_0)
+    eps, m_0 = _checked(eps, m_0)
     return _lowered(1, -log10(eps) * (2 * m_0 + 4))
 
 
@@ -148,6 +152,7 @@ def ferbach_deep(eps: float, m_0: int, depth: int, T: float | Sequence[float] = 
         m~_1, ..., m~_L.
 
     Raises:
+        TypeError: for what is no number, or an m_0 or depth that is no integer.
         ValueError: for arguments out of range.
 
     Reference:
@@ -157,9 +162,9 @@ def ferbach_deep(eps: float, m_0: int, depth: int, T: float | Sequence[float] = 
         >>> [str(m) for m in ferbach_deep(0.1, 5, 3)]
         ['10^5', '10^100000', '10^(10^100000)']
     """
-    _check(eps, m_0)
-    at_least("depth", depth, 1)
-    factors = [float(T)] * depth if isinstance(T, int | float) else list(T)
+    eps, m_0 = _checked(eps, m_0)
+    depth = at_least("depth", depth, 1)
+    factors = array("T", T, "L").tolist() if np.ndim(T) else [number("T", T)] * depth
     if len(factors) != depth or any(not factor > eps for factor in factors):
         raise ValueError(f"T must be one number > eps or {depth} of them, got {T}")
     widths = []
@@ -170,8 +175,8 @@ def ferbach_deep(eps: float, m_0: int, depth: int, T: float | Sequence[float] = 
     return widths
 
 
-def _check(eps: float, m_0: int) -> None:
-    positive("eps", eps)
+def _checked(eps: float, m_0: int) -> tuple[float, int]:
+    eps = positive("eps", eps)
     if eps >= 1:
         raise ValueError(f"eps must be below 1, got {eps}: constants are set to 1")
-    at_least("m_0", m_0, 1)
+    return eps, at_least("m_0", m_0, 1)

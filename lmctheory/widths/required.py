@@ -1,9 +1,8 @@
 """Widths from a tolerance for deep networks: the bound of D1, inverted.
 
-X_L is a sum over layers, share_l M_l. Each M_l falls with its own width; by averaging (see
-`averaging`) it also depends, weakly, on the width below. Equal widths are found by bisection. Free
-ones start from the best shape of the separable bound, by interpolation, are scaled until they
-suffice, and narrowed layer by layer from the last.
+X_L increases with every M_l, which falls with its own width; by averaging (see `averaging`) it also
+depends, weakly, on the width below. Free widths start from the best shape of the separable bound,
+by interpolation, are scaled until they suffice, and narrowed layer by layer from the last.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,14 +72,16 @@ def required_widths(
         raise ValueError(f"objective must be None or one of {_OBJECTIVES}, got {objective!r}")
     failure = 1.0 if delta is None else probability("delta", delta)
     cost = cache(lambda i, m: (matching_cost or _by_spectrum)(networks.laws[i], m))
-    shares = t * (1 - t) * networks.shares(t)
     tolerance = eps**2 * failure
 
+    def error(costs: Sequence[float]) -> float:
+        return t * (1 - t) * networks.recursion(costs, t)[1]
+
     def separately(widths: Sequence[int]) -> float:
-        return float(shares @ [cost(i, m) for i, m in enumerate(widths)])
+        return error([cost(i, m) for i, m in enumerate(widths)])
 
     def together(widths: Sequence[int]) -> float:
-        return float(shares @ matching_cost_bounds(networks, widths))
+        return error(matching_cost_bounds(networks, widths))
 
     total = together if matching_cost is None else separately
     try:
@@ -98,7 +99,7 @@ def required_widths(
         ) from None
     if objective is None:
         return (equal,) * networks.depth
-    shape = _best_shape(objective, networks.inputs, enough, shares, cost, tolerance)
+    shape = _best_shape(objective, networks, enough, error, cost, tolerance)
     widths = _scaled(shape, first_width(lambda k: total(_scaled(shape, k)), tolerance))
     for i in reversed(range(len(widths))):
         before, after = widths[:i], widths[i + 1 :]
@@ -127,34 +128,34 @@ def _scaled(shape: Float[np.ndarray, " L"], scale: int) -> list[int]:
 
 def _best_shape(
     objective: str,
-    inputs: int,
+    networks: Ensemble,
     equal: int,
-    shares: Float[np.ndarray, " L"],
+    error: Callable[[Sequence[float]], float],
     cost: Callable[[int, int], float],
     tolerance: float,
 ) -> Float[np.ndarray, " L"]:
     """Real widths near the least objective, by interpolation of log M against log m."""
     grid = np.unique(np.clip(equal * 2.0 ** np.arange(-8, 8.5, 1.0), 1, MAX_WIDTH).astype(int))
     log_m = np.log(grid)
-    tables = [[cost(i, int(m)) for m in grid] for i in range(len(shares))]
+    tables = [[cost(i, int(m)) for m in grid] for i in range(networks.depth)]
     log_costs = np.log(np.maximum(tables, np.finfo(float).tiny))
 
     def size(x: Float[np.ndarray, " L"]) -> float:
         m = np.exp(x)
         if objective == "neurons":
             return float(np.log(m.sum()))
-        return float(np.log(m @ np.append(inputs, m[:-1])))
+        return float(np.log(m @ np.append(networks.inputs, m[:-1])))
 
     def room(x: Float[np.ndarray, " L"]) -> float:
         predicted = [np.interp(u, log_m, row) for u, row in zip(x, log_costs, strict=True)]
-        return float(np.log(tolerance) - np.log(shares @ np.exp(predicted)))
+        return float(np.log(tolerance) - np.log(error(np.exp(predicted).tolist())))
 
-    start = np.full(len(shares), np.log(equal))
+    start = np.full(networks.depth, np.log(equal))
     found = minimize(
         size,
         start,
         method="SLSQP",
-        bounds=[(log_m[0], log_m[-1])] * len(shares),
+        bounds=[(log_m[0], log_m[-1])] * networks.depth,
         constraints=[{"type": "ineq", "fun": room}],
     )
     return np.exp(found.x if found.success else start)

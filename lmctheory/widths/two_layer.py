@@ -46,7 +46,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from lmctheory.activations import pointwise
-from lmctheory.measures.arguments import positive
+from lmctheory.measures.arguments import number, positive, share
 from lmctheory.measures.measure import Bounded, Measure
 from lmctheory.rates import OutOfReach, upper_bound
 from lmctheory.rates import required_width as required_rate_width
@@ -103,6 +103,7 @@ class Neuron:
         Raises:
             ValueError: if the distance is negative.
         """
+        distance = number("distance", distance, least=0.0, finite=False)
         bound = float(largest_gap(distance, self.spread, self.bend))
         if not self.everywhere:
             product = bound + self.mixed * distance * distance / 2
@@ -115,7 +116,7 @@ class Neuron:
         Raises:
             ValueError: unless eps is positive.
         """
-        positive("eps", eps)
+        eps = positive("eps", eps)
         if self.slope == 0:
             return np.inf
         far = 1.0
@@ -138,6 +139,7 @@ def neuron(activation: str, *, radius: float, output: float, weight_norm: float)
         weight_norm: w_max, a bound of |w|, the bias included.
 
     Raises:
+        TypeError: for a bound that is no number.
         ValueError: for an unknown activation, or a bound that is not positive and finite: for
             unbounded neurons (Gaussian ones, say) K is infinite.
 
@@ -148,7 +150,7 @@ def neuron(activation: str, *, radius: float, output: float, weight_norm: float)
         >>> round(neuron("tanh", radius=1.0, output=2.0, weight_norm=5.0).lipschitz, 3)
         2.236
     """
-    _check_bounds(radius=radius, output=output, weight_norm=weight_norm)
+    radius, output, weight_norm = _bounded(radius=radius, output=output, weight_norm=weight_norm)
     fixed = neuron_with_fixed_output(activation, radius=radius, output=output)
     sigma = pointwise(activation)
     p, q, reach = sigma.lipschitz * radius, fixed.bend, radius * weight_norm
@@ -167,6 +169,7 @@ def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -
         output: |a|.
 
     Raises:
+        TypeError: for a bound that is no number.
         ValueError: for an unknown activation, or a bound that is not positive and finite.
 
     Reference:
@@ -176,7 +179,7 @@ def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -
         >>> neuron_with_fixed_output("relu", radius=2.0, output=1.0).lipschitz
         2.0
     """
-    _check_bounds(radius=radius, output=output)
+    radius, output = _bounded(radius=radius, output=output)
     sigma = pointwise(activation)
     alpha, beta = sigma.slopes
     curvature = output * sigma.curvature * radius * radius
@@ -184,12 +187,11 @@ def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -
     return Neuron(lipschitz, curvature, spread, curvature, mixed=0.0)
 
 
-def _check_bounds(**bounds: float) -> None:
-    for name, value in bounds.items():
-        if not (value > 0 and np.isfinite(value)):
-            raise ValueError(
-                f"{name} must be positive and finite, got {value}: T2 needs bounded neurons"
-            )
+def _bounded(**bounds: float) -> list[float]:
+    try:
+        return [positive(name, value) for name, value in bounds.items()]
+    except ValueError as error:
+        raise ValueError(f"{error}: T2 needs bounded neurons") from None
 
 
 def _check_law(mu: Measure, constants: Neuron) -> None:
@@ -289,7 +291,8 @@ def squared_loss_barrier(
         t: where on the line, in [0, 1].
 
     Raises:
-        ValueError: for negative arguments, or t outside [0, 1].
+        TypeError: unless all are numbers.
+        ValueError: for negative or infinite arguments, or t outside [0, 1].
 
     Reference:
         theory key T3.
@@ -298,14 +301,8 @@ def squared_loss_barrier(
         >>> round(squared_loss_barrier(0.1, 0.25), 12)
         0.11
     """
-    for name, value in (
-        ("function_error", function_error),
-        ("chord_risk", chord_risk),
-        ("disagreement", disagreement),
-    ):
-        if not value >= 0:
-            raise ValueError(f"{name} must be >= 0, got {value}")
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must lie in [0, 1], got {t}")
+    function_error = number("function_error", function_error, least=0.0, finite=False)
+    chord_risk = number("chord_risk", chord_risk, least=0.0, finite=False)
+    disagreement, t = number("disagreement", disagreement, least=0.0), share("t", t)
     cross = 2 * float(np.sqrt(chord_risk)) * function_error
     return -t * (1 - t) * disagreement**2 + cross + function_error**2

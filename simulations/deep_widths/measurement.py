@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from lmctheory.measures import Marginal, RademacherMixture, TruncatedNormal, Uniform
 from lmctheory.networks import load_dataset
-from lmctheory.rates import MAX_WIDTH
+from lmctheory.rates import OutOfReach
 from lmctheory.widths.deep import Ensemble, ensemble, error_bound, required_widths
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.lower import matching_lower_bounds
@@ -145,11 +145,9 @@ def _required(config: Config, x: Float[np.ndarray, "n d"]) -> Record:
     """Widths for a tolerance, equal and with the fewest neurons; infinite if none will do."""
     networks = _networks(config, x)
     eps = config["eps"] * networks.mean_square**0.5
-    if error_bound([MAX_WIDTH] * networks.depth, networks).value > eps**2:
-        none = [float("inf")] * networks.depth
-        return {"equal": none, "free": none, "inputs": x.shape[1]}
-    return {
-        "equal": list(required_widths(eps, networks)),
-        "free": list(required_widths(eps, networks, objective="neurons")),
-        "inputs": x.shape[1],
-    }
+    try:
+        equal = list(required_widths(eps, networks))
+        free = list(required_widths(eps, networks, objective="neurons"))
+    except OutOfReach:
+        equal = free = [float("inf")] * networks.depth
+    return {"equal": equal, "free": free, "inputs": x.shape[1]}

@@ -189,7 +189,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="m must lie between 1"):
         matching_lower_bounds([np.eye(3)], [0])
     for s in (-1.0, float("nan")):
-        with pytest.raises(ValueError, match="s_w and s_b must be >= 0"):
+        with pytest.raises(ValueError, match=r"s_[wb] must be finite and >= 0"):
             matching_lower_bounds([np.eye(3)], [4], s_w=s)
     for eta in (-1.0, float("nan")):
         with pytest.raises(ValueError, match="eta must be finite and >= 0"):

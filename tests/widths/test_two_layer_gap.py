@@ -90,5 +90,5 @@ def test_bad_arguments_of_gaps_are_refused():
     with pytest.raises(ValueError, match="activation must be one of"):
         activation_gap_bound(1.0, 0.5, "swish")
     for z in (np.nan, np.inf):  # a gap of 0 would be certified
-        with pytest.raises(ValueError, match="z and z_prime must be finite"):
+        with pytest.raises(ValueError, match=r"z(_prime)? must be finite"):
             relu_gap(np.array([z]), np.array([-1.0]))
