@@ -78,9 +78,7 @@ def _pair(config: Config, x: Float[np.ndarray, "n d"], rng: np.random.Generator)
     x = x.astype(np.float32)  # half the time; errors are of order 0.1
     layers = list(matched_layers(x, width, depth, TIMES, rows))
     gaussian = config["law"] == GAUSSIAN
-    lower = matching_lower_bounds(
-        [one.moment.astype(np.float64) for one in layers], [width] * depth
-    )
+    lower = matching_lower_bounds([one.moment for one in layers], [width] * depth)
     reduced = list(reduced_layers(x, width, depth, rows))
     return {
         "cost": [one.cost for one in layers],
@@ -146,8 +144,8 @@ def _required(config: Config, x: Float[np.ndarray, "n d"]) -> Record:
     networks = _networks(config, x)
     eps = config["eps"] * networks.mean_square**0.5
     try:
-        equal = list(required_widths(eps, networks))
-        free = list(required_widths(eps, networks, objective="neurons"))
+        equal, free = (required_widths(eps, networks, objective=o) for o in (None, "neurons"))
     except OutOfReach:
-        equal = free = [float("inf")] * networks.depth
-    return {"equal": equal, "free": free, "inputs": x.shape[1]}
+        none = [float("inf")] * networks.depth
+        return {"equal": none, "free": none, "inputs": x.shape[1]}
+    return {"equal": list(equal), "free": list(free), "inputs": x.shape[1]}
