@@ -45,6 +45,7 @@ from lmctheory.layerwise.differentiable import (
 from lmctheory.layerwise.kinks import Kinks, diagonal_of, kinks_of, pieces
 from lmctheory.layerwise.pair import Pair, pair_of
 from lmctheory.layerwise.quadrature import NODES, green, integrals, solution
+from lmctheory.measures.arguments import at_least, probability
 from lmctheory.networks import Evaluation, Examples, copied, find_chains
 from lmctheory.paths.interpolation import blocks
 from lmctheory.progress import tracked
@@ -147,10 +148,7 @@ def curvature(
         >>> bool(abs(found.residual).max() < 1e-9), bool(found.kinked.min() < 0)
         (True, True)
     """
-    if points < 3:
-        raise ValueError(f"points must be >= 3, got {points}")
-    if not 0 < rtol < 1:
-        raise ValueError(f"rtol must lie in (0, 1), got {rtol}")
+    points, rtol = at_least("points", points, 3), probability("rtol", rtol)
     alpha = np.linspace(0, 1, points)
     if find_chains(model_a, model_b) is None:
         first = NODES * (points - 1)

@@ -32,6 +32,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmctheory.layerwise.observations import Observation, of_chains, of_modules
+from lmctheory.measures.arguments import probability
 from lmctheory.networks import (
     Examples,
     find_chains,
@@ -183,8 +184,7 @@ def feature_connectivity(
         >>> found.names, found.quantiles("cosine").shape
         (('layers.0', 'layers.1'), (2, 5))
     """
-    if not 0 < t < 1:
-        raise ValueError(f"t must lie in (0, 1), got {t}")
+    t = probability("t", t)
     chains = find_chains(model_a, model_b)
     if chains is None:
         require_segment(model_a, model_b)

@@ -51,6 +51,7 @@ from lmctheory.layerwise.kinks import diagonal_of, kinks_of, pieces
 from lmctheory.layerwise.layers import Layer
 from lmctheory.layerwise.pair import Pair, pair_of
 from lmctheory.layerwise.quadrature import green, integrals
+from lmctheory.measures.arguments import at_least, probability
 from lmctheory.networks import Examples, copied, find_chain
 
 __all__ = ["Interaction", "interaction_matrix"]
@@ -144,10 +145,7 @@ def interaction_matrix(
         >>> abs(interaction_matrix(a, b, data).residual) < 1e-12
         True
     """
-    if not 0 < t < 1:
-        raise ValueError(f"t must lie in (0, 1), got {t}")
-    if panels < 2:
-        raise ValueError(f"panels must be >= 2, got {panels}")
+    t, panels = probability("t", t), at_least("panels", panels, 2)
     if not tolerance > 0:
         raise ValueError(f"tolerance must be > 0, got {tolerance}")
     a, b = (copied(model).eval().double() for model in (model_a, model_b))

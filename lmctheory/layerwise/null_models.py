@@ -26,6 +26,7 @@ from torch import nn
 from lmctheory.layerwise.evaluation import evaluate
 from lmctheory.layerwise.layers import layers as layers_of
 from lmctheory.layerwise.selection import members, require_subsets
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks import Examples, copied, require_same_state
 
 __all__ = ["RandomDirections", "perturbed", "random_directions"]
@@ -132,8 +133,7 @@ def random_directions(
         >>> null.rise.shape
         (5, 2, 2)
     """
-    if draws < 1:
-        raise ValueError(f"draws must be >= 1, got {draws}")
+    draws = at_least("draws", draws, 1)
     names = tuple(layer.name for layer in layers_of(model_a))
     moved = members(names, require_subsets(subsets, names))
     alpha = np.concatenate([np.zeros((1, len(names))), moved / 2, moved])

@@ -31,6 +31,7 @@ from lmctheory.layerwise.evaluation import evaluate
 from lmctheory.layerwise.example_losses import example_losses
 from lmctheory.layerwise.layers import layers as layers_of
 from lmctheory.layerwise.selection import Subset, members, random_groups
+from lmctheory.measures.arguments import at_least, number, positive_share
 from lmctheory.networks import Examples
 
 __all__ = ["EXACT_LAYERS", "Recommendation", "recommend"]
@@ -144,7 +145,8 @@ def recommend(
     """
     layers = layers_of(model_a)
     search = search or ("exact" if len(layers) <= EXACT_LAYERS else "greedy")
-    _require(tolerance, alpha, draws)
+    tolerance = number("tolerance", tolerance, least=0.0)
+    alpha, draws = positive_share("alpha", alpha), at_least("draws", draws, 2)
     _require_choices(reference=(reference, REFERENCES), maximise=(maximise, WEIGHTS))
     _require_choices(search=(search, SEARCHES))
     if search == "exact" and len(layers) > EXACT_LAYERS:
@@ -219,15 +221,6 @@ def _greedy(losses: _Losses, layers: int) -> tuple[np.ndarray, np.ndarray]:
             sets.append(current)
             found.append(tried.min())
     return np.array(sets), np.array(found)
-
-
-def _require(tolerance: float, alpha: float, draws: int) -> None:
-    if not (tolerance >= 0 and np.isfinite(tolerance)):
-        raise ValueError(f"tolerance must be >= 0 and finite, got {tolerance}")
-    if not 0 < alpha <= 1:
-        raise ValueError(f"alpha must lie in (0, 1], got {alpha}")
-    if draws < 2:
-        raise ValueError(f"draws must be >= 2, got {draws}")
 
 
 def _require_choices(**choices: tuple[str, Sequence[str]]) -> None:

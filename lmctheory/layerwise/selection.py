@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from lmctheory.measures.arguments import at_least
+
 __all__ = [
     "Subset",
     "cumulative",
@@ -109,8 +111,7 @@ def random_groups(
     """
     if not 1 <= size <= len(names):
         raise ValueError(f"size must lie in 1..{len(names)}, got {size}")
-    if count < 1:
-        raise ValueError(f"count must be >= 1, got {count}")
+    count = at_least("count", count, 1)
     draws = (np.sort(rng.choice(len(names), size, replace=False)) for _ in range(count))
     return tuple(tuple(names[i] for i in draw) for draw in draws)
 

@@ -33,6 +33,7 @@ from torch import nn
 from lmctheory.layerwise.evaluation import evaluate
 from lmctheory.layerwise.layers import Layer
 from lmctheory.layerwise.layers import layers as layers_of
+from lmctheory.measures.arguments import probability
 from lmctheory.networks import Examples
 
 __all__ = ["Moebius", "Shapley", "moebius", "shapley"]
@@ -92,8 +93,7 @@ class Shapley:
 
     def interval(self, confidence: float = 0.95) -> Float[np.ndarray, "L 2"]:
         """Student's confidence interval of each value, valid for many draws."""
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence must lie in (0, 1), got {confidence}")
+        confidence = probability("confidence", confidence)
         quantile = student.ppf((1 + confidence) / 2, self.draws - 1) if self.draws else 0.0
         return self.values[:, None] + quantile * self.standard_error[:, None] * [-1.0, 1.0]
 

@@ -44,6 +44,7 @@ from torch import Tensor, nn
 from lmctheory.matching.averaging import average
 from lmctheory.matching.symmetry import Network, SomeNetwork, as_chain, as_inputs
 from lmctheory.matching.transport import distances, gathered, spread, transport_plan
+from lmctheory.measures.arguments import number, share
 from lmctheory.networks import AffineChain, placed, require_finite, slots
 
 __all__ = ["SoftMatching", "fuse", "soft_match"]
@@ -126,8 +127,7 @@ def soft_match(
         raise ValueError(
             f"method must be one of {list(_METHODS)}, which go layer by layer, got {method!r}"
         )
-    if not 0 <= regularisation < float("inf"):
-        raise ValueError(f"regularisation must be >= 0 and finite, got {regularisation}")
+    regularisation = number("regularisation", regularisation, least=0.0)
     a, b = _chains(model_a, model_b)
     inputs = _inputs(method, a, b, data)
     plans, costs = {}, {}
@@ -171,8 +171,7 @@ def fuse(
         >>> fuse(a, b).widths
         (8, 4, 3)
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight must lie in [0, 1], got {weight}")
+    weight = share("weight", weight)
     soft = soft_match(model_a, model_b, method, data, regularisation=regularisation)
     return average([model_a, soft.apply(model_b, model_a)], [weight, 1 - weight])
 

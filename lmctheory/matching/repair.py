@@ -23,6 +23,7 @@ from lmctheory.matching.observation import (
     require_own_parameters,
     with_flags_of,
 )
+from lmctheory.measures.arguments import share
 from lmctheory.networks import copied, in_type_of, require_inputs_fit, require_same_state
 from lmctheory.networks.state import seeded
 
@@ -77,8 +78,7 @@ def repair(
         >>> bool(torch.isclose(spread[0], (spread[1] + spread[2]) / 2))
         True
     """
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must lie in [0, 1], got {t}")
+    t = share("t", t)
     require_same_state(model=model, model_a=model_a, model_b=model_b)
     require_inputs_fit(model, inputs)
     if any(isinstance(module, _BatchNorm) for module in model.modules()):

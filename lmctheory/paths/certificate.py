@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import nn
 
+from lmctheory.measures.arguments import array
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.paths.deviation import Bounds, bounds, features, points
 from lmctheory.paths.interpolation import blocks, require_stacks
@@ -188,7 +189,7 @@ def operator_norms(chain: AffineChain) -> Norms:
 
 
 def _times(t: float | Sequence[float] | np.ndarray) -> np.ndarray:
-    times = np.asarray(t, dtype=np.float64)
+    times = array("t", t, finite=False)
     if times.ndim > 1 or times.size == 0 or not ((times >= 0) & (times <= 1)).all():
         raise ValueError(f"t must be a number in [0, 1] or a list of them, got {t}")
     return times

@@ -26,6 +26,7 @@ from lmctheory.matching import Symmetry, permute
 from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.solvers import annealing
 from lmctheory.matching.symmetry import Network, SomeNetwork
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain, Examples, affine_chain, evaluation_mode
 from lmctheory.paths.deviation import Bounds, bounds, features, points
 from lmctheory.paths.layers import Affine
@@ -122,8 +123,7 @@ def match_by_certificate(
     """
     if bound not in BOUNDS:
         raise ValueError(f"bound must be one of {list(BOUNDS)}, got {bound!r}")
-    if proposals < 1:
-        raise ValueError(f"proposals must be >= 1, got {proposals}")
+    proposals = at_least("proposals", proposals, 1)
     program = chain_program(_chain(model_a), _chain(model_b), data)
     groups = side_by_side(model_a, model_b).symmetry
     if start is None:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lmctheory.measures.arguments import share
 from lmctheory.networks import (
     AffineChain,
     Evaluation,
@@ -96,8 +97,7 @@ def interpolate(model_a: nn.Module, model_b: nn.Module, t: float) -> nn.Module:
         >>> torch.allclose(middle.bias, (a.bias + b.bias) / 2)
         True
     """
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must lie in [0, 1], got {t}")
+    t = share("t", t)
     require_segment(model_a, model_b)
     return placed(model_a, state_at(slots(model_a), slots(model_b), t))
 

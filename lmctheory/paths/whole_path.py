@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.paths.enclosure import CUBIC, Enclosure, parabola, peak
 from lmctheory.paths.interpolation import blocks
@@ -127,7 +128,7 @@ def certify(
         >>> certify(a, a, Examples(x, a(x).argmax(1)), nodes=1).accuracy
         1.0
     """
-    _require_positive(nodes)
+    nodes = at_least("nodes", nodes, 1)
     return _certify(program_of(model_a, model_b, data), data, nodes)
 
 
@@ -135,13 +136,8 @@ def certify_chains(
     chain_a: AffineChain, chain_b: AffineChain, data: Examples, *, nodes: int = 8
 ) -> PathCertificate:
     """`certify` for two chains."""
-    _require_positive(nodes)
+    nodes = at_least("nodes", nodes, 1)
     return _certify(chain_program(chain_a, chain_b, data), data, nodes)
-
-
-def _require_positive(nodes: int) -> None:
-    if nodes < 1:
-        raise ValueError(f"nodes must be >= 1, got {nodes}")
 
 
 def _certify(program: Program, data: Examples, nodes: int) -> PathCertificate:

@@ -167,8 +167,8 @@ def test_deep_networks_are_searched_greedily():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"tolerance": -0.1}, "tolerance must be >= 0 and finite, got -0.1"),
-        ({"tolerance": float("inf")}, "tolerance must be >= 0"),
+        ({"tolerance": -0.1}, "tolerance must be finite and >= 0, got -0.1"),
+        ({"tolerance": float("inf")}, "tolerance must be finite and >= 0"),
         ({"alpha": 0.0}, r"alpha must lie in \(0, 1\], got 0.0"),
         ({"alpha": 1.5}, r"alpha must lie in \(0, 1\], got 1.5"),
         ({"draws": 1}, "draws must be >= 2, got 1"),

@@ -217,7 +217,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"one of \['naive', .* layer by layer, got 'weight'"):
         fuse(a, b, method="weight")
     for value in (-1.0, float("inf"), float("nan")):
-        with pytest.raises(ValueError, match="regularisation must be >= 0 and finite, got"):
+        with pytest.raises(ValueError, match="regularisation must be finite and >= 0, got"):
             fuse(a, b, regularisation=value)
     with pytest.raises(ValueError, match="method 'weighted' needs data, got None"):
         fuse(a, b, method="weighted")

@@ -410,3 +410,10 @@ def test_networks_with_hooks_are_no_chains():
     data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.tensor([0]))
     with pytest.raises(TypeError, match=r"0 \(Linear\) has a forward hook"):
         certificate(net, net, data)
+
+
+def test_text_is_no_place_on_the_segment(as_users_call):
+    a, b = random_mlps((5, 9, 3))
+    data = examples(np.random.default_rng(0), 5, 3)
+    with pytest.raises(TypeError, match="t must hold real numbers, got <U3"):
+        certificate(a, b, data, t="0.5")

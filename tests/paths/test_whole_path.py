@@ -122,6 +122,13 @@ def test_without_hidden_layers_the_path_is_its_chord():
     assert found.loss == pytest.approx(found.node_loss.max(), rel=1e-6)
 
 
+def test_no_part_of_a_node_is_taken(trained, as_users_call):
+    a, b, data = trained
+    with pytest.raises(TypeError, match=r"nodes must be an integer, got 2\.5"):
+        certify(a, b, data, nodes=2.5)
+    assert len(certify(a, b, data, nodes=2.0).t) == 3
+
+
 def test_bad_arguments_are_refused(trained):
     a, b, data = trained
     with pytest.raises(ValueError, match="nodes must be >= 1, got 0"):
