@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lmctheory.matching.display import some
+
 __all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry", "reorder"]
 
 
@@ -31,7 +33,7 @@ class Action:
 
     parameter: str
     axis: int
-    positions: tuple[tuple[int, ...], ...]
+    positions: tuple[tuple[int, ...], ...] = field(repr=False)
     within: tuple[int, int] | None = None
     reads: bool = False
 
@@ -39,6 +41,14 @@ class Action:
     def index(self) -> Int[np.ndarray, " n"]:
         """All entries, neuron after neuron."""
         return np.array(self.positions).ravel()
+
+    def entries(self, neurons: Int[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
+        """The entries of some neurons, neuron after neuron."""
+        return self.index.reshape(len(self.positions), -1)[neurons].ravel()
+
+    @cached_property
+    def _ordered(self) -> bool:
+        return np.array_equal(self.index, np.arange(len(self.index)))
 
     def part(self, tensor: Tensor) -> Tensor:
         """A view of what the action can reach."""
@@ -66,10 +76,10 @@ class Action:
 
     def fills_in_order(self, size: int) -> bool:
         """Whether the neurons' entries are all of an axis of that size, one after another."""
-        return len(self.index) == size and bool((np.diff(self.index) == 1).all())
+        return len(self.index) == size and self._ordered
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PermutationGroup:
     """Neurons that can be reordered without changing the function.
 
@@ -101,6 +111,11 @@ class PermutationGroup:
         """Every ``(parameter, axis)`` that the permutation acts on."""
         return tuple((action.parameter, action.axis) for action in self.actions)
 
+    def __repr__(self) -> str:
+        moved = some(f"{parameter!r} axis {axis}" for parameter, axis in self.axes)
+        inside = "" if self.parent is None else f" in block {self.slot} of {self.parent!r}"
+        return f"PermutationGroup({self.name!r}, {self.size} neurons{inside}, moves {moved})"
+
 
 @dataclass(frozen=True)
 class Coupling:
@@ -111,7 +126,7 @@ class Coupling:
     other_action: Action
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Symmetry:
     """All permutation groups of a network, from the input on. Input and output stay fixed.
 
@@ -123,6 +138,11 @@ class Symmetry:
 
     groups: tuple[PermutationGroup, ...]
     fixed: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        sizes = some(f"{group.name!r}: {group.size}" for group in self.groups)
+        fixed = some(f"{name!r}: {reason}" for name, reason in self.fixed.items())
+        return f"Symmetry({len(self.groups)} groups of neurons {{{sizes}}}, fixed {{{fixed}}})"
 
     def __getitem__(self, name: str) -> PermutationGroup:
         """The group of a name."""

@@ -293,7 +293,7 @@ def _function_change(
     inputs: Tensor | None,
 ) -> float:
     x = _gaussian_inputs(as_chain(network)) if inputs is None else inputs[:_CHECKED]
-    return change_by(permutations, network, groups, x)
+    return change_by(permutations, network, groups, x, outputs(network, x))
 
 
 def _gaussian_inputs(chain: AffineChain) -> Float64[Tensor, "n d"]:

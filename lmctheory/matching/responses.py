@@ -1,8 +1,8 @@
 r"""What the layers of a network read and write on data.
 
 A row is an example at a position (a pixel, a token): positions count as examples. Inputs and
-outputs are kept for `nn.Linear`, convolutions and `nn.MultiheadAttention`, by the name of the
-weight that reads or makes them.
+outputs are kept for `nn.Linear`, convolutions, `nn.MultiheadAttention` and recurrent layers, by the
+name of the weight that reads or makes them.
 
 *Compression.* Matching needs inner products of columns only. Let X be all rows of several networks
 beside each other, X = QR; then X^T X = R^T R, so R, with as many rows as columns, may take the
@@ -21,6 +21,7 @@ from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lmctheory.matching.recurrent_responses import recurrent_responses
 from lmctheory.matching.symmetry import Network, as_inputs
 from lmctheory.networks import AffineChain
 from lmctheory.networks.program import (
@@ -285,6 +286,8 @@ def _of_program(program: Program, x: Tensor) -> Iterator[_Response]:
         if isinstance(target, Layer):
             if isinstance(target.module, nn.MultiheadAttention):
                 yield from _attended(target, args, kwargs, result)
+            elif type(target.module) in (nn.RNN, nn.LSTM, nn.GRU):
+                yield from (_Response(*seen) for seen in recurrent_responses(target, args, kwargs))
         elif name == "linear" or name in CONVOLUTIONS or name in TRANSPOSED:
             weight = arguments(target, node.args, node.kwargs)["weight"]
             values = arguments(target, args, kwargs)

@@ -20,15 +20,17 @@ from lmctheory.matching.groups import (
     Symmetry,
     reorder,
 )
-from lmctheory.matching.tracing import assembled, labelled
+from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import (
     AffineChain,
     Evaluation,
     affine_chain,
     copied,
     evaluation_mode,
+    find_chain,
 )
-from lmctheory.networks.program import capture
+from lmctheory.networks.chain import SAME_ARCHITECTURE
+from lmctheory.networks.program import Program, capture, require_program
 from lmctheory.networks.state import tensors
 
 __all__ = [
@@ -37,8 +39,11 @@ __all__ = [
     "Network",
     "PermutationGroup",
     "Symmetry",
+    "common_symmetry",
     "function_change",
+    "holding",
     "outputs",
+    "own_chain",
     "parameters",
     "permute",
     "reorder",
@@ -81,12 +86,45 @@ def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> 
     """
     if isinstance(model, AffineChain):
         return _chain_symmetry(as_chain(model))
+    program, inputs = _read(model, example)
+    return assembled(labelled(program, inputs), parameters(model))
+
+
+def common_symmetry(
+    model_a: Network, model_b: Network, example: Shaped[Tensor, "n ..."] | None = None
+) -> Symmetry:
+    """The permutation groups of two networks with the same parameters and buffers.
+
+    Args:
+        model_a: a module or chain.
+        model_b: another.
+        example: see `symmetry`.
+
+    Raises:
+        TypeError: as `symmetry` does.
+        ValueError: likewise, and if their neurons can be reordered differently.
+    """
+    if isinstance(model_a, AffineChain) or isinstance(model_b, AffineChain):
+        return symmetry(as_chain(model_a))
+    program, inputs = _read(model_a, example)
+    found = assembled(labelled(program, inputs), parameters(model_a))
+    try:
+        require_program(program, model_b, inputs)
+    except ValueError:  # they may differ in what does not matter here
+        if symmetry(model_b, inputs).groups != found.groups:
+            raise ValueError(
+                f"{SAME_ARCHITECTURE}, but their neurons can be reordered differently"
+            ) from None
+    return found
+
+
+def _read(model: nn.Module, example: Tensor | None) -> tuple[Program, Tensor]:
+    """A network's program, and inputs in its type."""
     example = _example(model) if example is None else example
     if example.ndim == 0 or example.numel() == 0:
         raise ValueError(f"example must hold at least one example, got {tuple(example.shape)}")
     program = capture(model, example)
-    inputs = program.evaluation.inputs(example[:2])
-    return assembled(labelled(program, inputs), dict(model.named_parameters()))
+    return program, program.evaluation.inputs(example[:2])
 
 
 def _example(model: nn.Module) -> Tensor:
@@ -95,6 +133,27 @@ def _example(model: nn.Module) -> Tensor:
     except TypeError as error:
         raise TypeError(f"the symmetry needs an example of the inputs: {error}") from error
     return chain.weights[0].new_zeros(1, chain.weights[0].shape[-1])
+
+
+def own_chain(network: Network) -> AffineChain | None:
+    """The network as a chain if each layer of it has parameters of its own, else None.
+
+    Raises:
+        ValueError: if it is a stack of several.
+    """
+    if isinstance(network, AffineChain):
+        return as_chain(network)
+    named, held = parameters(network), tensors(network)  # of tied ones the first alone is named
+    if any(tensor.ndim > 2 for tensor in named.values()):
+        return None  # without a trace
+    chain = find_chain(network)
+    if chain is None:
+        return None
+    own = all(
+        f"{name}.weight" in named and (f"{name}.bias" in named or f"{name}.bias" not in held)
+        for name in chain.names
+    )
+    return chain if own else None
 
 
 def _chain_symmetry(chain: AffineChain) -> Symmetry:
@@ -116,8 +175,15 @@ def _chain_symmetry(chain: AffineChain) -> Symmetry:
                     outgoing=(following,),
                 )
             )
-    last = {chain.names[-1]: "its neurons are outputs of the network"}
-    return Symmetry(tuple(groups), last if len(chain.weights[-1]) > 1 else {})
+    moved = {action.parameter for group in groups for action in group.actions}
+    fixed = {
+        name: SINGLE
+        for name, W in zip(chain.names, chain.weights, strict=True)
+        if f"{name}.weight" not in moved and W.numel() > 1
+    }
+    if len(chain.weights[-1]) > 1:
+        fixed[chain.names[-1]] = "its neurons are outputs of the network"
+    return Symmetry(tuple(groups), fixed)
 
 
 def as_chain(network: Network) -> AffineChain:
@@ -173,6 +239,16 @@ def parameters(network: Network) -> dict[str, Tensor]:
     return {name: tensor.detach() for name, tensor in network.named_parameters()}
 
 
+def holding(chain: AffineChain, tensors: Mapping[str, Tensor]) -> AffineChain:
+    """A chain with some of its `parameters` replaced."""
+    held = parameters(chain) | dict(tensors)
+    return replace(
+        chain,
+        weights=tuple(held[f"{name}.weight"] for name in chain.names),
+        biases=tuple(held[f"{name}.bias"] for name in chain.names),
+    )
+
+
 def permute(
     network: SomeNetwork,
     permutations: Mapping[str, np.ndarray],
@@ -206,11 +282,7 @@ def permute(
     _require_permutations(groups.groups, permutations)
     if isinstance(network, AffineChain):
         moved = _reordered(parameters(network), groups, permutations)
-        return replace(
-            network,
-            weights=tuple(moved[f"{name}.weight"] for name in network.names),
-            biases=tuple(moved[f"{name}.bias"] for name in network.names),
-        )
+        return holding(network, moved)  # type: ignore[return-value]  # it is of its type
     result: nn.Module = copied(network)
     held = tensors(result)
     with torch.no_grad():
@@ -242,21 +314,33 @@ def _require_tensors(group: PermutationGroup, tensors: Mapping[str, Tensor]) -> 
 
 
 @torch.no_grad()
-def outputs(network: Network, x: Shaped[Tensor, "n ..."]) -> Float64[Tensor, "n ..."]:
+def outputs(
+    network: Network, x: Shaped[Tensor, "n ..."], argument: str = "x"
+) -> Float64[Tensor, "..."]:
     """What the network computes in evaluation mode, in float64.
+
+    A network that makes numbers of its own type, such as a first state of zeros, computes in that
+    type, and the result is converted.
 
     Args:
         network: a module or chain; it is not changed.
         x: inputs ``[n, ...]``, floating point or integers.
+        argument: the name that messages give them.
 
     Raises:
         TypeError: if it returns anything but one tensor.
         ValueError: as `as_inputs` does.
     """
-    x = as_inputs(network, x, "x")
+    x = as_inputs(network, x, argument)
     if isinstance(network, AffineChain):
         return network.to(dtype=torch.float64)(x)
-    return evaluated(Evaluation(network, torch.float64), x, "x")
+    try:
+        return evaluated(Evaluation(network, torch.float64), x, argument)
+    except ValueError as error:
+        try:
+            return evaluated(Evaluation(network), x, argument).double()
+        except ValueError:
+            raise error from None
 
 
 def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor:
@@ -269,9 +353,9 @@ def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor
     try:
         result = model(x)
     except (RuntimeError, IndexError) as error:
-        shape = list(x.shape)
+        kind = "" if x.is_floating_point() else f" and type {x.dtype}"
         raise ValueError(
-            f"{argument} of shape {shape} does not fit the network: {error}"
+            f"{argument} of shape {list(x.shape)}{kind} does not fit the network: {error}"
         ) from error
     if not isinstance(result, Tensor):
         raise TypeError(f"the network must return one tensor, got {type(result).__name__}")
@@ -304,7 +388,7 @@ def function_change(
         True
     """
     drawn = {group.name: rng.permutation(group.size) for group in groups.groups}
-    return change_by(drawn, model, groups, example)
+    return change_by(drawn, model, groups, example, outputs(model, example, "example"))
 
 
 def change_by(
@@ -312,10 +396,19 @@ def change_by(
     model: Network,
     groups: Symmetry,
     x: Shaped[Tensor, "n ..."],
+    before: Float64[Tensor, "..."],
 ) -> float:
-    """Largest change of an output, in float64, by these permutations."""
+    """Largest change of an output, in float64, by these permutations.
+
+    Args:
+        permutations: of the groups.
+        model: a module or chain.
+        groups: its symmetry.
+        x: inputs ``[n, ...]``.
+        before: its `outputs` there.
+    """
     moved: Network = permute(model, permutations, groups)  # type: ignore[type-var]  # model's own
-    return float((outputs(moved, x) - outputs(model, x)).abs().max())
+    return float((outputs(moved, x) - before).abs().max())
 
 
 def _require_permutations(

@@ -3,7 +3,7 @@
 from torch import nn
 from torch.fx import Graph, Node
 
-from lmctheory.networks.activations import Activation, activation
+from lmctheory.networks.activations import Activation, activation, activation_of
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.program import (
@@ -84,11 +84,42 @@ def _read(model: nn.Module, *, evaluation: bool) -> AffineChain | str:
         # tracing costs milliseconds, which adds up over many networks
         names = [f"layers.{i}" for i in range(len(model.layers))]
         return _chain(model, names, [model.activation] * (len(names) - 1))
+    if (plain := _in_sequence(model, evaluation=evaluation)) is not None:
+        return plain
     try:
         graph, _ = symbolic(model, evaluation=evaluation)
     except UnreadableError as error:
         return f"it cannot be traced ({error})"
     return _along(model, graph)
+
+
+def _in_sequence(model: nn.Module, *, evaluation: bool) -> AffineChain | None:
+    """The chain that `nn.Sequential` is whose layers are all plain; None is left to a trace."""
+    if type(model) is not nn.Sequential:
+        return None
+    names: list[str] = []
+    sigmas: list[Activation | None] = []
+    for name, module in model._modules.items():
+        kind = type(module)
+        inactive = kind is nn.Dropout and (evaluation or not module.training)
+        flat = isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim == -1
+        if module._forward_pre_hooks or not kind.__module__.startswith("torch.nn.modules."):
+            return None
+        if kind is nn.Identity or inactive or (flat and not names):
+            continue
+        sigma = activation_of(module)
+        if kind is nn.Linear:
+            names.append(name)
+            sigmas.append(None)
+        elif sigma is not None and names and sigmas[-1] is None:
+            sigmas[-1] = sigma
+        else:
+            return None
+    parameters = [tensor for name in names for tensor in model._modules[name].parameters()]
+    tied = len(set(map(id, parameters))) < len(parameters)
+    if tied or not names or sigmas[-1] is not None:
+        return None
+    return _chain(model, names, [sigma or activation("identity") for sigma in sigmas[:-1]])
 
 
 def _along(model: nn.Module, graph: Graph) -> AffineChain | str:

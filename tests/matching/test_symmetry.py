@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lmctheory.matching import permute, symmetry
-from lmctheory.matching.symmetry import outputs, parameters
+from lmctheory.matching.symmetry import function_change, outputs, parameters
 from lmctheory.networks import MLP, AffineChain, affine_chain
 
 
@@ -166,3 +166,35 @@ def test_inputs_that_do_not_fit_are_refused():
         outputs(affine_chain(mlp(4, 3, 2)), torch.zeros(1, 5))
     with pytest.raises(ValueError, match="x must be finite"):
         outputs(mlp(4, 3, 2), torch.full((1, 4), torch.nan))
+
+
+def test_inputs_of_a_wrong_type_are_named():
+    net = nn.Sequential(nn.Conv1d(1, 2, 1), nn.Flatten(), nn.Linear(8, 2))
+    images = torch.zeros(3, 1, 4, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"x of shape \[3, 1, 4\] and type torch.uint8 does"):
+        outputs(net, images)
+    with pytest.raises(ValueError, match=r"example of shape \[3, 1, 4\] and type torch.uint8"):
+        function_change(net, symmetry(net, images.float()), images, rng=np.random.default_rng(0))
+
+
+def test_a_symmetry_shows_itself_on_a_screen():
+    net = MLP((3, *(64,) * 40, 2), rng=torch.Generator().manual_seed(0))
+    found = symmetry(net)
+    assert repr(found) == (
+        "Symmetry(40 groups of neurons {'layers.0': 64, 'layers.1': 64, 'layers.2': 64, "
+        "'layers.3': 64, 'layers.4': 64, 'layers.5': 64, ... 34 more}, "
+        "fixed {'layers.40': its neurons are outputs of the network})"
+    )
+    assert repr(found.groups[1]) == (
+        "PermutationGroup('layers.1', 64 neurons, moves 'layers.1.weight' axis 0, "
+        "'layers.1.bias' axis 0, 'layers.2.weight' axis 1)"
+    )
+    action = found.groups[1].actions[2]
+    assert repr(action) == "Action(parameter='layers.2.weight', axis=1, within=None, reads=True)"
+    assert len(repr(next(found.couplings(found.groups[1])))) < 500
+
+
+def test_a_group_inside_a_block_says_so():
+    net = nn.Sequential(nn.Conv2d(1, 4, 1), nn.GroupNorm(2, 4), nn.Conv2d(4, 2, 1))
+    inside = symmetry(net, torch.zeros(1, 1, 2, 2))["0.1"]
+    assert "2 neurons in block 1 of '0'" in repr(inside)

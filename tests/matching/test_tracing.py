@@ -1,6 +1,7 @@
 """Groups found by tracing: every shipped architecture, and small modules for each operation."""
 
 import copy
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -504,15 +505,18 @@ def test_heads_whose_weights_are_returned_are_not_known():
     assert "attend' (MultiheadAttention), of which it is not known" in found.fixed["embed"]
 
 
+class Unknown(nn.LSTM):
+    """Recurrent layers are known, but not what is derived from them."""
+
+
 def test_what_is_not_known_is_fixed_and_named():
     model = nn.Sequential(
-        nn.Linear(3, 5), nn.LSTM(5, 4), Module(lambda self, x: x[0]), nn.Linear(4, 2)
+        nn.Linear(3, 5), Unknown(5, 4), Module(lambda self, x: x[0]), nn.Linear(4, 2)
     )
     found = found_in(model, inputs(6, 3))
     assert found.groups == ()
-    assert (
-        found.fixed["0"] == "it enters '1' (LSTM), of which it is not known how it treats neurons"
-    )
+    reason = "it enters '1' (Unknown), of which it is not known how it treats neurons"
+    assert (found.fixed["0"], found.fixed["1"]) == (reason, reason)
     ordered = Module(
         lambda self, x: self.last(self.first(x).cumsum(1)),
         first=nn.Linear(3, 5),
@@ -829,3 +833,37 @@ def test_groups_of_another_network_are_refused():
         permute(nn.Sequential(nn.Linear(3, 5)), order, found)
     with pytest.raises(ValueError, match=r"whose shape is \(4, 3\)"):
         permute(MLP((3, 4, 2), rng=generator()), order, found)
+
+
+def test_every_layer_without_a_group_is_named_with_the_reason():
+    def forward(self, x):
+        hidden = self.norm(self.first(self.scale(x))).cumsum(1)
+        return self.last(self.one(hidden).relu())
+
+    layers = {
+        "scale": nn.LayerNorm(3),
+        "first": nn.Linear(3, 4),
+        "norm": nn.BatchNorm1d(4),
+        "one": nn.Linear(4, 1),
+        "slope": nn.PReLU(),
+        "unused": nn.Linear(3, 5),
+        "last": nn.Linear(1, 2),
+    }
+    found = found_in(Module(forward, **layers), inputs(6, 3))
+    assert found.groups == ()
+    unknown = "it enters torch.Tensor.cumsum, of which it is not known how it treats neurons"
+    assert found.fixed == {
+        "scale": "what it computes with are inputs, or neurons that cannot move",
+        "first": unknown,
+        "norm": unknown,
+        "one": "it has a single neuron",
+        "unused": "the outputs do not depend on it",
+        "last": "its neurons are outputs of the network",
+    }
+
+
+def test_what_is_said_of_chains_is_what_a_trace_says():
+    for widths in ((3, 1, 1, 2), (3, 2, 1), (4, 1)):
+        layers = [nn.Linear(*fans, bias=False) for fans in pairwise(widths)]
+        model = nn.Sequential(*(m for layer in layers for m in (layer, nn.Tanh())))[:-1]
+        assert symmetry(model) == symmetry(affine_chain(model)).on(dict(model.named_parameters()))

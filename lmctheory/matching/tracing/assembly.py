@@ -10,13 +10,15 @@ has no such pairing; its row stays where it is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
+from lmctheory.matching.tracing.fixed import unmoved
 from lmctheory.matching.tracing.labelling import Labelling
 from lmctheory.matching.tracing.neurons import Labels, Origin
 from lmctheory.matching.tracing.rows import Row, exchangeable_rows
@@ -41,14 +43,15 @@ class _Moved:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def assembled(labelling: Labelling, parameters: Iterable[str]) -> Symmetry:
+def assembled(labelling: Labelling, parameters: Mapping[str, Tensor]) -> Symmetry:
     """The groups of a traced network.
 
     Args:
         labelling: what the trace found.
-        parameters: names of the parameters; a group that acts on none of them is left out.
+        parameters: by their names; a group that acts on none of them is left out.
     """
-    return _Assembly(labelling).symmetry(frozenset(parameters))
+    found = _Assembly(labelling).symmetry(frozenset(parameters))
+    return replace(found, fixed=unmoved(labelling, found, parameters))
 
 
 class _Assembly:

@@ -110,6 +110,16 @@ class Neurons:
         """The numbers of the atoms' origins."""
         return self._origin[atoms]
 
+    def are_equal(self, labels: Labels | None) -> bool:
+        """Whether the entries are equal numbers: new atoms without a name that met no others."""
+        if labels is None:
+            return False
+        origins = np.unique(self._origin[labels])
+        alone = np.bincount(self._neuron)[self._neuron[labels]] == 1
+        return (
+            len(origins) == 1 and self.origins[int(origins[0])].name is None and bool(alone.all())
+        )
+
     def fix(self, labels: Labels | None, reason: str) -> None:
         """Lets neurons stay where they are."""
         if labels is None or not (targets := np.unique(self._neuron[labels])).any():

@@ -35,6 +35,7 @@ from lmctheory.matching.tracing.normalisations import (
     prelu,
     weight_norm,
 )
+from lmctheory.matching.tracing.recurrent import States, recurrent, recurrent_cell
 from lmctheory.networks.program import Layer, operation
 
 __all__ = ["rule_of"]
@@ -142,6 +143,8 @@ def gated(labelling: Labelling, call: Call) -> Any:
 
 def _getitem(labelling: Labelling, call: Call) -> Any:
     collection, index = call.args
+    if isinstance(collection, States):
+        return collection.item(labelling, call)
     return movement(labelling, call) if isinstance(collection, Value) else collection[index]
 
 
@@ -251,12 +254,15 @@ _RULES: dict[str, Rule] = {
     "mm": matmul,
     "prelu": prelu,
     "rms_norm": layer_norm,
+    **dict.fromkeys(("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell"), recurrent_cell),
     "scaled_dot_product_attention": attention,
     "_assert": _shape,
 }
 
 _LAYERS: dict[type[nn.Module], Rule] = {
     nn.MultiheadAttention: multihead_attention,
+    **dict.fromkeys((nn.RNN, nn.LSTM, nn.GRU), recurrent),
+    **dict.fromkeys((nn.RNNCell, nn.LSTMCell, nn.GRUCell), recurrent_cell),
     nn.InstanceNorm1d: partial(instance_norm, size=1),
     nn.InstanceNorm2d: partial(instance_norm, size=2),
     nn.InstanceNorm3d: partial(instance_norm, size=3),
