@@ -1,7 +1,9 @@
 """Two networks side by side, the second in the order found so far."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -9,12 +11,23 @@ from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
 from lmctheory.matching.groups import PermutationGroup, Symmetry, reorder
-from lmctheory.matching.symmetry import Network, as_chain, parameters, symmetry
-from lmctheory.networks import require_same_architecture
+from lmctheory.matching.symmetry import (
+    Network,
+    as_chain,
+    common_symmetry,
+    own_chain,
+    parameters,
+)
+from lmctheory.networks import AffineChain, require_same_architecture
 from lmctheory.networks.agreement import require_same_state
-from lmctheory.networks.chain import SAME_ARCHITECTURE
 
-__all__ = ["Alignment", "side_by_side"]
+__all__ = [
+    "Alignment",
+    "as_chains",
+    "as_they_stand",
+    "require_alike",
+    "side_by_side",
+]
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class Alignment:
                     index[places.ravel()] = index[places[order].ravel()]
         return index
 
-    @property
+    @cached_property
     def objective(self) -> float:
         """Sum over all parameters of <theta_A, P theta_B>.
 
@@ -91,11 +104,19 @@ class Alignment:
         """
         return sum(float(torch.vdot(a.ravel(), self.b[name].ravel())) for name, a in self.a.items())
 
+    @cached_property
+    def norms(self) -> tuple[float, float]:
+        """|theta_A| and |theta_B|, which no permutation changes."""
+        a, b = (
+            math.hypot(*(float(torch.linalg.vector_norm(t)) for t in net.values()))
+            for net in (self.a, self.b)
+        )
+        return a, b
+
     @property
     def scale(self) -> float:
-        """|theta_A| |theta_B|, which no permutation changes and which bounds the objective."""
-        squares = [sum(float(t.square().sum()) for t in net.values()) for net in (self.a, self.b)]
-        return float(np.sqrt(squares[0]) * np.sqrt(squares[1]))
+        """|theta_A| |theta_B|, which bounds the objective."""
+        return self.norms[0] * self.norms[1]
 
 
 def side_by_side(
@@ -110,30 +131,66 @@ def side_by_side(
 
     Raises:
         TypeError: if a module cannot be traced, or needs an example.
+        ValueError: if the architectures differ, or parameters or buffers are not finite, or so
+            large that their products are not.
+    """
+    a, b = as_chains(model_a, model_b)
+    require_alike(a, b)
+    groups = common_symmetry(a, b, example)
+    return as_they_stand(a, b, groups.on(parameters(model_a)))
+
+
+def as_chains(model_a: Network, model_b: Network) -> tuple[Network, Network]:
+    """Two networks as chains, whose groups are known without a trace, or else as they are."""
+    a = own_chain(model_a)
+    b = None if a is None else own_chain(model_b)
+    if a is None or b is None or _without_bias(a, model_a) != _without_bias(b, model_b):
+        return model_a, model_b
+    return a, b
+
+
+def _without_bias(chain: AffineChain, network: Network) -> set[str]:
+    held = parameters(network)
+    return {name for name in chain.names if f"{name}.bias" not in held}
+
+
+def require_alike(model_a: Network, model_b: Network) -> None:
+    """Refuses networks that cannot be aligned.
+
+    Raises:
+        TypeError: for a chain and a module that is none.
         ValueError: if the architectures differ, or parameters or buffers are not finite.
     """
-    _require_same_architecture(model_a, model_b)
-    found = symmetry(model_a, example)
-    if isinstance(model_a, nn.Module) and symmetry(model_b, example).groups != found.groups:
-        raise ValueError(f"{SAME_ARCHITECTURE}, but their neurons can be reordered differently")
-    a, b = (
-        {name: t.double() for name, t in parameters(model).items() if t.is_floating_point()}
-        for model in (model_a, model_b)
-    )
-    groups = found.on(a.keys())
-    return Alignment(groups, a, b, {group.name: np.arange(group.size) for group in groups.groups})
-
-
-def _require_same_architecture(model_a: Network, model_b: Network) -> None:
-    try:
-        a, b = as_chain(model_a), as_chain(model_b)
-    except TypeError:
-        if not (isinstance(model_a, nn.Module) and isinstance(model_b, nn.Module)):
-            raise
+    if isinstance(model_a, nn.Module) and isinstance(model_b, nn.Module):
         require_same_state(model_a=model_a, model_b=model_b)
         return
+    a, b = as_chain(model_a), as_chain(model_b)
     require_same_architecture(a, b)
     if a.names != b.names:
         raise ValueError(
             f"the layers of model_a and model_b must correspond, got {a.names} and {b.names}"
         )
+
+
+def as_they_stand(model_a: Network, model_b: Network, groups: Symmetry) -> Alignment:
+    """The alignment of two networks whose groups are known.
+
+    Raises:
+        ValueError: if products of their parameters are not finite.
+    """
+    a, b = (
+        {name: t.double() for name, t in parameters(model).items() if t.is_floating_point()}
+        for model in (model_a, model_b)
+    )
+    groups = groups.on(a.keys())
+    pair = Alignment(groups, a, b, {group.name: np.arange(group.size) for group in groups.groups})
+    if not math.isfinite(pair.scale):
+        name, net = max((("model_a", a), ("model_b", b)), key=lambda item: _largest(item[1]))
+        raise ValueError(
+            f"{name} must have weights whose products are finite, got one of {_largest(net):.3g}"
+        )
+    return pair
+
+
+def _largest(tensors: Mapping[str, Tensor]) -> float:
+    return max((float(t.abs().max()) for t in tensors.values() if t.numel()), default=0.0)

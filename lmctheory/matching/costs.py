@@ -198,9 +198,27 @@ def layer_costs(
 
 def group_costs(pair: Alignment, cost: Cost) -> dict[str, float]:
     """Cost per neuron of each group, the networks aligned as they stand."""
+    if cost is all_parameters:
+        return _parameter_costs(pair)
     return {
         group.name: sum(features.cost for features in cost(group, pair))
         for group in pair.symmetry.groups
+    }
+
+
+def _parameter_costs(pair: Alignment) -> dict[str, float]:
+    """`group_costs` by `all_parameters`: each parameter is compared once for all its groups."""
+    gaps = {name: pair.b[name] - a for name, a in pair.a.items()}
+    whole = {name: float(gap.square().sum()) for name, gap in gaps.items()}
+
+    def share(action: Action) -> float:
+        gap = gaps[action.parameter]
+        if len(action.index) == gap.shape[action.axis]:
+            return whole[action.parameter]
+        return float(action.rows(gap).square().sum())
+
+    return {
+        group.name: sum(map(share, group.actions)) / group.size for group in pair.symmetry.groups
     }
 
 

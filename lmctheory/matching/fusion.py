@@ -35,13 +35,14 @@ matching followed by interpolation, if no two matchings cost the same.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
 from lmctheory.matching.averaging import average
+from lmctheory.matching.display import some, some_items
 from lmctheory.matching.symmetry import Network, SomeNetwork, as_chain, as_inputs
 from lmctheory.matching.transport import distances, gathered, spread, transport_plan
 from lmctheory.measures.arguments import number, share
@@ -52,7 +53,7 @@ __all__ = ["SoftMatching", "fuse", "soft_match"]
 _METHODS = ("naive", "weighted", "activation")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SoftMatching:
     """Transport plans from B's hidden neurons to A's.
 
@@ -65,8 +66,15 @@ class SoftMatching:
     """
 
     method: str
-    plans: Mapping[str, Float64[Tensor, "n m"]] = field(repr=False)
+    plans: Mapping[str, Float64[Tensor, "n m"]]
     cost: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        shapes = some(f"{name!r}: {len(T)} x {T.shape[1]}" for name, T in self.plans.items())
+        return (
+            f"SoftMatching(method={self.method!r}, plans {{{shapes}}}, "
+            f"cost={some_items(self.cost)})"
+        )
 
     def apply(self, model_b: SomeNetwork, model_a: SomeNetwork) -> SomeNetwork:
         """B transported: a copy of A with weights R_l W_l C_{l-1} and biases R_l b_l.

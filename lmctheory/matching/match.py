@@ -1,14 +1,20 @@
 """Matching two networks: cost x solver, and what came of it."""
 
+import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float64, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
-from lmctheory.matching.alignment import Alignment, side_by_side
+from lmctheory.matching.alignment import (
+    Alignment,
+    as_chains,
+    as_they_stand,
+    require_alike,
+)
 from lmctheory.matching.costs import (
     Cost,
     activation,
@@ -19,6 +25,7 @@ from lmctheory.matching.costs import (
     second_moments,
     weighted,
 )
+from lmctheory.matching.display import some, some_items
 from lmctheory.matching.objectives import MidpointLoss, similarity
 from lmctheory.matching.search import solutions
 from lmctheory.matching.solvers import Solution, layer_by_layer, propagated, reads_ahead
@@ -26,18 +33,18 @@ from lmctheory.matching.symmetry import (
     Network,
     SomeNetwork,
     Symmetry,
-    as_chain,
     as_inputs,
     change_by,
+    common_symmetry,
+    holding,
     outputs,
     parameters,
     permute,
-    symmetry,
 )
-from lmctheory.networks import AffineChain, Examples
+from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.agreement import require_labels
 
-__all__ = ["LOSS", "METHODS", "SOLVERS", "Matching", "match"]
+__all__ = ["LOSS", "METHODS", "SOLVERS", "Matching", "match", "tried"]
 
 METHODS = ("naive", "weighted", "activation", "weight")
 """The matchings by a cost of neurons that `match` knows."""
@@ -63,11 +70,11 @@ _DEFAULT_SOLVER = dict.fromkeys(METHODS, "layer_by_layer") | {
 
 _WITHOUT_STARTS = ("layer_by_layer", "exhaustive")
 
-_CHECKED = 128
+_CHECKED = 4
 """Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Matching:
     """Permutations of B's hidden neurons that align them with A's.
 
@@ -94,14 +101,21 @@ class Matching:
 
     method: str
     solver: str
-    permutations: Mapping[str, np.ndarray] = field(repr=False)
+    permutations: Mapping[str, np.ndarray]
     cost: Mapping[str, float]
     traces: Mapping[str, tuple[float, ...]]
     start: str
     objective: float
     function_change: float
-    symmetry: Symmetry = field(repr=False)
-    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
+    symmetry: Symmetry
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def __repr__(self) -> str:
+        return (
+            f"Matching(method={self.method!r}, solver={self.solver!r}, start={self.start!r}, "
+            f"objective={self.objective:.6g}, function_change={self.function_change:.2g}, "
+            f"cost={some_items(self.cost)})"
+        )
 
     @property
     def trace(self) -> tuple[float, ...]:
@@ -154,9 +168,12 @@ def match(
         rng: draws the random starts, the moves of ``annealing`` and the order of the groups in
             ``coordinate_descent``; None, where nothing has to be drawn, goes from the input on.
 
+    Warns:
+        UserWarning: if none of the neurons can be reordered; it names the reasons.
+
     Raises:
         TypeError: if a model cannot be traced, data are needed to do so, or it returns anything but
-            one tensor.
+            one tensor; for data that are neither a tensor nor examples.
         ValueError: for an unknown method or solver or one that does not solve the method's problem,
             different architectures, NaN or infinite weights, data that are missing, empty, not
             finite or of the wrong width, labels that are missing or no classes, negative restarts,
@@ -176,21 +193,23 @@ def match(
     """
     chosen = _solver(method, solver)
     _require_draws(chosen, restarts, rng)
-    inputs = None if data is None else _checked_inputs(model_b, data)
-    if inputs is not None:
-        outputs(model_b, inputs[:2])  # refuses, before any work, what cannot be checked after it
-    pair = side_by_side(model_a, model_b, inputs)
-    cost = _cost(method, model_a, model_b, inputs)
+    given = as_chains(model_a, model_b)
+    a, b = map(_in_double, given)
+    require_alike(*given)
+    inputs, seen, before = tried(b, data)
+    groups = common_symmetry(*given, inputs)
+    pair = as_they_stand(a, b, groups)
+    if not pair.symmetry.groups:
+        reasons = some(f"{name!r}: {reason}" for name, reason in groups.fixed.items())
+        warnings.warn(f"no neurons can be reordered: {reasons}", stacklevel=2)
+    cost = _cost(method, a, b, inputs)
     if chosen == "layer_by_layer":
         found = _by_layers(pair, method, cost)
     else:
-        objective = _midpoint_loss(model_b, data) if method == LOSS else similarity
+        objective = _midpoint_loss(b, data) if method == LOSS else similarity
         found = solutions(chosen, pair, objective, restarts, rng)
     start = max(found, key=lambda name: found[name].trace[-1])
     best = found[start].alignment
-    groups = pair.symmetry
-    if isinstance(model_b, nn.Module) and any(True for _ in model_b.buffers()):
-        groups = symmetry(model_b, inputs)  # buffers are moved with the neurons but not compared
     return Matching(
         method=method,
         solver=chosen,
@@ -199,8 +218,8 @@ def match(
         traces={name: solution.trace for name, solution in found.items()},
         start=start,
         objective=best.objective,
-        function_change=_function_change(model_b, best.permutations, groups, inputs),
-        symmetry=groups,
+        function_change=_change(best, b, groups, seen, before),
+        symmetry=groups.on(parameters(model_b)) if isinstance(b, AffineChain) else groups,
         shapes=_shapes(model_b),
     )
 
@@ -271,33 +290,53 @@ def _require_shapes(network: Network, matched: Mapping[str, tuple[int, ...]]) ->
             )
 
 
-def _checked_inputs(network: Network, data: Tensor | Examples) -> Tensor:
+def tried(network: Network, data: Tensor | Examples | None) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Refuses data with which a network could not be checked after the work.
+
+    Returns:
+        The inputs, if any; a few of them, or for a chain without any Gaussian ones; and what the
+        network makes of those few.
+
+    Raises:
+        TypeError: for data that are neither a tensor nor examples, none where they are needed to
+            find the network's neurons, or a network that returns anything but one tensor.
+        ValueError: for data that do not fit.
+    """
+    if data is None:
+        seen = _gaussian_inputs(network)
+        return None, seen, outputs(network, seen)
     raw = data.inputs if isinstance(data, Examples) else data
-    chain = _chain(network)
-    if chain is not None:  # a chain says how wide its inputs are
-        as_inputs(chain, raw, "data")
-    return as_inputs(network, raw, "data")
+    if not isinstance(raw, Tensor):
+        raise TypeError(f"data must be a tensor or Examples, got {type(data).__name__}")
+    inputs = as_inputs(network, raw, "data")
+    return inputs, inputs[:_CHECKED], outputs(network, inputs[:_CHECKED], "data")
 
 
-def _chain(network: Network) -> AffineChain | None:
-    try:
-        return as_chain(network)
-    except TypeError:
-        return None
+def _in_double(network: Network) -> Network:
+    return network.to(dtype=torch.float64) if isinstance(network, AffineChain) else network
 
 
-def _function_change(
-    network: Network,
-    permutations: Mapping[str, np.ndarray],
-    groups: Symmetry,
-    inputs: Tensor | None,
+def _change(
+    found: Alignment, network: Network, groups: Symmetry, x: Tensor, before: Tensor
 ) -> float:
-    x = _gaussian_inputs(as_chain(network)) if inputs is None else inputs[:_CHECKED]
-    return change_by(permutations, network, groups, x, outputs(network, x))
+    """Largest change of an output of B by what was found."""
+    if isinstance(network, AffineChain):  # it has been reordered already
+        return float((holding(network, found.b)(x) - before).abs().max())
+    return change_by(found.permutations, network, groups, x, before)
 
 
-def _gaussian_inputs(chain: AffineChain) -> Float64[Tensor, "n d"]:
+def _gaussian_inputs(network: Network) -> Float64[Tensor, "n d"]:
+    """Inputs of a chain.
+
+    Raises:
+        TypeError: for another network: what its inputs look like is not known.
+    """
+    chain = network if isinstance(network, AffineChain) else find_chain(network)
+    if chain is None:
+        raise TypeError(
+            "data must be given for networks that are no chains of affine maps, got None: "
+            "their neurons are found by an example of the inputs"
+        )
     rng = torch.Generator().manual_seed(0)
-    width = chain.weights[0].shape[1]
-    x = torch.randn(_CHECKED, width, generator=rng, dtype=torch.float64)
+    x = torch.randn(_CHECKED, chain.weights[0].shape[1], generator=rng, dtype=torch.float64)
     return x.to(chain.weights[0].device)

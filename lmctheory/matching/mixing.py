@@ -6,7 +6,7 @@ from torch import Tensor
 
 from lmctheory.matching.symmetry import Action
 
-__all__ = ["mixed"]
+__all__ = ["blended", "mixed"]
 
 
 def mixed(
@@ -18,6 +18,19 @@ def mixed(
     """
     across = action.part(tensor).movedim(action.axis, 0)
     moved = (matrix @ action.rows(tensor)).reshape(-1, *across.shape[1:])
+    return _put_back(action, tensor, across, moved)
+
+
+def blended(action: Action, tensor: Float[Tensor, "..."], share: float) -> Float[Tensor, "..."]:
+    """`mixed` by the matrix share I + (1 - share) J/m, J of ones, in one pass."""
+    across = action.part(tensor).movedim(action.axis, 0)
+    rows = action.rows(tensor)
+    moved = torch.lerp(rows.mean(0, keepdim=True), rows, share).reshape(-1, *across.shape[1:])
+    return _put_back(action, tensor, across, moved)
+
+
+def _put_back(action: Action, tensor: Tensor, across: Tensor, moved: Tensor) -> Tensor:
+    """A tensor with other entries where the action can reach."""
     if not action.fills_in_order(len(across)):
         moved = across.index_copy(0, torch.as_tensor(action.index, device=tensor.device), moved)
     moved = moved.movedim(0, action.axis)

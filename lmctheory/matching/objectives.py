@@ -4,14 +4,14 @@ All are differentiable, also where the permutations of B are relaxed to doubly s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.matching.symmetry import Network
+from lmctheory.matching.symmetry import Network, holding
 from lmctheory.networks import AffineChain, Evaluation, Examples, copied
 
 __all__ = ["MidpointLoss", "Objective", "similarity"]
@@ -72,11 +72,4 @@ class MidpointLoss:
         if isinstance(self.network, Evaluation):
             outputs: Tensor = self.network(inputs, tensors)
             return outputs
-        own = self.network
-        layers = list(zip(own.names, own.weights, own.biases, strict=True))
-        chain = replace(
-            own,
-            weights=tuple(tensors.get(f"{name}.weight", W) for name, W, _ in layers),
-            biases=tuple(tensors.get(f"{name}.bias", b) for name, _, b in layers),
-        )
-        return chain(inputs)
+        return holding(self.network, tensors)(inputs)

@@ -20,7 +20,7 @@ in the second every pair is at its best.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -30,6 +30,7 @@ from torch import Tensor
 from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.averaging import average
 from lmctheory.matching.composition import numbers, occupation, permutations_of
+from lmctheory.matching.display import some_items
 from lmctheory.matching.joint import (
     Members,
     coordinate_ascent,
@@ -38,12 +39,11 @@ from lmctheory.matching.joint import (
     joint_objective,
     ordered,
 )
-from lmctheory.matching.match import Matching, match
+from lmctheory.matching.match import Matching, match, tried
 from lmctheory.matching.symmetry import (
     Network,
     SomeNetwork,
     Symmetry,
-    as_inputs,
     parameters,
     permute,
 )
@@ -55,7 +55,7 @@ _HOW = ("reference", "pairwise", "joint")
 _JOINT_METHODS = ("weight", "activation")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MultiMatching:
     """Permutations of several networks' hidden neurons that align them with each other.
 
@@ -79,14 +79,22 @@ class MultiMatching:
 
     method: str
     how: str
-    symmetry: Symmetry = field(repr=False)
-    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
-    permutations: tuple[Mapping[str, np.ndarray], ...] = field(repr=False)
-    pairs: Mapping[tuple[int, int], Mapping[str, np.ndarray]] = field(repr=False)
+    symmetry: Symmetry
+    shapes: Mapping[str, tuple[int, ...]]
+    permutations: tuple[Mapping[str, np.ndarray], ...]
+    pairs: Mapping[tuple[int, int], Mapping[str, np.ndarray]]
     objective: float
     pair_objective: float
     cycle_consistency: Mapping[str, float]
-    traces: Mapping[str, tuple[float, ...]] = field(repr=False)
+    traces: Mapping[str, tuple[float, ...]]
+
+    def __repr__(self) -> str:
+        return (
+            f"MultiMatching({len(self.permutations)} networks, method={self.method!r}, "
+            f"how={self.how!r}, objective={self.objective:.6g}, "
+            f"pair_objective={self.pair_objective:.6g}, "
+            f"cycle_consistency={some_items(self.cycle_consistency)})"
+        )
 
     @property
     def total_cycle_consistency(self) -> float:
@@ -209,8 +217,7 @@ def _joint(
 def _members(models: Sequence[Network], data: Tensor | Examples | None) -> Members:
     if len(models) < 2:
         raise ValueError(f"models must be at least two networks, got {len(models)}")
-    raw = data.inputs if isinstance(data, Examples) else data
-    example = None if raw is None else as_inputs(models[0], raw, "data")
+    example, *_ = tried(models[0], data)
     members = []
     for k, model in enumerate(models):
         try:

@@ -1,6 +1,8 @@
 """Matchings: against exhaustion, planted permutations and a transcription of Git Re-Basin."""
 
+from dataclasses import replace
 from importlib import import_module
+from inspect import unwrap
 from itertools import permutations as all_permutations
 from itertools import product
 
@@ -22,6 +24,8 @@ from lmctheory.matching import (
 )
 from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.costs import all_parameters, gain_matrix
+from lmctheory.matching.groups import reorder
+from lmctheory.matching.match import tried
 from lmctheory.matching.solvers import assignment, coordinate_descent, propagated
 from lmctheory.networks import (
     MLP,
@@ -184,12 +188,21 @@ def test_the_aligned_network_computes_the_same_function(method):
     assert not torch.equal(aligned.linears[0].weight, b.linears[0].weight)
 
 
-def test_the_reported_change_of_function_would_show_a_wrong_permutation(monkeypatch):
-    a, b = pair(4, 6, 2)
+@pytest.mark.parametrize("module", ["alignment", "symmetry"])  # of chains, and of other networks
+def test_the_reported_change_of_function_would_show_a_wrong_permutation(module, monkeypatch):
+    if module == "alignment":
+        nets, x = pair(4, 6, 2), None
+    else:
+        nets = [CNN((1, 4, 4), (5,), 2, rng=torch.Generator().manual_seed(k)) for k in (0, 1)]
+        x = inputs(3, 16)
+    assert match(*nets, data=x).function_change < 1e-12
+
+    def forgetful(tensors, group, order):
+        return reorder(tensors, replace(group, actions=group.actions[:-1]), order)
+
     # the package's `symmetry` is the function
-    module = import_module("lmctheory.matching.symmetry")
-    monkeypatch.setattr(module, "permute", lambda *_: affine_chain(a))
-    assert match(a, b).function_change > 1e-2
+    monkeypatch.setattr(import_module(f"lmctheory.matching.{module}"), "reorder", forgetful)
+    assert match(*nets, data=x).function_change > 1e-2
 
 
 @pytest.mark.parametrize("method", LAYERWISE)
@@ -259,8 +272,10 @@ def test_chains_are_matched_as_their_modules_are():
 
 def test_networks_without_hidden_layer_or_bias():
     a, b = pair(4, 2)
-    assert match(a, b).permutations == {}
-    assert match(a, b).function_change == 0
+    with pytest.warns(UserWarning, match="no neurons can be reordered: 'layers.0': its"):
+        matching = match(a, b)
+    assert matching.permutations == {}
+    assert matching.function_change == 0
     biasless = [
         nn.Sequential(nn.Linear(4, 6, bias=False), nn.Tanh(), nn.Linear(6, 2, bias=False))
         for _ in range(2)
@@ -439,7 +454,7 @@ def test_different_architectures_are_refused():
     with pytest.raises(ValueError, match=r"has shape \(4, 3\) in model_a and None"):
         match(a, nn.Sequential(nn.Conv1d(1, 1, 1)))
     convolution = nn.Sequential(nn.Conv1d(1, 3, 1), nn.ReLU(), nn.Conv1d(3, 1, 1))
-    with pytest.raises(TypeError, match="needs an example of the inputs"):
+    with pytest.raises(TypeError, match="data must be given for networks that are no chains"):
         match(convolution, convolution)
 
 
@@ -513,3 +528,70 @@ def test_activations_that_no_layer_reads_leave_neurons_in_the_order_of_the_start
     start = propagated(side_by_side(a, b, x)).alignment
     assert factors.tolist() == start.permutations["left.1"].tolist()
     assert sorted(hidden) == list(range(6))
+
+
+def grouped(seed: int, *, groups: int = 4, transposed: bool = False) -> nn.Sequential:
+    """A grouped convolution between others."""
+    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = (
+            *(nn.Conv2d(2, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()),
+            *(kind(8, 12, 3, padding=1, groups=groups), nn.ReLU(), nn.Conv2d(12, 6, 3), nn.ReLU()),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)),
+        )
+    return nn.Sequential(*layers).double().eval()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("options", [{}, {"groups": 2}, {"transposed": True}])
+def test_planted_orders_of_grouped_convolutions_are_found(method, options):
+    x = inputs(8, 72).reshape(8, 2, 6, 6)
+    for seed in range(4):
+        a = grouped(seed, **options)
+        found, rng = symmetry(a, x), np.random.default_rng(seed)
+        b = permute(a, {g.name: rng.permutation(g.size) for g in found.groups}, found)
+        for p, q in zip(match(a, b, method, x).apply(b).parameters(), a.parameters(), strict=True):
+            assert torch.equal(p, q)
+
+
+def test_data_of_a_wrong_type_are_named_as_the_caller_names_them():
+    nets = [CNN((1, 4, 4), (3,), 2, rng=torch.Generator().manual_seed(k)) for k in (0, 1)]
+    images = torch.zeros(5, 16, dtype=torch.uint8)
+    with pytest.raises(ValueError, match=r"data of shape \[4, 16\] and type torch.uint8 does"):
+        match(*nets, data=images)
+    with pytest.raises(TypeError, match="data must be a tensor or Examples, got ndarray"):
+        unwrap(tried)(nets[0], images.numpy())  # tests check types before
+    with pytest.raises(ValueError, match=r"data of shape \[4, 15\] does not fit the network"):
+        match(*nets, data=torch.zeros(5, 15))
+    a, b = pair(3, 4, 2)
+    assert match(a, b, "naive", torch.zeros(2, 3, dtype=torch.uint8)).function_change < 1e-12
+
+
+def test_a_matching_shows_itself_on_a_screen():
+    text = repr(match(*pair(4, *(3,) * 12, 2)))
+    assert len(text) < 400
+    assert text.startswith("Matching(method='weight', solver='coordinate_descent', start='")
+    assert text.endswith("... 6 more})")
+
+
+def test_starts_in_the_order_of_b_are_left_out_where_they_would_be_noise():
+    """Wide networks that have nothing in common: see `propagate`."""
+    wide = match(*pair(20, 140, 140, 4))
+    assert set(wide.traces) == {"layer by layer"}
+    narrower = match(*pair(20, 100, 100, 4))
+    assert set(narrower.traces) == {"layer by layer", "barycentre"}
+    a, b = pair(20, 140, 140, 4)
+    with torch.no_grad():
+        for p, q in zip(a.parameters(), b.parameters(), strict=True):
+            q.add_(p)
+    assert set(match(a, b).traces) == {"layer by layer", "identity"}
+
+
+@pytest.mark.slow
+def test_the_starts_that_are_left_out_would_end_lower():
+    for seed in range(5):
+        for width in (100, 150, 256):
+            a, b = pair(50, width, width, width, 10, seed=seed)
+            left_out = coordinate_descent(side_by_side(a, b))
+            assert match(a, b).objective > 1.01 * left_out.trace[-1]

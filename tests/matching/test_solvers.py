@@ -1,7 +1,10 @@
 """Solvers: against exhaustion, planted permutations and naive transcriptions."""
 
+import importlib.util
+import sys
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from itertools import permutations as all_permutations
 
 import numpy as np
@@ -10,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import Polynomial
+from scipy.optimize import linear_sum_assignment
 
 from lmctheory.matching import permute
 from lmctheory.matching.alignment import Alignment, side_by_side
@@ -17,6 +21,7 @@ from lmctheory.matching.costs import all_parameters
 from lmctheory.matching.objectives import MidpointLoss, similarity
 from lmctheory.matching.solvers import (
     annealing,
+    assignment,
     coordinate_descent,
     doubly_stochastic,
     exhaustive,
@@ -28,6 +33,7 @@ from lmctheory.matching.solvers import (
 )
 from lmctheory.matching.solvers.frank_wolfe import best_step, relaxed_optimum
 from lmctheory.matching.solvers.relaxation import degree, initial, relaxed
+from lmctheory.matching.solvers.terms import Problem
 from lmctheory.matching.solvers.units import units
 from lmctheory.matching.symmetry import Action, PermutationGroup, Symmetry, reorder
 from lmctheory.networks import (
@@ -316,7 +322,8 @@ def test_frank_wolfe_never_lowers_the_relaxed_objective(build):
         fall = int(np.argmin(np.diff(trace)))  # the rounding, if it lowers anything
         assert (np.diff(trace[: fall + 1]) >= -1e-10).all()
         assert (np.diff(trace[fall + 1 :]) >= -1e-10).all()
-        assert relaxed_optimum(start, 0.0).objective >= 0.7 * trace[-1]
+        ends, _ = relaxed_optimum(Problem(start), 0.0)
+        assert ends.alignment().objective >= 0.7 * trace[-1]
 
 
 def test_frank_wolfe_is_exact_for_one_group_and_bounded_by_exhaustion():
@@ -514,3 +521,55 @@ def test_layer_by_layer_solves_blocks_by_any_cost():
     start = planted(attention(3, 2, seed=2), 1)
 
     assert is_recovered(start, layer_by_layer(start, all_parameters).alignment)
+
+
+# assignments
+
+
+def matrices(m: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Gains on which solvers have been seen to fail, or to go on for ever."""
+    plain = rng.standard_normal((m, m))
+    repeated = plain[rng.integers(0, 1 + m // 3, m)][:, rng.integers(0, 1 + m // 3, m)]
+    dead = plain * (rng.random((m, 1)) < 0.5) * (rng.random(m) < 0.5)
+    return {
+        "plain": plain,
+        "low rank": plain[:, :2] @ plain[:2],
+        "integers": rng.integers(0, 3, (m, m)).astype(float),
+        "constant": np.full((m, m), 0.1),
+        "repeated": repeated,
+        "almost repeated": repeated + 1e-16 * rng.standard_normal((m, m)),
+        "dead": dead,
+        "large": 1e300 * plain,
+        "small": 1e-300 * plain,
+        "of all sizes": plain * 10.0 ** rng.integers(-12, 12, (m, m)),
+        "far from zero": 1e8 + plain,
+    }
+
+
+def check_assignments(solve) -> None:
+    rng = np.random.default_rng(0)
+    for m in (1, 2, 3, 7, 20, 65):
+        for name, gain in matrices(m, rng).items():
+            for dtype in (torch.float64, *([torch.float32] if abs(gain).max() < 1e30 else [])):
+                tensor = torch.from_numpy(gain).to(dtype)
+                order = solve(tensor)
+                exact = tensor.double().numpy()
+                rows, columns = linear_sum_assignment(exact, maximize=True)
+                assert np.array_equal(np.sort(order), rows), name
+                best, found = exact[rows, columns], exact[rows, order]
+                tolerance = 1e-13 * np.abs(exact).max()
+                assert ((best - found) / m).sum() <= tolerance, name
+
+
+def test_assignments_are_exact_for_gains_of_every_kind():
+    check_assignments(assignment)
+
+
+def test_assignments_are_exact_without_the_fast_package(monkeypatch):
+    module = import_module("lmctheory.matching.solvers.assignment")
+    monkeypatch.setitem(sys.modules, "lap", None)
+    fallback = importlib.util.module_from_spec(module.__spec__)
+    module.__spec__.loader.exec_module(fallback)
+    assert fallback._solve is linear_sum_assignment
+    assert module._solve is not linear_sum_assignment
+    check_assignments(fallback.assignment)

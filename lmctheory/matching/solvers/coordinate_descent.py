@@ -1,20 +1,18 @@
 """Solving one group after another, the others held fixed, until none can be improved."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
-import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.costs import all_parameters, gain_matrix
+from lmctheory.matching.costs import all_parameters
 from lmctheory.matching.solvers.assignment import assignment
+from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import TOLERANCE, Solution
-from lmctheory.matching.solvers.units import Unit, units
-from lmctheory.matching.symmetry import Coupling
+from lmctheory.matching.solvers.terms import Problem
+from lmctheory.matching.solvers.ties import untied
 
-__all__ = ["coordinate_descent"]
+__all__ = ["coordinate_descent", "descended"]
 
 
 def coordinate_descent(start: Alignment, *, rng: np.random.Generator | None = None) -> Solution:
@@ -30,13 +28,16 @@ def coordinate_descent(start: Alignment, *, rng: np.random.Generator | None = No
     too (`units`). A group that acts on both axes of one parameter enters <W_A, P W_B P^T>
     quadratically; G is then only the derivative at the present order, and the true objective at its
     assignment decides. In each case the new order is taken only if the objective rises by more
-    than `TOLERANCE` of |theta_A| |theta_B|, which bounds it, so that happens finitely often. At the
-    end every group of the first two kinds is optimal up to that tolerance given the others. That is
-    a local optimum: which one depends on the start and, in narrow networks, on the order.
+    than `TOLERANCE` of |theta_A| |theta_B|, which bounds it, in double precision, so that happens
+    finitely often.
+
+    *Where it ends* no group of the first two kinds can be improved, given the others, by more than
+    the rounding of its gain in single precision, and among neurons that single precision cannot
+    tell apart not by more than `TOLERANCE` (`ties`). That is a local optimum: which one depends on
+    the start and, in narrow networks, on the order.
 
     A group is solved again only after a neighbour has moved, and its gain is corrected rather than
-    computed anew: if neighbour h moved its neurons K, then by (A_K)(B'_K - B_K)^T, A_K and B_K the
-    parts of the shared parameter at K. Late passes move few neurons and cost next to nothing.
+    computed anew (`gains`). Late passes move few neurons and cost next to nothing.
 
     Args:
         start: the alignment to begin with.
@@ -44,90 +45,72 @@ def coordinate_descent(start: Alignment, *, rng: np.random.Generator | None = No
 
     Reference: Ainsworth et al. 2023 (Git Re-Basin), algorithm 1.
     """
-    descent = _Descent(start)
-    trace = [start.objective]
+    return descended(Gains(Problem(start)), rng=rng)
+
+
+def descended(gains: Gains, *, rng: np.random.Generator | None = None) -> Solution:
+    """Coordinate descent from where the gains are; they move on to where it ends."""
+    descent = _Descent(gains)
+    rises = []
     while descent.stale:
-        for k in _order(len(descent.units), rng):
-            if k in descent.stale:
-                descent.solve(k)
-        trace.append(descent.pair.objective)
-    return Solution(descent.pair, tuple(trace))
+        rises.append(
+            sum(descent.solve(k) for k in _order(len(descent.units), rng) if k in descent.stale)
+        )
+        if not descent.stale:
+            rises[-1] += sum(descent.separate(k) for k in gains.problem.terms)
+    return Solution.after(gains.alignment(), rises)
 
 
 class _Descent:
-    """The present alignment, which units may be improved, and the gains known for it."""
+    """Which units may be improved, and improving one."""
 
-    def __init__(self, start: Alignment) -> None:
-        self.pair = start
-        self.units = units(start.symmetry)
+    def __init__(self, gains: Gains) -> None:
+        self.gains = gains
+        self.units = gains.problem.units
         self.stale = set(range(len(self.units)))
-        self._least = TOLERANCE * start.scale
-        self._gains: dict[int, Tensor] = {}
-        self._neighbours = [list(self._couplings(unit)) for unit in self.units]
+        self._least = TOLERANCE * gains.problem.start.scale
+        self._neighbours = [self._touching(k) for k in self.stale]
 
-    def solve(self, k: int) -> None:
-        """Improves one unit if it can be improved."""
+    def _touching(self, k: int) -> set[int]:
+        """The units that share a parameter with a unit, apart from it on its axes."""
+        axes = self.units[k].axes
+        return {
+            j
+            for j, other in enumerate(self.units)
+            if j != k and any(len(axes[p] | on) > 1 for p, on in other.axes.items() if p in axes)
+        }
+
+    def solve(self, k: int) -> float:
+        """Improves one unit if it can be improved, and says by how much."""
         self.stale.remove(k)
-        if self._is_simple(k):
-            self._solve_by_gain(k)
-        else:
-            self._solve_by_objective(k)
+        if k in self.gains.problem.terms:
+            return self._take(k, assignment(self.gains.of(k)))
+        pair = self.gains.aligned(k)
+        solved = self.units[k].solved(pair, all_parameters)
+        rise = solved.objective - pair.objective
+        if rise <= self._least:
+            return 0.0
+        self.gains.adopt(k, solved)
+        self._moved(k)
+        return rise
 
-    def _is_simple(self, k: int) -> bool:
-        unit = self.units[k]
-        whole = all(action.within is None for action in unit.group.actions)
-        return unit.is_linear and whole and not unit.families
+    def separate(self, k: int) -> float:
+        """Improves the order of neurons that single precision cannot tell apart."""
+        return self._take(k, untied(self.gains, k, self.gains.order(k)))
 
-    def _solve_by_gain(self, k: int) -> None:
-        group = self.units[k].group
-        if k not in self._gains:
-            self._gains[k] = gain_matrix(all_parameters(group, self.pair))
-        gain = self._gains[k]
-        order = assignment(gain)
-        columns = torch.as_tensor(order, device=gain.device)
-        if gain.gather(1, columns[:, None]).sum() - gain.trace() <= self._least:
-            return
-        before, self.pair = self.pair, self.pair.turned(group, order)
-        self._gains[k] = gain.index_select(1, columns)
-        moved = np.flatnonzero(order != np.arange(group.size))
-        for j, coupling in self._neighbours[k]:
-            self.stale.add(j)
-            if j in self._gains:
-                self._gains[j] += _correction(coupling, moved, before, self.pair)
+    def _take(self, k: int, order: np.ndarray) -> float:
+        rise = self.gains.rise(k, order)
+        if rise <= self._least:
+            return 0.0
+        self.gains.move(k, order)
+        self._moved(k)
+        return rise
 
-    def _solve_by_objective(self, k: int) -> None:
-        unit = self.units[k]
-        solved = unit.solved(self.pair, all_parameters)
-        if solved.objective - self.pair.objective <= self._least:
-            return
-        self.pair = solved
-        self.stale |= set() if unit.is_linear else {k}
-        for j, _ in self._neighbours[k]:
-            self.stale.add(j)
-            self._gains.pop(j, None)
-
-    def _couplings(self, unit: Unit) -> Iterator[tuple[int, Coupling]]:
-        """Parameters shared with other units; on one axis, neurons of two units are apart."""
-        for group in unit.groups:
-            for coupling in self.pair.symmetry.couplings(group):
-                j = next(j for j, u in enumerate(self.units) if coupling.other.name in u.names)
-                if self.units[j] is not unit and coupling.action.axis != coupling.other_action.axis:
-                    yield j, coupling
+    def _moved(self, k: int) -> None:
+        self.stale |= self._neighbours[k]
+        if not self.units[k].is_linear:
+            self.stale.add(k)
 
 
 def _order(count: int, rng: np.random.Generator | None) -> Iterable[int]:
     return range(count) if rng is None else rng.permutation(count).tolist()
-
-
-def _correction(
-    coupling: Coupling, moved: Int[np.ndarray, " k"], before: Alignment, after: Alignment
-) -> Tensor:
-    """By how much the gain of a neighbour changed, only the neurons `moved` being different."""
-    positions = coupling.action.index.reshape(len(coupling.action.positions), -1)[moved].ravel()
-
-    def part(tensor: Tensor) -> Tensor:
-        index = torch.as_tensor(positions, device=tensor.device)
-        return coupling.other_action.rows(tensor.index_select(coupling.action.axis, index))
-
-    name = coupling.action.parameter
-    return part(after.a[name]) @ (part(after.b[name]) - part(before.b[name])).mT

@@ -12,6 +12,8 @@ best s is 1 or a root of the derivative. *f never falls*, since s = 0 attains th
 *It ends at a stationary point*: the slope is never negative, as V is the best corner and M a mean
 of corners, and where it is zero no direction into the polytope raises f to first order.
 
+*Where r = 2* the gradient is affine, and nothing has to be computed at relaxed points (`bilinear`).
+
 All groups move at once, and from the mean of all permutations no order of B is preferred: that is
 where it escapes the optima at which coordinate descent, one group at a time, is stuck. The end is
 rounded to the nearest permutations and given to coordinate descent.
@@ -25,9 +27,12 @@ from torch import Tensor
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.objectives import similarity
 from lmctheory.matching.solvers.assignment import assignment
-from lmctheory.matching.solvers.coordinate_descent import coordinate_descent
+from lmctheory.matching.solvers.bilinear import ascended, is_bilinear
+from lmctheory.matching.solvers.coordinate_descent import descended
+from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.relaxation import Matrices, degree, initial, relaxed, rounded
 from lmctheory.matching.solvers.solution import Solution
+from lmctheory.matching.solvers.terms import Problem
 
 __all__ = ["best_step", "corner", "frank_wolfe", "relaxed_optimum"]
 
@@ -51,16 +56,27 @@ def frank_wolfe(
         the identity. The start at the mean and the exact line search are those of Vogelstein et al.
         2015 for quadratic assignment.
     """
-    point, trace = _ascended(start, initial(start, share), iterations, tolerance)
-    polished = coordinate_descent(rounded(start, point))
+    gains, trace = relaxed_optimum(Problem(start), share, iterations, tolerance)
+    polished = descended(gains)
     return Solution(polished.alignment, (*trace, *polished.trace))
 
 
 def relaxed_optimum(
-    start: Alignment, share: float, *, iterations: int = 200, tolerance: float = 1e-6
-) -> Alignment:
-    """Where Frank-Wolfe ends, rounded: a start for others. Arguments as in `frank_wolfe`."""
-    return rounded(start, _ascended(start, initial(start, share), iterations, tolerance)[0])
+    problem: Problem, share: float, iterations: int = 200, tolerance: float = 1e-6
+) -> tuple[Gains, list[float]]:
+    """Where Frank-Wolfe ends, rounded: a start for others. Arguments as in `frank_wolfe`.
+
+    Returns:
+        The orders, and f at every point on the way to them.
+    """
+    if is_bilinear(problem):
+        orders, trace = ascended(problem, share, iterations, tolerance)
+    else:
+        point, trace = _ascended(
+            problem.start, initial(problem.start, share), iterations, tolerance
+        )
+        orders = dict(rounded(problem.original, point).permutations)
+    return Gains(problem, orders), trace
 
 
 def _ascended(

@@ -1,5 +1,6 @@
 """What a solver hands back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmctheory.matching.alignment import Alignment
@@ -24,3 +25,11 @@ class Solution:
 
     alignment: Alignment
     trace: tuple[float, ...]
+
+    @classmethod
+    def after(cls, alignment: Alignment, rises: Sequence[float]) -> "Solution":
+        """What was found by passes of which it is known by how much each raised the objective."""
+        trace = [alignment.objective]
+        for rise in reversed(rises):
+            trace.append(trace[-1] - rise)
+        return cls(alignment, tuple(reversed(trace)))
