@@ -19,7 +19,7 @@ from torch.fx import Node
 from torch.fx.node import map_arg
 
 from lmctheory.layerwise.pair import Pair
-from lmctheory.networks.program import Program, capture, opaque
+from lmctheory.networks.program import Program, UnreadableError, capture, opaque
 
 __all__ = ["Forward", "forward_of"]
 
@@ -107,7 +107,7 @@ def forward_of(pair: Pair, example: Tensor) -> Forward:
     """
     try:
         program = capture(pair.model, example)
-    except TypeError:  # it cannot be read
+    except UnreadableError:
         return Forward(pair, opaque(pair.model), _MODULE_ROWS)
     largest = max(value.nbytes for *_, value in program.run(example) if isinstance(value, Tensor))
     return Forward(pair, program, max(_FEWEST_ROWS, _VALUE_BYTES // largest))

@@ -131,7 +131,7 @@ def _example(model: nn.Module) -> Tensor:
     try:
         chain = affine_chain(evaluation_mode(model))
     except TypeError as error:
-        raise TypeError(f"the symmetry needs an example of the inputs: {error}") from error
+        raise TypeError(f"the symmetry needs an example of the inputs: {error}") from None
     return chain.weights[0].new_zeros(1, chain.weights[0].shape[-1])
 
 

@@ -52,8 +52,12 @@ def affine_chain(model: nn.Module) -> AffineChain:
     return found
 
 
-def find_chain(model: nn.Module) -> AffineChain | None:
-    """The chain of affine maps that a module is in evaluation mode; None if it is no such chain.
+def find_chain(model: nn.Module, *, evaluation: bool = True) -> AffineChain | None:
+    """The chain of affine maps that a module is; None if it is no such chain.
+
+    Args:
+        model: the network.
+        evaluation: in evaluation mode, else in the mode that it is in.
 
     Example:
         >>> from torch import nn
@@ -62,7 +66,7 @@ def find_chain(model: nn.Module) -> AffineChain | None:
         >>> find_chain(nn.Sequential(nn.Conv2d(1, 1, 1))) is None
         True
     """
-    found = _read(model, evaluation=True)
+    found = _read(model, evaluation=evaluation)
     return None if isinstance(found, str) else found
 
 
@@ -78,7 +82,7 @@ def _read(model: nn.Module, *, evaluation: bool) -> AffineChain | str:
     require_network(model, "the network")
     try:
         require_no_hooks(model, "")
-    except TypeError as error:
+    except UnreadableError as error:
         return str(error).removeprefix(": ")
     if type(model) is MLP and all(type(layer) is nn.Linear for layer in model.layers):
         # tracing costs milliseconds, which adds up over many networks

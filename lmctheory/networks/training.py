@@ -10,7 +10,7 @@ from torch.func import stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
 from lmctheory.networks.activations import activation
-from lmctheory.networks.affine import affine_chain
+from lmctheory.networks.affine import find_chain
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.data import Examples
@@ -160,10 +160,10 @@ A stack streams all its networks through the cache at each step; one network alo
 
 def _common_chain(models: Sequence[nn.Module]) -> AffineChain | None:
     """The chain that all networks are but for their weights, or None if they are no such chains."""
-    try:
-        first, *others = (affine_chain(model) for model in models)
-    except TypeError:
+    chains = [chain for model in models if (chain := find_chain(model, evaluation=False))]
+    if len(chains) < len(models):
         return None
+    first, *others = chains
     for k, other in enumerate(others, start=1):
         if (other.names, other.activations) != (first.names, first.activations):
             raise ValueError(

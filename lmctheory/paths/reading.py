@@ -20,7 +20,7 @@ from lmctheory.networks import (
     require_segment,
 )
 from lmctheory.networks import program as programs
-from lmctheory.networks.program import capture, described, require_program
+from lmctheory.networks.program import UnreadableError, capture, described, require_program
 from lmctheory.paths.layers import Affine, Node
 from lmctheory.paths.operations import Operation
 from lmctheory.paths.program import Program, chain_program
@@ -49,8 +49,8 @@ def program_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> Progra
     example = ends[0].inputs(data.inputs[[0, -1]])
     try:
         steps = capture(ends[0].model, example, "data.inputs")
-    except TypeError as error:
-        raise TypeError(f"{_REFUSAL}: {error}") from error
+    except UnreadableError as error:
+        raise TypeError(f"{_REFUSAL}: {error}") from None
     require_program(steps, ends[1].model, example)
     with torch.no_grad():
         program = _Reader(steps, ends[1]).read(example).folded()

@@ -44,7 +44,9 @@ CALLS = {
     "match weighted": lambda a, b, d: matching.match(a, b, "weighted", d.inputs).apply(b),
     "match activation": lambda a, b, d: matching.match(a, b, "activation", d.inputs).apply(b),
     "match weight": lambda a, b, d: matching.match(a, b, "weight", d.inputs).apply(b),
-    "match loss": lambda a, b, d: matching.match(a, b, "loss", d).apply(b),
+    "match loss": lambda a, b, d: matching.match(
+        a, b, "loss", d, solver="straight_through", rng=rng()
+    ).apply(b),
     "match_several": lambda a, b, d: matching.match_several([a, b], data=d.inputs),
     "soft_match": lambda a, b, d: matching.soft_match(a, b),
     "fuse": lambda a, b, d: matching.fuse(a, b),

@@ -56,8 +56,8 @@ def capture(
         argument: what messages call them.
 
     Raises:
-        TypeError: if it has hooks that are not known, or neither way of reading it gives a program
-            that computes what it does; the message names the operation in the way.
+        UnreadableError: if it has hooks that are not known, or neither way of reading it gives a
+            program that computes what it does; the message names the operation in the way.
         ValueError: if the example does not fit.
     """
     require_network(model, "the network")
@@ -75,7 +75,7 @@ def capture(
             reasons.append(str(error))
         else:
             return program
-    raise TypeError(f"the network cannot be traced: {reasons[0]}; nor exported: {reasons[1]}")
+    raise UnreadableError(f"the network cannot be traced: {reasons[0]}; nor exported: {reasons[1]}")
 
 
 def _require_fit(evaluation: Evaluation, inputs: Tensor, argument: str, shape: list[int]) -> None:
@@ -91,14 +91,14 @@ def require_no_hooks(model: nn.Module, refusal: str) -> None:
     """Refuses a module that does more than a trace of it sees, or that a trace would write into.
 
     Raises:
-        TypeError: beginning with `refusal` and naming the submodule, if one has a forward hook or a
-            forward method of its own.
+        UnreadableError: beginning with `refusal` and naming the submodule, if one has a forward
+            hook or a forward method of its own.
     """
     for name, module in model.named_modules():
         before = module._forward_pre_hooks.values()
         known = all(isinstance(hook, _KNOWN_HOOKS) for hook in before)
         if module._forward_hooks or not known or "forward" in vars(module):
-            raise TypeError(
+            raise UnreadableError(
                 f"{refusal}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
                 " or a forward method of its own"
             )

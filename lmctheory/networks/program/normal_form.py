@@ -21,8 +21,11 @@ from lmctheory.networks.program.operations import (
 __all__ = ["UnreadableError", "normal_form"]
 
 
-class UnreadableError(Exception):
-    """A forward pass, or a step of it, cannot be read; the message says why."""
+class UnreadableError(TypeError):
+    """A forward pass, or a step of it, cannot be read; the message says why.
+
+    A type of its own, so that nobody who asks whether a network can be read takes an error for no.
+    """
 
 
 def _batch_norm(
