@@ -35,14 +35,10 @@ def _cost(config: Config) -> float:
     kind, _, depth = config["architecture"].partition(" ")
     if kind != "MLP":
         return NETWORKS[config["architecture"]].pairs(config["pairs"]) * share * width
-    measured = config["pairs"] * share * (0.3 + int(depth) * (width / 128) ** 2)
-    return measured + config["descents"] * (6 + 6 * int(depth)) * (width / 64)
+    return config["pairs"] * share * (0.3 + int(depth) * (width / 128) ** 2)
 
 
-_DESCENDED = (64, 1e-3)
-"""Width and weight decay of the MLPs of which some pairs are matched by certificates too."""
-
-STUDY = Study("path_certificates", version=2, run=run, cost=_cost)
+STUDY = Study("path_certificates", version=3, run=run, cost=_cost)
 
 
 def path_certificates(
@@ -52,9 +48,6 @@ def path_certificates(
     width: Widths = None,
     weight_decay: Annotated[list[float] | None, typer.Option(min=0, help="Likewise.")] = None,
     pairs: Pairs = 8,
-    descents: Annotated[
-        int, typer.Option(min=0, help="Pairs per MLP to match by certificates.")
-    ] = 4,
     examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 360,
     seed: Seed = 0,
     results: Results = STUDY.results,
@@ -72,7 +65,6 @@ def path_certificates(
             "width": neurons,
             "weight_decay": decay,
             "pairs": pairs,
-            "descents": descents if NETWORKS[name].quick and (neurons, decay) == _DESCENDED else 0,
             "examples": examples,
             "seed": seed,
         }

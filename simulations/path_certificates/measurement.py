@@ -1,7 +1,7 @@
 """What one task of the study measures: pairs of one shape, their barriers and certificates.
 
 For every pair, unmatched and after every matching, on test data (of convolutional networks few, and
-after one matching; some others also after matching by the certificates themselves):
+after one matching):
 
 - accuracy and loss of the two ends, and the barrier on a grid of t, measured;
 - at t = 1/2, root mean squares over the examples of the function error |f_t - f-bar|, measured,
@@ -20,21 +20,16 @@ from torch import Tensor, nn
 from lmctheory.matching import METHODS, match
 from lmctheory.networks import Examples, in_type_of, load_dataset
 from lmctheory.paths import barrier, certificate, certify, interpolate
-from lmctheory.paths.descent import match_by_certificate
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.study import Config, Record
 
-__all__ = ["ALIGNMENTS", "DESCENTS", "NODES", "REFERENCE", "run"]
+__all__ = ["ALIGNMENTS", "NODES", "REFERENCE", "run"]
 
 ALIGNMENTS = ("unmatched", *METHODS)
 REFERENCE = "weighted"
 """The matching that is certified with every number of pieces; the others, with the most."""
-DESCENTS = {f"by {bound}": bound for bound in ("C1", "C1'", "C2")}
-"""Matchings that begin with `REFERENCE` and minimise a certificate of training examples."""
 NODES = (1, 2, 4, 8)
 _POINTS = 25
-_DESCENT_EXAMPLES = 200
-_PROPOSALS = 1000
 
 
 def run(config: Config, data_dir: Path | None = None) -> Record:
@@ -44,7 +39,7 @@ def run(config: Config, data_dir: Path | None = None) -> Record:
     test = Examples(data.test.inputs[:count], data.test.labels[:count])
     pairs = trained_pairs(config, data)
     quick = NETWORKS[config["architecture"]].quick
-    record = {
+    return {
         name: [
             _measured(
                 a,
@@ -56,32 +51,10 @@ def run(config: Config, data_dir: Path | None = None) -> Record:
         ]
         for name in (ALIGNMENTS if quick else (REFERENCE,))
     }
-    few = pairs[: config["descents"]]
-    return record | {
-        name: [
-            _measured(a, _descended(a, b, bound, data.train, i), test, NODES[-1:])
-            for i, (a, b) in enumerate(few)
-        ]
-        for name, bound in DESCENTS.items()
-        if few
-    }
 
 
 def _aligned(a: nn.Module, b: nn.Module, name: str, train: Examples) -> nn.Module:
     return b if name == "unmatched" else match(a, b, name, train.inputs).apply(b)
-
-
-def _descended(a: nn.Module, b: nn.Module, bound: str, train: Examples, seed: int) -> nn.Module:
-    few = Examples(train.inputs[:_DESCENT_EXAMPLES], train.labels[:_DESCENT_EXAMPLES])
-    return match_by_certificate(
-        a,
-        b,
-        few,
-        bound,
-        rng=np.random.default_rng(seed),
-        start=match(a, b, REFERENCE, train.inputs).permutations,
-        proposals=_PROPOSALS,
-    ).apply(b)
 
 
 def _measured(a: nn.Module, b: nn.Module, test: Examples, nodes: Sequence[int]) -> Record:

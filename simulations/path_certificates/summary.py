@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulations.path_certificates.measurement import ALIGNMENTS, DESCENTS, NODES, REFERENCE
+from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
 from simulations.path_certificates.networks import NETWORKS
 from simulations.report import Mean
 from simulations.study import Config, Record
@@ -14,7 +14,6 @@ __all__ = [
     "QUANTITIES",
     "Ratios",
     "Summary",
-    "descent_ratios",
     "matching_ratios",
     "points",
     "require_one_study",
@@ -121,28 +120,19 @@ class Ratios:
 
 
 def matching_ratios(shapes: Sequence[Summary]) -> Ratios:
-    """Of the matchings by a cost."""
-    return _ratios(shapes, ALIGNMENTS)
-
-
-def descent_ratios(shapes: Sequence[Summary]) -> Ratios:
-    """Of the matchings by a certificate."""
-    return _ratios(shapes, (REFERENCE, "activation", *DESCENTS))
-
-
-def _ratios(shapes: Sequence[Summary], alignments: Sequence[str]) -> Ratios:
+    """Of the shapes that were matched in every way."""
     complete = [
-        dict(zip(alignments, pairs, strict=True))
+        dict(zip(ALIGNMENTS, pairs, strict=True))
         for shape in shapes
-        if all(name in shape.record for name in alignments)
-        for pairs in zip(*(shape.record[name] for name in alignments), strict=False)
+        if all(name in shape.record for name in ALIGNMENTS)
+        for pairs in zip(*(shape.record[name] for name in ALIGNMENTS), strict=True)
     ]
-    logs: dict[str, dict[str, Mean | None]] = {name: {} for name in alignments}
-    best: dict[str, dict[str, float]] = {name: {} for name in alignments}
+    logs: dict[str, dict[str, Mean | None]] = {name: {} for name in ALIGNMENTS}
+    best: dict[str, dict[str, float]] = {name: {} for name in ALIGNMENTS}
     for quantity, value in QUANTITIES.items() if complete else ():
-        values = {name: np.array([value(p[name]) for p in complete]) for name in alignments}
+        values = {name: np.array([value(p[name]) for p in complete]) for name in ALIGNMENTS}
         least = np.min(list(values.values()), axis=0)
-        for name in alignments:
+        for name in ALIGNMENTS:
             logs[name][quantity] = _log_ratio(values[name], values[REFERENCE])
             best[name][quantity] = float((values[name] <= least * (1 + 1e-9)).mean())
     return Ratios(len(complete), logs, best)
@@ -158,7 +148,7 @@ def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if they differ in more than shape, weight decay and descents.
+        ValueError: if they differ in more than shape and weight decay.
     """
     for name in ("dataset", "pairs", "examples", "seed"):
         if len(values := {config[name] for config, _ in results}) > 1:

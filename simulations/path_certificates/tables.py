@@ -10,7 +10,6 @@ from simulations.path_certificates.measurement import NODES, REFERENCE
 from simulations.path_certificates.summary import (
     Ratios,
     Summary,
-    descent_ratios,
     matching_ratios,
     summarise,
     violations,
@@ -25,12 +24,8 @@ def print_report(results: Sequence[tuple[Config, Record]]) -> None:
     """Prints certified accuracies, certified barriers, and which matching minimises what."""
     shapes = summarise(results)
     show(_accuracies(shapes), _barriers(shapes))
-    for ratios, table in (
-        (matching_ratios(shapes), _matchings),
-        (descent_ratios(shapes), _descents),
-    ):
-        if ratios.pairs:
-            show(table(ratios))
+    if (ratios := matching_ratios(shapes)).pairs:
+        show(_matchings(ratios))
 
 
 def _accuracies(shapes: Sequence[Summary]) -> Table:
@@ -72,26 +67,14 @@ def _barriers(shapes: Sequence[Summary]) -> Table:
 
 
 def _matchings(ratios: Ratios) -> Table:
-    return _compared(
-        ratios,
+    names = list(next(iter(ratios.logs.values())))
+    table = make_table(
         f"Which matching makes which bound least: geometric mean, relative to {REFERENCE}",
         f"In brackets: per cent of the {ratios.pairs} pairs in which no other matching does"
         " better. -: zero for some.",
+        ("", *names),
+        left=1,
     )
-
-
-def _descents(ratios: Ratios) -> Table:
-    return _compared(
-        ratios,
-        f"Matching by a certificate, from {REFERENCE} on: geometric mean, relative to {REFERENCE}",
-        "Test data; the certificates were minimised on training data. In brackets: per cent of the"
-        f" {ratios.pairs} pairs, of width 64, in which no other of these does better.",
-    )
-
-
-def _compared(ratios: Ratios, title: str, caption: str) -> Table:
-    names = list(next(iter(ratios.logs.values())))
-    table = make_table(title, caption, ("", *names), left=1)
     for alignment, logs in ratios.logs.items():
         cells = (
             f"{_factor(logs[name])} [{100 * ratios.best[alignment][name]:.0f}]" for name in names

@@ -94,7 +94,6 @@ def test_every_public_function_of_networks_is_called():
         *("cumulative", "moving_windows", "random_groups", "single_layers", "proof"),
         "permute",  # by `apply`
         *("barriers", "certificates"),  # of chains, which are tensors
-        *("match_by_certificate", "rescaled"),
     }
     for package in (matching, paths, layerwise):
         functions = {name for name in package.__all__ if name[0].islower()}
