@@ -1,6 +1,7 @@
 """Permutation symmetry: finding the permutation that aligns two networks, and applying it."""
 
 from lmctheory.matching.costs import (
+    METHODS,
     compressed_responses,
     layer_costs,
     layer_inputs,
@@ -8,7 +9,7 @@ from lmctheory.matching.costs import (
     second_moments,
 )
 from lmctheory.matching.fusion import SoftMatching, fuse, soft_match
-from lmctheory.matching.match import METHODS, Matching, match
+from lmctheory.matching.match import Matching, match
 from lmctheory.matching.recalibration import (
     CalibratedNetwork,
     NoBestTemperatureError,

@@ -28,6 +28,7 @@ from lmctheory.networks import copied
 from lmctheory.networks.state import seeded
 
 __all__ = [
+    "METHODS",
     "Cost",
     "Features",
     "activation",
@@ -44,6 +45,9 @@ __all__ = [
     "second_moments",
     "weighted",
 ]
+
+METHODS = ("naive", "weighted", "activation", "weight")
+"""The matchings by a cost of neurons that `match` knows."""
 
 
 def naive(group: PermutationGroup, pair: Alignment) -> list[Features]:

@@ -16,6 +16,7 @@ from lmctheory.matching.alignment import (
     require_alike,
 )
 from lmctheory.matching.costs import (
+    METHODS,
     Cost,
     activation,
     all_parameters,
@@ -26,9 +27,8 @@ from lmctheory.matching.costs import (
     weighted,
 )
 from lmctheory.matching.display import some, some_items
-from lmctheory.matching.objectives import MidpointLoss, similarity
-from lmctheory.matching.search import solutions
-from lmctheory.matching.solvers import Solution, layer_by_layer, propagated, reads_ahead
+from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
+from lmctheory.matching.solvers import SOLVERS, Search, Solver
 from lmctheory.matching.symmetry import (
     Network,
     SomeNetwork,
@@ -41,34 +41,11 @@ from lmctheory.matching.symmetry import (
     parameters,
     permute,
 )
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.agreement import require_labels
 
-__all__ = ["LOSS", "METHODS", "SOLVERS", "Matching", "match", "tried"]
-
-METHODS = ("naive", "weighted", "activation", "weight")
-"""The matchings by a cost of neurons that `match` knows."""
-
-LOSS = "loss"
-"""Matching by the loss at the midpoint, which needs labels."""
-
-SOLVERS: Mapping[str, tuple[str, ...]] = {
-    "layer_by_layer": METHODS,
-    "coordinate_descent": ("weight",),
-    "frank_wolfe": ("weight",),
-    "sinkhorn": ("weight", LOSS),
-    "straight_through": (LOSS,),
-    "annealing": ("weight", LOSS),
-    "exhaustive": ("weight", LOSS),
-}
-"""For each solver the methods whose problem it solves."""
-
-_DEFAULT_SOLVER = dict.fromkeys(METHODS, "layer_by_layer") | {
-    "weight": "coordinate_descent",
-    LOSS: "sinkhorn",
-}
-
-_WITHOUT_STARTS = ("layer_by_layer", "exhaustive")
+__all__ = ["Matching", "match", "tried"]
 
 _CHECKED = 4
 """Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
@@ -80,7 +57,7 @@ class Matching:
 
     Attributes:
         method: one of `METHODS`, or "loss".
-        solver: one of `SOLVERS`.
+        solver: the name of the solver.
         permutations: for each group's name an index array ``[m]``: neuron ``perm[i]`` of B is
             aligned with neuron i of A.
         cost: for each group's name the cost per neuron (1/m) sum_i |a_i - b_perm(i)|^2 in the
@@ -138,7 +115,7 @@ def match(
     method: str = "weight",
     data: Shaped[Tensor, "n ..."] | Examples | None = None,
     *,
-    solver: str | None = None,
+    solver: str | Solver | None = None,
     restarts: int = 0,
     rng: np.random.Generator | None = None,
 ) -> Matching:
@@ -149,13 +126,14 @@ def match(
     <theta_A, P theta_B> over all layers at once, and so minimises |theta_A - P theta_B|^2. ``loss``
     minimises the loss of the network (theta_A + P theta_B) / 2.
 
-    The solvers of ``weight``: ``coordinate_descent`` (Git Re-Basin, the default) from B as it came,
-    from the layer-by-layer matching of those weights whose inputs are matched already and, where no
-    layer is wider than 128, from both ends of ``frank_wolfe``; ``frank_wolfe`` from the mean of all
-    permutations, and from halfway to B as it came; ``sinkhorn`` from the mean; ``annealing`` from B
-    as it came; ``exhaustive``, which tries all. The solvers of ``loss``: ``sinkhorn``, the default,
-    from the mean and from halfway to the weight matching; ``straight_through`` from the weight
-    matching; ``annealing`` and ``exhaustive``. The best end of all starts is kept.
+    The solvers of ``weight``: ``coordinate_descent`` (Git Re-Basin, the default) from the
+    layer-by-layer matching of those weights whose inputs are matched already, from B as it came
+    where that can be better and, where no layer is wider than 128, from both ends of
+    ``frank_wolfe``; ``frank_wolfe`` from the mean of all permutations, and from halfway to B as it
+    came; ``sinkhorn`` from the mean; ``exhaustive``, which tries all. The solvers of ``loss``:
+    ``sinkhorn``, the default, from the mean and from halfway to the weight matching;
+    ``straight_through`` from the weight matching; ``exhaustive``. The best end of all starts is
+    kept.
 
     Args:
         model_a: any module of which `lmctheory.matching.symmetry` finds the groups, or a chain.
@@ -163,10 +141,11 @@ def match(
         method: one of `METHODS`, or "loss".
         data: inputs ``[n, ...]`` or examples; inputs are required by ``weighted``, ``activation``
             and modules that `lmctheory.networks.affine_chain` cannot read, labels by ``loss``.
-        solver: one of `SOLVERS` that solves the method's problem; None is its default.
+        solver: the name of one that solves the method's problem, or a
+            `lmctheory.matching.solvers.Solver` of one's own; None is the method's default.
         restarts: so many further starts from random permutations.
-        rng: draws the random starts, the moves of ``annealing`` and the order of the groups in
-            ``coordinate_descent``; None, where nothing has to be drawn, goes from the input on.
+        rng: draws the random starts and the order of the groups in ``coordinate_descent``; None,
+            where nothing has to be drawn, goes from the input on.
 
     Warns:
         UserWarning: if none of the neurons can be reordered; it names the reasons.
@@ -203,16 +182,13 @@ def match(
         reasons = some(f"{name!r}: {reason}" for name, reason in groups.fixed.items())
         warnings.warn(f"no neurons can be reordered: {reasons}", stacklevel=2)
     cost = _cost(method, a, b, inputs)
-    if chosen == "layer_by_layer":
-        found = _by_layers(pair, method, cost)
-    else:
-        objective = _midpoint_loss(b, data) if method == LOSS else similarity
-        found = solutions(chosen, pair, objective, restarts, rng)
+    objective = _midpoint_loss(b, data) if method == LOSS else similarity
+    found = chosen.solve(Search(pair, method, cost, objective, restarts, rng))
     start = max(found, key=lambda name: found[name].trace[-1])
     best = found[start].alignment
     return Matching(
         method=method,
-        solver=chosen,
+        solver=chosen.name,
         permutations=best.permutations,
         cost=group_costs(best, cost),
         traces={name: solution.trace for name, solution in found.items()},
@@ -224,26 +200,29 @@ def match(
     )
 
 
-def _solver(method: str, solver: str | None) -> str:
+def _solver(method: str, solver: str | Solver | None) -> Solver:
     methods = (*METHODS, LOSS)
     if method not in methods:
         raise ValueError(f"method must be one of {list(methods)}, got {method!r}")
+    fitting = {name: known for name, known in SOLVERS.items() if method in known.methods}
     if solver is None:
-        return _DEFAULT_SOLVER[method]
-    fitting = [name for name, solved in SOLVERS.items() if method in solved]
+        return next(iter(fitting.values()))
+    if isinstance(solver, Solver):
+        if method not in solver.methods:
+            raise ValueError(f"solver {solver.name!r} is for {solver.methods}, got {method!r}")
+        return solver
     if solver not in fitting:
-        raise ValueError(f"solver for method {method!r} must be one of {fitting}, got {solver!r}")
-    return solver
+        raise ValueError(
+            f"solver for method {method!r} must be one of {list(fitting)}, got {solver!r}"
+        )
+    return fitting[solver]
 
 
-def _require_draws(solver: str, restarts: int, rng: np.random.Generator | None) -> None:
-    if restarts < 0:
-        raise ValueError(f"restarts must be >= 0, got {restarts}")
-    if restarts and solver in _WITHOUT_STARTS:
-        raise ValueError(f"solver {solver!r} has no start to choose, got restarts={restarts}")
-    if rng is None and (restarts or solver == "annealing"):
-        what = f"restarts={restarts}" if restarts else f"solver {solver!r}"
-        raise ValueError(f"{what} needs rng, a NumPy generator, got None")
+def _require_draws(solver: Solver, restarts: int, rng: np.random.Generator | None) -> None:
+    if at_least("restarts", restarts, 0) and not solver.restarts:
+        raise ValueError(f"solver {solver.name!r} has no start to choose, got restarts={restarts}")
+    if restarts and rng is None:
+        raise ValueError(f"restarts={restarts} needs rng, a NumPy generator, got None")
 
 
 def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None) -> Cost:
@@ -256,14 +235,6 @@ def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None
     if method == "weighted":
         return weighted(second_moments(model_a, inputs))
     return activation(layer_inputs(model_a, inputs), layer_inputs(model_b, inputs))
-
-
-def _by_layers(pair: Alignment, method: str, cost: Cost) -> dict[str, Solution]:
-    if method == "weight":
-        return {"identity": propagated(pair)}
-    if reads_ahead(pair.symmetry):
-        return {"layer by layer": layer_by_layer(propagated(pair).alignment, cost)}
-    return {"identity": layer_by_layer(pair, cost)}
 
 
 def _midpoint_loss(network: Network, data: Tensor | Examples | None) -> MidpointLoss:

@@ -14,7 +14,10 @@ from torch.nn.functional import cross_entropy
 from lmctheory.matching.symmetry import Network, holding
 from lmctheory.networks import AffineChain, Evaluation, Examples, copied
 
-__all__ = ["MidpointLoss", "Objective", "similarity"]
+__all__ = ["LOSS", "MidpointLoss", "Objective", "similarity"]
+
+LOSS = "loss"
+"""Matching by the loss at the midpoint, which needs labels."""
 
 Objective: TypeAlias = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
 

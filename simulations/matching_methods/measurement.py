@@ -19,7 +19,7 @@ from lmctheory.networks import (
 )
 from lmctheory.paths import Barrier, barrier, interpolate
 from simulations.matching_methods.architectures import ARCHITECTURES
-from simulations.matching_methods.methods import applicable, head, solve
+from simulations.matching_methods.methods import METHODS, head, solve
 from simulations.matching_methods.narrow import run_narrow, similarity
 from simulations.matching_methods.planted import recovery
 from simulations.study import Config, Record
@@ -57,7 +57,6 @@ def _run_pair(config: Config, data_dir: Path | None) -> Record:
     a, b = (evaluation_mode(model) for model in trained)
     groups = symmetry(a, data.train.inputs[:2]).groups
     neurons = sum(group.size for group in groups)
-    methods = applicable(neurons)
     apart = barrier(a, b, data.test, _POINTS)
     return {
         "parameters": sum(parameter.numel() for parameter in a.parameters()),
@@ -65,8 +64,8 @@ def _run_pair(config: Config, data_dir: Path | None) -> Record:
         "neurons": neurons,
         "accuracy": apart.accuracy[[0, -1]].tolist(),
         "unmatched": _on_the_line(a, b, data, apart),
-        **{name: _matched(name, a, b, data) for name in methods},
-        "planted": recovery(a, data.train, methods, planted),
+        **{name: _matched(name, a, b, data) for name in METHODS},
+        "planted": recovery(a, data.train, list(METHODS), planted),
     }
 
 

@@ -26,7 +26,14 @@ from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.costs import all_parameters, gain_matrix
 from lmctheory.matching.groups import reorder
 from lmctheory.matching.match import tried
-from lmctheory.matching.solvers import assignment, coordinate_descent, propagated
+from lmctheory.matching.solvers import (
+    SOLVERS,
+    Solution,
+    Solver,
+    assignment,
+    coordinate_descent,
+    propagated,
+)
 from lmctheory.networks import (
     MLP,
     Examples,
@@ -342,7 +349,7 @@ def trained():
     return *train_many(start, data, TrainingConfig(epochs=5), seeds=range(2)), data
 
 
-@pytest.mark.parametrize("solver", ["sinkhorn", "straight_through", "annealing"])
+@pytest.mark.parametrize("solver", ["sinkhorn", "straight_through"])
 def test_solvers_of_the_loss_are_reached_by_name(trained, solver):
     a, b, data = trained
     few = Examples(data.inputs[:200], data.labels[:200])
@@ -353,7 +360,7 @@ def test_solvers_of_the_loss_are_reached_by_name(trained, solver):
     assert -matching.trace[-1] == pytest.approx(midpoint, rel=1e-5)
 
 
-@pytest.mark.parametrize("solver", ["frank_wolfe", "sinkhorn", "annealing", "exhaustive"])
+@pytest.mark.parametrize("solver", ["frank_wolfe", "sinkhorn", "exhaustive"])
 def test_solvers_of_the_objective_are_reached_by_name(solver):
     a, b = pair(3, 4, 3, 2)
     rng = np.random.default_rng(0)
@@ -363,6 +370,33 @@ def test_solvers_of_the_objective_are_reached_by_name(solver):
         inner_product(a, b, matching.permutations.values()), rel=1e-12
     )
     assert match(a, b).objective <= best.objective + 1e-10
+
+
+def test_a_solver_of_ones_own_is_a_record():
+    def flipped(search):
+        [group, *_] = search.pair.symmetry.groups
+        end = search.pair.turned(group, np.arange(group.size)[::-1].copy())
+        return {"as it came": Solution(end, (search.pair.objective, end.objective))}
+
+    a, b = pair(3, 4, 2)
+    found = match(a, b, solver=Solver("flipped", ("weight",), flipped))
+    assert (found.solver, found.start) == ("flipped", "as it came")
+    assert found.permutations["layers.0"].tolist() == [3, 2, 1, 0]
+    assert found.objective == pytest.approx(
+        inner_product(a, b, [np.array([3, 2, 1, 0])]), rel=1e-12
+    )
+    with pytest.raises(ValueError, match=r"'flipped' is for \('weight',\), got 'naive'"):
+        match(a, b, "naive", solver=Solver("flipped", ("weight",), flipped))
+
+
+def test_every_solver_serves_a_method_and_every_method_has_one():
+    for name, solver in SOLVERS.items():
+        assert solver.name == name
+        assert set(solver.methods) <= {*METHODS, "loss"}
+    assert {method for solver in SOLVERS.values() for method in solver.methods} == {
+        *METHODS,
+        "loss",
+    }
 
 
 def test_restarts_add_random_starts_and_never_hurt():
@@ -421,8 +455,6 @@ def test_combinations_that_make_no_sense_are_refused(trained):
         match(a, b, restarts=-1)
     with pytest.raises(ValueError, match="restarts=2 needs rng"):
         match(a, b, restarts=2)
-    with pytest.raises(ValueError, match="'annealing' needs rng"):
-        match(a, b, solver="annealing")
     with pytest.raises(ValueError, match="'exhaustive' has no start to choose, got restarts=1"):
         match(a, b, solver="exhaustive", restarts=1, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="at most 200000 arrangements"):

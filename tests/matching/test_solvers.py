@@ -20,7 +20,6 @@ from lmctheory.matching.alignment import Alignment, side_by_side
 from lmctheory.matching.costs import all_parameters
 from lmctheory.matching.objectives import MidpointLoss, similarity
 from lmctheory.matching.solvers import (
-    annealing,
     assignment,
     coordinate_descent,
     doubly_stochastic,
@@ -375,7 +374,7 @@ def test_the_gradient_is_finite_at_a_permutation():
     assert logits.grad.abs().max() < 1e-8
 
 
-# exhaustion and annealing
+# exhaustion
 
 
 def test_exhaustion_evaluates_every_arrangement_once():
@@ -401,38 +400,6 @@ def test_exhaustion_evaluates_every_arrangement_once():
 def test_exhaustion_refuses_more_than_it_can_try():
     with pytest.raises(ValueError, match=r"at most 200000 arrangements, got 3.63e\+06 .* \[10\]"):
         exhaustive(pair(3, 10, 2), similarity)
-
-
-def test_annealing_finds_the_optimum_of_small_networks_and_repeats_itself():
-    for seed in range(2):
-        start = pair(3, 4, 3, 2, seed=seed)
-        runs = [
-            annealing(start, similarity, rng=np.random.default_rng(1), steps=500) for _ in range(2)
-        ]
-        assert runs[0].trace == runs[1].trace
-        assert (np.diff(runs[0].trace) >= 0).all()
-        assert runs[0].trace[-1] == pytest.approx(
-            exhaustive(start, similarity).trace[-1], rel=1e-12
-        )
-        assert float(similarity(start.a, runs[0].alignment.b)) == runs[0].trace[-1]
-
-
-def test_annealing_without_heat_probes_nothing_and_only_climbs():
-    start, accepted = pair(3, 6, 2), []
-
-    def objective(a, b):
-        accepted.append(similarity(a, b))
-        return accepted[-1]
-
-    found = annealing(start, objective, rng=np.random.default_rng(0), steps=40, heat=0.0)
-    assert len(accepted) == 1 + 40
-    assert found.trace[-1] == max(accepted) > found.trace[0]
-
-
-def test_annealing_of_a_network_that_cannot_be_reordered_ends_at_once():
-    assert annealing(pair(3, 2), similarity, rng=np.random.default_rng(0)).trace == (
-        pair(3, 2).objective,
-    )
 
 
 # the loss at the midpoint

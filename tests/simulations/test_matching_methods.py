@@ -20,7 +20,7 @@ from simulations.__main__ import STUDIES
 from simulations.command_line import application
 from simulations.matching_methods.architectures import ARCHITECTURES, Architecture
 from simulations.matching_methods.measurement import run
-from simulations.matching_methods.methods import CURVES, METHODS, applicable
+from simulations.matching_methods.methods import CURVES, METHODS
 from simulations.matching_methods.narrow import (
     NETWORKS,
     SEARCHES,
@@ -50,8 +50,7 @@ def on_the_line(value):
 def pair_record(name, pair, *, lost=0):
     """Every barrier is 1 + pair/10, and `activation` misses `lost` of 128 neurons."""
     found = {
-        method: on_the_line(1 + pair / 10) | {"seconds": 2.0, "change": 1e-14}
-        for method in applicable(128)
+        method: on_the_line(1 + pair / 10) | {"seconds": 2.0, "change": 1e-14} for method in METHODS
     }
     recovered = {
         method: [1.0] if method not in CURVES else [1.0, *[1 / (1 + n) for n in NOISES[1:]]]
@@ -103,7 +102,7 @@ def tiny(monkeypatch):
         1.0,
     )
     monkeypatch.setattr(measurement_module, "ARCHITECTURES", {"MLP": quick})
-    monkeypatch.setattr(measurement_module, "applicable", lambda neurons: QUICK)
+    monkeypatch.setattr(measurement_module, "METHODS", QUICK)
 
 
 def test_a_task_records_its_methods_and_nothing_but_its_own_draws(monkeypatch):
@@ -120,7 +119,7 @@ def test_a_task_records_its_methods_and_nothing_but_its_own_draws(monkeypatch):
         assert record[name]["cosine"] <= 1
         assert record[name]["midpoint"] <= record[name]["barrier"]
     assert record["weight, descent"]["cosine"] > record["unmatched"]["cosine"]
-    monkeypatch.setattr(measurement_module, "applicable", lambda neurons: ())
+    monkeypatch.setattr(measurement_module, "METHODS", ())
     for other in (config(pair=1), config(seed=1)):
         assert run(other)["unmatched"] != record["unmatched"]
 
@@ -164,8 +163,7 @@ def test_a_planted_permutation_is_recovered_exactly_without_noise(model, monkeyp
         assert hidden < 0.8
 
 
-def test_annealing_is_tried_on_small_networks_alone_and_curves_on_quick_methods(monkeypatch):
-    assert set(METHODS) - set(applicable(257)) == {"weight, annealed"}
+def test_curves_are_drawn_of_quick_methods_alone(monkeypatch):
     monkeypatch.setattr(planted_module, "NOISES", (0.0, 1.0))
     found = recovery(MLP((64, 4, 10), rng=rng()), DIGITS.train, ["naive", "loss, straight"], 0)
     assert [len(values) for values in found["recovered"].values()] == [2, 1]

@@ -1,34 +1,47 @@
-"""How permutations are found: one ingredient of a matching, the cost being the other."""
+"""How permutations are found: one ingredient of a matching, the cost being the other.
 
-from lmctheory.matching.solvers.annealing import annealing
+A new solver is one file with its record, and a place in `SOLVERS`.
+"""
+
+from collections.abc import Mapping
+
 from lmctheory.matching.solvers.assignment import assignment
-from lmctheory.matching.solvers.coordinate_descent import coordinate_descent, descended
-from lmctheory.matching.solvers.exhaustive import exhaustive
-from lmctheory.matching.solvers.frank_wolfe import frank_wolfe, relaxed_optimum
-from lmctheory.matching.solvers.gains import Gains
-from lmctheory.matching.solvers.layer_by_layer import layer_by_layer, reads_ahead
-from lmctheory.matching.solvers.propagation import propagate, propagated
-from lmctheory.matching.solvers.sinkhorn import doubly_stochastic, sinkhorn
+from lmctheory.matching.solvers.coordinate_descent import COORDINATE_DESCENT, coordinate_descent
+from lmctheory.matching.solvers.exhaustive import EXHAUSTIVE, exhaustive
+from lmctheory.matching.solvers.frank_wolfe import FRANK_WOLFE, frank_wolfe
+from lmctheory.matching.solvers.layer_by_layer import LAYER_BY_LAYER, layer_by_layer
+from lmctheory.matching.solvers.propagation import propagated
+from lmctheory.matching.solvers.sinkhorn import SINKHORN, doubly_stochastic, sinkhorn
 from lmctheory.matching.solvers.solution import Solution
-from lmctheory.matching.solvers.straight_through import straight_through
-from lmctheory.matching.solvers.terms import Problem
+from lmctheory.matching.solvers.solver import Search, Solutions, Solver
+from lmctheory.matching.solvers.straight_through import STRAIGHT_THROUGH, straight_through
 
 __all__ = [
-    "Gains",
-    "Problem",
+    "SOLVERS",
+    "Search",
     "Solution",
-    "annealing",
+    "Solutions",
+    "Solver",
     "assignment",
     "coordinate_descent",
-    "descended",
     "doubly_stochastic",
     "exhaustive",
     "frank_wolfe",
     "layer_by_layer",
-    "propagate",
     "propagated",
-    "reads_ahead",
-    "relaxed_optimum",
     "sinkhorn",
     "straight_through",
 ]
+
+SOLVERS: Mapping[str, Solver] = {
+    solver.name: solver
+    for solver in (
+        COORDINATE_DESCENT,
+        LAYER_BY_LAYER,
+        FRANK_WOLFE,
+        SINKHORN,
+        STRAIGHT_THROUGH,
+        EXHAUSTIVE,
+    )
+}
+"""Of those that solve a method's problem, the first is its default."""

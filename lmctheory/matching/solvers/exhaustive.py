@@ -7,11 +7,12 @@ from itertools import permutations
 import numpy as np
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.objectives import Objective
+from lmctheory.matching.objectives import LOSS, Objective
 from lmctheory.matching.solvers.solution import Solution
+from lmctheory.matching.solvers.solver import Solver
 from lmctheory.matching.symmetry import PermutationGroup
 
-__all__ = ["LIMIT", "exhaustive"]
+__all__ = ["EXHAUSTIVE", "LIMIT", "exhaustive"]
 
 LIMIT = 200_000
 """Most arrangements that are tried: 8! = 40,320 of one group, (5!)^2 = 14,400 of two."""
@@ -51,3 +52,11 @@ def _arrangements(pair: Alignment, groups: tuple[PermutationGroup, ...]) -> Iter
         return
     for order in permutations(range(groups[0].size)):
         yield from _arrangements(pair.turned(groups[0], np.array(order)), groups[1:])
+
+
+EXHAUSTIVE = Solver(
+    "exhaustive",
+    ("weight", LOSS),
+    lambda search: {"identity": exhaustive(search.pair, search.objective)},
+    restarts=False,
+)

@@ -28,13 +28,17 @@ from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.objectives import similarity
 from lmctheory.matching.solvers.assignment import assignment
 from lmctheory.matching.solvers.bilinear import ascended, is_bilinear
-from lmctheory.matching.solvers.coordinate_descent import descended
+from lmctheory.matching.solvers.descent import descended
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.relaxation import Matrices, degree, initial, relaxed, rounded
 from lmctheory.matching.solvers.solution import Solution
+from lmctheory.matching.solvers.solver import Search, Solutions, Solver
 from lmctheory.matching.solvers.terms import Problem
 
-__all__ = ["best_step", "corner", "frank_wolfe", "relaxed_optimum"]
+__all__ = ["CENTRES", "FRANK_WOLFE", "best_step", "corner", "frank_wolfe", "relaxed_optimum"]
+
+CENTRES = {"barycentre": 0.0, "halfway": 0.5}
+"""Where relaxed solvers begin: the share of B's order, the rest being the mean of all orders."""
 
 
 def frank_wolfe(
@@ -130,3 +134,11 @@ def best_step(value: float, slope: float, samples: dict[float, float]) -> float:
     inside = roots.real[(abs(roots.imag) < 1e-9) & (roots.real > 0) & (roots.real < 1)]
     candidates = np.append(inside, 1.0)
     return float(candidates[along(candidates).argmax()])
+
+
+def _solve(search: Search) -> Solutions:
+    found = {name: frank_wolfe(search.pair, share=share) for name, share in CENTRES.items()}
+    return found | {name: frank_wolfe(start, share=0.5) for name, start in search.random_starts()}
+
+
+FRANK_WOLFE = Solver("frank_wolfe", ("weight",), _solve)

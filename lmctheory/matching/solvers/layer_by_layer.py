@@ -1,12 +1,14 @@
 """One pass from the input on, each group solved given those before it."""
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.costs import Cost
+from lmctheory.matching.costs import METHODS, Cost
+from lmctheory.matching.solvers.propagation import propagated
 from lmctheory.matching.solvers.solution import Solution
+from lmctheory.matching.solvers.solver import Search, Solutions, Solver
 from lmctheory.matching.solvers.units import units
 from lmctheory.matching.symmetry import Symmetry
 
-__all__ = ["layer_by_layer", "reads_ahead"]
+__all__ = ["LAYER_BY_LAYER", "layer_by_layer", "reads_ahead"]
 
 
 def layer_by_layer(start: Alignment, cost: Cost) -> Solution:
@@ -47,3 +49,15 @@ def reads_ahead(symmetry: Symmetry) -> bool:
         if action.parameter in group.incoming and not action.reads
         for parameter, axis, place in readers
     )
+
+
+def _solve(search: Search) -> Solutions:
+    if search.method == "weight":
+        return {"identity": propagated(search.pair)}
+    if reads_ahead(search.pair.symmetry):
+        start = propagated(search.pair).alignment
+        return {"layer by layer": layer_by_layer(start, search.cost)}
+    return {"identity": layer_by_layer(search.pair, search.cost)}
+
+
+LAYER_BY_LAYER = Solver("layer_by_layer", METHODS, _solve, restarts=False)

@@ -25,12 +25,14 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.objectives import Objective, similarity
-from lmctheory.matching.solvers.coordinate_descent import coordinate_descent
+from lmctheory.matching.objectives import LOSS, Objective, similarity
+from lmctheory.matching.solvers.coordinate_descent import coordinate_descent, weight_matching
+from lmctheory.matching.solvers.frank_wolfe import CENTRES
 from lmctheory.matching.solvers.relaxation import initial, relaxed, rounded
 from lmctheory.matching.solvers.solution import Solution
+from lmctheory.matching.solvers.solver import Search, Solutions, Solver
 
-__all__ = ["doubly_stochastic", "sinkhorn"]
+__all__ = ["SINKHORN", "doubly_stochastic", "sinkhorn"]
 
 _JITTER = 1e-12
 
@@ -138,3 +140,19 @@ def sinkhorn(
                 best = found
             trace.append(max(trace[-1], value))
     return Solution(best, tuple(trace))
+
+
+def _solve(search: Search) -> Solutions:
+    found = {}
+    if search.method == LOSS:  # what it hands back is no worse than the weight matching
+        near = weight_matching(search.pair)
+        for name, share in CENTRES.items():
+            found[name] = sinkhorn(near, search.objective, share=share)
+    else:
+        found["barycentre"] = sinkhorn(search.pair, search.objective)
+    for name, start in search.random_starts():
+        found[name] = sinkhorn(start, search.objective, share=0.5)
+    return found
+
+
+SINKHORN = Solver("sinkhorn", (LOSS, "weight"), _solve)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import torch
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.objectives import Objective
-from lmctheory.matching.solvers.coordinate_descent import coordinate_descent
+from lmctheory.matching.objectives import LOSS, Objective
+from lmctheory.matching.solvers.coordinate_descent import coordinate_descent, weight_matching
 from lmctheory.matching.solvers.solution import Solution
+from lmctheory.matching.solvers.solver import Search, Solutions, Solver
 
-__all__ = ["straight_through"]
+__all__ = ["STRAIGHT_THROUGH", "straight_through"]
 
 
 def straight_through(
@@ -50,3 +51,11 @@ def straight_through(
             best = pair
         trace.append(max(trace[-1], float(value.detach())))
     return Solution(best, tuple(trace))
+
+
+def _solve(search: Search) -> Solutions:
+    starts = {"weight": weight_matching(search.pair)} | dict(search.random_starts())
+    return {name: straight_through(start, search.objective) for name, start in starts.items()}
+
+
+STRAIGHT_THROUGH = Solver("straight_through", (LOSS,), _solve)
