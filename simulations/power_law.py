@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmctheory.rates.power_law import PowerLaw, fit_power_law
+from lmctheory.rates.empirical.power_law import PowerLaw, fit_power_law
 from simulations.report import Mean
 
 __all__ = ["Trend", "power_law"]
@@ -47,7 +47,7 @@ class Trend:
 
 
 def power_law(means: Mapping[int, Mean]) -> Trend:
-    """Weighted least squares on the logarithms of means, see `lmctheory.rates.power_law`.
+    """Weighted least squares on the logarithms of means, see `lmctheory.rates.empirical.power_law`.
 
     Args:
         means: by width, two or more, each positive and with its error.

@@ -2,32 +2,37 @@
 
 from typing import TYPE_CHECKING
 
-from lmctheory.layerwise.barriers import LayerBarriers, layer_barriers, windows
-from lmctheory.layerwise.bound import LayerBounds, layer_bounds
-from lmctheory.layerwise.convexity import TwoLayerConvexity, two_layer_convexity
-from lmctheory.layerwise.cube import LayerCube, layer_cube
-from lmctheory.layerwise.curvature import Curvature, curvature
-from lmctheory.layerwise.curves import Curves
-from lmctheory.layerwise.evaluation import Evaluated, evaluate
-from lmctheory.layerwise.features import FeatureConnectivity, feature_connectivity
-from lmctheory.layerwise.interaction import Interaction, interaction_matrix
-from lmctheory.layerwise.kinks import Kinks, kinks
-from lmctheory.layerwise.layers import Layer, groups, layers
-from lmctheory.layerwise.null_models import RandomDirections, perturbed, random_directions
-from lmctheory.layerwise.recommendation import Recommendation, recommend
-from lmctheory.layerwise.selection import cumulative, moving_windows, random_groups, single_layers
-from lmctheory.layerwise.sharpness import layer_hessian
-from lmctheory.layerwise.subsets import Moebius, Shapley, moebius, shapley
-from lmctheory.layerwise.temperature import RecalibratedBarrier, recalibrated_barrier
+from lmctheory.layerwise._layers import Layer, groups, layers
+from lmctheory.layerwise.barriers.curves import Curves
+from lmctheory.layerwise.barriers.layer_barriers import LayerBarriers, layer_barriers, windows
+from lmctheory.layerwise.barriers.null_models import RandomDirections, perturbed, random_directions
+from lmctheory.layerwise.barriers.recommendation import Recommendation, recommend
+from lmctheory.layerwise.barriers.selection import (
+    cumulative,
+    moving_windows,
+    random_groups,
+    single_layers,
+)
+from lmctheory.layerwise.barriers.temperature import RecalibratedBarrier, recalibrated_barrier
+from lmctheory.layerwise.connectivity.linearity import FeatureConnectivity, feature_connectivity
+from lmctheory.layerwise.convexity.convexity import TwoLayerConvexity, two_layer_convexity
+from lmctheory.layerwise.convexity.one_layer import LayerBounds, layer_bounds
+from lmctheory.layerwise.points.derivatives import LayerCube, layer_cube
+from lmctheory.layerwise.points.evaluation import Evaluated, evaluate
+from lmctheory.layerwise.points.subsets import Moebius, Shapley, moebius, shapley
+from lmctheory.layerwise.second_order.curvature import Curvature, curvature
+from lmctheory.layerwise.second_order.interaction import Interaction, interaction_matrix
+from lmctheory.layerwise.second_order.kinks import Kinks, kinks
+from lmctheory.layerwise.second_order.sharpness import layer_hessian
 
 if TYPE_CHECKING:
-    from lmctheory.layerwise.proofs import Proof, proof
+    from lmctheory.layerwise.convexity.proofs import Proof, proof
 else:
 
     def __getattr__(name):
         """Proofs on first use: SymPy takes a second to import, and nothing else needs it."""
         if name in ("Proof", "proof"):
-            from lmctheory.layerwise import proofs
+            from lmctheory.layerwise.convexity import proofs
 
             return getattr(proofs, name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,14 @@
 """Permutation symmetry: finding the permutation that aligns two networks, and applying it."""
 
-from lmctheory.matching.costs import (
+from lmctheory.matching._match import Matching, match
+from lmctheory.matching._symmetry import (
+    PermutationGroup,
+    Symmetry,
+    function_change,
+    permute,
+    symmetry,
+)
+from lmctheory.matching.costs.neuron_costs import (
     METHODS,
     compressed_responses,
     layer_costs,
@@ -8,23 +16,15 @@ from lmctheory.matching.costs import (
     layer_outputs,
     second_moments,
 )
-from lmctheory.matching.fusion import SoftMatching, fuse, soft_match
-from lmctheory.matching.match import Matching, match
-from lmctheory.matching.recalibration import (
+from lmctheory.matching.merging.fusion import SoftMatching, fuse, soft_match
+from lmctheory.matching.merging.recalibration import (
     CalibratedNetwork,
     NoBestTemperatureError,
     calibrate_temperature,
     reset_batch_norm,
 )
-from lmctheory.matching.repair import repair
-from lmctheory.matching.several import MultiMatching, match_several
-from lmctheory.matching.symmetry import (
-    PermutationGroup,
-    Symmetry,
-    function_change,
-    permute,
-    symmetry,
-)
+from lmctheory.matching.merging.repair import repair
+from lmctheory.matching.merging.several import MultiMatching, match_several
 
 __all__ = [
     "METHODS",

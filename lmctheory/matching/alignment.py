@@ -10,16 +10,17 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
-from lmctheory.matching.groups import PermutationGroup, Symmetry, reorder
-from lmctheory.matching.symmetry import (
+from lmctheory.matching._symmetry import (
     Network,
     as_chain,
     common_symmetry,
     own_chain,
     parameters,
 )
-from lmctheory.networks import AffineChain, require_same_architecture
+from lmctheory.matching.groups import PermutationGroup, Symmetry, reorder
+from lmctheory.networks import AffineChain
 from lmctheory.networks.agreement import require_same_state
+from lmctheory.networks.chain import require_same_architecture
 
 __all__ = [
     "Alignment",

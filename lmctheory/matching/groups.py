@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lmctheory.matching.display import some
+from lmctheory.measures.display import some
 
 __all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry", "reorder"]
 

@@ -4,20 +4,25 @@ All are differentiable, also where the permutations of B are relaxed to doubly s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.matching.symmetry import Network, holding
-from lmctheory.networks import AffineChain, Evaluation, Examples, copied
+from lmctheory.matching._symmetry import Network, holding
+from lmctheory.networks import AffineChain, Examples
+from lmctheory.networks.derivatives import require_slopes
+from lmctheory.networks.state import Evaluation, copied
 
 __all__ = ["LOSS", "MidpointLoss", "Objective", "similarity"]
 
 LOSS = "loss"
 """Matching by the loss at the midpoint, which needs labels."""
+
+_TRIED = 8
+"""Examples on which derivatives are compared with differences."""
 
 Objective: TypeAlias = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
 
@@ -70,6 +75,21 @@ class MidpointLoss:
         """The value at parameters of A and B."""
         midpoint = {name: (p + b[name]) / 2 for name, p in a.items()}
         return -cross_entropy(self._outputs(midpoint, self.data.inputs), self.data.labels)
+
+    def require_derivatives(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:
+        """Refuses networks whose forward pass keeps derivatives in the parameters from autograd.
+
+        Raises:
+            TypeError: naming a parameter.
+        """
+        few = replace(self, data=Examples(self.data.inputs[:_TRIED], self.data.labels[:_TRIED]))
+
+        def loss(alpha: list[Tensor]) -> Tensor:
+            moved = {n: b[n].lerp(p, s) for s, (n, p) in zip(alpha, a.items(), strict=True)}
+            return few(moved, moved)
+
+        names = [f"parameter {name!r}" for name in a]
+        require_slopes(loss, names, next(iter(a.values())), torch.enable_grad())
 
     def _outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if isinstance(self.network, Evaluation):

@@ -1,12 +1,12 @@
 """How objects that hold many numbers show themselves: on a line or two, details by attribute."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Readable", "brief"]
+__all__ = ["Readable", "brief", "some", "some_items"]
 
 _FEW = 6
 """Entries of a vector or a sequence that are written out."""
@@ -53,3 +53,25 @@ def _enclosed(brackets: str, parts: list[str]) -> str:
     if len(parts) > _FEW or len(text) > 4 * _LONG:
         text = f"{parts[0][:_LONG]}, ... {len(parts)} in all"
     return f"{brackets[0]}{text}{brackets[1]}"
+
+
+def some(parts: Iterable[str]) -> str:
+    """The first parts, and how many more there are.
+
+    Example:
+        >>> some("abcdefgh")
+        'a, b, c, d, e, f, ... 2 more'
+    """
+    every = list(parts)
+    rest = len(every) - _FEW
+    return ", ".join([*every[:_FEW], *([f"... {rest} more"] if rest > 0 else [])])
+
+
+def some_items(values: Mapping[str, float]) -> str:
+    """A mapping of numbers, four digits each.
+
+    Example:
+        >>> some_items({"layers.0": 2 / 3})
+        "{'layers.0': 0.6667}"
+    """
+    return f"{{{some(f'{name!r}: {value:.4g}' for name, value in values.items())}}}"

@@ -7,7 +7,7 @@ def hopf_lax_constant(n: int) -> float:
     """c_n of W_2^2(f mu, mu) <= c_n ||f - 1||^2_{H^-1}: (e+1)/(1 + (e/4) 4^{-1/e}), e = 2(n-1)/3.
 
     Holds for uniform laws on flat tori, convex bodies and spheres of dimension n; the proof is in
-    `lmctheory.rates.semigroup`. c_1 = 1, and c_n increases to 4.
+    `lmctheory.rates.upper.semigroup`. c_1 = 1, and c_n increases to 4.
 
     Args:
         n: dimension of the space that carries the law, >= 1.

@@ -1,21 +1,24 @@
 """Reading any `nn.Module` that is a chain of affine maps and activations as one."""
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.fx import Graph, Node
 
-from lmctheory.networks.activations import Activation, activation, activation_of
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.program import (
+    Program,
     UnreadableError,
     described,
     needed,
+    require_faithful,
     require_no_hooks,
     step_activation,
     symbolic,
 )
-from lmctheory.networks.program.operations import operation
-from lmctheory.networks.state import copied, require_network, slots
+from lmctheory.networks.program.named_operations import operation
+from lmctheory.networks.state import Evaluation, copied, require_network, slots
+from lmctheory.networks.torch_activations import Activation, activation, activation_of
 
 __all__ = ["affine_chain", "evaluation_mode", "find_chain", "find_chains"]
 
@@ -91,10 +94,20 @@ def _read(model: nn.Module, *, evaluation: bool) -> AffineChain | str:
     if (plain := _in_sequence(model, evaluation=evaluation)) is not None:
         return plain
     try:
-        graph, _ = symbolic(model, evaluation=evaluation)
+        graph, constants = symbolic(model, evaluation=evaluation)
+        found = _along(model, graph)
+        if isinstance(found, AffineChain):  # what is overwritten in place shows in no symbols
+            own = Evaluation(model)
+            require_faithful(Program(graph, own.state, constants, own), _examples(found))
     except UnreadableError as error:
         return f"it cannot be traced ({error})"
-    return _along(model, graph)
+    return found
+
+
+def _examples(chain: AffineChain) -> Tensor:
+    W = chain.weights[0]
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn((2, W.shape[-1]), generator=rng, dtype=torch.float64).to(W)
 
 
 def _in_sequence(model: nn.Module, *, evaluation: bool) -> AffineChain | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lmctheory.networks.activations import Activation
+from lmctheory.networks.torch_activations import Activation
 
 __all__ = [
     "SAME_ARCHITECTURE",

@@ -7,8 +7,8 @@ from typing import cast, no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.networks.activations import activation
 from lmctheory.networks.initialisation import he_initialise
+from lmctheory.networks.torch_activations import activation
 
 __all__ = ["MLP"]
 

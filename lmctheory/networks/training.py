@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from torch.func import stack_module_state
 from torch.nn.modules.dropout import _DropoutNd
 
-from lmctheory.networks.activations import activation
 from lmctheory.networks.affine import find_chain
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.chain import AffineChain
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import batches, epochs
 from lmctheory.networks.state import copied, require_network, slots, tensors
+from lmctheory.networks.torch_activations import activation
 
 __all__ = ["TrainingConfig", "train_many"]
 

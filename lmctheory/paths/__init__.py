@@ -1,7 +1,7 @@
 """The segment between two networks: loss barriers, and certificates that bound them."""
 
-from lmctheory.paths.barrier import Barrier, barrier, barriers
-from lmctheory.paths.certificate import Certificate, certificate, certificates, operator_norms
+from lmctheory.paths._barrier import Barrier, barrier, barriers
+from lmctheory.paths._certificate import Certificate, certificate, certificates, operator_norms
 from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
 

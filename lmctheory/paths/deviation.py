@@ -40,10 +40,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from lmctheory.paths.layers import Affine, Contrast, Normalisation
-from lmctheory.paths.operations import Fixed, MaxPool, Operation, Pointwise, Sum
-from lmctheory.paths.operators import Dense
-from lmctheory.paths.program import Program
+from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise, Sum
+from lmctheory.paths.layer_operations import Affine, Contrast, Normalisation
+from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.pair_program import Program
 from lmctheory.paths.rounding import flat_length, margin_loss, rounding, spreads
 
 __all__ = ["Bounds", "Features", "Point", "bounds", "features", "points"]

@@ -8,17 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmctheory.measures.arguments import share
-from lmctheory.networks import (
-    AffineChain,
-    Evaluation,
-    Examples,
-    placed,
-    require_labels,
-    require_same_architecture,
-    require_segment,
-    slots,
-)
-from lmctheory.networks.state import aliases, interpolable, tensors
+from lmctheory.networks import AffineChain, Examples
+from lmctheory.networks.agreement import require_labels, require_segment
+from lmctheory.networks.chain import require_same_architecture
+from lmctheory.networks.state import Evaluation, aliases, interpolable, placed, slots, tensors
 
 __all__ = [
     "PathLogits",

@@ -12,18 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Node as Step
 
-from lmctheory.networks import (
-    Evaluation,
-    Examples,
-    find_chains,
-    require_fit,
-    require_segment,
-)
+from lmctheory.networks import Examples
 from lmctheory.networks import program as programs
+from lmctheory.networks.affine import find_chains
+from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.program import UnreadableError, capture, described, require_program
-from lmctheory.paths.layers import Affine, Node
-from lmctheory.paths.operations import Operation
-from lmctheory.paths.program import Program, chain_program
+from lmctheory.networks.state import Evaluation
+from lmctheory.paths.certified_operations import Operation
+from lmctheory.paths.layer_operations import Affine, Node
+from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.recognition import Carried, recognised
 
 __all__ = ["program_of"]

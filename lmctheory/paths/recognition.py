@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.fx import Node as Step
 
 from lmctheory.networks.program import CONVOLUTIONS, arguments, operation, step_activation
-from lmctheory.paths.layers import Affine, Node, Normalisation
-from lmctheory.paths.operations import Fixed, MaxPool, Operation, Pointwise, Sum
-from lmctheory.paths.operators import Convolution, Dense, Operator
+from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise, Sum
+from lmctheory.paths.layer_operations import Affine, Node, Normalisation
+from lmctheory.paths.linear_maps import Convolution, Dense, Operator
 
 __all__ = ["Carried", "recognised"]
 

@@ -1,7 +1,7 @@
 r"""Certificate C4: what holds at every t at once, from a few networks on the segment.
 
 Cut the segment from B (t = 0) to A (t = 1) at nodes, and look at one piece: networks 0 and 1 at its
-ends, s in [0, 1] in between. `lmctheory.paths.propagation` encloses what every node of the networks
+ends, s in [0, 1] in between. `propagated_enclosures` encloses what every node of the networks
 is on the whole piece: the chord between its values at the two ends, a known parabola, and a
 remainder of which entries and norm are bounded.
 
@@ -28,9 +28,9 @@ from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.paths.enclosure import CUBIC, Enclosure, parabola, peak
 from lmctheory.paths.interpolation import blocks
-from lmctheory.paths.operators import Dense
-from lmctheory.paths.program import Program, chain_program
-from lmctheory.paths.propagation import AffineBetween, Passage, between, chord
+from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.pair_program import Program, chain_program
+from lmctheory.paths.propagated_enclosures import AffineBetween, Passage, between, chord
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.rounding import NORM_INFLATION, flat_length, length, margin_loss, rounding
 

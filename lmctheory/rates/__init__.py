@@ -1,8 +1,6 @@
 """How fast the matching cost of independent neurons falls with width (theory keys R)."""
 
 from lmctheory.rates.bound import MAX_WIDTH, Bound
-from lmctheory.rates.box_tree import box_tree
-from lmctheory.rates.certified import Interval, certified_matching_cost
 from lmctheory.rates.concentration import (
     Deviation,
     deviation,
@@ -11,9 +9,9 @@ from lmctheory.rates.concentration import (
     simulated_upper_bound,
     upper_bound_from_costs,
 )
-from lmctheory.rates.covering import NestedPartition, covering_bound
-from lmctheory.rates.curve import Curve, matching_cost_curve
-from lmctheory.rates.dimension import (
+from lmctheory.rates.empirical.certified import Interval, certified_matching_cost
+from lmctheory.rates.empirical.curve import Curve, matching_cost_curve
+from lmctheory.rates.empirical.dimension import (
     compare_dimensions,
     entropy_rank,
     participation_ratio,
@@ -21,27 +19,27 @@ from lmctheory.rates.dimension import (
     stable_rank,
     wasserstein_dimension,
 )
-from lmctheory.rates.dyadic import dyadic_bound, fournier_bound
-from lmctheory.rates.exact import optimal_permutation, wasserstein, wasserstein_pow
-from lmctheory.rates.independence import (
+from lmctheory.rates.empirical.exact import optimal_permutation, wasserstein, wasserstein_pow
+from lmctheory.rates.empirical.independence import (
     IndependenceTest,
-    matching_statistic,
     permutation_test,
-    variance_ratio,
 )
-from lmctheory.rates.least_width import OutOfReach
-from lmctheory.rates.lower import lower_bound
-from lmctheory.rates.monte_carlo import Estimate, matching_cost
-from lmctheory.rates.neighbour_dimension import (
+from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
+from lmctheory.rates.empirical.neighbour_dimension import (
     correlation_dimension,
     maximum_likelihood_dimension,
     two_nn_dimension,
 )
-from lmctheory.rates.order_statistics import normal_matching_cost
-from lmctheory.rates.pooling import PooledCost, pooled_matching_cost
-from lmctheory.rates.product_tree import product_tree
-from lmctheory.rates.semigroup import semigroup_bound, truncated_gaussian_bound
-from lmctheory.rates.upper import upper_bound
+from lmctheory.rates.empirical.pooling import PooledCost, pooled_matching_cost
+from lmctheory.rates.least_width import OutOfReach
+from lmctheory.rates.lower.sandwich_below import lower_bound
+from lmctheory.rates.upper.box_tree import box_tree
+from lmctheory.rates.upper.covering import NestedPartition, covering_bound
+from lmctheory.rates.upper.dyadic import dyadic_bound, fournier_bound
+from lmctheory.rates.upper.order_statistics import normal_matching_cost
+from lmctheory.rates.upper.product_tree import product_tree
+from lmctheory.rates.upper.sandwich_above import upper_bound
+from lmctheory.rates.upper.semigroup import semigroup_bound, truncated_gaussian_bound
 from lmctheory.rates.width import required_width, width_lower_bound
 
 __all__ = [
@@ -67,7 +65,6 @@ __all__ = [
     "lower_bound",
     "matching_cost",
     "matching_cost_curve",
-    "matching_statistic",
     "maximum_likelihood_dimension",
     "mean_lower_bound",
     "normal_matching_cost",
@@ -86,7 +83,6 @@ __all__ = [
     "two_nn_dimension",
     "upper_bound",
     "upper_bound_from_costs",
-    "variance_ratio",
     "wasserstein",
     "wasserstein_dimension",
     "wasserstein_pow",

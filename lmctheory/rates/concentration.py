@@ -54,7 +54,7 @@ from lmctheory.measures.arguments import (
     probability,
 )
 from lmctheory.rates.bound import Bound
-from lmctheory.rates.monte_carlo import Estimate, matching_cost
+from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
 
 __all__ = [
     "Deviation",

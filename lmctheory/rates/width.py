@@ -12,8 +12,8 @@ from lmctheory.measures.arguments import positive, probability
 from lmctheory.rates.bound import MAX_WIDTH
 from lmctheory.rates.concentration import deviation
 from lmctheory.rates.least_width import OutOfReach, first_width, last_width_above, rounded_up
-from lmctheory.rates.lower import lower_bound
-from lmctheory.rates.upper import upper_bound
+from lmctheory.rates.lower.sandwich_below import lower_bound
+from lmctheory.rates.upper.sandwich_above import upper_bound
 
 __all__ = ["required_width", "width_lower_bound"]
 

@@ -4,6 +4,6 @@ Statements are read at once; what checks them is imported when a theorem is trie
 """
 
 from lmctheory.theorems import statements
-from lmctheory.theorems.registry import Check, Theorem, Trial, registry
+from lmctheory.theorems._registry import Check, Theorem, Trial, registry
 
 __all__ = ["Check", "Theorem", "Trial", "registry", "statements"]

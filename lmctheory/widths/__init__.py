@@ -1,35 +1,60 @@
-"""From a tolerance to a number of neurons: two-layer (T) and deep (D) networks."""
+"""From a tolerance to a number of neurons: two-layer (T) and deep (D) networks.
 
-from lmctheory.widths import (
-    averaging,
-    deep,
-    dropout,
-    ensembles,
-    fixed_outputs,
-    kernels,
-    low_dimension,
-    lower,
-    mean_field,
-    neuron_gap,
-    non_gaussian,
-    paper_rates,
-    simulated,
-    two_layer,
+`two_layer` and `deep` hold what either kind of network has of its own under the same name:
+``error_bound``, ``required_width`` and ``required_widths``.
+"""
+
+from lmctheory.widths import deep, two_layer
+from lmctheory.widths.averaging_gain import matching_cost_bounds
+from lmctheory.widths.dropout import dropout_bound
+from lmctheory.widths.ensembles import Ensemble, ensemble
+from lmctheory.widths.fixed_outputs import data_error_bound, kink_bound, metric_law, neuron_on_data
+from lmctheory.widths.kernels import dual_kernel, nngp_kernels, sampled_kernels
+from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
+from lmctheory.widths.low_dimension import crossover_width, low_dimensional_bound
+from lmctheory.widths.mean_field import (
+    coupling_bound,
+    flow_lipschitz,
+    sampling_error,
+    trained_error_bound,
 )
+from lmctheory.widths.neuron_gap import activation_gap_bound, neuron_gap_bound, relu_gap
+from lmctheory.widths.non_gaussian import gaussian_parts, non_gaussian_cost
+from lmctheory.widths.paper_rates import entezari_two_layer, ferbach_deep, ferbach_two_layer
+from lmctheory.widths.simulated import simulated_error_bound
+from lmctheory.widths.two_layer import neuron, neuron_with_fixed_output, squared_loss_barrier
 
 __all__ = [
-    "averaging",
+    "Ensemble",
+    "activation_gap_bound",
+    "coupling_bound",
+    "crossover_width",
+    "data_error_bound",
     "deep",
-    "dropout",
-    "ensembles",
-    "fixed_outputs",
-    "kernels",
-    "low_dimension",
-    "lower",
-    "mean_field",
-    "neuron_gap",
-    "non_gaussian",
-    "paper_rates",
-    "simulated",
+    "dropout_bound",
+    "dual_kernel",
+    "ensemble",
+    "entezari_two_layer",
+    "ferbach_deep",
+    "ferbach_two_layer",
+    "flow_lipschitz",
+    "gaussian_parts",
+    "kink_bound",
+    "low_dimensional_bound",
+    "matching_cost_bounds",
+    "matching_lower_bounds",
+    "metric_law",
+    "neuron",
+    "neuron_gap_bound",
+    "neuron_on_data",
+    "neuron_with_fixed_output",
+    "nngp_kernels",
+    "non_gaussian_cost",
+    "relu_gap",
+    "sampled_kernels",
+    "sampling_error",
+    "simulated_error_bound",
+    "squared_loss_barrier",
+    "trained_error_bound",
     "two_layer",
 ]

@@ -43,7 +43,7 @@ divided by the number of examples), with U any bound for Gaussian neurons (R11).
 the kernels of `lmctheory.widths.kernels` at every width; for later layers these hold up to
 O(1/width), as does S_l beyond kappa from the second layer on, and `ensemble` takes others
 (`sampled_kernels`). What the two networks do not share is halved in phi-bar:
-`lmctheory.widths.averaging` takes that off M_l, l >= 2, where half of the activation is linear.
+`averaging_gain` takes that off M_l, l >= 2, where half of the activation is linear.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ import numpy as np
 
 from lmctheory.measures import Gaussian
 from lmctheory.measures.arguments import at_least, positive
-from lmctheory.widths.averaging import matching_cost_bounds
+from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble, ensemble
 from lmctheory.widths.required import required_widths
 

@@ -16,7 +16,7 @@ from lmctheory.measures import Gaussian
 from lmctheory.measures.arguments import positive, probability
 from lmctheory.rates import MAX_WIDTH, OutOfReach, upper_bound
 from lmctheory.rates.least_width import first_width, rounded_up
-from lmctheory.widths.averaging import matching_cost_bounds
+from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble
 
 __all__ = ["required_widths"]

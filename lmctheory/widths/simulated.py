@@ -5,7 +5,7 @@ rest on kernels of infinite width, or on the ensemble's own, and hold up to O(1/
 
 *Matching costs.* Neurons of layer l are drawn as Gaussian vectors of covariance Lambda_l, matched
 optimally, and M(m_l, Lambda_l) is bounded by R10. For l >= 2 each drawn matching is a rule in the
-sense of `lmctheory.widths.averaging`: with c_i the mean square of (g - g')_i over its pairs, two
+sense of `averaging_gain`: with c_i the mean square of (g - g')_i over its pairs, two
 drawn layers l - 1, matched optimally in the metric diag(c) behind the activation, cost in the mean
 no more than <C, D>, and s_w^2/4 of it comes off.
 
@@ -35,7 +35,7 @@ from lmctheory.rates import (
     upper_bound,
     upper_bound_from_costs,
 )
-from lmctheory.widths.averaging import matching_cost_bounds
+from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.deep import DeepBound, bound_from_costs, require_widths
 from lmctheory.widths.ensembles import Ensemble
 from lmctheory.widths.first_layer import FirstLayer, first_layer

@@ -11,7 +11,7 @@ from lmctheory.networks import load_dataset
 from lmctheory.rates import OutOfReach
 from lmctheory.widths.deep import Ensemble, ensemble, error_bound, required_widths
 from lmctheory.widths.dropout import dropout_bound
-from lmctheory.widths.lower import matching_lower_bounds
+from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.non_gaussian import non_gaussian_cost
 from lmctheory.widths.simulated import simulated_layers
 from simulations.deep_widths.networks import matched_layers, reduced_layers

@@ -43,7 +43,7 @@ from lmctheory.layerwise import (
     single_layers,
     two_layer_convexity,
 )
-from lmctheory.layerwise.selection import Subset
+from lmctheory.layerwise.barriers.selection import Subset
 from lmctheory.matching import Matching, match
 from lmctheory.networks import AffineChain, Dataset, Examples, affine_chain, load_dataset
 from simulations.layerwise.networks import LINEAR, NETWORKS, least_squares_pair, trained_pair

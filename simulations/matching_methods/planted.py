@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lmctheory.matching import Matching, permute, symmetry
 from lmctheory.matching.alignment import side_by_side
-from lmctheory.matching.composition import occupation
+from lmctheory.matching.merging.composition import occupation
 from lmctheory.matching.objectives import LOSS, MidpointLoss
 from lmctheory.networks import Examples
 from simulations.matching_methods.methods import BY_LOSS, CURVES, head, solve

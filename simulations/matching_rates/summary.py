@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmctheory.rates import Curve, Estimate
-from lmctheory.rates.curve import Crossover
-from lmctheory.rates.power_law import PowerLaw
+from lmctheory.rates.empirical.curve import Crossover
+from lmctheory.rates.empirical.power_law import PowerLaw
 from simulations.matching_rates.laws import CANTOR, CUBES, LOW_RANK
 from simulations.matching_rates.plan import CURVE_WIDTHS, EXPONENTS
 from simulations.matching_rates.theory import Rate, any_law, cube

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 from scipy import stats
 
-from lmctheory.rates.power_law import PowerLaw
+from lmctheory.rates.empirical.power_law import PowerLaw
 from lmctheory.terminal import make_table, show
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import RANK, SANDWICHED, SHARPENED

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.matching import METHODS, match
-from lmctheory.networks import Examples, in_type_of, load_dataset
+from lmctheory.networks import Examples, load_dataset
+from lmctheory.networks.state import in_type_of
 from lmctheory.paths import barrier, certificate, certify, interpolate
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.study import Config, Record

@@ -17,13 +17,13 @@ from torch import Tensor
 from lmctheory.matching import permute
 from lmctheory.networks import AffineChain, load_dataset
 from lmctheory.rates import optimal_permutation
-from lmctheory.rates.independence import (
+from lmctheory.rates.empirical.independence import (
     coordinate_products,
     matching_statistic,
     permutation_test,
     variance_ratio,
 )
-from lmctheory.rates.pooling import pooled_matching_cost
+from lmctheory.rates.empirical.pooling import pooled_matching_cost
 from simulations.report import Mean
 from simulations.study import Config, Record
 from simulations.trained_widths.networks import Layer, Networks, trained_networks

@@ -23,7 +23,7 @@ from jaxtyping import Float
 
 from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
-from lmctheory.rates.pooling import pooled_matching_cost
+from lmctheory.rates.empirical.pooling import pooled_matching_cost
 from simulations.power_law import power_law
 from simulations.report import Mean
 from simulations.study import Record

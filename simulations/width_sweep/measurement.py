@@ -17,7 +17,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lmctheory.matching import METHODS, match, permute, second_moments
-from lmctheory.matching.features import Features
+from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.networks import (
     MLP,
@@ -27,9 +27,9 @@ from lmctheory.networks import (
     affine_chain,
     load_dataset,
     seeded_generators,
-    stack_chains,
     train_many,
 )
+from lmctheory.networks.chain import stack_chains
 from lmctheory.paths import Barrier, Certificate, barriers, certificates, operator_norms
 from simulations.study import Config, Record
 from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.layerwise.barriers import layer_barriers, windows
-from lmctheory.layerwise.bound import layer_bounds
-from lmctheory.layerwise.convexity import two_layer_convexity
-from lmctheory.layerwise.example_losses import example_losses
-from lmctheory.layerwise.layers import layers
-from lmctheory.layerwise.null_models import perturbed, random_directions
-from lmctheory.layerwise.selection import (
+from lmctheory.layerwise._layers import layers
+from lmctheory.layerwise.barriers.layer_barriers import layer_barriers, windows
+from lmctheory.layerwise.barriers.null_models import perturbed, random_directions
+from lmctheory.layerwise.barriers.selection import (
     cumulative,
     moving_windows,
     random_groups,
     single_layers,
 )
-from lmctheory.layerwise.sharpness import layer_hessian
+from lmctheory.layerwise.convexity.convexity import two_layer_convexity
+from lmctheory.layerwise.convexity.one_layer import layer_bounds
+from lmctheory.layerwise.points.example_losses import example_losses
+from lmctheory.layerwise.second_order.sharpness import layer_hessian
 from lmctheory.networks import CNN, MLP, Examples, ResNet20
 from lmctheory.paths import barrier, interpolate
 

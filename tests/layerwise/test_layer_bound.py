@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from lmctheory.layerwise.bound import layer_bounds
-from lmctheory.layerwise.exchange import exchanged
+from lmctheory.layerwise.convexity.one_layer import layer_bounds
+from lmctheory.layerwise.points.exchange import exchanged
 from lmctheory.networks import MLP, Examples, affine_chain
 from tests.paths.adversarial import interpolated
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from lmctheory.layerwise.quadrature import green, integrals, solution
+from lmctheory.layerwise.second_order.quadrature import green, integrals, solution
 
 EDGES = np.array([0.0, 0.3, 0.5, 1.0])
 CELLS = np.arange(3)

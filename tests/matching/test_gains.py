@@ -9,18 +9,18 @@ import torch
 from torch import nn
 
 from lmctheory.matching import match
+from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry, permute
 from lmctheory.matching.alignment import Alignment, side_by_side
-from lmctheory.matching.costs import all_parameters, gain_matrix
+from lmctheory.matching.costs.neuron_costs import all_parameters, gain_matrix
 from lmctheory.matching.solvers import assignment, coordinate_descent
+from lmctheory.matching.solvers._frank_wolfe import _ascended
 from lmctheory.matching.solvers.bilinear import ascended, is_bilinear
 from lmctheory.matching.solvers.descent import descended
-from lmctheory.matching.solvers.frank_wolfe import _ascended
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.propagation import propagate
 from lmctheory.matching.solvers.relaxation import initial, rounded
 from lmctheory.matching.solvers.terms import Problem
 from lmctheory.matching.solvers.ties import _BLUR, untied
-from lmctheory.matching.symmetry import Action, PermutationGroup, Symmetry, permute
 from lmctheory.networks import CNN, MLP, ResNet20, ViT
 
 

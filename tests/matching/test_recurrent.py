@@ -17,7 +17,7 @@ from lmctheory.matching import (
     second_moments,
     symmetry,
 )
-from lmctheory.matching.symmetry import function_change, outputs
+from lmctheory.matching._symmetry import function_change, outputs
 
 
 class Reader(nn.Module):

@@ -16,8 +16,9 @@ from numpy.polynomial import Polynomial
 from scipy.optimize import linear_sum_assignment
 
 from lmctheory.matching import permute
+from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry, reorder
 from lmctheory.matching.alignment import Alignment, side_by_side
-from lmctheory.matching.costs import all_parameters
+from lmctheory.matching.costs.neuron_costs import all_parameters
 from lmctheory.matching.objectives import MidpointLoss, similarity
 from lmctheory.matching.solvers import (
     assignment,
@@ -30,11 +31,10 @@ from lmctheory.matching.solvers import (
     sinkhorn,
     straight_through,
 )
-from lmctheory.matching.solvers.frank_wolfe import best_step, relaxed_optimum
+from lmctheory.matching.solvers._frank_wolfe import best_step, relaxed_optimum
 from lmctheory.matching.solvers.relaxation import degree, initial, relaxed
 from lmctheory.matching.solvers.terms import Problem
 from lmctheory.matching.solvers.units import units
-from lmctheory.matching.symmetry import Action, PermutationGroup, Symmetry, reorder
 from lmctheory.networks import (
     MLP,
     Examples,
@@ -533,7 +533,7 @@ def test_assignments_are_exact_for_gains_of_every_kind():
 
 
 def test_assignments_are_exact_without_the_fast_package(monkeypatch):
-    module = import_module("lmctheory.matching.solvers.assignment")
+    module = import_module("lmctheory.matching.solvers._assignment")
     monkeypatch.setitem(sys.modules, "lap", None)
     fallback = importlib.util.module_from_spec(module.__spec__)
     module.__spec__.loader.exec_module(fallback)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lmctheory.matching import permute, symmetry
-from lmctheory.matching.symmetry import function_change, outputs, parameters
+from lmctheory.matching._symmetry import function_change, outputs, parameters
 from lmctheory.networks import MLP, AffineChain, affine_chain
 
 

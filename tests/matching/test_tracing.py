@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from lmctheory.matching import permute, symmetry
-from lmctheory.matching.symmetry import function_change, outputs
+from lmctheory.matching._symmetry import function_change, outputs
 from lmctheory.networks import CNN, MLP, VGG, ResNet20, ViT, affine_chain
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from lmctheory.networks import MLP, AffineChain, affine_chain, require_finite
+from lmctheory.networks import MLP, AffineChain, affine_chain
+from lmctheory.networks.chain import require_finite
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from lmctheory.networks import CNN, MLP, ResNet20, ViT, slots
+from lmctheory.networks import CNN, MLP, ResNet20, ViT
 from lmctheory.networks.program import (
     Layer,
     capture,
@@ -14,6 +14,7 @@ from lmctheory.networks.program import (
     operation,
     require_program,
 )
+from lmctheory.networks.state import slots
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -4,9 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from lmctheory.networks import MLP, Evaluation, Examples, copied, placed, slots
+from lmctheory.networks import MLP, Examples
 from lmctheory.networks.agreement import require_fit, require_segment
-from lmctheory.networks.state import aliases, alike, require_network
+from lmctheory.networks.state import (
+    Evaluation,
+    aliases,
+    alike,
+    copied,
+    placed,
+    require_network,
+    slots,
+)
 
 
 class Aliased(nn.Module):

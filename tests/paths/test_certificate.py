@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import MLP, Examples, affine_chain
 from lmctheory.paths import Certificate, certificate, certificates, operator_norms
-from lmctheory.paths.operators import Dense
+from lmctheory.paths.linear_maps import Dense
 from tests.paths.adversarial import SIGMAS, interpolated, map_parameters, random_chain, random_pair
 
 
@@ -288,7 +288,7 @@ def test_chunks_of_examples_change_nothing(monkeypatch):
     a, b = random_mlps((5, 9, 8, 3))
     data = examples(np.random.default_rng(6), 5, 3, n=23)
     whole = certificate(a, b, data, [0.3, 0.5])
-    module = importlib.import_module("lmctheory.paths.certificate")
+    module = importlib.import_module("lmctheory.paths._certificate")
     monkeypatch.setattr(module, "_CHUNK_BYTES", 10_000)
     chunked = certificate(a, b, data, [0.3, 0.5])
     for field in dataclasses.fields(whole):

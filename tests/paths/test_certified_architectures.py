@@ -7,8 +7,8 @@ from torch import nn
 
 from lmctheory.networks import CNN, Examples, ResNet20, ViT
 from lmctheory.paths import certificate, certify, with_layers_of
-from lmctheory.paths.layers import Affine
-from lmctheory.paths.propagation import between, chord
+from lmctheory.paths.layer_operations import Affine
+from lmctheory.paths.propagated_enclosures import between, chord
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import BUILD, Various, generator, random_pair, shaken
 from tests.paths.violations import logits, path_violations, point_violations

@@ -10,7 +10,7 @@ from torch import nn
 
 from lmctheory.networks import CNN, MLP, Examples, ResNet20, ViT
 from lmctheory.paths import barrier, interpolate, with_layers_of
-from lmctheory.paths.barrier import _module_curves
+from lmctheory.paths._barrier import _module_curves
 
 
 def rng(seed: int = 0) -> torch.Generator:

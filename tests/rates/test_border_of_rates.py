@@ -7,8 +7,8 @@ import pytest
 
 from lmctheory import rates
 from lmctheory.measures import Gaussian, UniformCube
-from lmctheory.rates.independence import coordinate_products, networks
-from lmctheory.rates.power_law import fit_power_law
+from lmctheory.rates.empirical.independence import coordinate_products, networks
+from lmctheory.rates.empirical.power_law import fit_power_law
 from tests.border import BAD, FORMS, PLAIN, refused, same
 
 GRID = np.random.default_rng(0).integers(-16, 17, (2, 12, 3)) / 8  # every type has these numbers

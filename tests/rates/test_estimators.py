@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from lmctheory.rates import dimension as module
-from lmctheory.rates import neighbour_dimension as neighbour_module
-from lmctheory.rates.curve import Curve
-from lmctheory.rates.monte_carlo import Estimate
+from lmctheory.rates.empirical import dimension as module
+from lmctheory.rates.empirical import neighbour_dimension as neighbour_module
+from lmctheory.rates.empirical.curve import Curve
+from lmctheory.rates.empirical.monte_carlo import Estimate
 
 POINTS = {
     "two-NN": module.two_nn_dimension,

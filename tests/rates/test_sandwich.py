@@ -17,15 +17,15 @@ from lmctheory.rates import (
     upper_bound,
     width_lower_bound,
 )
-from lmctheory.rates.order_statistics import normal_partial_sums
-from lmctheory.rates.pairs import normal_pair_costs
-from lmctheory.rates.rank_block import _edges, rank_block_tree
-from lmctheory.rates.small_ball import (
+from lmctheory.rates.lower.small_ball import (
     exponential_moment_bound,
     isotropic_bound,
     small_ball_bound,
     tilted_bound,
 )
+from lmctheory.rates.upper.order_statistics import normal_partial_sums
+from lmctheory.rates.upper.pairs import normal_pair_costs
+from lmctheory.rates.upper.rank_block import _edges, rank_block_tree
 
 SPECTRA = {
     "line": [2.0],

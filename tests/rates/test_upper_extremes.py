@@ -18,7 +18,7 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.rates import normal_matching_cost, upper_bound
-from lmctheory.rates.covering import mean_left_over
+from lmctheory.rates.upper.covering import mean_left_over
 
 
 @pytest.mark.parametrize("size", [1e-60, 1e-10, 1e10, 1e60])

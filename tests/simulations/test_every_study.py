@@ -152,6 +152,7 @@ def test_every_study_is_called_by_its_name():
         assert command.summary
 
 
+@pytest.mark.filterwarnings("ignore:no neurons can be reordered:UserWarning")  # at width 1
 @pytest.mark.parametrize(
     "study",
     [pytest.param(s, marks=pytest.mark.slow if s in SLOW else ()) for s in STUDIES],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmctheory.layerwise.barriers import windows
+from lmctheory.layerwise.barriers.layer_barriers import windows
 from lmctheory.networks import Examples, load_dataset
 from paper_figures import layerwise_barriers, layerwise_features
 from simulations.layerwise import answers as answers_module

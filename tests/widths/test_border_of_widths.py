@@ -6,8 +6,8 @@ import pytest
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths import (
     fixed_outputs,
+    layer_lower_bounds,
     low_dimension,
-    lower,
     mean_field,
     neuron_gap,
     paper_rates,
@@ -77,7 +77,7 @@ CALLS = {
     "ferbach_deep, T by layer": lambda f: paper_rates.ferbach_deep(
         f.number(0.5), f.integer(5), f.integer(2), f.array([1.5, 2.0])
     ),
-    "matching_lower_bounds": lambda f: lower.matching_lower_bounds(
+    "matching_lower_bounds": lambda f: layer_lower_bounds.matching_lower_bounds(
         [f.array([[1.0, 0.5], [0.5, 1.0]])], [f.integer(9)], s_w=f.number(1.5), s_b=f.number(0.5)
     ),
     "low_dimensional_bound": lambda f: low_dimension.low_dimensional_bound(

@@ -14,12 +14,12 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.rates import OutOfReach, lower_bound, matching_cost, upper_bound
-from lmctheory.widths.averaging import halvings, matching_cost_bounds
+from lmctheory.widths.averaging_gain import halvings, matching_cost_bounds
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.kernels import sampled_kernels
+from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.low_dimension import crossover_width, low_dimensional_bound
-from lmctheory.widths.lower import matching_lower_bounds
 from lmctheory.widths.non_gaussian import gaussian_parts, non_gaussian_cost
 
 

@@ -12,7 +12,7 @@ from lmctheory.rates import (
     upper_bound,
     upper_bound_from_costs,
 )
-from lmctheory.widths.averaging import matching_cost_bounds
+from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.first_layer import first_layer
 from lmctheory.widths.kernels import sampled_kernels

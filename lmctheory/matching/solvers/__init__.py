@@ -5,16 +5,16 @@ A new solver is one file with its record, and a place in `SOLVERS`.
 
 from collections.abc import Mapping
 
-from lmctheory.matching.solvers.assignment import assignment
-from lmctheory.matching.solvers.coordinate_descent import COORDINATE_DESCENT, coordinate_descent
-from lmctheory.matching.solvers.exhaustive import EXHAUSTIVE, exhaustive
-from lmctheory.matching.solvers.frank_wolfe import FRANK_WOLFE, frank_wolfe
-from lmctheory.matching.solvers.layer_by_layer import LAYER_BY_LAYER, layer_by_layer
+from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.solvers._coordinate_descent import COORDINATE_DESCENT, coordinate_descent
+from lmctheory.matching.solvers._exhaustive import EXHAUSTIVE, exhaustive
+from lmctheory.matching.solvers._frank_wolfe import FRANK_WOLFE, frank_wolfe
+from lmctheory.matching.solvers._layer_by_layer import LAYER_BY_LAYER, layer_by_layer
+from lmctheory.matching.solvers._sinkhorn import SINKHORN, doubly_stochastic, sinkhorn
+from lmctheory.matching.solvers._straight_through import STRAIGHT_THROUGH, straight_through
 from lmctheory.matching.solvers.propagation import propagated
-from lmctheory.matching.solvers.sinkhorn import SINKHORN, doubly_stochastic, sinkhorn
 from lmctheory.matching.solvers.solution import Solution
 from lmctheory.matching.solvers.solver import Search, Solutions, Solver
-from lmctheory.matching.solvers.straight_through import STRAIGHT_THROUGH, straight_through
 
 __all__ = [
     "SOLVERS",

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmctheory.matching.mixing import blended
 from lmctheory.matching.objectives import similarity
-from lmctheory.matching.solvers.assignment import assignment
+from lmctheory.matching.solvers._assignment import assignment
 from lmctheory.matching.solvers.gains import Gains
+from lmctheory.matching.solvers.mixing import blended
 from lmctheory.matching.solvers.relaxation import degree
 from lmctheory.matching.solvers.terms import Problem
 

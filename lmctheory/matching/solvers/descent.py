@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lmctheory.matching.costs import all_parameters
-from lmctheory.matching.solvers.assignment import assignment
+from lmctheory.matching.costs.neuron_costs import all_parameters
+from lmctheory.matching.solvers._assignment import assignment
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import TOLERANCE, Solution
 from lmctheory.matching.solvers.ties import untied

@@ -22,9 +22,9 @@ import torch
 from jaxtyping import Float32, Float64, Int
 from torch import Tensor
 
+from lmctheory.matching._symmetry import Action
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.solvers.terms import Problem, Term
-from lmctheory.matching.symmetry import Action
 
 __all__ = ["Gains"]
 

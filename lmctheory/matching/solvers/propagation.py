@@ -34,14 +34,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.costs import Cost, Features
-from lmctheory.matching.solvers.assignment import assignment
+from lmctheory.matching.costs.neuron_costs import Cost, Features
+from lmctheory.matching.solvers._assignment import assignment
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import Solution
 from lmctheory.matching.solvers.terms import Problem, Term
 from lmctheory.matching.solvers.ties import untied
-from lmctheory.matching.symmetry import Action, PermutationGroup, Symmetry
 
 __all__ = ["propagate", "propagated"]
 

@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from lmctheory.matching._symmetry import Symmetry
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.mixing import mixed
-from lmctheory.matching.solvers.assignment import assignment
-from lmctheory.matching.symmetry import Symmetry
+from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.solvers.mixing import mixed
 
 __all__ = ["Matrices", "degree", "initial", "relaxed", "rounded"]
 

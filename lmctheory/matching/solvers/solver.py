@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.features import Cost
-from lmctheory.matching.objectives import Objective
+from lmctheory.matching.costs.neuron_features import Cost
+from lmctheory.matching.objectives import MidpointLoss, Objective
 from lmctheory.matching.solvers.solution import Solution
 
 __all__ = ["Search", "Solutions", "Solver"]
@@ -36,6 +36,15 @@ class Search:
     objective: Objective
     restarts: int = 0
     rng: np.random.Generator | None = None
+
+    def require_derivatives(self) -> None:
+        """Refuses networks that keep derivatives of the objective from autograd.
+
+        Raises:
+            TypeError: naming a parameter.
+        """
+        if isinstance(self.objective, MidpointLoss):
+            self.objective.require_derivatives(self.pair.a, self.pair.b)
 
     def random_starts(self) -> Iterator[tuple[str, Alignment]]:
         """B in random orders, each drawn when it is asked for."""

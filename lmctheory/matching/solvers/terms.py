@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor
 
+from lmctheory.matching._symmetry import Action, Symmetry
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.solvers.units import units
-from lmctheory.matching.symmetry import Action, Symmetry
 
 __all__ = ["Problem", "Term"]
 

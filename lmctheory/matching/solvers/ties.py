@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from lmctheory.matching.solvers.assignment import assignment
+from lmctheory.matching.solvers._assignment import assignment
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import TOLERANCE
 

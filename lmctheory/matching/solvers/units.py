@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.costs import Cost, Features, gain_matrix
-from lmctheory.matching.solvers.assignment import assignment
-from lmctheory.matching.symmetry import Action, PermutationGroup, Symmetry
+from lmctheory.matching.costs.neuron_costs import Cost, Features, gain_matrix
+from lmctheory.matching.solvers._assignment import assignment
 
 __all__ = ["Unit", "units"]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.fx import Node
 from torch.fx.node import map_aggregate, map_arg
 
+from lmctheory.matching.tracing.functions import rule_of
 from lmctheory.matching.tracing.labelling import Call, Labelling, Slot, Value, unlabelled
-from lmctheory.matching.tracing.operations import rule_of
 from lmctheory.networks.program import Program, described
 from lmctheory.networks.state import seeded
 

@@ -1,13 +1,13 @@
 """The forward pass of any network as operations: what symmetry, certificates and layers read."""
 
-from lmctheory.networks.program.capture import (
+from lmctheory.networks.program._capture import (
     capture,
+    require_faithful,
     require_no_hooks,
     require_program,
     symbolic,
 )
-from lmctheory.networks.program.normal_form import UnreadableError
-from lmctheory.networks.program.operations import (
+from lmctheory.networks.program.named_operations import (
     CONVOLUTIONS,
     TRANSPOSED,
     Layer,
@@ -15,8 +15,9 @@ from lmctheory.networks.program.operations import (
     operation,
     qualified,
 )
+from lmctheory.networks.program.normal_form import UnreadableError
 from lmctheory.networks.program.pointwise import step_activation
-from lmctheory.networks.program.program import Program, described, needed, opaque
+from lmctheory.networks.program.steps import Program, described, needed, opaque
 
 __all__ = [
     "CONVOLUTIONS",
@@ -31,6 +32,7 @@ __all__ = [
     "opaque",
     "operation",
     "qualified",
+    "require_faithful",
     "require_no_hooks",
     "require_program",
     "step_activation",

@@ -9,7 +9,7 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 from torch.nn import functional
 
-from lmctheory.networks.program.operations import (
+from lmctheory.networks.program.named_operations import (
     Layer,
     Method,
     in_place,

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch.fx import Node
 
-from lmctheory.networks.activations import Activation, activation, leaky_relu
-from lmctheory.networks.program.operations import operation
+from lmctheory.networks.program.named_operations import operation
+from lmctheory.networks.torch_activations import Activation, activation, leaky_relu
 
 __all__ = ["step_activation"]
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import CNN, MLP, VGG, Examples, ResNet20
 from lmctheory.paths import Certificate, certificate, certify, interpolate
-from lmctheory.theorems.registry import Trial, tries
+from lmctheory.theorems._registry import Trial, tries
 
 
 def _random_pair(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, Examples]:

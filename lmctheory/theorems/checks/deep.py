@@ -18,13 +18,13 @@ from lmctheory.measures import (
     TruncatedNormal,
     Uniform,
 )
+from lmctheory.theorems._registry import Trial, tries
 from lmctheory.theorems.checks.simulation import ERRORS, simulated
-from lmctheory.theorems.registry import Trial, tries
 from lmctheory.widths.deep import ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.kernels import sampled_kernels
+from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.low_dimension import low_dimensional_bound
-from lmctheory.widths.lower import matching_lower_bounds
 from lmctheory.widths.non_gaussian import non_gaussian_cost
 
 _PAIRS = 64

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from lmctheory.layerwise.bound import layer_bounds
-from lmctheory.layerwise.convexity import two_layer_convexity
-from lmctheory.layerwise.curvature import curvature
-from lmctheory.layerwise.exchange import exchanged
-from lmctheory.layerwise.features import feature_connectivity
-from lmctheory.layerwise.interaction import interaction_matrix
+from lmctheory.layerwise.connectivity.linearity import feature_connectivity
+from lmctheory.layerwise.convexity.convexity import two_layer_convexity
+from lmctheory.layerwise.convexity.one_layer import layer_bounds
+from lmctheory.layerwise.points.exchange import exchanged
+from lmctheory.layerwise.second_order.curvature import curvature
+from lmctheory.layerwise.second_order.interaction import interaction_matrix
 from lmctheory.networks import MLP, AffineChain, Examples, affine_chain
-from lmctheory.theorems.registry import Trial, tries
+from lmctheory.theorems._registry import Trial, tries
 
 _ACTIVATIONS = ("relu", "tanh", "gelu", "sigmoid")
 

@@ -14,8 +14,8 @@ from lmctheory.rates import (
     upper_bound,
     wasserstein_pow,
 )
+from lmctheory.theorems._registry import Trial, tries
 from lmctheory.theorems.checks.simulation import ERRORS, simulated
-from lmctheory.theorems.registry import Trial, tries
 
 
 @tries("R1")

@@ -8,7 +8,7 @@ import numpy as np
 from lmctheory.activations import KNOWN
 from lmctheory.measures import Gaussian, Measure, UniformCube
 from lmctheory.rates import optimal_permutation
-from lmctheory.theorems.registry import Trial, tries
+from lmctheory.theorems._registry import Trial, tries
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from lmctheory.widths.mean_field import coupling_bound, flow_lipschitz
 from lmctheory.widths.neuron_gap import activation_gap_bound, neuron_gap_bound, relu_gap

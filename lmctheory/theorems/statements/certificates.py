@@ -1,6 +1,6 @@
 """Statements on two given networks (C)."""
 
-from lmctheory.theorems.registry import theorem
+from lmctheory.theorems._registry import theorem
 
 _LIPSCHITZ = (
     "two networks of one architecture: linear maps and convolutions, BatchNorm in evaluation mode, "

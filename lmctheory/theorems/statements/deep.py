@@ -1,6 +1,6 @@
 """Statements on deep networks with independent neurons (D)."""
 
-from lmctheory.theorems.registry import theorem
+from lmctheory.theorems._registry import theorem
 
 _INITIAL = ("independent networks of relus under He's initialisation",)
 
@@ -35,7 +35,7 @@ theorem(
     ),
     source="derived",
     assumptions=(*_INITIAL, "B's earlier layers were permuted by functions of those layers alone"),
-    functions=("widths.lower.matching_lower_bounds",),
+    functions=("widths.matching_lower_bounds",),
     checks="deep",
 )
 
@@ -49,8 +49,8 @@ theorem(
     source="explicit form of Ferbach et al. 2024, Theorem 5.4",
     assumptions=("neurons independent, within eta of a law of dimension k",),
     functions=(
-        "widths.low_dimension.low_dimensional_bound",
-        "widths.low_dimension.crossover_width",
+        "widths.low_dimensional_bound",
+        "widths.crossover_width",
     ),
     checks="deep",
 )
@@ -65,7 +65,7 @@ theorem(
     ),
     source="derived, with Caffarelli 2000 and Strassen 1965",
     assumptions=("coordinates of a row independent, symmetric, of one law", "any metric"),
-    functions=("widths.non_gaussian.non_gaussian_cost", "widths.non_gaussian.gaussian_parts"),
+    functions=("widths.non_gaussian_cost", "widths.gaussian_parts"),
     checks="deep",
 )
 
@@ -81,6 +81,6 @@ theorem(
         *_INITIAL,
         "kept neurons take over their partners' outgoing weights; kernels up to O(1/width)",
     ),
-    functions=("widths.dropout.dropout_bound",),
+    functions=("widths.dropout_bound",),
     checks="deep",
 )

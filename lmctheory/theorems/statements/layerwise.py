@@ -1,6 +1,6 @@
 """Statements on layers (L)."""
 
-from lmctheory.theorems.registry import theorem
+from lmctheory.theorems._registry import theorem
 
 _CHAINS = ("two networks of one architecture: affine maps and pointwise activations",)
 

@@ -1,6 +1,6 @@
 """Statements on the rate at which the matching cost falls with width (R)."""
 
-from lmctheory.theorems.registry import theorem
+from lmctheory.theorems._registry import theorem
 
 _GAUSSIAN = ("neurons independent, from one Gaussian law N(0, Lambda)",)
 _SEMIGROUP = r"""M(m) \le 2 \Bigl( \sqrt{D(2t)/2} + L_t \varepsilon_t \Bigr)^2, \quad

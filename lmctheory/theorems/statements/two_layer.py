@@ -1,6 +1,6 @@
 """Statements on two-layer networks (T)."""
 
-from lmctheory.theorems.registry import theorem
+from lmctheory.theorems._registry import theorem
 
 _NEURONS = ("f(x) = (1/N) sum sigma_*(x; theta_i)", "constants on the convex hull of all neurons")
 
@@ -14,7 +14,7 @@ theorem(
     ),
     source="derived; sharp",
     assumptions=("sigma_* K-Lipschitz with a Hessian bounded by H on the segment",),
-    functions=("widths.neuron_gap.neuron_gap_bound",),
+    functions=("widths.neuron_gap_bound",),
     checks="two_layer",
 )
 
@@ -27,7 +27,7 @@ theorem(
     ),
     source="derived; sharp",
     assumptions=("slopes of sigma in [alpha, beta]",),
-    functions=("widths.neuron_gap.activation_gap_bound", "widths.neuron_gap.relu_gap"),
+    functions=("widths.activation_gap_bound", "widths.relu_gap"),
     checks="two_layer",
 )
 
@@ -41,7 +41,7 @@ theorem(
     ),
     source="derived",
     assumptions=(*_NEURONS, "neurons matched optimally for p = 2"),
-    functions=("widths.two_layer.neuron", "widths.two_layer.error_bound"),
+    functions=("widths.neuron", "widths.two_layer.error_bound"),
     checks="two_layer",
 )
 
@@ -53,7 +53,7 @@ theorem(
     ),
     source="derived",
     assumptions=("squared loss, summed over outputs", "e = f_t - t f_A - (1-t) f_B"),
-    functions=("widths.two_layer.squared_loss_barrier",),
+    functions=("widths.squared_loss_barrier",),
     checks="two_layer",
 )
 
@@ -83,6 +83,6 @@ theorem(
         "noiseless gradient descent, squared loss, mean-field scaling",
         "Hessian of the neuron at most H; initial neurons from one law",
     ),
-    functions=("widths.mean_field.flow_lipschitz", "widths.mean_field.coupling_bound"),
+    functions=("widths.flow_lipschitz", "widths.coupling_bound"),
     checks="two_layer",
 )

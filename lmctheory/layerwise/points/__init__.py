@@ -1,0 +1,1 @@
+"""Loss, accuracy and derivatives at points of the layer cube."""

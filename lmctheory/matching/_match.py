@@ -1,0 +1,314 @@
+"""Matching two networks: cost x solver, and what came of it."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Shaped
+from torch import Tensor
+
+from lmctheory.matching._symmetry import (
+    Network,
+    SomeNetwork,
+    Symmetry,
+    as_inputs,
+    change_by,
+    common_symmetry,
+    holding,
+    outputs,
+    parameters,
+    permute,
+)
+from lmctheory.matching.alignment import (
+    Alignment,
+    as_chains,
+    as_they_stand,
+    require_alike,
+)
+from lmctheory.matching.costs.neuron_costs import (
+    METHODS,
+    Cost,
+    activation,
+    all_parameters,
+    group_costs,
+    layer_inputs,
+    naive,
+    second_moments,
+    weighted,
+)
+from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
+from lmctheory.matching.solvers import SOLVERS, Search, Solver
+from lmctheory.measures.arguments import at_least
+from lmctheory.measures.display import some, some_items
+from lmctheory.networks import AffineChain, Examples, find_chain
+from lmctheory.networks.agreement import require_labels
+
+__all__ = ["Matching", "match", "tried"]
+
+_CHECKED = 4
+"""Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Matching:
+    """Permutations of B's hidden neurons that align them with A's.
+
+    Attributes:
+        method: one of `METHODS`, or "loss".
+        solver: the name of the solver.
+        permutations: for each group's name an index array ``[m]``: neuron ``perm[i]`` of B is
+            aligned with neuron i of A.
+        cost: for each group's name the cost per neuron (1/m) sum_i |a_i - b_perm(i)|^2 in the
+            method's own metric, the other groups aligned too. What a_i is: for `naive` and
+            `weighted` the incoming weights, Euclidean or in the metric Sigma_{l-1} of A (for
+            Gaussian rows R11 bounds the mean of both); for `activation` the activations, in mean
+            square over the data; for `weight` and `loss` all parameters that touch the neuron.
+        traces: for each start what the solver maximises, there and after each of its passes: the
+            objective below, or for `loss` minus the mean cross-entropy at the midpoint.
+        start: the start that was kept.
+        objective: sum over all parameters of <theta_A, P theta_B>, whatever the method; for a chain
+            the sum over layers of <W_A, P_l W_B P_{l-1}^T> + <b_A, P_l b_B>.
+        function_change: max over inputs of |f_B(x) - f_{apply(B)}(x)|, in float64, on the first
+            examples of the data or, for a chain, on Gaussian inputs: rounding alone.
+        symmetry: the groups of the networks.
+        shapes: of their parameters.
+    """
+
+    method: str
+    solver: str
+    permutations: Mapping[str, np.ndarray]
+    cost: Mapping[str, float]
+    traces: Mapping[str, tuple[float, ...]]
+    start: str
+    objective: float
+    function_change: float
+    symmetry: Symmetry
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def __repr__(self) -> str:
+        return (
+            f"Matching(method={self.method!r}, solver={self.solver!r}, start={self.start!r}, "
+            f"objective={self.objective:.6g}, function_change={self.function_change:.2g}, "
+            f"cost={some_items(self.cost)})"
+        )
+
+    @property
+    def trace(self) -> tuple[float, ...]:
+        """What was maximised, at the kept start and after each pass."""
+        return self.traces[self.start]
+
+    def apply(self, model_b: SomeNetwork) -> SomeNetwork:
+        """A copy of `model_b` with its neurons aligned; it computes the same function.
+
+        Raises:
+            ValueError: if the model's parameters are not those of the networks that were matched.
+        """
+        _require_shapes(model_b, self.shapes)
+        return permute(model_b, self.permutations, self.symmetry)
+
+
+def match(
+    model_a: Network,
+    model_b: Network,
+    method: str = "weight",
+    data: Shaped[Tensor, "n ..."] | Examples | None = None,
+    *,
+    solver: str | Solver | None = None,
+    restarts: int = 0,
+    rng: np.random.Generator | None = None,
+) -> Matching:
+    """Permutes the hidden neurons of B so that they resemble A's.
+
+    ``naive``, ``weighted`` and ``activation`` go layer by layer from the input on and minimise the
+    cost of one layer at a time (Ferbach et al. 2024). ``weight`` maximises the objective
+    <theta_A, P theta_B> over all layers at once, and so minimises |theta_A - P theta_B|^2. ``loss``
+    minimises the loss of the network (theta_A + P theta_B) / 2.
+
+    The solvers of ``weight``: ``coordinate_descent`` (Git Re-Basin, the default) from the
+    layer-by-layer matching of those weights whose inputs are matched already, from B as it came
+    where that can be better and, where no layer is wider than 128, from both ends of
+    ``frank_wolfe``; ``frank_wolfe`` from the mean of all permutations, and from halfway to B as it
+    came; ``sinkhorn`` from the mean; ``exhaustive``, which tries all. The solvers of ``loss``:
+    ``sinkhorn``, the default, from the mean and from halfway to the weight matching;
+    ``straight_through`` from the weight matching; ``exhaustive``. The best end of all starts is
+    kept.
+
+    Args:
+        model_a: any module of which `lmctheory.matching.symmetry` finds the groups, or a chain.
+        model_b: another of the same architecture.
+        method: one of `METHODS`, or "loss".
+        data: inputs ``[n, ...]`` or examples; inputs are required by ``weighted``, ``activation``
+            and modules that `lmctheory.networks.affine_chain` cannot read, labels by ``loss``.
+        solver: the name of one that solves the method's problem, or a
+            `lmctheory.matching.solvers.Solver` of one's own; None is the method's default.
+        restarts: so many further starts from random permutations.
+        rng: draws the random starts and the order of the groups in ``coordinate_descent``; None,
+            where nothing has to be drawn, goes from the input on.
+
+    Warns:
+        UserWarning: if none of the neurons can be reordered; it names the reasons.
+
+    Raises:
+        TypeError: if a model cannot be traced, data are needed to do so, or it returns anything but
+            one tensor; if it keeps derivatives from autograd that ``loss`` needs; for data that are
+            neither a tensor nor examples.
+        ValueError: for an unknown method or solver or one that does not solve the method's problem,
+            different architectures, NaN or infinite weights, data that are missing, empty, not
+            finite or of the wrong width, labels that are missing or no classes, negative restarts,
+            restarts of a solver without starts, a missing `rng`, or too many permutations to try.
+
+    Reference: theory key R1; Ferbach et al. 2024; Ainsworth et al. 2023; Crisostomi et al. 2024;
+        Pena et al. 2023; Entezari et al. 2022.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP
+        >>> a, b = (MLP((8, 16, 3), rng=torch.Generator().manual_seed(s)) for s in (0, 1))
+        >>> matching = match(a, b)
+        >>> matching.objective > matching.traces["identity"][0]
+        True
+        >>> aligned = matching.apply(b)
+    """
+    chosen = _solver(method, solver)
+    _require_draws(chosen, restarts, rng)
+    given = as_chains(model_a, model_b)
+    a, b = map(_in_double, given)
+    require_alike(*given)
+    inputs, seen, before = tried(b, data)
+    groups = common_symmetry(*given, inputs)
+    pair = as_they_stand(a, b, groups)
+    if not pair.symmetry.groups:
+        reasons = some(f"{name!r}: {reason}" for name, reason in groups.fixed.items())
+        warnings.warn(f"no neurons can be reordered: {reasons}", stacklevel=2)
+    cost = _cost(method, a, b, inputs)
+    objective = _midpoint_loss(b, data) if method == LOSS else similarity
+    found = chosen.solve(Search(pair, method, cost, objective, restarts, rng))
+    start = max(found, key=lambda name: found[name].trace[-1])
+    best = found[start].alignment
+    return Matching(
+        method=method,
+        solver=chosen.name,
+        permutations=best.permutations,
+        cost=group_costs(best, cost),
+        traces={name: solution.trace for name, solution in found.items()},
+        start=start,
+        objective=best.objective,
+        function_change=_change(best, b, groups, seen, before),
+        symmetry=groups.on(parameters(model_b)) if isinstance(b, AffineChain) else groups,
+        shapes=_shapes(model_b),
+    )
+
+
+def _solver(method: str, solver: str | Solver | None) -> Solver:
+    methods = (*METHODS, LOSS)
+    if method not in methods:
+        raise ValueError(f"method must be one of {list(methods)}, got {method!r}")
+    fitting = {name: known for name, known in SOLVERS.items() if method in known.methods}
+    if solver is None:
+        return next(iter(fitting.values()))
+    if isinstance(solver, Solver):
+        if method not in solver.methods:
+            raise ValueError(f"solver {solver.name!r} is for {solver.methods}, got {method!r}")
+        return solver
+    if solver not in fitting:
+        raise ValueError(
+            f"solver for method {method!r} must be one of {list(fitting)}, got {solver!r}"
+        )
+    return fitting[solver]
+
+
+def _require_draws(solver: Solver, restarts: int, rng: np.random.Generator | None) -> None:
+    if at_least("restarts", restarts, 0) and not solver.restarts:
+        raise ValueError(f"solver {solver.name!r} has no start to choose, got restarts={restarts}")
+    if restarts and rng is None:
+        raise ValueError(f"restarts={restarts} needs rng, a NumPy generator, got None")
+
+
+def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None) -> Cost:
+    if method == "naive":
+        return naive
+    if method in ("weight", LOSS):
+        return all_parameters
+    if inputs is None:
+        raise ValueError(f"method {method!r} needs data, got None")
+    if method == "weighted":
+        return weighted(second_moments(model_a, inputs))
+    return activation(layer_inputs(model_a, inputs), layer_inputs(model_b, inputs))
+
+
+def _midpoint_loss(network: Network, data: Tensor | Examples | None) -> MidpointLoss:
+    if not isinstance(data, Examples):
+        raise ValueError(
+            f"method {LOSS!r} needs data with labels, Examples, got {type(data).__name__}"
+        )
+    objective = MidpointLoss.of(network, data)
+    require_labels(data, classes=objective.classes)
+    return objective
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in parameters(network).items()}
+
+
+def _require_shapes(network: Network, matched: Mapping[str, tuple[int, ...]]) -> None:
+    found = _shapes(network)
+    for name in [*matched, *found]:
+        if found.get(name) != matched.get(name):
+            raise ValueError(
+                "model_b must have the parameters of the networks that were matched, but "
+                f"{name!r} has shape {found.get(name)}, not {matched.get(name)}"
+            )
+
+
+def tried(network: Network, data: Tensor | Examples | None) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Refuses data with which a network could not be checked after the work.
+
+    Returns:
+        The inputs, if any; a few of them, or for a chain without any Gaussian ones; and what the
+        network makes of those few.
+
+    Raises:
+        TypeError: for data that are neither a tensor nor examples, none where they are needed to
+            find the network's neurons, or a network that returns anything but one tensor.
+        ValueError: for data that do not fit.
+    """
+    if data is None:
+        seen = _gaussian_inputs(network)
+        return None, seen, outputs(network, seen)
+    raw = data.inputs if isinstance(data, Examples) else data
+    if not isinstance(raw, Tensor):
+        raise TypeError(f"data must be a tensor or Examples, got {type(data).__name__}")
+    inputs = as_inputs(network, raw, "data")
+    return inputs, inputs[:_CHECKED], outputs(network, inputs[:_CHECKED], "data")
+
+
+def _in_double(network: Network) -> Network:
+    return network.to(dtype=torch.float64) if isinstance(network, AffineChain) else network
+
+
+def _change(
+    found: Alignment, network: Network, groups: Symmetry, x: Tensor, before: Tensor
+) -> float:
+    """Largest change of an output of B by what was found."""
+    if isinstance(network, AffineChain):  # it has been reordered already
+        return float((holding(network, found.b)(x) - before).abs().max())
+    return change_by(found.permutations, network, groups, x, before)
+
+
+def _gaussian_inputs(network: Network) -> Float64[Tensor, "n d"]:
+    """Inputs of a chain.
+
+    Raises:
+        TypeError: for another network: what its inputs look like is not known.
+    """
+    chain = network if isinstance(network, AffineChain) else find_chain(network)
+    if chain is None:
+        raise TypeError(
+            "data must be given for networks that are no chains of affine maps, got None: "
+            "their neurons are found by an example of the inputs"
+        )
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(_CHECKED, chain.weights[0].shape[1], generator=rng, dtype=torch.float64)
+    return x.to(chain.weights[0].device)

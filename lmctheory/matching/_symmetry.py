@@ -1,0 +1,431 @@
+"""The permutation symmetry of a network, and its use: reordering neurons.
+
+The groups of any module are found by tracing it (`tracing`); a chain's are known. How they act is
+the matter of `groups`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Shaped
+from torch import Tensor, nn
+
+from lmctheory.matching.groups import (
+    Action,
+    Coupling,
+    PermutationGroup,
+    Symmetry,
+    reorder,
+)
+from lmctheory.matching.tracing import SINGLE, assembled, labelled
+from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
+from lmctheory.networks.chain import SAME_ARCHITECTURE
+from lmctheory.networks.program import Program, capture, require_program
+from lmctheory.networks.state import Evaluation, copied, tensors
+
+__all__ = [
+    "Action",
+    "Coupling",
+    "Network",
+    "PermutationGroup",
+    "Symmetry",
+    "common_symmetry",
+    "function_change",
+    "holding",
+    "outputs",
+    "own_chain",
+    "parameters",
+    "permute",
+    "reorder",
+    "symmetry",
+]
+
+Network: TypeAlias = nn.Module | AffineChain
+"""Whatever can be matched: a user's module, or a chain taken out of a stack of networks."""
+
+SomeNetwork = TypeVar("SomeNetwork", nn.Module, AffineChain)
+
+
+def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> Symmetry:
+    """The permutation groups of a network: of all that its neurons allow, what was found.
+
+    Reordering the neurons of a hidden layer permutes the rows of its weight and the columns of
+    those that read it; what a network does in between (normalisation, pooling, residual sums,
+    attention) decides which layers must be reordered alike, and which neurons only as blocks.
+    Every permutation of every group leaves the function as it is; the converse is not promised:
+    neurons that enter an operation which is not known stay fixed, see `Symmetry.fixed`.
+
+    Args:
+        model: any module whose forward pass can be traced or exported; or a chain.
+        example: inputs ``[n, ...]``, two of which are run through the model. Not needed for a
+            module that `lmctheory.networks.affine_chain` can read.
+
+    Raises:
+        TypeError: if the module cannot be traced, or needs an example.
+        ValueError: if the chain is a stack of networks, or `example` does not fit.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+        >>> group, = symmetry(net, torch.zeros(1, 1, 4, 4)).groups
+        >>> group.axes
+        (('0.weight', 0), ('0.bias', 0), ('3.weight', 1))
+        >>> group.actions[2].positions[1]
+        (4, 5, 6, 7)
+    """
+    if isinstance(model, AffineChain):
+        return _chain_symmetry(as_chain(model))
+    program, inputs = _read(model, example)
+    return assembled(labelled(program, inputs), parameters(model))
+
+
+def common_symmetry(
+    model_a: Network, model_b: Network, example: Shaped[Tensor, "n ..."] | None = None
+) -> Symmetry:
+    """The permutation groups of two networks with the same parameters and buffers.
+
+    Args:
+        model_a: a module or chain.
+        model_b: another.
+        example: see `symmetry`.
+
+    Raises:
+        TypeError: as `symmetry` does.
+        ValueError: likewise, and if their neurons can be reordered differently.
+    """
+    if isinstance(model_a, AffineChain) or isinstance(model_b, AffineChain):
+        return symmetry(as_chain(model_a))
+    program, inputs = _read(model_a, example)
+    found = assembled(labelled(program, inputs), parameters(model_a))
+    try:
+        require_program(program, model_b, inputs)
+    except ValueError:  # they may differ in what does not matter here
+        if symmetry(model_b, inputs).groups != found.groups:
+            raise ValueError(
+                f"{SAME_ARCHITECTURE}, but their neurons can be reordered differently"
+            ) from None
+    return found
+
+
+def _read(model: nn.Module, example: Tensor | None) -> tuple[Program, Tensor]:
+    """A network's program, and inputs in its type."""
+    example = _example(model) if example is None else example
+    if example.ndim == 0 or example.numel() == 0:
+        raise ValueError(f"example must hold at least one example, got {tuple(example.shape)}")
+    program = capture(model, example)
+    return program, program.evaluation.inputs(example[:2])
+
+
+def _example(model: nn.Module) -> Tensor:
+    try:
+        chain = affine_chain(evaluation_mode(model))
+    except TypeError as error:
+        raise TypeError(f"the symmetry needs an example of the inputs: {error}") from None
+    return chain.weights[0].new_zeros(1, chain.weights[0].shape[-1])
+
+
+def own_chain(network: Network) -> AffineChain | None:
+    """The network as a chain if each layer of it has parameters of its own, else None.
+
+    Raises:
+        ValueError: if it is a stack of several.
+    """
+    if isinstance(network, AffineChain):
+        return as_chain(network)
+    named, held = parameters(network), tensors(network)  # of tied ones the first alone is named
+    if any(tensor.ndim > 2 for tensor in named.values()):
+        return None  # without a trace
+    chain = find_chain(network)
+    if chain is None:
+        return None
+    own = all(
+        f"{name}.weight" in named and (f"{name}.bias" in named or f"{name}.bias" not in held)
+        for name in chain.names
+    )
+    return chain if own else None
+
+
+def _chain_symmetry(chain: AffineChain) -> Symmetry:
+    groups = []
+    for name, W, after in zip(chain.names, chain.weights, chain.names[1:], strict=False):
+        weight, following = f"{name}.weight", f"{after}.weight"
+        positions = tuple((i,) for i in range(len(W)))
+        if len(W) > 1:
+            groups.append(
+                PermutationGroup(
+                    name=name,
+                    size=len(W),
+                    actions=(
+                        Action(weight, 0, positions),
+                        Action(f"{name}.bias", 0, positions),
+                        Action(following, 1, positions, reads=True),
+                    ),
+                    incoming=(weight,),
+                    outgoing=(following,),
+                )
+            )
+    moved = {action.parameter for group in groups for action in group.actions}
+    fixed = {
+        name: SINGLE
+        for name, W in zip(chain.names, chain.weights, strict=True)
+        if f"{name}.weight" not in moved and W.numel() > 1
+    }
+    if len(chain.weights[-1]) > 1:
+        fixed[chain.names[-1]] = "its neurons are outputs of the network"
+    return Symmetry(tuple(groups), fixed)
+
+
+def as_chain(network: Network) -> AffineChain:
+    """The network as one chain of affine maps.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if it is a stack of several.
+    """
+    chain = network if isinstance(network, AffineChain) else affine_chain(evaluation_mode(network))
+    if chain.weights[0].ndim != 2:
+        raise ValueError(
+            "matching takes one network at a time, got a stack: the weights of layer "
+            f"{chain.names[0]!r} have shape {tuple(chain.weights[0].shape)}"
+        )
+    return chain
+
+
+def as_inputs(network: Network, data: Shaped[Tensor, "n ..."], argument: str) -> Tensor:
+    """Inputs ``[n, ...]`` on the network's device, in float64 if they are floating point.
+
+    Raises:
+        ValueError: naming `argument`, for no examples, NaN or infinities, or, for a chain, another
+            width.
+    """
+    if data.ndim == 0 or data.numel() == 0:
+        raise ValueError(f"{argument} must hold at least one example, got {tuple(data.shape)}")
+    first = next(iter(parameters(network).values()), data)
+    x = data.detach().to(first.device)
+    if isinstance(network, AffineChain):
+        x = x.reshape(len(x), -1).double()
+        width = network.weights[0].shape[-1]
+        if x.shape[1] != width:
+            raise ValueError(f"{argument} must have {width} numbers per example, got {x.shape[1]}")
+    if not x.is_floating_point():
+        return x
+    if not torch.isfinite(x).all():
+        raise ValueError(f"{argument} must be finite, got NaN or infinite values")
+    return x.double()
+
+
+def parameters(network: Network) -> dict[str, Tensor]:
+    """What a matching compares: every parameter by its qualified name, detached.
+
+    A parameter that is tied to others has one name only. Buffers, such as running statistics, are
+    reordered with the neurons but not compared.
+    """
+    if isinstance(network, AffineChain):
+        named: dict[str, Tensor] = {}
+        for name, W, b in zip(network.names, network.weights, network.biases, strict=True):
+            named |= {f"{name}.weight": W, f"{name}.bias": b}
+        return named
+    return {name: tensor.detach() for name, tensor in network.named_parameters()}
+
+
+def holding(chain: AffineChain, tensors: Mapping[str, Tensor]) -> AffineChain:
+    """A chain with some of its `parameters` replaced."""
+    held = parameters(chain) | dict(tensors)
+    return replace(
+        chain,
+        weights=tuple(held[f"{name}.weight"] for name in chain.names),
+        biases=tuple(held[f"{name}.bias"] for name in chain.names),
+    )
+
+
+def permute(
+    network: SomeNetwork,
+    permutations: Mapping[str, np.ndarray],
+    groups: Symmetry | None = None,
+) -> SomeNetwork:
+    """The same function with its hidden neurons reordered.
+
+    Groups inside blocks are reordered first, then whole blocks: ``permutations[child]`` refers to
+    the neurons of the block that the child belongs to in `network`, wherever that comes to stand.
+
+    Args:
+        network: a module or chain; it is copied, not changed.
+        permutations: for each group's name its index array ``[m]``; neuron i of the result is
+            neuron ``permutations[name][i]`` of `network`.
+        groups: of the network; may be left out if `symmetry` needs no example.
+
+    Raises:
+        TypeError: if the groups are needed.
+        ValueError: if the names are not the network's groups, or an array is no permutation of
+            ``0, ..., m - 1``, or the groups are those of another network.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1))
+        >>> swapped = permute(net, {"0": np.array([1, 0])})
+        >>> torch.equal(swapped[0].weight, net[0].weight.flip(0))
+        True
+    """
+    groups = symmetry(network) if groups is None else groups
+    _require_permutations(groups.groups, permutations)
+    if isinstance(network, AffineChain):
+        moved = _reordered(parameters(network), groups, permutations)
+        return holding(network, moved)  # type: ignore[return-value]  # it is of its type
+    result: nn.Module = copied(network)
+    held = tensors(result)
+    with torch.no_grad():
+        for name, tensor in _reordered(held, groups, permutations).items():
+            if tensor is not held[name]:
+                held[name].copy_(tensor)
+    return result
+
+
+def _reordered(
+    tensors: Mapping[str, Tensor], groups: Symmetry, permutations: Mapping[str, np.ndarray]
+) -> dict[str, Tensor]:
+    moved = dict(tensors)
+    for group in groups.groups:
+        _require_tensors(group, moved)
+        moved = reorder(moved, group, permutations[group.name])
+    return moved
+
+
+def _require_tensors(group: PermutationGroup, tensors: Mapping[str, Tensor]) -> None:
+    for action in group.actions:
+        tensor = tensors.get(action.parameter)
+        if tensor is None or action.index.max() >= action.part(tensor).shape[action.axis]:
+            shape = None if tensor is None else tuple(tensor.shape)
+            raise ValueError(
+                f"the groups must be those of the network: {group.name!r} moves axis {action.axis} "
+                f"of {action.parameter!r}, whose shape is {shape}"
+            )
+
+
+@torch.no_grad()
+def outputs(
+    network: Network, x: Shaped[Tensor, "n ..."], argument: str = "x"
+) -> Float64[Tensor, "..."]:
+    """What the network computes in evaluation mode, in float64.
+
+    A network that makes numbers of its own type, such as a first state of zeros, computes in that
+    type, and the result is converted.
+
+    Args:
+        network: a module or chain; it is not changed.
+        x: inputs ``[n, ...]``, floating point or integers.
+        argument: the name that messages give them.
+
+    Raises:
+        TypeError: if it returns anything but one tensor.
+        ValueError: as `as_inputs` does.
+    """
+    x = as_inputs(network, x, argument)
+    if isinstance(network, AffineChain):
+        return network.to(dtype=torch.float64)(x)
+    try:
+        return evaluated(Evaluation(network, torch.float64), x, argument)
+    except ValueError as error:
+        try:
+            return evaluated(Evaluation(network), x, argument).double()
+        except ValueError:
+            raise error from None
+
+
+def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor:
+    """The output for the inputs.
+
+    Raises:
+        TypeError: if it is not one tensor.
+        ValueError: naming `argument`, if the inputs do not fit.
+    """
+    try:
+        result = model(x)
+    except (RuntimeError, IndexError) as error:
+        kind = "" if x.is_floating_point() else f" and type {x.dtype}"
+        raise ValueError(
+            f"{argument} of shape {list(x.shape)}{kind} does not fit the network: {error}"
+        ) from error
+    if not isinstance(result, Tensor):
+        raise TypeError(f"the network must return one tensor, got {type(result).__name__}")
+    return result
+
+
+def function_change(
+    model: Network,
+    groups: Symmetry,
+    example: Shaped[Tensor, "n ..."],
+    *,
+    rng: np.random.Generator,
+) -> float:
+    """Largest change of an output, in float64, after all groups were reordered at random.
+
+    It would show a group that does not preserve the function: rounding alone should remain.
+
+    Args:
+        model: a module or chain.
+        groups: its `symmetry`.
+        example: inputs ``[n, ...]``.
+        rng: draws a permutation for each group.
+
+    Example:
+        >>> import numpy as np, torch
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+        >>> rng = np.random.default_rng(0)
+        >>> function_change(net, symmetry(net), torch.ones(1, 3), rng=rng) < 1e-12
+        True
+    """
+    drawn = {group.name: rng.permutation(group.size) for group in groups.groups}
+    return change_by(drawn, model, groups, example, outputs(model, example, "example"))
+
+
+def change_by(
+    permutations: Mapping[str, np.ndarray],
+    model: Network,
+    groups: Symmetry,
+    x: Shaped[Tensor, "n ..."],
+    before: Float64[Tensor, "..."],
+) -> float:
+    """Largest change of an output, in float64, by these permutations.
+
+    Args:
+        permutations: of the groups.
+        model: a module or chain.
+        groups: its symmetry.
+        x: inputs ``[n, ...]``.
+        before: its `outputs` there.
+    """
+    moved: Network = permute(model, permutations, groups)  # type: ignore[type-var]  # model's own
+    return float((outputs(moved, x) - before).abs().max())
+
+
+def _require_permutations(
+    groups: tuple[PermutationGroup, ...], permutations: Mapping[str, np.ndarray]
+) -> None:
+    names = {group.name for group in groups}
+    if set(permutations) != names:
+        raise ValueError(
+            f"permutations must be for the groups {sorted(names)} of the network, "
+            f"got {sorted(permutations)}"
+        )
+    for group in groups:
+        order = np.asarray(permutations[group.name])
+        if order.shape != (group.size,):
+            raise ValueError(
+                f"the permutation of group {group.name!r} must have shape ({group.size},), "
+                f"got {order.shape}"
+            )
+        if not np.array_equal(np.sort(order), np.arange(group.size)):
+            raise ValueError(
+                f"the permutation of group {group.name!r} must hold each of 0, ..., "
+                f"{group.size - 1} once"
+            )
+        if not np.issubdtype(order.dtype, np.integer):
+            raise ValueError(
+                f"the permutation of group {group.name!r} must be integers, got {order.dtype}"
+            )

@@ -1,0 +1,1 @@
+"""Several networks made one: means, transport, and what is recalibrated afterwards."""

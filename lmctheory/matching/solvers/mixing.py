@@ -1,0 +1,37 @@
+"""Linear combinations of neurons: how relaxed permutations act."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lmctheory.matching._symmetry import Action
+
+__all__ = ["blended", "mixed"]
+
+
+def mixed(
+    action: Action, tensor: Float[Tensor, "..."], matrix: Float[Tensor, "m m"]
+) -> Float[Tensor, "..."]:
+    """A tensor in which place i holds sum_j matrix[i, j] times neuron j.
+
+    With a permutation matrix it is `Action.reorder`. Differentiable in the tensor and the matrix.
+    """
+    across = action.part(tensor).movedim(action.axis, 0)
+    moved = (matrix @ action.rows(tensor)).reshape(-1, *across.shape[1:])
+    return _put_back(action, tensor, across, moved)
+
+
+def blended(action: Action, tensor: Float[Tensor, "..."], share: float) -> Float[Tensor, "..."]:
+    """`mixed` by the matrix share I + (1 - share) J/m, J of ones, in one pass."""
+    across = action.part(tensor).movedim(action.axis, 0)
+    rows = action.rows(tensor)
+    moved = torch.lerp(rows.mean(0, keepdim=True), rows, share).reshape(-1, *across.shape[1:])
+    return _put_back(action, tensor, across, moved)
+
+
+def _put_back(action: Action, tensor: Tensor, across: Tensor, moved: Tensor) -> Tensor:
+    """A tensor with other entries where the action can reach."""
+    if not action.fills_in_order(len(across)):
+        moved = across.index_copy(0, torch.as_tensor(action.index, device=tensor.device), moved)
+    moved = moved.movedim(0, action.axis)
+    return moved if action.within is None else tensor.slice_scatter(moved, 0, *action.within)

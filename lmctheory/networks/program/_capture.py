@@ -1,0 +1,385 @@
+"""Reading a network's forward pass: by symbolic tracing, else by export.
+
+Both work on a copy. What they give is believed only if, on an example, it computes what the network
+does, with its own numbers and a batch of another size.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
+from typing import Any
+
+import jaxtyping
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+from torch.export.graph_signature import InputKind
+from torch.fx import Graph, Node
+from torch.fx.node import map_aggregate
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+from lmctheory.networks.program.named_operations import in_place
+from lmctheory.networks.program.normal_form import UnreadableError, normal_form
+from lmctheory.networks.program.steps import Program
+from lmctheory.networks.state import Evaluation, alike, copied, require_network, seeded, tensors
+
+__all__ = ["capture", "require_faithful", "require_no_hooks", "require_program", "symbolic"]
+
+_ROUNDING = 1e3
+"""Units in the last place by which a program may differ from its network."""
+
+_PREFIX = "network."
+
+_KNOWN_HOOKS = (WeightNorm, SpectralNorm, BasePruningMethod)
+"""Hooks that compute a weight from others: a trace sees what they do."""
+
+_CALLS = (
+    *(nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.EmbeddingBag, nn.CrossMapLRN2d),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+)
+"""Modules of torch.nn whose forward pass branches on shapes: each is one operation."""
+
+
+def capture(
+    model: nn.Module, example: Shaped[Tensor, "n ..."], argument: str = "example"
+) -> Program:
+    """A network's forward pass in evaluation mode as a `Program`.
+
+    Args:
+        model: left as it is.
+        example: inputs ``[n, ...]``, of which the first two are used.
+        argument: what messages call them.
+
+    Raises:
+        UnreadableError: if it has hooks that are not known, or neither way of reading it gives a
+            program that computes what it does; the message names the operation in the way.
+        ValueError: if the example does not fit.
+    """
+    require_network(model, "the network")
+    require_no_hooks(model, "the network cannot be traced")
+    evaluation = Evaluation(model)
+    inputs = evaluation.inputs(example[:2] if len(example) > 1 else example[[0, 0]])
+    _require_fit(evaluation, inputs, argument, list(example.shape))
+    reasons = []
+    for read in (_by_tracing, _by_export):
+        try:
+            with seeded():
+                program = read(evaluation, inputs)
+            require_faithful(program, inputs)
+        except UnreadableError as error:
+            reasons.append(str(error))
+        else:
+            return program
+    raise UnreadableError(f"the network cannot be traced: {reasons[0]}; nor exported: {reasons[1]}")
+
+
+def _require_fit(evaluation: Evaluation, inputs: Tensor, argument: str, shape: list[int]) -> None:
+    try:
+        with torch.no_grad():
+            evaluation(inputs)
+    except (RuntimeError, IndexError, ValueError) as error:
+        what, *_ = str(error).splitlines()
+        raise ValueError(f"{argument} of shape {shape} does not fit the network: {what}") from error
+
+
+def require_no_hooks(model: nn.Module, refusal: str) -> None:
+    """Refuses a module that does more than a trace of it sees, or that a trace would write into.
+
+    Raises:
+        UnreadableError: beginning with `refusal` and naming the submodule, if one has a forward
+            hook or a forward method of its own.
+    """
+    for name, module in model.named_modules():
+        before = module._forward_pre_hooks.values()
+        known = all(isinstance(hook, _KNOWN_HOOKS) for hook in before)
+        if module._forward_hooks or not known or "forward" in vars(module):
+            raise UnreadableError(
+                f"{refusal}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
+                " or a forward method of its own"
+            )
+
+
+class _Root(nn.Module):
+    """Holds a network, so that its own hooks and default arguments take effect."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Any) -> Any:
+        return self.network(inputs)
+
+
+class _SlotProxy(torch.fx.Proxy):
+    """A slot during a trace: its shape and type are known."""
+
+    def __init__(self, tracer: torch.fx.Tracer, node: Node, tensor: Tensor) -> None:
+        super().__init__(node, tracer)
+        self.tensor = tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.tensor.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.tensor.ndim
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.tensor.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.tensor.device
+
+    def size(self, dim: int | None = None) -> Any:
+        return self.tensor.size() if dim is None else self.tensor.size(dim)
+
+    def dim(self) -> int:
+        return self.tensor.dim()
+
+    def numel(self) -> int:
+        return self.tensor.numel()
+
+    def __len__(self) -> int:
+        return len(self.tensor)
+
+
+class _Tracer(torch.fx.Tracer):
+    """Traces into the modules of torch.nn, so that they and the functions they call are one."""
+
+    def __init__(self, names: dict[int, str]) -> None:
+        super().__init__()
+        self.names = names
+
+    def is_leaf_module(self, module: nn.Module, _: str) -> bool:
+        return isinstance(module, _CALLS)
+
+    def call_module(self, module: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
+        """Like any module but a stack of Transformer layers, which asks a symbol for its shape."""
+        if type(module) is nn.TransformerEncoder and len(args) == 1 and not kwargs:
+            return super().call_module(module, partial(_stacked, module), args, kwargs)
+        return super().call_module(module, forward, args, kwargs)
+
+    def getattr(self, _: str, value: Any, cache: dict[str, Any]) -> Any:
+        name = self.names.get(id(value))
+        if name is None:
+            return value
+        if name not in cache:
+            cache[name] = self.create_proxy(
+                *("get_attr", name, (), {}),
+                proxy_factory_fn=lambda node: _SlotProxy(self, node, value),
+            )
+        return cache[name]
+
+
+def _stacked(encoder: nn.TransformerEncoder, x: Any) -> Any:
+    for layer in encoder.layers:
+        x = layer(x)
+    return x if encoder.norm is None else encoder.norm(x)
+
+
+@contextmanager
+def _untyped() -> Iterator[None]:
+    """Suspends jaxtyping's checks, which the symbols that stand for tensors cannot pass."""
+    disabled = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", disabled)
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """Suspends the fused path of Transformer layers, which branches on the inputs."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def symbolic(model: nn.Module, *, evaluation: bool = True) -> tuple[Graph, dict[str, Tensor]]:
+    """The forward pass as traced symbols, in normal form, and its constants.
+
+    It was compared with nothing: see `require_faithful`.
+
+    Args:
+        model: left as it is.
+        evaluation: in evaluation mode; else in the mode that the model is in.
+
+    Raises:
+        UnreadableError: if the network cannot be traced.
+    """
+    own = copied(model)
+    if evaluation:
+        own.eval()
+    for module in own.modules():
+        for check in ("_check_input_dim", "_check_non_zero_input_channels"):
+            if hasattr(module, check):  # it would ask a symbol for its shape
+                setattr(module, check, lambda _: None)
+    root = _Root(own)
+    held = tensors(root)
+    names = {id(tensor): name for name, tensor in reversed(held.items())}
+    tracer = _Tracer(names)
+    with ExitStack() as contexts:
+        for context in (seeded, _untyped, _unfused):
+            contexts.enter_context(context())
+        try:
+            graph = tracer.trace(root)
+        except Exception as error:  # whatever a user's forward pass raises on symbols
+            raise UnreadableError(str(error) or type(error).__name__) from error
+    constants: dict[str, Tensor] = {}
+
+    def slot_of(node: Node) -> str | None:
+        if node.op != "get_attr":
+            return None
+        name = str(node.target)
+        if name in held:
+            return name.removeprefix(_PREFIX)
+        owner, _, attribute = name.rpartition(".")
+        constants[name] = getattr(root.get_submodule(owner), attribute)
+        return name
+
+    return normal_form(graph, own, slot_of, _PREFIX), constants
+
+
+def _by_tracing(evaluation: Evaluation, _: Tensor) -> Program:
+    graph, constants = symbolic(evaluation.model)
+    return Program(graph, evaluation.state, constants, evaluation)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keeps to itself what an export says; whether it is right is found out otherwise."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        disabled = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(disabled)
+
+
+def _by_export(evaluation: Evaluation, inputs: Tensor) -> Program:
+    with _untyped(), _silence():
+        try:
+            exported = _exported(evaluation, inputs)
+        except Exception as error:  # whatever export raises
+            what = next(iter(str(error).splitlines()), type(error).__name__)
+            raise UnreadableError(what) from error
+    signature = exported.graph_signature
+    slots = {
+        spec.arg.name: spec.target
+        for spec in signature.input_specs
+        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER)
+    }
+    lifted = {
+        spec.arg.name: spec.target
+        for spec in signature.input_specs
+        if spec.kind == InputKind.CONSTANT_TENSOR
+    }
+    graph = exported.graph
+    (output,) = (node for node in graph.nodes if node.op == "output")
+    wanted = set(signature.user_outputs)
+    output.args = (tuple(n for n in output.args[0] if getattr(n, "name", n) in wanted),)
+    graph = normal_form(
+        graph, evaluation.model, lambda node: {**slots, **lifted}.get(node.name), _PREFIX
+    )
+    constants = {name: exported.constants[name] for name in lifted.values()}
+    return Program(graph, evaluation.state, constants, evaluation)
+
+
+def _exported(evaluation: Evaluation, inputs: Tensor) -> torch.export.ExportedProgram:
+    own = copied(evaluation.model)
+    anything = {0: torch.export.Dim.AUTO}
+    with torch.no_grad():
+        exported = torch.export.export(own, (inputs,), dynamic_shapes=(anything,), strict=False)
+    if any(node.op == "call_function" and in_place(node.target) for node in exported.graph.nodes):
+        exported = exported.run_decompositions({})
+    return exported
+
+
+def _probes(inputs: Tensor) -> Iterator[Tensor]:
+    """Inputs on which two forward passes are compared.
+
+    The given ones; a batch of another size; and, since on few of one kind a wrong pass may agree by
+    accident (where a unit is never active, say), random ones of their mean and size.
+    """
+    yield inputs
+    yield torch.cat([inputs.flip(0), inputs[:1]])
+    if inputs.is_floating_point():
+        rng = torch.Generator().manual_seed(0)
+        noise = torch.randn(inputs.shape, generator=rng, dtype=torch.float64).to(inputs)
+        yield noise * inputs.square().mean().sqrt()
+        yield inputs.mean() + noise
+
+
+def require_faithful(program: Program, inputs: Tensor) -> None:
+    """Refuses a program that has taken other branches than the network does, or missed something.
+
+    Args:
+        program: of the network in its `evaluation`.
+        inputs: some that fit, ``[n, ...]``; others are made of them.
+
+    Raises:
+        UnreadableError: if it computes something else.
+    """
+    try:
+        computes = _computes(program, program.evaluation, inputs)
+    except Exception as error:  # an operation that does not work as it was traced
+        what, *_ = str(error).splitlines() or [type(error).__name__]
+        raise UnreadableError(f"its trace cannot be carried out ({what})") from error
+    if not computes:
+        raise UnreadableError("its trace does not compute what it computes")
+
+
+def require_program(program: Program, model_b: nn.Module, example: Tensor) -> None:
+    """Refuses a network that does not compute what another's program does with its numbers.
+
+    Args:
+        program: of model_a.
+        model_b: a network with the same slots, in the same type.
+        example: inputs ``[n, ...]``, of which the first two are used.
+
+    Raises:
+        ValueError: if outputs differ.
+    """
+    evaluation = Evaluation(model_b)
+    try:
+        computes = _computes(program, evaluation, evaluation.inputs(example[:2]))
+    except (RuntimeError, IndexError, ValueError):  # shapes that do not fit
+        computes = False
+    if not computes:
+        raise ValueError(
+            "model_a and model_b must have the same architecture, but model_b does not compute "
+            "what model_a would with its weights"
+        )
+
+
+def _computes(program: Program, evaluation: Evaluation, inputs: Tensor) -> bool:
+    for x in _probes(inputs):
+        with torch.no_grad(), seeded():
+            found = program(x.clone(), evaluation.state)
+            if not _same(found, evaluation(x)):
+                return False
+    return True
+
+
+def _same(found: Any, expected: Any) -> bool:
+    sides: tuple[list[Any], list[Any]] = ([], [])
+    for result, into in zip((found, expected), sides, strict=True):
+        map_aggregate(result, into.append)
+    return len(sides[0]) == len(sides[1]) and all(
+        isinstance(a, Tensor) and alike(a, b, _ROUNDING) if isinstance(b, Tensor) else a == b
+        for a, b in zip(*sides, strict=True)
+    )

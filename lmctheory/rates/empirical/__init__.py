@@ -1,0 +1,1 @@
+"""What samples say: exact and certified costs, simulation, dimensions, tests."""
