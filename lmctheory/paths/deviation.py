@@ -156,36 +156,11 @@ class _Deviation:
 
 def bounds(program: Program, point: Point, found: Features, labels: Tensor, vector: bool) -> Bounds:
     """All bounds at one t on one chunk of examples."""
-    zero = torch.zeros_like(found.ends[0])
-    none = _Deviation(zero, None, zero, zero, zero)
-    nodes = [none]
-    largest, error = [found.ends[0]], zero  # norms in all networks between A and B; of the last
-    gaps, shifts, hidden = [], [], []
-    for i, op in enumerate(program.operations, start=1):
-        before = _total([nodes[k] for k in op.node.inputs])
-        if isinstance(op, Affine | Normalisation):
-            after, shift = _layer(program, point, found, i, before)
-            if not program.still[op.node.inputs[0]]:
-                shifts.append(shift)
-        elif isinstance(op, Pointwise | MaxPool):
-            after, gap = _nonlinear(op, point, found, i, before)
-            gaps.append(gap)
-            hidden.append(i)
-        else:
-            after = _fixed(op, point.norms[i - 1], before)
-        if not program.exact[i]:
-            inputs = _plus([largest[k] for k in op.node.inputs])
-            error = rounding(op.scale, inputs, found.ends[i] + after.s)
-            after = (none if program.still[i] else after).wider(error)
-        largest.append(found.ends[i] + after.s)
-        if not vector and i < len(program.operations):
-            after = replace(after, known=None, radius=after.s)
-        nodes.append(after)
-
-    last = nodes[-1]
+    run = _Run(program, point, found, vector)
+    zero, last = run.zero, run.nodes[-1]
     chord = torch.lerp(found.b[-1], found.a[-1], point.t)
     known = torch.zeros_like(chord) if last.known is None else last.known
-    slack = _slack(program.operations[-1], point.t, nodes, labels) + 2 * error[:, None]
+    slack = _slack(program.operations[-1], point.t, run.nodes, labels) + 2 * run.error[:, None]
     margins = _margins(chord + known, labels, slack)
     loss_a, loss_b = (
         cross_entropy(values[-1], labels, reduction="none") for values in (found.a, found.b)
@@ -194,13 +169,63 @@ def bounds(program: Program, point: Point, found: Features, labels: Tensor, vect
         function_error_c1=_or_infinite(last.s),
         function_error_c2=_or_infinite(point.t * last.u + (1 - point.t) * last.v),
         function_error=_or_infinite(flat_length(known) + last.radius if vector else last.s),
-        feature_error=_or_infinite(_stack([nodes[k].s for k in hidden], zero)),
-        weak_additivity=_stack(gaps, zero),
-        commutativity=_stack(shifts, zero),
+        feature_error=_or_infinite(_stack([run.nodes[k].s for k in run.hidden], zero)),
+        weak_additivity=_stack(run.gaps, zero),
+        commutativity=_stack(run.shifts, zero),
         example_loss=_or_infinite(margin_loss(margins)),
         certified=(margins < 0).all(-1),
         example_chord=torch.lerp(loss_b, loss_a, point.t),
     )
+
+
+class _Run:
+    """How far the network at t is from the chord, node by node.
+
+    Attributes:
+        nodes: the deviations, from the inputs' on.
+        gaps: residuals of weak additivity, of the operations `hidden`.
+        shifts: residuals of commutativity, of the layers whose inputs move.
+        error: rounding of the last operation.
+    """
+
+    def __init__(self, program: Program, point: Point, found: Features, vector: bool) -> None:
+        self.program, self.point, self.found, self.vector = program, point, found, vector
+        self.zero = self.error = torch.zeros_like(found.ends[0])
+        self._none = _Deviation(self.zero, None, self.zero, self.zero, self.zero)
+        self.nodes = [self._none]
+        self._largest = [found.ends[0]]  # norms in all networks between A and B
+        self.gaps: list[Tensor] = []
+        self.shifts: list[Tensor] = []
+        self.hidden: list[int] = []
+        for i, op in enumerate(program.operations, start=1):
+            self.nodes.append(self._rounded(i, op, self._passed(i, op)))
+
+    def _passed(self, i: int, op: Operation) -> _Deviation:
+        """What an operation makes of the deviations before it."""
+        before = _total([self.nodes[k] for k in op.node.inputs])
+        if isinstance(op, Affine | Normalisation):
+            after, shift = _layer(self.program, self.point, self.found, i, before)
+            if not self.program.still[op.node.inputs[0]]:
+                self.shifts.append(shift)
+        elif isinstance(op, Pointwise | MaxPool):
+            after, gap = _nonlinear(op, self.point, self.found, i, before)
+            self.gaps.append(gap)
+            self.hidden.append(i)
+        else:
+            after = _fixed(op, self.point.norms[i - 1], before)
+        return after
+
+    def _rounded(self, i: int, op: Operation, after: _Deviation) -> _Deviation:
+        """The same, wider by the rounding of the operation."""
+        program, found = self.program, self.found
+        if not program.exact[i]:
+            inputs = _plus([self._largest[k] for k in op.node.inputs])
+            self.error = rounding(op.scale, inputs, found.ends[i] + after.s)
+            after = (self._none if program.still[i] else after).wider(self.error)
+        self._largest.append(found.ends[i] + after.s)
+        if not self.vector and i < len(program.operations):
+            after = replace(after, known=None, radius=after.s)
+        return after
 
 
 def _total(parts: list[_Deviation]) -> _Deviation:

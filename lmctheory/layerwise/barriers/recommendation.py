@@ -20,7 +20,7 @@ A choice by loss is a fit to the examples it was made on: it is judged on others
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -30,7 +30,7 @@ from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.barriers.layer_barriers import parameter_counts
 from lmctheory.layerwise.barriers.selection import Subset, members, random_groups
 from lmctheory.layerwise.points.evaluation import evaluate
-from lmctheory.layerwise.points.example_losses import example_losses
+from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
 from lmctheory.measures.arguments import at_least, number, positive_share
 from lmctheory.networks import Examples
 
@@ -158,29 +158,36 @@ def recommend(
     ends = evaluate(model_a, model_b, data, _corners(len(layers))).loss
     limit = _reference(ends[:, None], reference).item() + tolerance
     sizes = parameter_counts(model_a, layers)
-    weights = sizes if maximise == "parameters" else np.ones(len(layers))
     sets, found = (_all if search == "exact" else _greedy)(losses, len(layers))
-    chosen = _best(sets, found, weights, limit)
+    chosen = _best(sets, found, sizes if maximise == "parameters" else np.ones_like(sizes), limit)
     names = tuple(layer.name for layer in layers)
     subset = tuple(name for name, moved in zip(names, sets[chosen], strict=True) if moved)
     groups = random_groups(names, len(subset), draws, rng=rng) if subset else ((),) * draws
     moved = alpha * np.concatenate([sets[chosen][None], members(names, groups)])
     judged = example_losses(model_a, model_b, test, np.concatenate([_corners(len(layers)), moved]))
-    every = judged.loss.astype(np.float64)
-    limits = _reference(every[:2], reference) + tolerance
-    gap = every[2] - limits
     return Recommendation(
         layers=subset,
         parameters=float(sets[chosen] @ sizes / sizes.sum()),
         search=search,
         loss=float(found[chosen]),
         limit=limit,
-        test_loss=float(every[2].mean()),
-        test_limit=float(np.mean(limits)),
-        test_error=float(gap.std(ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else float("nan"),
-        test_accuracy=float(judged.hit[2].mean()),
-        random=every[3:].mean(1),
+        **_on_test(judged, reference, tolerance),
     )
+
+
+def _on_test(judged: ExampleLosses, reference: str, tolerance: float) -> dict[str, Any]:
+    """What test examples say: at both corners, the chosen point, and random ones."""
+    every = judged.loss.astype(np.float64)
+    limits = _reference(every[:2], reference) + tolerance
+    gap = every[2] - limits
+    error = float(gap.std(ddof=1) / np.sqrt(len(gap))) if len(gap) > 1 else float("nan")
+    return {
+        "test_loss": float(every[2].mean()),
+        "test_limit": float(np.mean(limits)),
+        "test_error": error,
+        "test_accuracy": float(judged.hit[2].mean()),
+        "random": every[3:].mean(1),
+    }
 
 
 def _corners(layers: int) -> Float[np.ndarray, "2 L"]:
