@@ -83,7 +83,8 @@ def _costs(axes: Axes, shapes: Sequence[Summary], colour: str, label: str) -> No
 
 
 def _logarithmic(axes: Axes, shapes: Sequence[Summary]) -> None:
-    axes.set_yscale("log")
+    if any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
+        axes.set_yscale("log")
     style.width_axis(axes, [shape.width for shape in shapes])
 
 

@@ -172,8 +172,16 @@ class Symmetry:
 
     @property
     def interacts(self) -> bool:
-        """Whether any two groups share a parameter; if none do, each can be solved on its own."""
-        return any(True for group in self.groups for _ in self.couplings(group))
+        """Whether groups share a parameter, or one acts on two of its axes.
+
+        If none do, each can be solved on its own, exactly.
+        """
+        coupled = any(True for group in self.groups for _ in self.couplings(group))
+        return coupled or any(
+            len({axis for name, axis in group.axes if name == parameter}) > 1
+            for group in self.groups
+            for parameter, _ in group.axes
+        )
 
 
 def reorder(

@@ -7,7 +7,12 @@ import pytest
 
 from lmctheory import rates
 from lmctheory.measures import Gaussian, UniformCube
-from lmctheory.rates.empirical.independence import coordinate_products, networks
+from lmctheory.rates.empirical.independence import (
+    coordinate_products,
+    matching_statistic,
+    networks,
+    variance_ratio,
+)
 from lmctheory.rates.empirical.power_law import fit_power_law
 from tests.border import BAD, FORMS, PLAIN, refused, same
 
@@ -49,7 +54,7 @@ CALLS = {
     "matching_cost_curve": lambda f: rates.matching_cost_curve(
         LINE, [f.integer(4), f.integer(8)], repeats=f.integer(3), p=f.number(2.0), rng=f.rng(7)
     ),
-    "matching_statistic": lambda f: rates.matching_statistic(f.array(NETWORKS)),
+    "matching_statistic": lambda f: matching_statistic(f.array(NETWORKS)),
     "maximum_likelihood_dimension": lambda f: rates.maximum_likelihood_dimension(
         f.array(A), f.integer(4)
     ),
@@ -62,7 +67,7 @@ CALLS = {
     ),
     "participation_ratio": lambda f: rates.participation_ratio(f.array(SPECTRUM)),
     "permutation_test": lambda f: rates.permutation_test(
-        f.array(NETWORKS), rates.variance_ratio, permutations=f.integer(9), rng=f.rng(7)
+        f.array(NETWORKS), variance_ratio, permutations=f.integer(9), rng=f.rng(7)
     ),
     "pooled_matching_cost": lambda f: rates.pooled_matching_cost(
         f.array(NETWORKS), f.integer(4), partitions=f.integer(2), p=f.number(2.0), rng=f.rng(7)
@@ -90,7 +95,7 @@ CALLS = {
     "upper_bound_from_costs": lambda f: rates.upper_bound_from_costs(
         rates.Estimate(f.array([0.5, 0.25])), SQUARE, width=f.integer(4), delta=f.number(0.5)
     ),
-    "variance_ratio": lambda f: rates.variance_ratio(f.array(NETWORKS)),
+    "variance_ratio": lambda f: variance_ratio(f.array(NETWORKS)),
     "wasserstein": lambda f: rates.wasserstein(f.array(A), f.array(B), f.number(3.0)),
     "wasserstein_dimension": lambda f: rates.wasserstein_dimension(CURVE),
     "wasserstein_pow": lambda f: rates.wasserstein_pow(f.array(A), f.array(B), f.number(3.0)),
@@ -145,7 +150,7 @@ def test_no_argument_is_changed(call, as_users_call):
         lambda rng: rates.matching_cost(SQUARE, 4, repeats=2, rng=rng).draws,
         lambda rng: rates.matching_cost_curve(SQUARE, [4, 5], repeats=2, rng=rng).means,
         lambda rng: (
-            rates.permutation_test(NETWORKS, rates.variance_ratio, permutations=2, rng=rng).permuted
+            rates.permutation_test(NETWORKS, variance_ratio, permutations=2, rng=rng).permuted
         ),
         lambda rng: rates.pooled_matching_cost(NETWORKS, 4, partitions=2, rng=rng).draws[:, 0],
     ],

@@ -106,7 +106,6 @@ REFUSED = {
         "--architecture LSTM": "architecture must be one of ['MLP 1',",
         "--dataset mnist --data-dir missing": "missing",
         "--pairs 0": "greater than or equal to 1",
-        "--descents -1": "greater than or equal to 0",
         "--weight-decay -1": "greater than or equal to 0",
     },
     "layerwise": {
