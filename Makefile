@@ -19,7 +19,7 @@ $(STUDIES): .venv/ready
 	$(BIN)/python -m paper_figures.$(STUDY)
 
 test: lint types
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadscope
 
 test-slow: .venv/ready
 	$(BIN)/pytest -m slow

@@ -39,14 +39,14 @@ def violations(a, b, data, found: PathCertificate, shares=(1.0,)) -> np.ndarray:
 
 def test_it_is_never_violated():
     broken_if_weakened = 0
-    for seed in range(150):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         a, b, data, _ = random_pair(rng)
         found = certify_chains(a, b, data, nodes=int(rng.integers(1, 5)))
         broken, if_weakened = violations(a, b, data, found, shares=(1.0, 0.9))
         assert broken == 0, seed
         broken_if_weakened += if_weakened
-    assert broken_if_weakened > 100
+    assert broken_if_weakened > 40
 
 
 @pytest.mark.slow
