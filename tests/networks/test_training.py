@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
-from lmctheory.networks import training as module
+from lmctheory.networks.training import stacking
 
 CONFIG = TrainingConfig(
     epochs=3, batch_size=16, learning_rate=0.2, weight_decay=1e-2, warmup_steps=4
@@ -30,28 +31,38 @@ def networks(count: int = 3, dtype: torch.dtype = torch.float64) -> list[nn.Modu
     return [MLP((6, 8, 5, 3), rng=seeded_generators(k)[0], dtype=dtype) for k in range(count)]
 
 
+def ordinary_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    options = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(model.parameters(), momentum=config.momentum, **options)
+    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
+    return kind(model.parameters(), betas=config.betas, eps=config.eps, foreach=False, **options)
+
+
+def share_of_peak(config: TrainingConfig, examples: int) -> Callable[[int], float]:
+    warmup, per_epoch = config.warmup_steps, math.ceil(examples / config.batch_size)
+    steps = config.epochs * per_epoch
+
+    def share(s: int) -> float:
+        if s < warmup:
+            return (s + 1) / (warmup + 1)
+        return {
+            "constant": 1.0,
+            "cosine": (1 + math.cos(math.pi * (s - warmup) / (steps - warmup))) / 2,
+            "linear": (steps - s) / (steps - warmup),
+            "step": math.prod(config.factor for m in config.milestones if s >= m * per_epoch),
+        }[config.schedule]
+
+    return share
+
+
 def ordinary(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> nn.Module:
     """The loop everyone writes, with PyTorch's own loader, schedule-driven optimiser and loss."""
     model = copy.deepcopy(model)
     dataset = TensorDataset(data.inputs, data.labels)
     _, order = seeded_generators(seed)
-    optimiser = torch.optim.SGD(
-        model.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-    )
-    warmup, steps = config.warmup_steps, config.epochs * math.ceil(len(data) / config.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser,
-        lambda s: (
-            (s + 1) / (warmup + 1)
-            if s < warmup
-            else 1.0
-            if config.schedule == "constant"
-            else (1 + math.cos(math.pi * (s - warmup) / (steps - warmup))) / 2
-        ),
-    )
+    optimiser = ordinary_optimiser(model, config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share_of_peak(config, len(data)))
     for _ in range(config.epochs):
         sampler = torch.randperm(len(data), generator=order).tolist()
         for x, y in DataLoader(dataset, batch_size=config.batch_size, sampler=sampler):
@@ -71,8 +82,13 @@ def distance(a: nn.Module, b: nn.Module) -> float:
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Runs a test on both ways of training."""
     if request.param == "one after another":
-        monkeypatch.setattr(module, "_WIDE", 0)
+        monkeypatch.setattr(stacking, "_WIDE", 0)
     return request.param
+
+
+ADAM = replace(CONFIG, optimiser="adam", learning_rate=0.02, betas=(0.8, 0.95), eps=1e-6)
+ADAMW = replace(ADAM, optimiser="adamw", weight_decay=0.3)
+DROPS = replace(CONFIG, schedule="step", milestones=(1, 2), factor=0.3)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +97,10 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
         CONFIG,
         replace(CONFIG, schedule="constant", momentum=0.0),
         TrainingConfig(epochs=1, batch_size=1000),
+        ADAM,
+        ADAMW,
+        replace(ADAM, schedule="linear", weight_decay=0.0),
+        DROPS,
     ],
 )
 def test_equal_to_the_ordinary_loop(path: str, config: TrainingConfig) -> None:
@@ -178,17 +198,20 @@ def parametrised() -> nn.Module:
     return nn.Sequential(first, nn.ReLU(), nn.Linear(5, 3))
 
 
+@pytest.mark.parametrize("config", [CONFIG, ADAM, ADAMW], ids=["sgd", "adam", "adamw"])
 @pytest.mark.parametrize("build", [no_bias, frozen, parametrised, Residual])
-def test_any_module_trains_as_in_the_ordinary_loop(build: Callable[[], nn.Module]) -> None:
+def test_any_module_trains_as_in_the_ordinary_loop(
+    build: Callable[[], nn.Module], config: TrainingConfig
+) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         initial = [build().double() for _ in range(2)]
     if build is frozen:  # in one network only
         initial[1].requires_grad_(True)
     data = blobs()
-    trained = train_many(initial, data, CONFIG, seeds=(1, 2))
+    trained = train_many(initial, data, config, seeds=(1, 2))
     for before, after, seed in zip(initial, trained, (1, 2), strict=True):
-        assert distance(after, ordinary(before, data, CONFIG, seed)) < 1e-12
+        assert distance(after, ordinary(before, data, config, seed)) < 1e-12
 
 
 def test_dropout_is_drawn_from_the_network_s_seed() -> None:
@@ -226,16 +249,66 @@ def test_the_schedule_warms_up_to_its_peak_and_decays() -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "schedule"),
+    [
+        (
+            TrainingConfig(epochs=9, schedule="step", milestones=(2, 5), factor=0.5),
+            lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [8, 20], 0.5),
+        ),
+        (
+            TrainingConfig(epochs=9, schedule="linear"),
+            lambda o: torch.optim.lr_scheduler.LinearLR(o, 1.0, 0.0, 36),
+        ),
+        (
+            TrainingConfig(epochs=9),
+            lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 36),
+        ),
+    ],
+)
+def test_schedules_are_pytorch_s(config: TrainingConfig, schedule: Callable[..., Any]) -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=config.learning_rate)
+    scheduler = schedule(optimiser)
+    for step in range(36):
+        assert config.rate(step, 36) == pytest.approx(scheduler.get_last_lr()[0], abs=1e-14)
+        optimiser.step()
+        scheduler.step()
+
+
+def test_drops_fall_at_their_epochs_whatever_the_warm_up() -> None:
+    config = TrainingConfig(epochs=4, schedule="step", milestones=[1, 3], warmup_steps=2)
+    assert config.milestones == (1, 3)
+    rates = [config.rate(step, 12) / config.learning_rate for step in range(12)]
+    assert rates == pytest.approx([1 / 3, 2 / 3, 1, *[0.1] * 6, *[0.01] * 3])
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"optimiser": "Adam"}, "optimiser must be one of .* got 'Adam'"),
+        ({"optimiser": "adam", "momentum": 0.5}, "momentum is of optimiser .*'adam' has none"),
+        ({"betas": (0.5, 0.9)}, "betas is of optimiser .*'sgd' has none, got"),
+        ({"eps": 1e-3}, "eps is of optimiser"),
+        ({"optimiser": "adam", "eps": 0.0}, "eps must be positive and finite, got 0"),
+        ({"optimiser": "adam", "betas": (0.5, 1.0)}, r"every beta must lie in \[0, 1\), got 1"),
+        ({"optimiser": "adam", "betas": (0.5,)}, "betas must be two numbers"),
+        ({"milestones": (3,)}, "milestones is of schedule"),
+        ({"factor": 0.5}, "factor is of schedule"),
+        ({"schedule": "step"}, r"milestones must be rising epochs in 1\.\.0, got \(\)"),
+        ({"epochs": 4, "schedule": "step", "milestones": (2, 2)}, "must be rising"),
+        ({"epochs": 4, "schedule": "step", "milestones": (2, 4)}, r"1\.\.3, got \(2, 4\)"),
+        ({"epochs": 4, "schedule": "step", "milestones": (0, 2)}, "every milestone must be >= 1"),
+        (
+            {"epochs": 4, "schedule": "step", "milestones": (2,), "factor": 0.0},
+            r"factor must lie in \(0, 1\]",
+        ),
         ({"epochs": 0}, "epochs must be >= 1, got 0"),
         ({"batch_size": 0}, "batch_size must be >= 1, got 0"),
         ({"learning_rate": 0.0}, "learning_rate must be positive and finite"),
         ({"learning_rate": math.nan}, "learning_rate must be positive and finite"),
         ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1"),
-        ({"weight_decay": -1.0}, "weight_decay must be >= 0 and finite, got -1"),
-        ({"weight_decay": math.inf}, "weight_decay must be >= 0 and finite, got inf"),
-        ({"schedule": "step"}, "schedule must be one of .* got 'step'"),
+        ({"weight_decay": -1.0}, "weight_decay must be finite and >= 0, got -1"),
+        ({"weight_decay": math.inf}, "weight_decay must be finite and >= 0, got inf"),
+        ({"schedule": "exponential"}, "schedule must be one of .* got 'exponential'"),
         ({"warmup_steps": -1}, "warmup_steps must be >= 0, got -1"),
     ],
 )

@@ -1,0 +1,138 @@
+"""Training many networks of one architecture at once, each as if it were trained alone."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from lmctheory.networks.agreement import require_batches, require_fit
+from lmctheory.networks.data import Examples
+from lmctheory.networks.data_order import epochs
+from lmctheory.networks.state import copied, require_network, slots
+from lmctheory.networks.training.configuration import TrainingConfig
+from lmctheory.networks.training.stacking import (
+    common_chain,
+    is_narrow,
+    train_alone,
+    train_stack,
+)
+
+__all__ = ["train_many"]
+
+
+def train_many(
+    models: Sequence[nn.Module],
+    data: Examples,
+    config: TrainingConfig,
+    *,
+    seeds: Sequence[int],
+    trunk_epochs: int = 0,
+    device: torch.device | str = "cpu",
+) -> list[nn.Module]:
+    """Trains networks of one architecture, each from its own weights and in its own data order.
+
+    Every network takes the steps that an ordinary loop over a shuffling data loader would take with
+    it alone, whatever the others do, even if they diverge (a network that does has NaN weights at
+    the end). Narrow affine chains are trained as one batched program; any other module, and
+    chains so wide that arithmetic and memory bind rather than overhead, one after another. The
+    same call gives the same bits on one machine and number of threads; in another stack a network
+    differs by rounding.
+
+    Args:
+        models: the initial networks; they are not changed, and their training flags are respected.
+        data: inputs in any shape the networks take, cast to the type of their parameters.
+        config: the training.
+        seeds: one per network: its data order (and dropout masks, if it has any).
+        trunk_epochs: for so many epochs all networks see the data in the order of the first seed.
+            Copies of one network are then one network until the trunk ends, and part with their
+            momentum in the middle of their schedule: *spawning*.
+        device: where to train.
+
+    Returns:
+        The trained networks, new modules on that device, in the order given.
+
+    Raises:
+        ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
+            there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
+            label is no class of the networks, BatchNorm would meet a batch of one example,
+            warm-up takes all steps, trunk_epochs is no number of epochs, or there is a trunk and
+            networks with dropout, the masks of which are each network's own.
+
+    Example:
+        >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
+        >>> from lmctheory.networks import seeded_generators, train_many
+        >>> digits = load_dataset("digits")
+        >>> initial = [MLP((64, 16, 10), rng=seeded_generators(seed)[0]) for seed in (0, 1)]
+        >>> a, b = train_many(initial, digits.train, TrainingConfig(epochs=5), seeds=(0, 1))
+        >>> bool((a(digits.test.inputs).argmax(1) == digits.test.labels).float().mean() > 0.9)
+        True
+    """
+    _require_one_architecture(models)
+    chain = common_chain(models)
+    _require_finite(models)
+    _require_seeds(models, seeds)
+    require_fit(models[0], data)
+    require_batches(models[0], data, config.batch_size)
+    if config.warmup_steps >= (steps := config.steps(len(data))):
+        raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
+    _require_trunk(models, config, trunk_epochs)
+
+    device = torch.device(device)
+    trained = [copied(model).to(device) for model in models]
+    data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
+    orders = [
+        epochs(len(data), config.epochs, seed, trunk=(seeds[0], trunk_epochs)) for seed in seeds
+    ]
+    if chain is not None and (device.type != "cpu" or is_narrow(models[0])):
+        train_stack(trained, chain, data, config, orders)
+    else:
+        for model, order, seed in zip(trained, orders, seeds, strict=True):
+            train_alone(model, data, config, order, seed)
+    return trained
+
+
+def _require_one_architecture(models: Sequence[nn.Module]) -> None:
+    if not models:
+        raise ValueError("models must name at least one network, got none")
+
+    def architecture(model: nn.Module) -> tuple[type, dict[str, tuple[torch.Size, torch.dtype]]]:
+        return type(model), {
+            name: (tensor.shape, tensor.dtype) for name, tensor in slots(model).items()
+        }
+
+    for k, model in enumerate(models):
+        require_network(model, f"models[{k}]")
+    if next(models[0].parameters(), None) is None:
+        raise ValueError("models must have parameters to train, got none")
+    for k, model in enumerate(models):
+        if architecture(model) != architecture(models[0]):
+            raise ValueError(
+                f"models must share one architecture: number {k} differs from number 0"
+            )
+
+
+def _require_finite(models: Sequence[nn.Module]) -> None:
+    for k, model in enumerate(models):
+        for name, tensor in slots(model).items():
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"models must be finite: {name} of number {k} is NaN or infinite")
+
+
+def _require_seeds(models: Sequence[nn.Module], seeds: Sequence[int]) -> None:
+    if len(seeds) != len(models):
+        raise ValueError(
+            f"seeds must be one per network: {len(models)} networks, {len(seeds)} seeds"
+        )
+    if min(seeds) < 0:
+        raise ValueError(f"every seed must be >= 0, got {min(seeds)}")
+
+
+def _require_trunk(models: Sequence[nn.Module], config: TrainingConfig, trunk_epochs: int) -> None:
+    if not 0 <= trunk_epochs <= config.epochs:
+        raise ValueError(f"trunk_epochs must lie in 0..{config.epochs}, got {trunk_epochs}")
+    modules = (module for model in models for module in model.modules())
+    if trunk_epochs and any(
+        isinstance(module, _DropoutNd) and module.training for module in modules
+    ):
+        raise ValueError(f"trunk_epochs must be 0 for networks with dropout, got {trunk_epochs}")

@@ -1,0 +1,53 @@
+"""The loop: batches, loss, gradients and steps, of one network or of a stack alike."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from lmctheory.networks.data import Examples
+from lmctheory.networks.data_order import batches
+from lmctheory.networks.training.configuration import TrainingConfig
+
+__all__ = ["descend"]
+
+
+def descend(
+    forward: Callable[[Tensor], Tensor],
+    parameters: Iterable[Tensor],
+    data: Examples,
+    config: TrainingConfig,
+    orders: Sequence[Iterator[Tensor]],
+) -> None:
+    """Trains k networks, whose optimisers work entry by entry, as one.
+
+    Args:
+        forward: from inputs ``[k, b, ...]`` to logits ``[k, b, classes]``.
+        parameters: of the networks, changed in place.
+        data: the examples, on the device of the parameters.
+        config: the training.
+        orders: of the data, one per network: the examples of each epoch.
+    """
+    optimiser = _optimiser(parameters, config)
+    steps = config.steps(len(data))
+    for step, batch in enumerate(batches(orders, config.batch_size)):
+        for group in optimiser.param_groups:
+            group["lr"] = config.rate(step, steps)
+        seen = batch.to(data.inputs.device)
+        logits, labels = forward(data.inputs[seen]), data.labels[seen]
+        # the sum over networks of their mean losses has each network's own gradient
+        total = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+        optimiser.zero_grad()
+        torch.autograd.backward(total / batch.shape[1])
+        optimiser.step()
+
+
+def _optimiser(parameters: Iterable[Tensor], config: TrainingConfig) -> Optimizer:
+    """PyTorch's; its rate is set at each step."""
+    decay = config.weight_decay
+    if config.optimiser == "sgd":
+        return SGD(parameters, momentum=config.momentum, weight_decay=decay, fused=True)
+    kind = {"adam": Adam, "adamw": AdamW}[config.optimiser]
+    beta_1, beta_2 = config.betas
+    return kind(parameters, betas=(beta_1, beta_2), eps=config.eps, weight_decay=decay, fused=True)
