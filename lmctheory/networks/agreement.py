@@ -145,12 +145,13 @@ def require_labels(data: Examples, classes: int) -> None:
         raise ValueError(f"data.labels must lie in 0..{classes - 1}, got {low}..{high}")
 
 
-def require_fit(model: nn.Module, data: Examples) -> None:
+def require_fit(model: nn.Module, data: Examples, *, binary: bool = False) -> None:
     """Refuses data that a classifier cannot be evaluated on, by trying two examples.
 
     Args:
         model: from inputs ``[n, ...]`` to logits ``[n, classes]``; left as it is.
         data: the examples, in any type and on any device.
+        binary: whether one logit is to tell two classes apart.
 
     Raises:
         ValueError: if inputs of this shape or labels do not fit, or what the network makes of an
@@ -162,7 +163,12 @@ def require_fit(model: nn.Module, data: Examples) -> None:
         raise ValueError(
             f"models must give outputs [n, classes], got {list(outputs.shape)} for one example"
         )
-    require_labels(data, outputs.shape[1])
+    if binary and outputs.shape[1] != 1:
+        raise ValueError(
+            "models must give one output, the logit of class 1, for the binary cross-entropy, got "
+            f"{outputs.shape[1]}"
+        )
+    require_labels(data, 2 if binary else outputs.shape[1])
     _require_independence(outputs, _outputs(evaluation, data.inputs[:2], "data.inputs"))
 
 

@@ -56,6 +56,14 @@ def share_of_peak(config: TrainingConfig, examples: int) -> Callable[[int], floa
     return share
 
 
+def ordinary_loss(name: str, outputs: Tensor, labels: Tensor) -> Tensor:
+    if name == "cross_entropy":
+        return nn.CrossEntropyLoss()(outputs, labels)
+    if name == "binary_cross_entropy":
+        return nn.BCEWithLogitsLoss()(outputs[:, 0], labels.double())
+    return nn.MSELoss()(outputs, torch.eye(outputs.shape[1], dtype=torch.float64)[labels])
+
+
 def ordinary(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> nn.Module:
     """The loop everyone writes, with PyTorch's own loader, schedule-driven optimiser and loss."""
     model = copy.deepcopy(model)
@@ -67,7 +75,7 @@ def ordinary(model: nn.Module, data: Examples, config: TrainingConfig, seed: int
         sampler = torch.randperm(len(data), generator=order).tolist()
         for x, y in DataLoader(dataset, batch_size=config.batch_size, sampler=sampler):
             optimiser.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
+            ordinary_loss(config.loss, model(x), y).backward()
             optimiser.step()
             schedule.step()
     return model
@@ -109,6 +117,42 @@ def test_equal_to_the_ordinary_loop(path: str, config: TrainingConfig) -> None:
     for before, after, seed in zip(initial, trained, (5, 6, 7), strict=True):
         assert distance(after, ordinary(before, data, config, seed)) < 1e-12
         assert distance(after, before) > 1e-2
+
+
+def two_classes() -> tuple[list[nn.Module], Examples]:
+    """Networks of one logit."""
+    data = blobs()
+    models = [MLP((6, 8, 1), rng=seeded_generators(k)[0], dtype=torch.float64) for k in range(2)]
+    return models, Examples(data.inputs, data.labels % 2)
+
+
+def test_other_losses_are_those_of_the_ordinary_loop(path: str) -> None:
+    squared = replace(CONFIG, loss="squared_error")
+    binary = replace(CONFIG, loss="binary_cross_entropy")
+    for config, (models, data) in (
+        (squared, (networks(2), blobs())),
+        (binary, two_classes()),
+        (replace(ADAMW, loss="binary_cross_entropy"), two_classes()),
+    ):
+        trained = train_many(models, data, config, seeds=(5, 6))
+        for before, after, seed in zip(models, trained, (5, 6), strict=True):
+            assert distance(after, ordinary(before, data, config, seed)) < 1e-12
+            assert distance(after, before) > 1e-2
+
+
+def test_one_logit_trains_as_two_of_which_one_stays_zero() -> None:
+    class Padded(nn.Module):
+        def __init__(self, model: nn.Module) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.pad(self.model(x), (1, 0))
+
+    models, data = two_classes()
+    one = train_many(models, data, replace(CONFIG, loss="binary_cross_entropy"), seeds=(1, 2))
+    two = train_many([Padded(model) for model in models], data, CONFIG, seeds=(1, 2))
+    assert max(map(distance, one, two)) < 1e-12
 
 
 def test_single_precision_stays_near_the_ordinary_loop() -> None:
@@ -286,6 +330,7 @@ def test_drops_fall_at_their_epochs_whatever_the_warm_up() -> None:
     [
         ({"optimiser": "Adam"}, "optimiser must be one of .* got 'Adam'"),
         ({"optimiser": "adam", "momentum": 0.5}, "momentum is of optimiser .*'adam' has none"),
+        ({"loss": "mse"}, "loss must be one of .* got 'mse'"),
         ({"betas": (0.5, 0.9)}, "betas is of optimiser .*'sgd' has none, got"),
         ({"eps": 1e-3}, "eps is of optimiser"),
         ({"optimiser": "adam", "eps": 0.0}, "eps must be positive and finite, got 0"),
@@ -370,6 +415,20 @@ def other_width() -> list[nn.Module]:
             Examples(torch.zeros(2, 6), torch.tensor([-1, 0])),
             CONFIG,
             r"got -1\.\.0",
+        ),
+        (
+            networks(),
+            (1, 2, 3),
+            blobs(),
+            replace(CONFIG, loss="binary_cross_entropy"),
+            "models must give one output, the logit of class 1, .* got 3",
+        ),
+        (
+            two_classes()[0],
+            (1, 2),
+            blobs(),
+            replace(CONFIG, loss="binary_cross_entropy"),
+            r"data.labels must lie in 0\.\.1, got 0\.\.2",
         ),
         (
             networks(),

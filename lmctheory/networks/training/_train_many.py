@@ -55,7 +55,8 @@ def train_many(
     Raises:
         ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
             there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
-            label is no class of the networks, BatchNorm would meet a batch of one example,
+            label is no class of the networks, the loss is binary and they have several outputs,
+            BatchNorm would meet a batch of one example,
             warm-up takes all steps, trunk_epochs is no number of epochs, or there is a trunk and
             networks with dropout, the masks of which are each network's own.
 
@@ -72,7 +73,7 @@ def train_many(
     chain = common_chain(models)
     _require_finite(models)
     _require_seeds(models, seeds)
-    require_fit(models[0], data)
+    require_fit(models[0], data, binary=config.loss == "binary_cross_entropy")
     require_batches(models[0], data, config.batch_size)
     if config.warmup_steps >= (steps := config.steps(len(data))):
         raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")

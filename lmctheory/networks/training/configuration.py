@@ -9,6 +9,7 @@ from lmctheory.measures.arguments import at_least, number, positive, positive_sh
 
 __all__ = ["TrainingConfig"]
 
+_LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
 _OPTIMISERS = ("sgd", "adam", "adamw")
 _SCHEDULES = ("constant", "cosine", "linear", "step")
 _USED_BY = {
@@ -36,6 +37,13 @@ class TrainingConfig:
     peak times 1 ("constant"), (1 + cos(pi p)) / 2 ("cosine"), 1 - p ("linear"), or factor^k with k
     the number of milestones that lie behind ("step").
 
+    The loss is the mean over a batch of examples with logits z and label y of
+
+    - "cross_entropy": log sum_c exp(z_c) - z_y.
+    - "binary_cross_entropy": log(1 + exp(z)) - y z, for networks of one logit z and labels 0 and 1:
+      the cross-entropy of the logits (0, z).
+    - "squared_error": sum_c (z_c - 1{c = y})^2 / C with C classes, PyTorch's mean over both.
+
     Attributes:
         epochs: passes over the data.
         batch_size: examples per step; the last batch of an epoch may be smaller and is used.
@@ -49,6 +57,7 @@ class TrainingConfig:
         eps: of "adam" and "adamw", > 0.
         milestones: of "step", in epochs from the beginning, rising: the first epochs after a drop.
         factor: of "step", in (0, 1].
+        loss: "cross_entropy", "binary_cross_entropy" or "squared_error".
 
     Raises:
         TypeError: for a value of the wrong type.
@@ -70,10 +79,12 @@ class TrainingConfig:
     eps: float = 1e-8
     milestones: Sequence[int] = ()
     factor: float = 0.1
+    loss: str = "cross_entropy"
 
     def __post_init__(self) -> None:
         _require_choice("schedule", self.schedule, _SCHEDULES)
         _require_choice("optimiser", self.optimiser, _OPTIMISERS)
+        _require_choice("loss", self.loss, _LOSSES)
         checked = {
             "epochs": at_least("epochs", self.epochs, 1),
             "batch_size": at_least("batch_size", self.batch_size, 1),

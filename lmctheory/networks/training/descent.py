@@ -30,17 +30,42 @@ def descend(
         orders: of the data, one per network: the examples of each epoch.
     """
     optimiser = _optimiser(parameters, config)
-    steps = config.steps(len(data))
+    loss, steps = _LOSSES[config.loss], config.steps(len(data))
     for step, batch in enumerate(batches(orders, config.batch_size)):
         for group in optimiser.param_groups:
             group["lr"] = config.rate(step, steps)
         seen = batch.to(data.inputs.device)
         logits, labels = forward(data.inputs[seen]), data.labels[seen]
         # the sum over networks of their mean losses has each network's own gradient
-        total = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+        total = loss(logits.flatten(0, 1), labels.flatten())
         optimiser.zero_grad()
         torch.autograd.backward(total / batch.shape[1])
         optimiser.step()
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return nn.functional.cross_entropy(logits, labels, reduction="sum")
+
+
+def _binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    logit = logits.squeeze(1)
+    return nn.functional.binary_cross_entropy_with_logits(
+        logit, labels.to(logit.dtype), reduction="sum"
+    )
+
+
+def _squared_error(logits: Tensor, labels: Tensor) -> Tensor:
+    classes = logits.shape[1]
+    targets = nn.functional.one_hot(labels, classes).to(logits.dtype)
+    return nn.functional.mse_loss(logits, targets, reduction="sum") / classes
+
+
+_LOSSES = {
+    "cross_entropy": _cross_entropy,
+    "binary_cross_entropy": _binary_cross_entropy,
+    "squared_error": _squared_error,
+}
+"""Losses of logits ``[n, classes]`` and labels ``[n]``, summed over examples."""
 
 
 def _optimiser(parameters: Iterable[Tensor], config: TrainingConfig) -> Optimizer:
