@@ -7,6 +7,7 @@ from lmctheory.networks.chain import (
 from lmctheory.networks.cnn import CNN, VGG
 from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
 from lmctheory.networks.data_order import seeded_generators
+from lmctheory.networks.data_variants import subset, with_label_noise
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.torch_activations import Activation, activation, activation_of
@@ -33,5 +34,7 @@ __all__ = [
     "load_dataset",
     "read_idx",
     "seeded_generators",
+    "subset",
     "train_many",
+    "with_label_noise",
 ]
