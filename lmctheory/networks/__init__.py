@@ -11,7 +11,7 @@ from lmctheory.networks.data_variants import subset, with_label_noise
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.torch_activations import Activation, activation, activation_of
-from lmctheory.networks.training import TrainingConfig, train_many
+from lmctheory.networks.training import TrainingConfig, magnitude_masks, random_masks, train_many
 from lmctheory.networks.vit import ViT
 
 __all__ = [
@@ -32,6 +32,8 @@ __all__ = [
     "evaluation_mode",
     "find_chain",
     "load_dataset",
+    "magnitude_masks",
+    "random_masks",
     "read_idx",
     "seeded_generators",
     "subset",

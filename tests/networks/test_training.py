@@ -9,81 +9,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
 from lmctheory.networks.training import stacking
-
-CONFIG = TrainingConfig(
-    epochs=3, batch_size=16, learning_rate=0.2, weight_decay=1e-2, warmup_steps=4
-)
-
-
-def blobs(n: int = 90, dtype: torch.dtype = torch.float64) -> Examples:
-    """Three overlapping classes in 6 dimensions; 90 is no multiple of the batch size."""
-    rng = torch.Generator().manual_seed(0)
-    labels = torch.arange(n) % 3
-    centres = torch.randn(3, 6, generator=rng)
-    return Examples((centres[labels] + torch.randn(n, 6, generator=rng)).to(dtype), labels)
-
-
-def networks(count: int = 3, dtype: torch.dtype = torch.float64) -> list[nn.Module]:
-    return [MLP((6, 8, 5, 3), rng=seeded_generators(k)[0], dtype=dtype) for k in range(count)]
-
-
-def ordinary_optimiser(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    options = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-    if config.optimiser == "sgd":
-        return torch.optim.SGD(model.parameters(), momentum=config.momentum, **options)
-    kind = torch.optim.Adam if config.optimiser == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), betas=config.betas, eps=config.eps, foreach=False, **options)
-
-
-def share_of_peak(config: TrainingConfig, examples: int) -> Callable[[int], float]:
-    warmup, per_epoch = config.warmup_steps, math.ceil(examples / config.batch_size)
-    steps = config.epochs * per_epoch
-
-    def share(s: int) -> float:
-        if s < warmup:
-            return (s + 1) / (warmup + 1)
-        return {
-            "constant": 1.0,
-            "cosine": (1 + math.cos(math.pi * (s - warmup) / (steps - warmup))) / 2,
-            "linear": (steps - s) / (steps - warmup),
-            "step": math.prod(config.factor for m in config.milestones if s >= m * per_epoch),
-        }[config.schedule]
-
-    return share
-
-
-def ordinary_loss(name: str, outputs: Tensor, labels: Tensor) -> Tensor:
-    if name == "cross_entropy":
-        return nn.CrossEntropyLoss()(outputs, labels)
-    if name == "binary_cross_entropy":
-        return nn.BCEWithLogitsLoss()(outputs[:, 0], labels.double())
-    return nn.MSELoss()(outputs, torch.eye(outputs.shape[1], dtype=torch.float64)[labels])
-
-
-def ordinary(model: nn.Module, data: Examples, config: TrainingConfig, seed: int) -> nn.Module:
-    """The loop everyone writes, with PyTorch's own loader, schedule-driven optimiser and loss."""
-    model = copy.deepcopy(model)
-    dataset = TensorDataset(data.inputs, data.labels)
-    _, order = seeded_generators(seed)
-    optimiser = ordinary_optimiser(model, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, share_of_peak(config, len(data)))
-    for _ in range(config.epochs):
-        sampler = torch.randperm(len(data), generator=order).tolist()
-        for x, y in DataLoader(dataset, batch_size=config.batch_size, sampler=sampler):
-            optimiser.zero_grad()
-            ordinary_loss(config.loss, model(x), y).backward()
-            optimiser.step()
-            schedule.step()
-    return model
-
-
-def distance(a: nn.Module, b: nn.Module) -> float:
-    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
-    return max(float((x - y).abs().max()) for x, y in pairs)
+from tests.networks.ordinary import CONFIG, blobs, distance, networks, ordinary
 
 
 @pytest.fixture(params=["stacked", "one after another"])

@@ -1,16 +1,21 @@
 """Training many networks of one architecture at once, each as if it were trained alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import torch
-from torch import nn
+from jaxtyping import Bool
+from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from lmctheory.measures.arguments import integer
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import epochs
 from lmctheory.networks.state import copied, require_network, slots
 from lmctheory.networks.training.configuration import TrainingConfig
+from lmctheory.networks.training.descent import Course
+from lmctheory.networks.training.masks import require_masks
 from lmctheory.networks.training.stacking import (
     common_chain,
     is_narrow,
@@ -28,6 +33,8 @@ def train_many(
     *,
     seeds: Sequence[int],
     trunk_epochs: int = 0,
+    span: tuple[int, int] | None = None,
+    masks: Sequence[Mapping[str, Bool[Tensor, "..."]]] | None = None,
     device: torch.device | str = "cpu",
 ) -> list[nn.Module]:
     """Trains networks of one architecture, each from its own weights and in its own data order.
@@ -47,6 +54,12 @@ def train_many(
         trunk_epochs: for so many epochs all networks see the data in the order of the first seed.
             Copies of one network are then one network until the trunk ends, and part with their
             momentum in the middle of their schedule: *spawning*.
+        span: the first epoch that is trained, counted from 0, and the first that no longer is; all
+            are if None. A part of a training sees the rates and batches of the whole in its epochs:
+            ``(0, k)`` gives the networks at epoch k, and ``(k, epochs)`` takes them to the end,
+            with an optimiser (and dropout masks) that begins anew.
+        masks: for each network, by the names of some parameters, which entries are kept; the others
+            are zero from the first step to the end. See `random_masks`, `magnitude_masks`.
         device: where to train.
 
     Returns:
@@ -56,9 +69,10 @@ def train_many(
         ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
             there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
             label is no class of the networks, the loss is binary and they have several outputs,
-            BatchNorm would meet a batch of one example,
-            warm-up takes all steps, trunk_epochs is no number of epochs, or there is a trunk and
+            BatchNorm would meet a batch of one example, warm-up takes all steps, trunk_epochs is no
+            number of epochs, span no range of them, masks do not fit, or there is a trunk and
             networks with dropout, the masks of which are each network's own.
+        TypeError: for what is no network, or masks that hold no truth values.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -78,19 +92,36 @@ def train_many(
     if config.warmup_steps >= (steps := config.steps(len(data))):
         raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
     _require_trunk(models, config, trunk_epochs)
+    first, end = _trained_epochs(config, span)
+    masks = [{} for _ in models] if masks is None else masks
+    require_masks(models, masks)
 
     device = torch.device(device)
     trained = [copied(model).to(device) for model in models]
     data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
+    masks = [{name: mask.to(device) for name, mask in held.items()} for held in masks]
     orders = [
         epochs(len(data), config.epochs, seed, trunk=(seeds[0], trunk_epochs)) for seed in seeds
     ]
+    orders = [islice(order, first, end) for order in orders]
+    course = Course(data, config, first_step=first * (steps // config.epochs))
     if chain is not None and (device.type != "cpu" or is_narrow(models[0])):
-        train_stack(trained, chain, data, config, orders)
+        train_stack(trained, chain, course, orders, masks)
     else:
-        for model, order, seed in zip(trained, orders, seeds, strict=True):
-            train_alone(model, data, config, order, seed)
+        for model, order, mask, seed in zip(trained, orders, masks, seeds, strict=True):
+            train_alone(model, course, order, mask, seed)
     return trained
+
+
+def _trained_epochs(config: TrainingConfig, span: tuple[int, int] | None) -> tuple[int, int]:
+    if span is None:
+        return 0, config.epochs
+    if len(span) != 2:
+        raise ValueError(f"span must be two epochs, got {span}")
+    first, end = (integer("every end of span", epoch) for epoch in span)
+    if not 0 <= first < end <= config.epochs:
+        raise ValueError(f"span must be rising in 0..{config.epochs}, got {span}")
+    return first, end
 
 
 def _require_one_architecture(models: Sequence[nn.Module]) -> None:

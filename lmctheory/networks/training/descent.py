@@ -1,6 +1,7 @@
 """The loop: batches, loss, gradients and steps, of one network or of a stack alike."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -10,28 +11,46 @@ from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import batches
 from lmctheory.networks.training.configuration import TrainingConfig
 
-__all__ = ["descend"]
+__all__ = ["Course", "descend"]
+
+
+@dataclass(frozen=True)
+class Course:
+    """What networks that are trained at once have in common.
+
+    Attributes:
+        data: the examples, on the device of the networks.
+        config: the training.
+        first_step: of those that are taken; the steps before it are left out.
+    """
+
+    data: Examples
+    config: TrainingConfig
+    first_step: int
 
 
 def descend(
     forward: Callable[[Tensor], Tensor],
-    parameters: Iterable[Tensor],
-    data: Examples,
-    config: TrainingConfig,
+    parameters: Mapping[str, Tensor],
+    course: Course,
     orders: Sequence[Iterator[Tensor]],
+    pruned: Mapping[str, Tensor],
 ) -> None:
     """Trains k networks, whose optimisers work entry by entry, as one.
 
     Args:
         forward: from inputs ``[k, b, ...]`` to logits ``[k, b, classes]``.
-        parameters: of the networks, changed in place.
-        data: the examples, on the device of the parameters.
-        config: the training.
-        orders: of the data, one per network: the examples of each epoch.
+        parameters: of the networks by name, changed in place.
+        course: of the training.
+        orders: of the data, one per network: the examples of each epoch that is trained.
+        pruned: for some parameters which of their entries are zero and stay so.
     """
-    optimiser = _optimiser(parameters, config)
+    data, config = course.data, course.config
+    optimiser = _optimiser(parameters.values(), config)
     loss, steps = _LOSSES[config.loss], config.steps(len(data))
-    for step, batch in enumerate(batches(orders, config.batch_size)):
+    for name, gone in pruned.items():
+        parameters[name].detach().masked_fill_(gone, 0)
+    for step, batch in enumerate(batches(orders, config.batch_size), start=course.first_step):
         for group in optimiser.param_groups:
             group["lr"] = config.rate(step, steps)
         seen = batch.to(data.inputs.device)
@@ -40,6 +59,9 @@ def descend(
         total = loss(logits.flatten(0, 1), labels.flatten())
         optimiser.zero_grad()
         torch.autograd.backward(total / batch.shape[1])
+        for name, gone in pruned.items():
+            if (gradient := parameters[name].grad) is not None:
+                gradient.masked_fill_(gone, 0)
         optimiser.step()
 
 

@@ -1,6 +1,6 @@
 """Networks trained as one batched program, or one after another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +8,9 @@ from torch.func import stack_module_state
 
 from lmctheory.networks.affine import find_chain
 from lmctheory.networks.chain import AffineChain
-from lmctheory.networks.data import Examples
 from lmctheory.networks.state import tensors
 from lmctheory.networks.torch_activations import activation
-from lmctheory.networks.training.configuration import TrainingConfig
-from lmctheory.networks.training.descent import descend
+from lmctheory.networks.training.descent import Course, descend
 
 __all__ = ["common_chain", "is_narrow", "train_alone", "train_stack"]
 
@@ -58,9 +56,9 @@ def is_narrow(model: nn.Module) -> bool:
 def train_stack(
     models: Sequence[nn.Module],
     chain: AffineChain,
-    data: Examples,
-    config: TrainingConfig,
+    course: Course,
     orders: Sequence[Iterator[Tensor]],
+    masks: Sequence[Mapping[str, Tensor]],
 ) -> None:
     """Trains networks that are one chain but for their weights, in place, as one program."""
     parameters, _ = stack_module_state(list(models))
@@ -79,22 +77,41 @@ def train_stack(
             h = sigma(W @ h if b is None else torch.baddbmm(b.unsqueeze(-1), W, h))
         return h.mT
 
-    descend(forward, parameters.values(), data, config, orders)
+    descend(forward, parameters, course, orders, _pruned(masks, parameters))
     with torch.no_grad():
         for k, model in enumerate(models):
             for name, parameter in model.named_parameters():
                 parameter.copy_(parameters[name][k])
 
 
+def _pruned(
+    masks: Sequence[Mapping[str, Tensor]], parameters: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Which entries of a stack are zero: all networks need a mask where one has any."""
+    pruned: dict[str, Tensor] = {}
+    for k, mask in enumerate(masks):
+        for name, kept in mask.items():
+            if name not in pruned:
+                pruned[name] = torch.zeros_like(parameters[name], dtype=torch.bool)
+            pruned[name][k] = ~kept
+    return pruned
+
+
 def train_alone(
-    model: nn.Module, data: Examples, config: TrainingConfig, order: Iterator[Tensor], seed: int
+    model: nn.Module,
+    course: Course,
+    order: Iterator[Tensor],
+    mask: Mapping[str, Tensor],
+    seed: int,
 ) -> None:
     """Trains any network in place; dropout masks are drawn from the seed."""
+    parameters = dict(model.named_parameters())
 
     def forward(x: Tensor) -> Tensor:
         return model(x[0]).unsqueeze(0)
 
+    pruned = {name: ~kept for name, kept in mask.items()}
     # dropout draws from the global generators: seeded here, restored afterwards
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        descend(forward, model.parameters(), data, config, [order])
+        descend(forward, parameters, course, [order], pruned)
