@@ -15,7 +15,7 @@ from lmctheory.networks.images import (
     require_choice,
     require_positive,
 )
-from lmctheory.networks.initialisation import he_initialise
+from lmctheory.networks.initialisation import initialise
 
 __all__ = ["CNN", "VGG"]
 
@@ -37,15 +37,16 @@ def _halved(side: int) -> int:
 class CNN(nn.Module):
     """Blocks of 3 x 3 convolution, ReLU and 2 x 2 maximum, then one linear layer.
 
-    He initialisation (see `he_initialise`). After "flatten" the linear map has one column for each
-    channel and position, so a permutation of the last channels moves its columns in blocks of about
-    h w / 4^L; after "average", the mean over positions, it has one column for each channel.
+    After "flatten" the linear map has one column for each channel and position, so a permutation of
+    the last channels moves its columns in blocks of about h w / 4^L; after "average", the mean over
+    positions, it has one column for each channel.
 
     Args:
         image_shape: ``(channels, height, width)`` of the inputs.
         channels: of the L convolutions, from the input on.
         n_out: number of outputs.
         readout: what precedes the linear layer, "flatten" or "average".
+        initialisation: "he", "lecun", "lecun_truncated" or "uniform" (`initialise`).
         rng: the torch generator that draws the weights.
         dtype: of the parameters.
 
@@ -66,6 +67,7 @@ class CNN(nn.Module):
         n_out: int,
         readout: str = "flatten",
         *,
+        initialisation: str = "he",
         rng: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -92,7 +94,7 @@ class CNN(nn.Module):
                 sides = [1, 1]
             self.flatten = nn.Flatten()
             self.head = nn.Linear(channels[-1] * math.prod(sides), n_out)
-        he_initialise(self, rng=rng, dtype=dtype)
+        initialise(self, initialisation, rng=rng, dtype=dtype)
 
     @no_type_check  # a symbolic trace passes a proxy, which is no tensor
     def forward(self, x: Tensor) -> Tensor:
@@ -115,7 +117,8 @@ class VGG(nn.Module):
         width: channels of the first stage, 64 in the original; the others have 2, 4, 8, 8 times
             as many.
         norm: "batch", "layer" (GroupNorm in one group) or None, after each convolution.
-        rng: the torch generator that draws the weights (`he_initialise`).
+        initialisation: "he", "lecun", "lecun_truncated" or "uniform" (`initialise`).
+        rng: the torch generator that draws the weights.
         dtype: of the parameters.
 
     Raises:
@@ -138,6 +141,7 @@ class VGG(nn.Module):
         width: int = 64,
         norm: str | None = None,
         *,
+        initialisation: str = "he",
         rng: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -160,7 +164,7 @@ class VGG(nn.Module):
                 self.stages.append(stage)
             self.average = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
             self.head = nn.Linear(inputs, n_out)
-        he_initialise(self, rng=rng, dtype=dtype)
+        initialise(self, initialisation, rng=rng, dtype=dtype)
 
     @no_type_check  # a symbolic trace passes a proxy, which is no tensor
     def forward(self, x: Tensor) -> Tensor:

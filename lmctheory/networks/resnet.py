@@ -13,7 +13,7 @@ from lmctheory.networks.images import (
     require_choice,
     require_positive,
 )
-from lmctheory.networks.initialisation import he_initialise
+from lmctheory.networks.initialisation import initialise
 
 __all__ = ["ResNet20"]
 
@@ -49,9 +49,9 @@ class BasicBlock(nn.Module):
 class ResNet20(nn.Module):
     """The residual network for CIFAR: a convolution, 3 stages of 3 basic blocks, mean and linear.
 
-    He initialisation (`he_initialise`). Without normalisation it would double the second moment q
-    of the activations in every block: there the last convolution of each branch is scaled by
-    N^{-1/2}, N = 9 the number of blocks (as in Fixup, whose L^{-1/2} falls on the layers before
+    Without normalisation He initialisation would double the second moment q of the activations in
+    every block: there the last convolution of each branch is scaled by N^{-1/2}, N = 9 the number
+    of blocks (as in Fixup, whose L^{-1/2} falls on the layers before
     one that is zero; here no layer is zero, so all weights stay Gaussian). *Then q grows by less
     than e^2 through the whole network.* Given its input, the branch has mean zero and second moment
     2q/N: He's factor 2, met by the ReLU inside, and once more at the end. After an identity
@@ -64,6 +64,7 @@ class ResNet20(nn.Module):
         width: channels of the first stage, 16 in the original; the others have 2 and 4 times
             as many.
         norm: "batch", "layer" (GroupNorm in one group) or None, after each convolution.
+        initialisation: "he", "lecun", "lecun_truncated" or "uniform" (`initialise`).
         rng: the torch generator that draws the weights.
         dtype: of the parameters.
 
@@ -86,6 +87,7 @@ class ResNet20(nn.Module):
         width: int = 16,
         norm: str | None = "batch",
         *,
+        initialisation: str = "he",
         rng: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -105,7 +107,7 @@ class ResNet20(nn.Module):
                     channels = outputs
             self.average = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
             self.head = nn.Linear(channels, n_out)
-        he_initialise(self, rng=rng, dtype=dtype)
+        initialise(self, initialisation, rng=rng, dtype=dtype)
         if norm is None:
             with torch.no_grad():
                 for block in self.blocks:

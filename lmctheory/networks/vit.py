@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.networks.images import image_input, require_positive
-from lmctheory.networks.initialisation import he_initialise
+from lmctheory.networks.initialisation import initialise
 
 __all__ = ["ViT"]
 
@@ -33,7 +33,7 @@ class EncoderBlock(nn.Module):
 class ViT(nn.Module):
     """Vision transformer: patches, a class token, learned positions, pre-norm encoder blocks.
 
-    He initialisation (see `he_initialise`); class token and positions N(0, 0.02^2).
+    Class token and positions begin as N(0, 0.02^2).
 
     Args:
         image_shape: ``(channels, height, width)`` of the inputs.
@@ -43,6 +43,7 @@ class ViT(nn.Module):
         depth: number of encoder blocks.
         heads: attention heads; their number divides the width.
         mlp_ratio: hidden neurons of each perceptron over the width.
+        initialisation: "he", "lecun", "lecun_truncated" or "uniform" (`initialise`).
         rng: the torch generator that draws the weights.
         dtype: of the parameters.
 
@@ -70,6 +71,7 @@ class ViT(nn.Module):
         depth: int,
         heads: int,
         mlp_ratio: int = 2,
+        initialisation: str = "he",
         rng: torch.Generator,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -95,7 +97,7 @@ class ViT(nn.Module):
             )
             self.norm = nn.LayerNorm(width)
             self.head = nn.Linear(width, n_out)
-        he_initialise(self, rng=rng, dtype=dtype)
+        initialise(self, initialisation, rng=rng, dtype=dtype)
         with torch.no_grad():
             for parameter in (self.class_token, self.positions):
                 parameter.normal_(0.0, 0.02, generator=rng)

@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from lmctheory.measures.arguments import integer
+from lmctheory.measures.arguments import integer, positive
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import epochs
@@ -35,6 +35,7 @@ def train_many(
     trunk_epochs: int = 0,
     span: tuple[int, int] | None = None,
     masks: Sequence[Mapping[str, Bool[Tensor, "..."]]] | None = None,
+    rate_factors: Mapping[str, float] | None = None,
     device: torch.device | str = "cpu",
 ) -> list[nn.Module]:
     """Trains networks of one architecture, each from its own weights and in its own data order.
@@ -60,6 +61,8 @@ def train_many(
             with an optimiser (and dropout masks) that begins anew.
         masks: for each network, by the names of some parameters, which entries are kept; the others
             are zero from the first step to the end. See `random_masks`, `magnitude_masks`.
+        rate_factors: by the names of some parameters what their learning rates are multiplied by,
+            such as `MLP.rate_factors`.
         device: where to train.
 
     Returns:
@@ -70,8 +73,8 @@ def train_many(
             there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
             label is no class of the networks, the loss is binary and they have several outputs,
             BatchNorm would meet a batch of one example, warm-up takes all steps, trunk_epochs is no
-            number of epochs, span no range of them, masks do not fit, or there is a trunk and
-            networks with dropout, the masks of which are each network's own.
+            number of epochs, span no range of them, masks or rate_factors do not fit, or there is a
+            trunk and networks with dropout, the masks of which are each network's own.
         TypeError: for what is no network, or masks that hold no truth values.
 
     Example:
@@ -95,6 +98,7 @@ def train_many(
     first, end = _trained_epochs(config, span)
     masks = [{} for _ in models] if masks is None else masks
     require_masks(models, masks)
+    factors = _checked_factors(models[0], rate_factors or {})
 
     device = torch.device(device)
     trained = [copied(model).to(device) for model in models]
@@ -104,7 +108,7 @@ def train_many(
         epochs(len(data), config.epochs, seed, trunk=(seeds[0], trunk_epochs)) for seed in seeds
     ]
     orders = [islice(order, first, end) for order in orders]
-    course = Course(data, config, first_step=first * (steps // config.epochs))
+    course = Course(data, config, first * (steps // config.epochs), factors)
     if chain is not None and (device.type != "cpu" or is_narrow(models[0])):
         train_stack(trained, chain, course, orders, masks)
     else:
@@ -122,6 +126,14 @@ def _trained_epochs(config: TrainingConfig, span: tuple[int, int] | None) -> tup
     if not 0 <= first < end <= config.epochs:
         raise ValueError(f"span must be rising in 0..{config.epochs}, got {span}")
     return first, end
+
+
+def _checked_factors(model: nn.Module, factors: Mapping[str, float]) -> dict[str, float]:
+    names = dict(model.named_parameters())
+    for name in factors:
+        if name not in names:
+            raise ValueError(f"rate_factors must name parameters of the networks, got {name!r}")
+    return {name: positive(f"rate_factors[{name!r}]", factor) for name, factor in factors.items()}
 
 
 def _require_one_architecture(models: Sequence[nn.Module]) -> None:

@@ -1,16 +1,17 @@
 """How networks are trained: the optimiser, its schedule and its loss."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
 from lmctheory.measures.arguments import at_least, number, positive, positive_share
+from lmctheory.networks.images import require_choice
 
-__all__ = ["TrainingConfig"]
+__all__ = ["OPTIMISERS", "TrainingConfig"]
 
 _LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
-_OPTIMISERS = ("sgd", "adam", "adamw")
+OPTIMISERS = ("sgd", "adam", "adamw")
 _SCHEDULES = ("constant", "cosine", "linear", "step")
 _USED_BY = {
     "momentum": ("optimiser", ("sgd",)),
@@ -82,9 +83,9 @@ class TrainingConfig:
     loss: str = "cross_entropy"
 
     def __post_init__(self) -> None:
-        _require_choice("schedule", self.schedule, _SCHEDULES)
-        _require_choice("optimiser", self.optimiser, _OPTIMISERS)
-        _require_choice("loss", self.loss, _LOSSES)
+        require_choice("schedule", self.schedule, _SCHEDULES)
+        require_choice("optimiser", self.optimiser, OPTIMISERS)
+        require_choice("loss", self.loss, _LOSSES)
         checked = {
             "epochs": at_least("epochs", self.epochs, 1),
             "batch_size": at_least("batch_size", self.batch_size, 1),
@@ -138,11 +139,6 @@ class TrainingConfig:
         if self.schedule == "linear":
             return self.learning_rate * (1 - progress)
         return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
-
-
-def _require_choice(name: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r}")
 
 
 def _below_one(name: str, value: float) -> float:

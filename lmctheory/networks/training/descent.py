@@ -1,6 +1,7 @@
 """The loop: batches, loss, gradients and steps, of one network or of a stack alike."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,11 +23,13 @@ class Course:
         data: the examples, on the device of the networks.
         config: the training.
         first_step: of those that are taken; the steps before it are left out.
+        rate_factors: of the learning rates of parameters by name, 1 where none is named.
     """
 
     data: Examples
     config: TrainingConfig
     first_step: int
+    rate_factors: Mapping[str, float]
 
 
 def descend(
@@ -46,13 +49,13 @@ def descend(
         pruned: for some parameters which of their entries are zero and stay so.
     """
     data, config = course.data, course.config
-    optimiser = _optimiser(parameters.values(), config)
+    optimiser = _optimiser(parameters, course)
     loss, steps = _LOSSES[config.loss], config.steps(len(data))
     for name, gone in pruned.items():
         parameters[name].detach().masked_fill_(gone, 0)
     for step, batch in enumerate(batches(orders, config.batch_size), start=course.first_step):
         for group in optimiser.param_groups:
-            group["lr"] = config.rate(step, steps)
+            group["lr"] = config.rate(step, steps) * group["factor"]
         seen = batch.to(data.inputs.device)
         logits, labels = forward(data.inputs[seen]), data.labels[seen]
         # the sum over networks of their mean losses has each network's own gradient
@@ -90,11 +93,15 @@ _LOSSES = {
 """Losses of logits ``[n, classes]`` and labels ``[n]``, summed over examples."""
 
 
-def _optimiser(parameters: Iterable[Tensor], config: TrainingConfig) -> Optimizer:
-    """PyTorch's; its rate is set at each step."""
+def _optimiser(parameters: Mapping[str, Tensor], course: Course) -> Optimizer:
+    """PyTorch's; the rate of each group is set at each step."""
+    config, by_factor = course.config, defaultdict[float, list[Tensor]](list)
+    for name, parameter in parameters.items():
+        by_factor[course.rate_factors.get(name, 1.0)].append(parameter)
+    groups = [{"params": members, "factor": factor} for factor, members in by_factor.items()]
     decay = config.weight_decay
     if config.optimiser == "sgd":
-        return SGD(parameters, momentum=config.momentum, weight_decay=decay, fused=True)
+        return SGD(groups, momentum=config.momentum, weight_decay=decay, fused=True)
     kind = {"adam": Adam, "adamw": AdamW}[config.optimiser]
     beta_1, beta_2 = config.betas
-    return kind(parameters, betas=(beta_1, beta_2), eps=config.eps, weight_decay=decay, fused=True)
+    return kind(groups, betas=(beta_1, beta_2), eps=config.eps, weight_decay=decay, fused=True)
