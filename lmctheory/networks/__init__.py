@@ -8,6 +8,7 @@ from lmctheory.networks.cnn import CNN, VGG
 from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
 from lmctheory.networks.data_order import seeded_generators
 from lmctheory.networks.data_variants import subset, with_label_noise
+from lmctheory.networks.locally_connected import LocallyConnected2d
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.torch_activations import Activation, activation, activation_of
@@ -23,6 +24,7 @@ __all__ = [
     "AffineChain",
     "Dataset",
     "Examples",
+    "LocallyConnected2d",
     "ResNet20",
     "TrainingConfig",
     "ViT",

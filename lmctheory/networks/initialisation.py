@@ -8,7 +8,7 @@ from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from lmctheory.networks.images import require_choice
 
-__all__ = ["INITIALISATIONS", "initialise"]
+__all__ = ["INITIALISATIONS", "fill", "initialise"]
 
 INITIALISATIONS = ("he", "lecun", "lecun_truncated", "uniform")
 """The names that `initialise` knows."""
@@ -52,18 +52,40 @@ def initialise(
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
-                fan_in = module.weight[0].numel()
-                _DRAW[law](module.weight, fan_in, rng)
                 # PyTorch's output map of attention, of a type of its own, begins without bias
                 inner = isinstance(module, NonDynamicallyQuantizableLinear)
-                if module.bias is not None and law == "uniform" and not inner:
-                    _uniform(module.bias, fan_in, rng)
-                elif module.bias is not None:
-                    module.bias.zero_()
+                fan_in = module.weight[0].numel()
+                fill(module.weight, module.bias, law, fan_in, rng=rng, zero_bias=inner)
             elif isinstance(module, nn.MultiheadAttention):
                 _draw_attention(module, law, rng)
             elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.LayerNorm):
                 module.reset_parameters()
+
+
+def fill(
+    weight: Tensor,
+    bias: Tensor | None,
+    law: str,
+    fan_in: int,
+    *,
+    rng: torch.Generator,
+    zero_bias: bool = False,
+) -> None:
+    """Draws the weight and the bias of one layer, in place.
+
+    Args:
+        weight: of the layer, any shape.
+        bias: of it.
+        law: see `initialise`.
+        fan_in: the numbers that one output is computed from.
+        rng: the torch generator.
+        zero_bias: whether the bias is zero by every law.
+    """
+    _DRAW[law](weight, fan_in, rng)
+    if bias is not None and law == "uniform" and not zero_bias:
+        _uniform(bias, fan_in, rng)
+    elif bias is not None:
+        bias.zero_()
 
 
 def _he(weight: Tensor, fan_in: int, rng: torch.Generator) -> None:
