@@ -6,7 +6,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import array, at_least
 from lmctheory.networks.images import require_choice
 from lmctheory.networks.initialisation import INITIALISATIONS, fill
 
@@ -74,9 +74,9 @@ class LocallyConnected2d(nn.Module):
         self.stride = at_least("stride", stride, 1)
         self.padding = at_least("padding", padding, 0)
         require_choice("initialisation", initialisation, INITIALISATIONS)
-        if len(sides) != 2:
-            raise ValueError(f"sides must be height and width, got {tuple(sides)}")
-        self.sides = tuple(at_least("every side", side, 1) for side in sides)
+        self.sides = tuple(at_least("every side", side, 1) for side in array("sides", sides, "n"))
+        if len(self.sides) != 2:
+            raise ValueError(f"sides must be height and width, got {self.sides}")
         rooms = [side + 2 * self.padding - self.kernel_size for side in self.sides]
         if min(rooms) < 0:
             raise ValueError(

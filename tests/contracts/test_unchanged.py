@@ -36,6 +36,14 @@ CALLS = {
     "train_many": lambda a, b, d: networks.train_many(
         [a, b], d, TrainingConfig(epochs=1, batch_size=4, learning_rate=0.01), seeds=(0, 1)
     ),
+    "train_many sparse": lambda a, b, d: networks.train_many(
+        [a, b],
+        d,
+        TrainingConfig(epochs=2, batch_size=4, learning_rate=0.01, optimiser="adam"),
+        seeds=(0, 1),
+        span=(1, 2),
+        masks=[networks.magnitude_masks(a, 0.5), networks.random_masks(b, 0.5, rng=rng())],
+    ),
     "symmetry": lambda a, b, d: matching.symmetry(a, d.inputs),
     "function_change": lambda a, b, d: matching.function_change(
         a, matching.symmetry(a, d.inputs), d.inputs, rng=rng()

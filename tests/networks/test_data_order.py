@@ -8,15 +8,8 @@ from torch import nn
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
 from lmctheory.networks.data_order import epochs
-from lmctheory.networks.training import stacking
 
 CONFIG = TrainingConfig(epochs=4, batch_size=8, learning_rate=0.2, warmup_steps=3)
-
-
-@pytest.fixture(params=["stacked", "one after another"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "one after another":
-        monkeypatch.setattr(stacking, "_WIDE", 0)
 
 
 def data() -> Examples:

@@ -17,17 +17,9 @@ from lmctheory.networks import (
     random_masks,
     train_many,
 )
-from lmctheory.networks.training import stacking
 from tests.networks.ordinary import CONFIG, blobs, distance, networks, ordinary
 
 ADAMW = replace(CONFIG, optimiser="adamw", learning_rate=0.02, weight_decay=0.3)
-
-
-@pytest.fixture(params=["stacked", "one after another"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs a test on both ways of training."""
-    if request.param == "one after another":
-        monkeypatch.setattr(stacking, "_WIDE", 0)
 
 
 def zeros_of(model: nn.Module, mask: dict[str, Tensor]) -> bool:
@@ -189,10 +181,19 @@ def test_bad_arguments_are_refused(call: Callable[[], object], message: str) -> 
 
 
 @pytest.mark.usefixtures("as_users_call")
-def test_masks_are_truth_values() -> None:
+def test_arguments_of_other_types_are_refused() -> None:
     for mask, kind in ((torch.ones(8, 6), "torch.float32"), ([True], "list")):
         with pytest.raises(TypeError, match=f"must be a tensor of truth values, got {kind}"):
             trained(masks=[{"layers.0.weight": mask}, {}])
+    with pytest.raises(TypeError, match=r"masks\[1\] must map names of parameters .* got list"):
+        trained(masks=[{}, []])
+    with pytest.raises(TypeError, match=r"rate_factors must map names of parameters .* got list"):
+        trained(rate_factors=[2.0])
+    for span in (3, (1,), (0, 1, 2)):
+        with pytest.raises(ValueError, match="span must be"):
+            trained(span=span)
+    with pytest.raises(TypeError, match=r"every end of span must be an integer, got .*0\.5"):
+        trained(span=(0, 0.5))
 
 
 def trained(**options: object) -> list[nn.Module]:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, affine_chain, train_many
-from lmctheory.networks.training import stacking
 from tests.networks.ordinary import blobs, ordinary
 
 CONFIG = TrainingConfig(epochs=2, batch_size=16, learning_rate=0.05, warmup_steps=2)
@@ -38,12 +37,6 @@ class Multiplied(nn.Module):
         for W, b in zip(weights[:-2:2], weights[1:-2:2], strict=True):
             x = torch.tanh(x @ W.T + b)
         return x @ weights[-2].T + weights[-1]
-
-
-@pytest.fixture(params=["stacked", "one after another"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "one after another":
-        monkeypatch.setattr(stacking, "_WIDE", 0)
 
 
 @pytest.mark.usefixtures("path")

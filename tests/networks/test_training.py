@@ -1,9 +1,10 @@
 """Training many networks at once against PyTorch's ordinary loop, one network at a time."""
 
 import copy
+import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -11,17 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
-from lmctheory.networks.training import stacking
 from tests.networks.ordinary import CONFIG, blobs, distance, networks, ordinary
-
-
-@pytest.fixture(params=["stacked", "one after another"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs a test on both ways of training."""
-    if request.param == "one after another":
-        monkeypatch.setattr(stacking, "_WIDE", 0)
-    return request.param
-
 
 ADAM = replace(CONFIG, optimiser="adam", learning_rate=0.02, betas=(0.8, 0.95), eps=1e-6)
 ADAMW = replace(ADAM, optimiser="adamw", weight_decay=0.3)
@@ -289,6 +280,29 @@ def test_drops_fall_at_their_epochs_whatever_the_warm_up() -> None:
 def test_bad_configurations_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingConfig(**{"epochs": 1, **wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": "3"}, "epochs must be an integer, got '3'"),
+        ({"batch_size": 2.5}, "batch_size must be an integer, got 2.5"),
+        ({"learning_rate": None}, "learning_rate must be a number, got None"),
+        ({"optimiser": "adam", "betas": "ab"}, "betas must hold real numbers"),
+        ({"schedule": "step", "epochs": 4, "milestones": (1.5,)}, "every milestone must be an int"),
+    ],
+)
+def test_configurations_of_other_types_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        TrainingConfig(**{"epochs": 1, **wrong})
+
+
+def test_a_configuration_survives_json() -> None:
+    for config in (CONFIG, ADAM, DROPS):
+        again = TrainingConfig(**json.loads(json.dumps(asdict(config))))
+        assert again == config
+        assert hash(again) == hash(config)
 
 
 def poisoned() -> list[nn.Module]:

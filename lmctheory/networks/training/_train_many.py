@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from lmctheory.measures.arguments import integer, positive
+from lmctheory.measures.arguments import array, integer, positive
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import epochs
@@ -75,7 +75,7 @@ def train_many(
             BatchNorm would meet a batch of one example, warm-up takes all steps, trunk_epochs is no
             number of epochs, span no range of them, masks or rate_factors do not fit, or there is a
             trunk and networks with dropout, the masks of which are each network's own.
-        TypeError: for what is no network, or masks that hold no truth values.
+        TypeError: for what is no network, masks that hold no truth values, or what is no mapping.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -98,7 +98,7 @@ def train_many(
     first, end = _trained_epochs(config, span)
     masks = [{} for _ in models] if masks is None else masks
     require_masks(models, masks)
-    factors = _checked_factors(models[0], rate_factors or {})
+    factors = _checked_factors(models[0], {} if rate_factors is None else rate_factors)
 
     device = torch.device(device)
     trained = [copied(model).to(device) for model in models]
@@ -120,15 +120,19 @@ def train_many(
 def _trained_epochs(config: TrainingConfig, span: tuple[int, int] | None) -> tuple[int, int]:
     if span is None:
         return 0, config.epochs
-    if len(span) != 2:
+    ends = [integer("every end of span", epoch) for epoch in array("span", span, "n")]
+    if len(ends) != 2:
         raise ValueError(f"span must be two epochs, got {span}")
-    first, end = (integer("every end of span", epoch) for epoch in span)
+    first, end = ends
     if not 0 <= first < end <= config.epochs:
         raise ValueError(f"span must be rising in 0..{config.epochs}, got {span}")
     return first, end
 
 
-def _checked_factors(model: nn.Module, factors: Mapping[str, float]) -> dict[str, float]:
+def _checked_factors(model: nn.Module, factors: object) -> dict[str, float]:
+    if not isinstance(factors, Mapping):
+        kind = type(factors).__name__
+        raise TypeError(f"rate_factors must map names of parameters to numbers, got {kind}")
     names = dict(model.named_parameters())
     for name in factors:
         if name not in names:

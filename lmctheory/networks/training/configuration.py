@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from lmctheory.measures.arguments import at_least, number, positive, positive_share
+from lmctheory.measures.arguments import array, at_least, number, positive, positive_share
 from lmctheory.networks.images import require_choice
 
 __all__ = ["OPTIMISERS", "TrainingConfig"]
@@ -86,6 +86,7 @@ class TrainingConfig:
         require_choice("schedule", self.schedule, _SCHEDULES)
         require_choice("optimiser", self.optimiser, OPTIMISERS)
         require_choice("loss", self.loss, _LOSSES)
+        milestones = array("milestones", self.milestones).ravel()
         checked = {
             "epochs": at_least("epochs", self.epochs, 1),
             "batch_size": at_least("batch_size", self.batch_size, 1),
@@ -93,9 +94,11 @@ class TrainingConfig:
             "momentum": _below_one("momentum", self.momentum),
             "weight_decay": number("weight_decay", self.weight_decay, least=0.0),
             "warmup_steps": at_least("warmup_steps", self.warmup_steps, 0),
-            "betas": tuple(_below_one("every beta", beta) for beta in self.betas),
+            "betas": tuple(
+                _below_one("every beta", beta) for beta in array("betas", self.betas, "n")
+            ),
             "eps": positive("eps", self.eps),
-            "milestones": tuple(at_least("every milestone", m, 1) for m in self.milestones),
+            "milestones": tuple(at_least("every milestone", m, 1) for m in milestones),
             "factor": positive_share("factor", self.factor),
         }
         for name, value in checked.items():

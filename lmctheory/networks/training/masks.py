@@ -116,11 +116,11 @@ def _largest(scores: Tensor, density: float) -> Tensor:
     return kept
 
 
-def require_masks(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tensor]]) -> None:
+def require_masks(models: Sequence[nn.Module], masks: Sequence[object]) -> None:
     """Refuses masks that do not fit networks of one architecture.
 
     Raises:
-        TypeError: for masks that hold no truth values.
+        TypeError: for what is no mapping, or masks that hold no truth values.
         ValueError: unless there is one mapping per network, from parameters to their shapes.
     """
     if len(masks) != len(models):
@@ -129,11 +129,14 @@ def require_masks(models: Sequence[nn.Module], masks: Sequence[Mapping[str, Tens
         )
     shapes = {name: parameter.shape for name, parameter in models[0].named_parameters()}
     for k, held in enumerate(masks):
+        if not isinstance(held, Mapping):
+            kind = type(held).__name__
+            raise TypeError(f"masks[{k}] must map names of parameters to masks, got {kind}")
         for name, mask in held.items():
             if name not in shapes:
                 raise ValueError(f"masks[{k}] must name parameters of the networks, got {name!r}")
             if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-                kind = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+                kind = str(mask.dtype) if isinstance(mask, Tensor) else type(mask).__name__
                 raise TypeError(
                     f"masks[{k}][{name!r}] must be a tensor of truth values, got {kind}"
                 )
