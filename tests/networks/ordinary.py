@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,10 @@ from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators
 CONFIG = TrainingConfig(
     epochs=3, batch_size=16, learning_rate=0.2, weight_decay=1e-2, warmup_steps=4
 )
+
+ADAM = replace(CONFIG, optimiser="adam", learning_rate=0.02, betas=(0.8, 0.95), eps=1e-6)
+ADAMW = replace(ADAM, optimiser="adamw", weight_decay=0.3)
+DROPS = replace(CONFIG, schedule="step", milestones=(1, 2), factor=0.3)
 
 
 def blobs(n: int = 90, dtype: torch.dtype = torch.float64) -> Examples:

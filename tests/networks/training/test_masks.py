@@ -17,9 +17,7 @@ from lmctheory.networks import (
     random_masks,
     train_many,
 )
-from tests.networks.ordinary import CONFIG, blobs, distance, networks, ordinary
-
-ADAMW = replace(CONFIG, optimiser="adamw", learning_rate=0.02, weight_decay=0.3)
+from tests.networks.ordinary import ADAMW, CONFIG, blobs, distance, networks, ordinary
 
 
 def zeros_of(model: nn.Module, mask: dict[str, Tensor]) -> bool:
