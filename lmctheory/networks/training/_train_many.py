@@ -104,10 +104,10 @@ def train_many(
     trained = [copied(model).to(device) for model in models]
     data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
     masks = [{name: mask.to(device) for name, mask in held.items()} for held in masks]
+    trunk = (seeds[0], trunk_epochs)
     orders = [
-        epochs(len(data), config.epochs, seed, trunk=(seeds[0], trunk_epochs)) for seed in seeds
+        islice(epochs(len(data), config.epochs, seed, trunk=trunk), first, end) for seed in seeds
     ]
-    orders = [islice(order, first, end) for order in orders]
     course = Course(data, config, first * (steps // config.epochs), factors)
     if chain is not None and (device.type != "cpu" or is_narrow(models[0])):
         train_stack(trained, chain, course, orders, masks)
