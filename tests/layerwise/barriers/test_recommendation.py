@@ -98,6 +98,16 @@ def test_exact_search_finds_what_brute_force_finds(trained, alpha, reference, ma
     assert found.holds == (found.test_loss <= found.test_limit)
 
 
+def test_one_layer_that_costs_something_is_more_than_none(trained):
+    a, b, train, test = trained
+    losses = {name: loss_at(a, b, (name,), 0.5, train) for name in NAMES}
+    least = min(losses, key=losses.__getitem__)
+    tolerance = losses[least] - loss_at(a, b, (), 0.5, train) + 1e-5
+    assert tolerance > 1e-3
+    found = recommend(a, b, train, test, tolerance=tolerance, maximise="layers", rng=rng())
+    assert found.layers == (least,)
+
+
 def test_random_choices_have_as_many_layers(trained):
     a, b, train, test = trained
     found = recommend(a, b, train, test, tolerance=1.7, draws=30, rng=rng())
