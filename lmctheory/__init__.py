@@ -10,6 +10,7 @@ on first use, so that the theory alone does not import PyTorch:
     matching   the permutation that aligns two networks
     paths      loss barriers, and certificates that bound them (C)
     layerwise  which layers make the barrier, and why (L)
+    sweeps     the runner of numerical studies, which resumes
     theorems   every statement with its source and a check that could fail
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # what `__getattr__` does while programs run, type checkers a
         networks,
         paths,
         rates,
+        sweeps,
         theorems,
         widths,
     )
@@ -45,6 +47,7 @@ __all__ = [
     "networks",
     "paths",
     "rates",
+    "sweeps",
     "theorems",
     "widths",
 ]

@@ -8,10 +8,10 @@ from typing import Annotated, TypeAlias
 import typer
 from matplotlib.figure import Figure
 
+from lmctheory.sweeps.store import StoreError, read
+from lmctheory.sweeps.study import Config, Record, Study
 from lmctheory.terminal import print_any_text
 from paper_figures import style
-from simulations.store import StoreError, read
-from simulations.study import Config, Record, Study
 
 __all__ = ["Output", "Results", "draw_stored"]
 

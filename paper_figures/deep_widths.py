@@ -9,6 +9,7 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
 from simulations.deep_widths.command import STUDY
@@ -20,7 +21,6 @@ from simulations.deep_widths.summary import (
     summarise,
 )
 from simulations.power_law import power_law
-from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
 

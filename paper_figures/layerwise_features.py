@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from simulations.layerwise.summary import Cell, deepest_chain
-from simulations.study import Config, Record
 
 __all__ = ["draw"]
 

@@ -9,13 +9,13 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
 from simulations.matching_methods.command import STUDY
 from simulations.matching_methods.methods import CURVES
 from simulations.matching_methods.planted import NOISES
 from simulations.matching_methods.summary import Summary, require_one_study, summarise
-from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
 from simulations.matching_rates.command import STUDY
@@ -24,7 +25,6 @@ from simulations.matching_rates.summary import (
     noisy,
     require_one_study,
 )
-from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
 

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
 from simulations.path_certificates.command import STUDY
 from simulations.path_certificates.measurement import NODES
 from simulations.path_certificates.summary import Summary, points, require_one_study, summarise
-from simulations.study import Config, Record
 
 __all__ = ["draw", "main"]
 

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.trained_widths.command import STUDY
 from simulations.trained_widths.summary import Shape, require_one_study, summarise
 

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.widths.paper_rates import entezari_two_layer, ferbach_two_layer
 from lmctheory.widths.two_layer import error_bound
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.two_layer_widths.command import STUDY
 from simulations.two_layer_widths.sampling import constants_of, law_of
 from simulations.two_layer_widths.summary import (

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
 from paper_figures.command import Output, Results, draw_stored
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.width_sweep.command import STUDY
 from simulations.width_sweep.measurement import ALIGNMENTS
 from simulations.width_sweep.summary import Summary, require_one_sweep, summarise

@@ -26,9 +26,9 @@ from typer.core import TyperGroup
 from typer.main import get_command
 from typer.models import OptionInfo
 
+from lmctheory.sweeps.runner import RunError
+from lmctheory.sweeps.store import StoreError
 from lmctheory.terminal import print_any_text
-from simulations.runner import RunError
-from simulations.store import StoreError
 
 __all__ = [
     "BatchSize",

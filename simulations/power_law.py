@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmctheory.rates.empirical.power_law import PowerLaw, fit_power_law
-from simulations.report import Mean
+from lmctheory.sweeps.mean import Mean
 
 __all__ = ["Trend", "power_law"]
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.runner import run_study
 from simulations.command_line import (
     DataDir,
     DataSet,
@@ -15,15 +16,14 @@ from simulations.command_line import (
     Seed,
     bad_options,
 )
+from simulations.declaration import declare
 from simulations.deep_widths.measurement import cost_of, inputs, run
 from simulations.deep_widths.plan import DEPTH, WIDTHS, plan
 from simulations.deep_widths.tables import print_report
-from simulations.runner import run_study
-from simulations.study import Study
 
 __all__ = ["STUDY", "deep_widths"]
 
-STUDY = Study("deep_widths", version=2, run=run, cost=cost_of)
+STUDY = declare("deep_widths", version=2, run=run, cost=cost_of)
 
 
 def deep_widths(

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from lmctheory.measures import Marginal, RademacherMixture, TruncatedNormal, Uniform
 from lmctheory.networks import load_dataset
 from lmctheory.rates import OutOfReach
+from lmctheory.sweeps.store import encode
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.widths.deep import Ensemble, ensemble, error_bound, required_widths
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
@@ -16,8 +18,6 @@ from lmctheory.widths.non_gaussian import non_gaussian_cost
 from lmctheory.widths.simulated import simulated_layers
 from simulations.deep_widths.networks import matched_layers, reduced_layers
 from simulations.deep_widths.plan import GAUSSIAN, TIMES
-from simulations.store import encode
-from simulations.study import Config, Record
 
 __all__ = ["DELTA", "cost_of", "inputs", "run"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from simulations.study import Config
+from lmctheory.sweeps.study import Config
 
 __all__ = ["DEPTH", "EPS", "GAUSSIAN", "MARGINALS", "SIMULATED", "TIMES", "WIDTHS", "plan"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.widths.paper_rates import Tower, ferbach_deep
 from simulations.deep_widths.plan import GAUSSIAN, TIMES
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = ["Required", "Summary", "require_one_study", "required", "summarise"]
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
 from simulations.deep_widths.measurement import DELTA
 from simulations.deep_widths.plan import MARGINALS, TIMES
@@ -16,8 +18,6 @@ from simulations.deep_widths.summary import (
     summarise,
 )
 from simulations.power_law import power_law
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Record
 from lmctheory.terminal import make_table
 from simulations.layerwise.summary import (
     WAYS,
@@ -20,8 +22,6 @@ from simulations.layerwise.summary import (
     tried,
     windows,
 )
-from simulations.report import Mean
-from simulations.study import Record
 
 __all__ = ["answers", "violations"]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
+from lmctheory.sweeps.runner import run_study
 from simulations.command_line import (
     DataDir,
     DataSet,
@@ -18,15 +19,14 @@ from simulations.command_line import (
     bad_options,
     require_architectures,
 )
+from simulations.declaration import declare
 from simulations.layerwise.measurement import run
 from simulations.layerwise.plan import ARCHITECTURES, cost_of, plan
 from simulations.layerwise.tables import print_report
-from simulations.runner import run_study
-from simulations.study import Study
 
 __all__ = ["STUDY", "layerwise"]
 
-STUDY = Study("layerwise", version=1, run=run, cost=cost_of)
+STUDY = declare("layerwise", version=1, run=run, cost=cost_of)
 
 
 def layerwise(

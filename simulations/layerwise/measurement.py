@@ -46,8 +46,8 @@ from lmctheory.layerwise import (
 from lmctheory.layerwise.barriers.selection import Subset
 from lmctheory.matching import Matching, match
 from lmctheory.networks import AffineChain, Dataset, Examples, affine_chain, load_dataset
+from lmctheory.sweeps.study import Config, Record
 from simulations.layerwise.networks import LINEAR, NETWORKS, least_squares_pair, trained_pair
-from simulations.study import Config, Record
 
 __all__ = ["ALIGNMENTS", "MATCHING", "TOLERANCE", "run"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from lmctheory.sweeps.study import Config
 from simulations.layerwise.networks import JOINING, LINEAR, NETWORKS
-from simulations.study import Config
 
 __all__ = ["ARCHITECTURES", "CHECKPOINTS", "LEWC", "TRAINED", "WIDTHS", "cost_of", "plan"]
 

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.layerwise.networks import JOINING, LINEAR, NETWORKS
 from simulations.layerwise.plan import LEWC, TRAINED
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = [
     "WAYS",

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
 from simulations.layerwise.answers import answers
 from simulations.layerwise.measurement import TOLERANCE
@@ -21,8 +23,6 @@ from simulations.layerwise.summary import (
     single,
     windows,
 )
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = ["print_report"]
 

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
+from lmctheory.sweeps.runner import run_study
+from lmctheory.sweeps.study import Config
 from simulations.command_line import (
     Jobs,
     Results,
@@ -18,16 +20,15 @@ from simulations.command_line import (
     bad_options,
     require_architectures,
 )
+from simulations.declaration import declare
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import cost_of, run
 from simulations.matching_methods.narrow import NETWORKS
 from simulations.matching_methods.tables import print_report
-from simulations.runner import run_study
-from simulations.study import Config, Study
 
 __all__ = ["STUDY", "matching_methods"]
 
-STUDY = Study("matching_methods", version=1, run=run, cost=cost_of)
+STUDY = declare("matching_methods", version=1, run=run, cost=cost_of)
 
 
 def matching_methods(

@@ -18,11 +18,11 @@ from lmctheory.networks import (
     train_many,
 )
 from lmctheory.paths import Barrier, barrier, interpolate
+from lmctheory.sweeps.study import Config, Record
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.methods import METHODS, head, solve
 from simulations.matching_methods.narrow import run_narrow, similarity
 from simulations.matching_methods.planted import recovery
-from simulations.study import Config, Record
 
 __all__ = ["STATISTICS", "cost_of", "run"]
 

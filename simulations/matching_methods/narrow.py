@@ -20,8 +20,8 @@ from lmctheory.networks import (
     train_many,
 )
 from lmctheory.paths import barrier, interpolate
+from lmctheory.sweeps.study import Config, Record
 from simulations.matching_methods.methods import head
-from simulations.study import Config, Record
 
 __all__ = ["NETWORKS", "SEARCHES", "git_rebasin", "run_narrow", "similarity"]
 

@@ -17,8 +17,8 @@ from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.merging.composition import occupation
 from lmctheory.matching.objectives import LOSS, MidpointLoss
 from lmctheory.networks import Examples
+from lmctheory.sweeps.study import Record
 from simulations.matching_methods.methods import BY_LOSS, CURVES, head, solve
-from simulations.study import Record
 
 __all__ = ["NOISES", "noisy", "recovery", "shares"]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.narrow import NETWORKS
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = ["Narrow", "Summary", "narrow", "require_one_study", "summarise"]
 

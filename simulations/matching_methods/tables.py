@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import STATISTICS
@@ -11,7 +12,6 @@ from simulations.matching_methods.methods import BY_ACTIVATIONS, BY_LOSS, CURVES
 from simulations.matching_methods.narrow import NETWORKS, SEARCHES
 from simulations.matching_methods.planted import NOISES
 from simulations.matching_methods.summary import Narrow, Summary, narrow, summarise
-from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]
 

@@ -4,17 +4,17 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.runner import run_study
 from simulations.command_line import Jobs, Results, Scheduler, Seed
+from simulations.declaration import declare
 from simulations.matching_rates.laws import DIMENSIONS
 from simulations.matching_rates.measurement import cost_of, run
 from simulations.matching_rates.plan import plan
 from simulations.matching_rates.tables import print_report
-from simulations.runner import run_study
-from simulations.study import Study
 
 __all__ = ["STUDY", "matching_rates"]
 
-STUDY = Study("matching_rates", version=1, run=run, cost=cost_of)
+STUDY = declare("matching_rates", version=1, run=run, cost=cost_of)
 
 
 def matching_rates(

@@ -10,10 +10,10 @@ from lmctheory.rates import (
     upper_bound,
     wasserstein_dimension,
 )
+from lmctheory.sweeps.store import encode
+from lmctheory.sweeps.study import Config, Record
 from simulations.matching_rates.known_dimensions import DATA, Sampler
 from simulations.matching_rates.laws import CUBES, LAWS
-from simulations.store import encode
-from simulations.study import Config, Record
 
 __all__ = ["WASSERSTEIN", "cost_of", "run"]
 

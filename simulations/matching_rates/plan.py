@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from lmctheory.sweeps.study import Config
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import CANTOR, CUBES, LOW_RANK, SANDWICHED, SHARPENED
-from simulations.study import Config
 
 __all__ = ["CURVE_WIDTHS", "EXPONENTS", "SANDWICH_WIDTHS", "SHARPENED_WIDTH", "plan"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from lmctheory.rates import Curve, Estimate
 from lmctheory.rates.empirical.curve import Crossover
 from lmctheory.rates.empirical.power_law import PowerLaw
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.matching_rates.laws import CANTOR, CUBES, LOW_RANK
 from simulations.matching_rates.plan import CURVE_WIDTHS, EXPONENTS
 from simulations.matching_rates.theory import Rate, any_law, cube
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = [
     "FAMILIES",

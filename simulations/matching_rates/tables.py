@@ -7,6 +7,8 @@ from rich.table import Table
 from scipy import stats
 
 from lmctheory.rates.empirical.power_law import PowerLaw
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import RANK, SANDWICHED, SHARPENED
@@ -22,8 +24,6 @@ from simulations.matching_rates.summary import (
     noisy,
     select,
 )
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = ["print_report", "verdict"]
 

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
+from lmctheory.sweeps.runner import run_study
+from lmctheory.sweeps.study import Config
 from simulations.command_line import (
     DataDir,
     DataSet,
@@ -20,11 +22,10 @@ from simulations.command_line import (
     bad_options,
     require_architectures,
 )
+from simulations.declaration import declare
 from simulations.path_certificates.measurement import run
 from simulations.path_certificates.networks import NETWORKS
 from simulations.path_certificates.tables import print_report
-from simulations.runner import run_study
-from simulations.study import Config, Study
 
 __all__ = ["STUDY", "path_certificates"]
 
@@ -38,7 +39,7 @@ def _cost(config: Config) -> float:
     return config["pairs"] * share * (0.3 + int(depth) * (width / 128) ** 2)
 
 
-STUDY = Study("path_certificates", version=3, run=run, cost=_cost)
+STUDY = declare("path_certificates", version=3, run=run, cost=_cost)
 
 
 def path_certificates(

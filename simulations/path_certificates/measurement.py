@@ -21,8 +21,8 @@ from lmctheory.matching import METHODS, match
 from lmctheory.networks import Examples, load_dataset
 from lmctheory.networks.state import in_type_of
 from lmctheory.paths import barrier, certificate, certify, interpolate
+from lmctheory.sweeps.study import Config, Record
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
-from simulations.study import Config, Record
 
 __all__ = ["ALIGNMENTS", "NODES", "REFERENCE", "run"]
 

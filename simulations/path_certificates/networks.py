@@ -16,7 +16,7 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
-from simulations.study import Config
+from lmctheory.sweeps.study import Config
 
 __all__ = ["NETWORKS", "Network", "Pair", "trained_pairs"]
 

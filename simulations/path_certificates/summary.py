@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
 from simulations.path_certificates.networks import NETWORKS
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = [
     "QUANTITIES",

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
 from simulations.path_certificates.measurement import NODES, REFERENCE
 from simulations.path_certificates.summary import (
@@ -14,8 +16,6 @@ from simulations.path_certificates.summary import (
     summarise,
     violations,
 )
-from simulations.report import Mean
-from simulations.study import Config, Record
 
 __all__ = ["print_report"]
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
+from lmctheory.sweeps.runner import run_study
+from lmctheory.sweeps.study import Config
 from simulations.command_line import (
     BatchSize,
     DataDir,
@@ -20,8 +22,7 @@ from simulations.command_line import (
     Scheduler,
     bad_options,
 )
-from simulations.runner import run_study
-from simulations.study import Config, Study
+from simulations.declaration import declare
 from simulations.trained_widths.measurement import run
 from simulations.trained_widths.tables import print_report
 
@@ -33,7 +34,7 @@ def _cost(config: Config) -> float:
     return float(config["depth"]) * (1.0 if config["training"] is None else 1.5)
 
 
-STUDY = Study("trained_widths", version=1, run=run, cost=_cost)
+STUDY = declare("trained_widths", version=1, run=run, cost=_cost)
 
 
 def trained_widths(

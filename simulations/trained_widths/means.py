@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from simulations.report import Mean
+from lmctheory.sweeps.mean import Mean
 
 __all__ = ["pair_mean", "power", "product"]
 

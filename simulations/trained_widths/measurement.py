@@ -24,8 +24,8 @@ from lmctheory.rates.empirical.independence import (
     variance_ratio,
 )
 from lmctheory.rates.empirical.pooling import pooled_matching_cost
-from simulations.report import Mean
-from simulations.study import Config, Record
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.trained_widths.networks import Layer, Networks, trained_networks
 from simulations.trained_widths.prediction import predict
 

@@ -25,7 +25,7 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
-from simulations.study import Config
+from lmctheory.sweeps.study import Config
 
 __all__ = ["Layer", "Networks", "trained_networks"]
 

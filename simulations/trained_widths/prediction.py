@@ -24,9 +24,9 @@ from jaxtyping import Float
 from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
 from lmctheory.rates.empirical.pooling import pooled_matching_cost
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Record
 from simulations.power_law import power_law
-from simulations.report import Mean
-from simulations.study import Record
 from simulations.trained_widths.networks import Layer
 
 __all__ = ["predict"]

@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.power_law import power_law
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.trained_widths.means import pair_mean, power, product
 
 __all__ = [

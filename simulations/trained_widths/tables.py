@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.trained_widths.means import product
 from simulations.trained_widths.measurement import TESTS
 from simulations.trained_widths.summary import (

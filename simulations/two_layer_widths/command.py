@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.runner import run_study
 from simulations.command_line import Jobs, Results, Scheduler, Seed, bad_options
-from simulations.runner import run_study
-from simulations.study import Study
+from simulations.declaration import declare
 from simulations.two_layer_widths.measurement import cost_of, run
 from simulations.two_layer_widths.plan import plan
 from simulations.two_layer_widths.tables import print_report
 
 __all__ = ["STUDY", "two_layer_widths"]
 
-STUDY = Study("two_layer_widths", version=1, run=run, cost=cost_of)
+STUDY = declare("two_layer_widths", version=1, run=run, cost=cost_of)
 
 
 def two_layer_widths(

@@ -1,6 +1,6 @@
 """What one task of the study measures: sampled, trained or teacher-student networks."""
 
-from simulations.study import Config, Record
+from lmctheory.sweeps.study import Config, Record
 from simulations.two_layer_widths import sampling, teacher, training
 
 __all__ = ["cost_of", "run"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from simulations.study import Config
+from lmctheory.sweeps.study import Config
 from simulations.two_layer_widths.problems import PROBLEMS
 from simulations.two_layer_widths.sampling import LAWS
 from simulations.two_layer_widths.teacher import INPUTS, STUDENTS

@@ -10,9 +10,9 @@ from lmctheory.activations import KNOWN
 from lmctheory.measures import Gaussian, UniformBall, UniformCube
 from lmctheory.measures.measure import Measure
 from lmctheory.rates import optimal_permutation, upper_bound
+from lmctheory.sweeps.store import encode
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.widths.two_layer import Neuron, neuron, neuron_with_fixed_output
-from simulations.store import encode
-from simulations.study import Config, Record
 
 __all__ = ["ACTIVATIONS", "LAWS", "constants_of", "law_of", "run"]
 

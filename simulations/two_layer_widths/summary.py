@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from simulations.power_law import power_law
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.two_layer_widths.plan import CASES
 from simulations.two_layer_widths.problems import PROBLEMS
 from simulations.two_layer_widths.sampling import LAWS

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.two_layer_widths.sampling import ACTIVATIONS
 from simulations.two_layer_widths.summary import (
     PEAKED,

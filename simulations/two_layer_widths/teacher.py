@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from lmctheory.rates import optimal_permutation
-from simulations.store import encode
-from simulations.study import Config, Record
+from lmctheory.sweeps.store import encode
+from lmctheory.sweeps.study import Config, Record
 
 __all__ = ["INPUTS", "STUDENTS", "TEACHER", "run"]
 

@@ -6,11 +6,11 @@ from jaxtyping import Float
 
 from lmctheory.measures import Gaussian
 from lmctheory.rates import optimal_permutation
+from lmctheory.sweeps.store import encode
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from lmctheory.widths.mean_field import coupling_bound, trained_error_bound
 from lmctheory.widths.two_layer import Neuron, squared_loss_barrier
-from simulations.store import encode
-from simulations.study import Config, Record
 from simulations.two_layer_widths.dynamics import (
     Limit,
     Spread,

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
+from lmctheory.sweeps.runner import run_study
+from lmctheory.sweeps.study import Config
 from simulations.command_line import (
     BatchSize,
     DataDir,
@@ -22,8 +24,7 @@ from simulations.command_line import (
     Widths,
     bad_options,
 )
-from simulations.runner import run_study
-from simulations.study import Config, Study
+from simulations.declaration import declare
 from simulations.width_sweep.measurement import PHASES, run
 from simulations.width_sweep.summary import print_report
 
@@ -37,7 +38,7 @@ def _cost(config: Config) -> float:
     return passes * (1.5 if config["phase"] == "trained" else 1.0)
 
 
-STUDY = Study("width_sweep", version=4, run=run, cost=_cost)
+STUDY = declare("width_sweep", version=4, run=run, cost=_cost)
 
 
 def width_sweep(

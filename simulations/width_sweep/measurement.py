@@ -31,7 +31,7 @@ from lmctheory.networks import (
 )
 from lmctheory.networks.chain import stack_chains
 from lmctheory.paths import Barrier, Certificate, barriers, certificates, operator_norms
-from simulations.study import Config, Record
+from lmctheory.sweeps.study import Config, Record
 from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
 
 __all__ = ["ALIGNMENTS", "METRICS", "PHASES", "run"]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, participation_ratio, upper_bound
-from simulations.study import Record
+from lmctheory.sweeps.study import Record
 
 __all__ = ["initial_law", "sandwich", "trained_law"]
 

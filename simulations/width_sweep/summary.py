@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
-from simulations.report import Mean
-from simulations.study import Config, Record
 from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
 
 __all__ = ["Summary", "print_report", "require_one_sweep", "summarise"]

@@ -11,10 +11,10 @@ from importlib import import_module
 import pytest
 from typer.testing import CliRunner
 
-from simulations import runner
+from lmctheory.sweeps import runner
+from lmctheory.sweeps.store import encode, read, writing
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
-from simulations.store import encode, read, writing
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Small:
 
 SMALL = {
     "width_sweep": Small(
-        "--width 1 --depth 1 --pairs 1 --epochs 1", 2, "Barrier of the test loss after training"
+        "--width 4 --depth 1 --pairs 1 --epochs 1", 2, "Barrier of the test loss after training"
     ),
     "matching_rates": Small(
         "--dimension 1 --widest 64 --draws 2", 58, "24 of 24 measured costs lie between L and U"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from lmctheory.sweeps.mean import Mean
 from simulations.power_law import power_law
-from simulations.report import Mean
 
 WIDTHS = (32, 64, 128, 256)
 EXACT = {m: Mean(3 * m**-0.5, 0.01 * m**-0.5) for m in WIDTHS}

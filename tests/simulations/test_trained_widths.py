@@ -13,9 +13,9 @@ from lmctheory.measures import Gaussian
 from lmctheory.networks import MLP, load_dataset, seeded_generators
 from lmctheory.paths import interpolate
 from lmctheory.rates import matching_cost, wasserstein_pow
+from lmctheory.sweeps.mean import Mean
 from lmctheory.widths.deep import ensemble
 from paper_figures import trained_widths as figure_module
-from simulations.report import Mean
 from simulations.trained_widths.means import pair_mean, power, product
 from simulations.trained_widths.measurement import TESTS, run
 from simulations.trained_widths.networks import Layer, _functions, trained_networks

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulations.store import StoreError, decode, encode, read, writing
-from simulations.study import Study
+from lmctheory.sweeps.store import StoreError, decode, encode, read, writing
+from lmctheory.sweeps.study import Study
 
-STUDY = Study("squares", 1, run=lambda config: {"square": config["x"] ** 2})
+STUDY = Study("squares", 1, run=lambda config: {"square": config["x"] ** 2}, command="make squares")
 
 
 def add(store, x, study=STUDY):
@@ -185,7 +185,7 @@ def test_a_read_only_file_is_refused(shared_directory):
 
 def test_reading_names_the_command_that_makes_the_results(tmp_path):
     path = tmp_path / "x.sqlite"
-    command = rf"python -m simulations squares --results {path}"
+    command = rf"make squares --results {path}"
     with pytest.raises(StoreError, match=f"there are no results at {path}; .*{command}"):
         read(STUDY, path)
     path.touch()  # a run that was killed before it made the table

@@ -25,7 +25,7 @@ class Study:
     """A study, as the runner and the store see it.
 
     Attributes:
-        name: of the study, on the command line too.
+        name: of the study.
         version: raised by hand whenever `run` would record something else for an old configuration.
         run: the work of one task. Its record depends on the configuration alone, up to rounding
             (the number of threads); where the data lie may be bound beforehand
@@ -33,6 +33,7 @@ class Study:
             module.
         cost: relative running time of a task, > 0: the dearest tasks start first, and the time
             left is estimated from it.
+        command: that makes its results, for messages that say where to get them.
 
     Example:
         >>> study = Study("squares", 1, run=lambda config: {"square": config["x"] ** 2})
@@ -44,16 +45,12 @@ class Study:
     version: int
     run: Callable[[Config], Record]
     cost: Callable[[Config], float] = _unit_cost
+    command: str = ""
 
     @property
     def results(self) -> Path:
         """Where its results go unless told otherwise."""
         return Path("results", f"{self.name}.sqlite")
-
-    @property
-    def command(self) -> str:
-        """The command that runs it."""
-        return f"python -m simulations {self.name}"
 
     def key(self, config: Config) -> str:
         """SHA-256 of the study's name and version and the configuration, in canonical JSON.

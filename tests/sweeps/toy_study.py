@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.runner import run_study
+from lmctheory.sweeps.study import Config, Record, Study
 from simulations.command_line import Command, Jobs, Results, Scheduler, bad_options, launch
-from simulations.runner import run_study
-from simulations.study import Config, Record, Study
 
 
 def measure(config: Config) -> Record:

@@ -14,7 +14,7 @@ import pytest
 import toy_study
 from toy_study import executions, wait_for
 
-from simulations.store import read
+from lmctheory.sweeps.store import read
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ import pytest
 import toy_study
 from toy_study import STUDY, configs, executions, wait_for
 
-from simulations.runner import RunError, run_study
-from simulations.store import read
+from lmctheory.sweeps.runner import RunError, run_study
+from lmctheory.sweeps.store import read
 
 
 def test_records_come_back_in_order_and_only_new_tasks_run(tmp_path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from simulations.study import Config, Record, Study
+from lmctheory.sweeps.study import Config, Record, Study
 
 __all__ = ["Store", "StoreError", "decode", "encode", "read", "writing"]
 
@@ -179,14 +179,14 @@ def read(study: Study, path: Path | None = None) -> list[tuple[Config, Record]]:
             results file of this format.
     """
     path = path or study.results
-    make = f"make them with: {study.command} --results {path}"
+    make = f"; make them with: {study.command} --results {path}" if study.command else ""
     if not path.is_file():
-        raise StoreError(f"there are no results at {path}; {make}")
+        raise StoreError(f"there are no results at {path}{make}")
     # not mode=ro: after a kill in the middle of a commit the first to open the file rolls it back
     with _connected(f"{path.resolve().as_uri()}?mode=rw", path) as connection:
         connection.execute("PRAGMA query_only = ON")
         known = _is_results_file(connection, path)
         records = Store(connection, path).records(study) if known else []
     if not records:
-        raise StoreError(f"{path} has no results of {study.name} version {study.version}; {make}")
+        raise StoreError(f"{path} has no results of {study.name} version {study.version}{make}")
     return records

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulations.report import Mean
+from lmctheory.sweeps.mean import Mean
 
 
 def test_means_carry_standard_errors():

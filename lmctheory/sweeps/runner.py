@@ -27,9 +27,9 @@ from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 
-from simulations.progress import console, tracking
-from simulations.store import Store, decode, encode, writing
-from simulations.study import Config, Record, Study
+from lmctheory.sweeps.run_progress import console, tracking
+from lmctheory.sweeps.store import Store, decode, encode, writing
+from lmctheory.sweeps.study import Config, Record, Study
 
 __all__ = ["RunError", "run_study"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulations.study import Study
+from lmctheory.sweeps.study import Study
 
 STUDY = Study("squares", 1, run=lambda config: {"square": config["x"] ** 2})
 
@@ -51,6 +51,5 @@ def test_key_refuses_objects():
         STUDY.key({"x": Path()})
 
 
-def test_results_and_command_follow_the_name():
+def test_the_place_of_results_follows_the_name():
     assert STUDY.results == Path("results/squares.sqlite")
-    assert STUDY.command == "python -m simulations squares"

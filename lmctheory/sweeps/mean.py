@@ -1,4 +1,4 @@
-"""What the reports of studies share: means with their errors."""
+"""Means with their errors, as reports print them."""
 
 import math
 from collections.abc import Sequence
