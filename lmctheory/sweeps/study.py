@@ -33,6 +33,7 @@ class Study:
             module.
         cost: relative running time of a task, > 0: the dearest tasks start first, and the time
             left is estimated from it.
+        device: that the tasks compute on, as PyTorch names it; part of no key.
         command: that makes its results, for messages that say where to get them.
 
     Example:
@@ -45,6 +46,7 @@ class Study:
     version: int
     run: Callable[[Config], Record]
     cost: Callable[[Config], float] = _unit_cost
+    device: str = "cpu"
     command: str = ""
 
     @property

@@ -11,7 +11,7 @@ from importlib import import_module
 import pytest
 from typer.testing import CliRunner
 
-from lmctheory.sweeps import runner
+from lmctheory.sweeps import workers
 from lmctheory.sweeps.store import encode, read, writing
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
@@ -157,7 +157,7 @@ def test_every_study_is_called_by_its_name():
     [pytest.param(s, marks=pytest.mark.slow if s in SLOW else ()) for s in STUDIES],
 )
 def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_processes", lambda _: nullcontext(InThisProcess()))
+    monkeypatch.setattr(workers, "_processes", lambda _: nullcontext(InThisProcess()))
     small, results = SMALL[study], tmp_path / "[é].sqlite"
     ran = invoke(study, small.options, results, charset="ascii")
     assert ran.exit_code == 0, ran.output
@@ -179,7 +179,7 @@ def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path, monkey
     # a second study in the same file, of which another seed is a part
     config, record = stored[0]
     with writing(results) as store:
-        store.add(of_study, config | {"seed": config["seed"] + 1}, encode(record), 1.0)
+        store.add(of_study, config | {"seed": config["seed"] + 1}, encode(record), 1.0, "{}")
     with pytest.raises(SystemExit, match=r"the results mix (studies|sweeps)"):
         figure.main(results, tmp_path / "figure")
 

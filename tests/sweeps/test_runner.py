@@ -1,16 +1,22 @@
 """The runner in this process, with workers in others."""
 
 import os
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import toy_study
 from toy_study import STUDY, configs, executions, wait_for
 
+import lmctheory
 from lmctheory.sweeps.runner import RunError, run_study
-from lmctheory.sweeps.store import read
+from lmctheory.sweeps.store import read, read_rows, reading
 
 
 def test_records_come_back_in_order_and_only_new_tasks_run(tmp_path):
@@ -50,12 +56,71 @@ def test_failed_tasks_are_named_and_tried_again(tmp_path, capsys):
     assert "of which 2 are stored" in capsys.readouterr().err
 
 
-def test_finished_tasks_outlive_a_killed_worker(tmp_path):
+def failures(results):
+    with reading(results) as store:
+        return {failure.config["index"]: failure for failure in store.failures(STUDY)}
+
+
+def test_failures_are_stored_with_their_traceback_until_they_are_mended(tmp_path):
+    results = tmp_path / "toy.sqlite"
+    (tmp_path / "1.raise").touch()
+    with pytest.raises(RunError):
+        run_study(STUDY, configs(tmp_path, 3), results=results, jobs=0)
+    [(index, failure)] = failures(results).items()
+    assert (index, failure.error) == (1, "ArithmeticError: no such luck")
+    assert "in measure" in failure.details
+    assert failure.provenance["python"]
+    (tmp_path / "1.raise").unlink()
+    run_study(STUDY, configs(tmp_path, 3), results=results, jobs=0)
+    assert failures(results) == {}
+
+
+def test_a_killed_worker_takes_no_other_task_with_it(tmp_path):
     results = tmp_path / "toy.sqlite"
     (tmp_path / "3.die").touch()
-    with pytest.raises(RunError, match=r"4 not done:\n(.*\n){4}a worker was killed, perhaps"):
-        run_study(STUDY, configs(tmp_path, 6), results=results)
-    assert sorted(config["index"] for config, _ in read(STUDY, results)) == [4, 5]
+    with pytest.raises(RunError, match=r"1 not done:\n.*\"index\":3.*\nits worker was killed"):
+        run_study(STUDY, configs(tmp_path, 6), results=results, jobs=2)
+    assert sorted(config["index"] for config, _ in read(STUDY, results)) == [0, 1, 2, 4, 5]
+    assert "its worker was killed, perhaps for want of memory" in failures(results)[3].error
+
+
+def test_tasks_may_run_in_this_process(tmp_path):
+    study = replace(STUDY, run=lambda config: {"process": os.getpid()})
+    stored = run_study(study, configs(tmp_path, 2), results=tmp_path / "toy.sqlite", jobs=0)
+    assert [record["process"] for _, record in stored] == [os.getpid()] * 2
+
+
+def test_every_row_says_what_it_was_computed_with(tmp_path):
+    results = tmp_path / "toy.sqlite"
+    run_study(STUDY, configs(tmp_path, 1), results=results)
+    [row] = read_rows(STUDY, results)
+    assert row.provenance["lmctheory"].startswith(lmctheory.__version__)
+    assert row.provenance["numpy"] == np.__version__
+    assert row.provenance["torch"] == torch.__version__
+    assert row.provenance["device"].startswith("cpu: ")
+    assert int(row.provenance["threads"]) >= 1
+
+
+def test_workers_that_cannot_start_end_the_run_at_once(tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from toy_study import STUDY, configs\n"
+        "from lmctheory.sweeps import run_study\n"
+        f"place = Path({str(tmp_path)!r})\n"
+        "run_study(STUDY, configs(place, 4), results=place / 'toy.sqlite')\n"
+    )
+    places = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "RunError: worker processes cannot start; a script" in ran.stderr
+    assert failures(tmp_path / "toy.sqlite") == {}
 
 
 def test_a_study_that_cannot_be_sent_is_explained(tmp_path):
@@ -96,8 +161,8 @@ def test_the_task_sees_its_configuration_as_the_store_gives_it_back(tmp_path):
 def test_bad_arguments_are_refused_before_any_work(tmp_path):
     results = tmp_path / "toy.sqlite"
     tasks = configs(tmp_path, 1)
-    with pytest.raises(ValueError, match="jobs must be >= 1, got 0"):
-        run_study(STUDY, tasks, results=results, jobs=0)
+    with pytest.raises(ValueError, match="jobs must be >= 0, got -1"):
+        run_study(STUDY, tasks, results=results, jobs=-1)
     with pytest.raises(ValueError, match="configs must name at least one task"):
         run_study(STUDY, [], results=results)
     with pytest.raises(ValueError, match=r"cost must be positive, got 0\.0"):

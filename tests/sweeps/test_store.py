@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmctheory.sweeps.store import StoreError, decode, encode, read, writing
+from lmctheory.sweeps.store import StoreError, decode, encode, read, reading, writing
 from lmctheory.sweeps.study import Study
 
 STUDY = Study("squares", 1, run=lambda config: {"square": config["x"] ** 2}, command="make squares")
+MADE = encode({"python": "3.11"})
 
 
 def add(store, x, study=STUDY):
-    store.add(study, {"x": x}, encode({"square": x**2}), 0.1)
+    store.add(study, {"x": x}, encode({"square": x**2}), 0.1, MADE)
 
 
 JSON = st.recursive(
@@ -73,6 +74,66 @@ def test_a_task_is_stored_once(tmp_path):
         assert len(store.records(STUDY)) == 1
 
 
+def test_a_row_says_how_it_came_about(tmp_path):
+    path = tmp_path / "x.sqlite"
+    with writing(path) as store:
+        add(store, 3)
+        [row] = store.rows(STUDY)
+    assert (row.config, row.record, row.seconds) == ({"x": 3}, {"square": 9}, 0.1)
+    assert row.provenance == {"python": "3.11"}
+    assert row.created.startswith("20")
+
+
+def test_a_failure_is_kept_until_the_task_succeeds(tmp_path):
+    path = tmp_path / "x.sqlite"
+    with writing(path) as store:
+        for details in ("first", "second"):
+            store.add_failure(STUDY, {"x": 1}, "ValueError: no", details, 0.2, MADE)
+        store.add_failure(STUDY, {"x": 2}, "ValueError: no", "third", 0.2, MADE)
+        failed = sorted(store.failures(STUDY), key=lambda failure: failure.config["x"])
+        assert [failure.details for failure in failed] == ["second", "third"]
+        assert failed[0].error == "ValueError: no"
+        assert not store.keys(STUDY)
+        add(store, 1)
+        assert [failure.config for failure in store.failures(STUDY)] == [{"x": 2}]
+        assert store.failures(replace(STUDY, version=2)) == []
+
+
+FORMAT_1 = """
+    CREATE TABLE task (
+        key TEXT PRIMARY KEY, study TEXT NOT NULL, version INTEGER NOT NULL, config TEXT NOT NULL,
+        record TEXT NOT NULL, seconds REAL NOT NULL,
+        created TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP
+    )"""
+
+
+def test_a_file_of_format_1_is_read_and_written_on(tmp_path):
+    path = tmp_path / "x.sqlite"
+    row = f"('{STUDY.key({'x': 1})}', 'squares', 1, '{{\"x\":1}}', '{{\"square\":1}}', 2.5)"
+    database(
+        path,
+        FORMAT_1,
+        f"INSERT INTO task (key, study, version, config, record, seconds) VALUES {row}",
+        "COMMIT",
+        f"PRAGMA application_id = {0x6C6D6374}",
+        "PRAGMA user_version = 1",
+    )
+    before = path.read_bytes()
+    assert read(STUDY, path) == [({"x": 1}, {"square": 1})]
+    with reading(path) as store:
+        assert [(row.seconds, row.provenance) for row in store.rows(STUDY)] == [(2.5, {})]
+        assert store.failures(STUDY) == []
+    assert path.read_bytes() == before  # reading changes nothing
+    with writing(path) as store:
+        add(store, 2)
+        store.add_failure(STUDY, {"x": 3}, "ValueError: no", "", 0.2, MADE)
+    with reading(path) as store:
+        by_x = {row.config["x"]: row for row in store.rows(STUDY)}
+        assert len(store.failures(STUDY)) == 1
+    assert (by_x[1].record, by_x[1].provenance) == ({"square": 1}, {})
+    assert by_x[2].provenance == {"python": "3.11"}
+
+
 def test_one_run_at_a_time(tmp_path):
     path, alias = tmp_path / "x.sqlite", tmp_path / "alias.sqlite"
     alias.symlink_to(path)
@@ -111,7 +172,7 @@ def later_format(path):
     [
         (text_file, "file is not a database"),
         (foreign, "another program made this database"),
-        (later_format, "results file of format 99, but this version reads and writes format 1"),
+        (later_format, "results file of format 99, but this version reads formats up to 2"),
         (lambda path: path.mkdir(), "cannot use the results file"),
     ],
 )
@@ -203,7 +264,7 @@ def test_a_full_disk_leaves_no_half_written_row(tmp_path):
         add(store, 1)
         store._connection.execute("PRAGMA max_page_count = 8")
         with pytest.raises(StoreError, match=f"{path}: database or disk is full"):
-            store.add(STUDY, {"x": 2}, encode({"padding": "x" * 100_000}), 0.1)
+            store.add(STUDY, {"x": 2}, encode({"padding": "x" * 100_000}), 0.1, MADE)
         assert read(STUDY, path) == [({"x": 1}, {"square": 1})]
         store._connection.execute("PRAGMA max_page_count = 1000000")
         add(store, 2)
