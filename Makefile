@@ -15,7 +15,7 @@ certificates: STUDY = path_certificates
 layers: STUDY = layerwise
 
 $(STUDIES): .venv/ready
-	$(BIN)/python -m simulations $(STUDY)
+	$(BIN)/python -m simulations run $(STUDY)
 	$(BIN)/python -m paper_figures.$(STUDY)
 
 test: lint types

@@ -1,9 +1,10 @@
-"""``python -m simulations STUDY [OPTIONS]``."""
+"""``python -m simulations list | run | status | export``, see `simulations.command_line`."""
 
-from simulations.command_line import Command, launch
+from simulations.command_line import launch
+from simulations.declaration import Entry
 
 STUDIES = {
-    study: Command.of(study)
+    study: Entry.of(study)
     for study in (
         "width_sweep",
         "matching_rates",
@@ -15,7 +16,7 @@ STUDIES = {
         "layerwise",
     )
 }
-"""Command of each study."""
+"""All studies, by name."""
 
 if __name__ == "__main__":
     launch(STUDIES)

@@ -1,162 +1,86 @@
-"""What the commands of all studies share: common options, and how errors are shown.
+"""The program of all studies.
 
-A study's command is a function whose parameters are its options, the last three among them::
+Its commands::
 
-    def width_sweep(
-        widths: Annotated[list[int], typer.Option("--width", min=1)] = [16, 32],
-        results: Results = STUDY.results,
-        jobs: Jobs = 1,
-        scheduler: Scheduler = None,
-    ) -> None:
-        with bad_options():
-            configs = [...]
-        print_table(run_study(STUDY, configs, results=results, jobs=jobs, scheduler=scheduler))
+    python -m simulations list
+    python -m simulations run STUDY [--quick] [--set KEY=VALUE] [OPTIONS]
+    python -m simulations status STUDY [the same]
+    python -m simulations export STUDY --csv
+
+``run`` may be left out. A study is imported when it is asked for.
 """
 
+import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
-from typer.models import OptionInfo
 
-from lmctheory.sweeps.runner import RunError
-from lmctheory.sweeps.store import StoreError
-from lmctheory.terminal import print_any_text
+from lmctheory.sweeps import RunError, StoreError, run_study
+from lmctheory.sweeps.flat import csv_text, flat_row
+from lmctheory.sweeps.status import status
+from lmctheory.sweeps.store import read_rows
+from lmctheory.terminal import print_any_text, show
+from simulations.declaration import Declaration, Entry
+from simulations.options import Jobs, Results, Scheduler
+from simulations.presets import presets
 
-__all__ = [
-    "BatchSize",
-    "Command",
-    "DataDir",
-    "DataSet",
-    "Epochs",
-    "FirstSeed",
-    "Jobs",
-    "LearningRate",
-    "Momentum",
-    "Pairs",
-    "Results",
-    "Scheduler",
-    "Seed",
-    "Widths",
-    "application",
-    "architecture_option",
-    "bad_options",
-    "launch",
-    "require_architectures",
-]
+__all__ = ["application", "launch"]
 
-DataSet = Annotated[str, typer.Option(help="digits or mnist.")]
-DataDir = Annotated[Path | None, typer.Option(help="Directory of MNIST's four IDX files.")]
-Widths = Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")]
-Pairs = Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")]
-Epochs = Annotated[int, typer.Option(min=1, help="Training epochs.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Examples per step.")]
-LearningRate = Annotated[float, typer.Option(help="Peak learning rate.")]
-Momentum = Annotated[float, typer.Option(help="Momentum.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all draws.")]
-FirstSeed = Annotated[int, typer.Option(min=0, help="Seed of the first network.")]
-Results = Annotated[Path, typer.Option(help="Results file; tasks stored there are not run again.")]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes on this machine.")]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Dask scheduler, whose workers are used instead; they must run in this repository.",
-    ),
-]
+Build = Callable[[Declaration], Callable[..., None]]
+"""From a study to the function of a command about it."""
 
 
-def architecture_option(known: Collection[str], default: str = "") -> OptionInfo:
-    """The option that chooses among architectures, of a parameter of type list[str] | None.
+def application(studies: Mapping[str, Entry]) -> typer.Typer:
+    """The program for the given studies, by name."""
+    app = _typer(_about_a_study(studies, _run))
 
-    Args:
-        known: names of the architectures.
-        default: a sentence on what is taken without the option.
-    """
-    option: OptionInfo = typer.Option(
-        help=f"Of: {', '.join(known)}; may be repeated. {default}".rstrip()
-    )
-    return option
+    @app.callback(help="Runs numerical studies, or resumes them, and prints their reports.")
+    def _simulations() -> None:
+        print_any_text()
 
+    @app.command("list", help="Names the studies.")
+    def _list() -> None:
+        longest = max(map(len, studies))
+        show(*(f"{name:<{longest}}  {entry.summary}" for name, entry in studies.items()))
 
-def require_architectures(names: Collection[str] | None, known: Collection[str]) -> None:
-    """Refuses architectures that there are not.
-
-    Raises:
-        ValueError: naming the first that is not known.
-    """
-    for name in names or ():
-        if name not in known:
-            raise ValueError(f"architecture must be one of {list(known)}, got {name!r}")
-
-
-@contextmanager
-def bad_options() -> Iterator[None]:
-    """Shows a ValueError or OSError that an option's value causes as a usage error, exit code 2."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise typer.BadParameter(str(error)) from error
+    for verb, build, help_ in (
+        ("run", _run, "Runs a study, or resumes it, and prints its report."),
+        ("status", _status, "Says what is done, what failed and why, and what is left."),
+        ("export", _export, "Writes a study's results as one flat row per task."),
+    ):
+        group = _typer(_about_a_study(studies, build))
+        group.callback(help=help_)(lambda: None)
+        _add(group, studies)
+        app.add_typer(group, name=verb)
+    _add(app, studies, hidden=True)  # `run` may be left out
+    return app
 
 
-@dataclass(frozen=True)
-class Command:
-    """A study's command, imported when it is asked for: most studies take seconds to import.
-
-    Attributes:
-        summary: what the list of studies says of it.
-        load: gives the function whose parameters are its options.
-    """
-
-    summary: str
-    load: Callable[[], Callable[..., None]]
-
-    @classmethod
-    def of(cls, study: str) -> "Command":
-        """Of the study in the package of that name; its summary is the package's first line."""
-        package = import_module(f"simulations.{study}")
-
-        def load() -> Callable[..., None]:
-            function: Callable[..., None] = getattr(
-                import_module(f"{package.__name__}.command"), study
-            )
-            return function
-
-        return cls((package.__doc__ or "").partition("\n")[0], load)
+def _add(group: typer.Typer, studies: Mapping[str, Entry], hidden: bool = False) -> None:
+    """Placeholders, for help and for names."""
+    for name, entry in studies.items():
+        group.command(name, short_help=entry.summary, hidden=hidden)(lambda: None)
 
 
-def application(studies: Mapping[str, Command]) -> typer.Typer:
-    """The program whose commands are the given studies, by name."""
-
+def _about_a_study(studies: Mapping[str, Entry], build: Build) -> type[TyperGroup]:
     class Studies(TyperGroup):
         """Knows the names; the command that is asked for replaces its placeholder."""
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-            name, _, rest = super().resolve_command(ctx, args)
-            return name, _command(studies[str(name)].load()), rest
+            name, command, rest = super().resolve_command(ctx, args)
+            if name in studies:
+                app = _typer()
+                app.command()(build(studies[str(name)].load()))
+                command = get_command(app)
+            return name, command, rest
 
-    app = _typer(Studies)
-
-    @app.callback(help="Runs a numerical study, or resumes it, and prints its report.")
-    def _simulations() -> None:
-        print_any_text()
-
-    for name, command in studies.items():
-        app.command(name, short_help=command.summary)(lambda: None)
-    return app
-
-
-def _command(function: Callable[..., None]) -> Any:
-    app = _typer()
-    app.command()(function)
-    return get_command(app)
+    return Studies
 
 
 def _typer(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
@@ -169,11 +93,92 @@ def _typer(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     )
 
 
-def launch(studies: Mapping[str, Command]) -> None:
+def _run(declared: Declaration) -> Callable[..., None]:
+    def run(
+        options: dict[str, Any], results: Path, jobs: int, scheduler: str | None = None
+    ) -> None:
+        with _bad_options():
+            study, configs = declared.planned(options)
+        declared.report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+
+    return _planning(declared, run, results=Results, jobs=Jobs, scheduler=Scheduler)
+
+
+def _status(declared: Declaration) -> Callable[..., None]:
+    def tell(options: dict[str, Any], results: Path, jobs: int) -> None:
+        with _bad_options():
+            study, configs = declared.planned(options)
+        found = status(study, configs, results)
+        show(f"{study.name} version {study.version} in {results}", *found.lines(jobs))
+
+    return _planning(declared, tell, results=Results, jobs=Jobs)
+
+
+def _export(declared: Declaration) -> Callable[..., None]:
+    study = declared.study
+
+    def export(
+        csv: Annotated[bool, typer.Option("--csv", help="As comma-separated values.")] = False,
+        results: Results = study.results,
+        output: Annotated[
+            Path | None, typer.Option(help="File to write; standard output without it.")
+        ] = None,
+    ) -> None:
+        if not csv:
+            raise typer.BadParameter("name a format: --csv")
+        text = csv_text(flat_row(study, row) for row in read_rows(study, results))
+        if output is None:
+            typer.echo(text, nl=False)
+            return
+        with _bad_options():
+            output.write_text(text, encoding="utf-8")
+
+    export.__doc__ = f"Writes the results of {study.name}, one flat row per task."
+    return export
+
+
+def _planning(
+    declared: Declaration, act: Callable[..., None], **machine: object
+) -> Callable[..., None]:
+    """A command with the options of a study's plan, the presets, and options of the machine.
+
+    Args:
+        declared: the study.
+        act: is called with the plan's options, a dictionary, and the machine's.
+        machine: types of the machine's options.
+    """
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = [p.replace(kind=keyword) for p in inspect.signature(declared.plan).parameters.values()]
+    usual = {"results": declared.study.results, "jobs": 2, "quick": False}
+    added = [
+        inspect.Parameter(name, keyword, default=usual.get(name), annotation=kind)
+        for name, kind in (machine | presets(declared)).items()
+    ]
+
+    def command(**values: Any) -> None:
+        act({p.name: values[p.name] for p in own}, **{name: values[name] for name in machine})
+
+    parameters = [*own, *added]
+    command.__doc__ = declared.plan.__doc__
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    return command
+
+
+@contextmanager
+def _bad_options() -> Iterator[None]:
+    """Shows a ValueError or OSError that an option's value causes as a usage error, exit code 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def launch(studies: Mapping[str, Entry]) -> None:
     """Runs the command that the program's arguments name.
 
     Args:
-        studies: command of each study by the study's name.
+        studies: by name.
     """
     try:
         application(studies)(prog_name="python -m simulations")

@@ -1,1 +1,1 @@
-"""Deep networks at initialisation, matched from the input on, beside the bounds of D1."""
+"""Deep networks at initialisation, matched layer by layer, beside D1's bounds."""

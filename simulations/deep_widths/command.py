@@ -1,29 +1,23 @@
 """The study of deep networks at initialisation, and its command."""
 
-from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 import typer
 
-from lmctheory.sweeps.runner import run_study
-from simulations.command_line import (
-    DataDir,
-    DataSet,
-    Jobs,
-    Results,
-    Scheduler,
-    Seed,
-    bad_options,
-)
-from simulations.declaration import declare
+from lmctheory.sweeps.study import Config
+from simulations.declaration import Declaration, study
 from simulations.deep_widths.measurement import cost_of, inputs, run
 from simulations.deep_widths.plan import DEPTH, WIDTHS, plan
 from simulations.deep_widths.tables import print_report
+from simulations.options import (
+    DataDir,
+    DataSet,
+    Seed,
+)
 
-__all__ = ["STUDY", "deep_widths"]
+__all__ = ["DECLARATION", "STUDY", "deep_widths"]
 
-STUDY = declare("deep_widths", version=2, run=run, cost=cost_of)
+STUDY = study("deep_widths", version=2, run=run, cost=cost_of)
 
 
 def deep_widths(
@@ -36,16 +30,18 @@ def deep_widths(
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers of the deepest.")] = DEPTH,
     draws: Annotated[int, typer.Option(min=2, help="Pairs of narrow networks.")] = 16,
     seed: Seed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Matched networks at initialisation beside D1's bound: errors, costs, dropout, widths."""
-    with bad_options():
-        inputs(dataset, examples, data_dir)  # all that can be wrong with it shows now
-        widths = sorted(set(width or WIDTHS))
-        if odd := [m for m in widths if m % 2]:
-            raise ValueError(f"widths must be even, so that half of the neurons can be kept: {odd}")
-    configs = list(plan(dataset, examples, widths, depth, draws, seed))
-    study = replace(STUDY, run=partial(run, data_dir=data_dir))
-    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+    inputs(dataset, examples, data_dir)  # all that can be wrong with it shows now
+    widths = sorted(set(width or WIDTHS))
+    if odd := [m for m in widths if m % 2]:
+        raise ValueError(f"widths must be even, so that half of the neurons can be kept: {odd}")
+    return list(plan(dataset, examples, widths, depth, draws, seed))
+
+
+DECLARATION = Declaration(
+    STUDY,
+    deep_widths,
+    print_report,
+    quick={"width": [16], "depth": 1, "draws": 2, "examples": 8},
+)

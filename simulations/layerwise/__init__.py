@@ -1,1 +1,1 @@
-"""Layer by layer: barriers beside their null models, features, and which layers can be averaged."""
+"""Layer by layer: barriers, null models, features, layers that can be averaged."""

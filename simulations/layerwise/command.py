@@ -1,32 +1,26 @@
 """The layer-wise study, and its command."""
 
-from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import load_dataset
-from lmctheory.sweeps.runner import run_study
-from simulations.command_line import (
-    DataDir,
-    DataSet,
-    Jobs,
-    Results,
-    Scheduler,
-    Seed,
-    architecture_option,
-    bad_options,
-    require_architectures,
-)
-from simulations.declaration import declare
+from lmctheory.sweeps.study import Config
+from simulations.declaration import Declaration, study
 from simulations.layerwise.measurement import run
 from simulations.layerwise.plan import ARCHITECTURES, cost_of, plan
 from simulations.layerwise.tables import print_report
+from simulations.options import (
+    DataDir,
+    DataSet,
+    Seed,
+    architecture_option,
+    require_architectures,
+)
 
-__all__ = ["STUDY", "layerwise"]
+__all__ = ["DECLARATION", "STUDY", "layerwise"]
 
-STUDY = declare("layerwise", version=1, run=run, cost=cost_of)
+STUDY = study("layerwise", version=1, run=run, cost=cost_of)
 
 
 def layerwise(
@@ -41,15 +35,11 @@ def layerwise(
         int | None, typer.Option(min=2, help="Test examples, at most; 200 or 360.")
     ] = None,
     seed: Seed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Layer by layer: barriers with their null models, features, and which layers to average."""
-    with bad_options():
-        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-        require_architectures(architecture, ARCHITECTURES)
-    configs = list(
+    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_architectures(architecture, ARCHITECTURES)
+    return list(
         plan(
             dataset,
             architecture or ARCHITECTURES,
@@ -59,5 +49,11 @@ def layerwise(
             seed=seed,
         )
     )
-    study = replace(STUDY, run=partial(run, data_dir=data_dir))
-    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+
+
+DECLARATION = Declaration(
+    STUDY,
+    layerwise,
+    print_report,
+    quick={"architecture": ["linear 3"], "pairs": 1, "examples": 2},
+)

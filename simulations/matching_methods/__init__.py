@@ -1,1 +1,1 @@
-"""Every matching method on every architecture: barriers, planted permutations, narrow networks."""
+"""Every matching method on every architecture, planted and narrow pairs included."""

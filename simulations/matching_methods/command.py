@@ -1,34 +1,27 @@
 """The comparison of matching methods as a study, and its command."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import load_dataset
-from lmctheory.sweeps.runner import run_study
 from lmctheory.sweeps.study import Config
-from simulations.command_line import (
-    Jobs,
-    Results,
-    Scheduler,
-    Seed,
-    architecture_option,
-    bad_options,
-    require_architectures,
-)
-from simulations.declaration import declare
+from simulations.declaration import Declaration, study
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import cost_of, run
 from simulations.matching_methods.narrow import NETWORKS
 from simulations.matching_methods.tables import print_report
+from simulations.options import (
+    Seed,
+    architecture_option,
+    require_architectures,
+)
 
-__all__ = ["STUDY", "matching_methods"]
+__all__ = ["DECLARATION", "STUDY", "matching_methods"]
 
-STUDY = declare("matching_methods", version=1, run=run, cost=cost_of)
+STUDY = study("matching_methods", version=1, run=run, cost=cost_of)
 
 
 def matching_methods(
@@ -42,16 +35,10 @@ def matching_methods(
     pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per architecture.")] = 2,
     narrow_pairs: Annotated[int, typer.Option(min=1, help="Pairs of narrow networks.")] = 20,
     seed: Seed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Every matching method on every architecture, planted permutations, and narrow networks."""
-    with bad_options():
-        names = _chosen(architecture, data_dir)
-    configs = list(_plan(names, pairs, narrow_pairs, seed))
-    study = replace(STUDY, run=partial(run, data_dir=data_dir))
-    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+    names = _chosen(architecture, data_dir)
+    return list(_plan(names, pairs, narrow_pairs, seed))
 
 
 def _chosen(names: Sequence[str] | None, data_dir: Path | None) -> list[str]:
@@ -73,3 +60,11 @@ def _plan(names: Sequence[str], pairs: int, narrow_pairs: int, seed: int) -> Ite
             yield {"architecture": name, "pair": pair, "seed": seed}
     for shape in NETWORKS:
         yield {"narrow": shape, "pairs": narrow_pairs, "seed": seed}
+
+
+DECLARATION = Declaration(
+    STUDY,
+    matching_methods,
+    print_report,
+    quick={"architecture": ["CNN"], "pairs": 1, "narrow_pairs": 1},
+)

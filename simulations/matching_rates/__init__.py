@@ -1,1 +1,1 @@
-"""The theory of rates beside measurement: the sandwich, exponents, a crossover, dimensions."""
+"""Rates beside measurement: the sandwich, exponents, a crossover, dimensions."""

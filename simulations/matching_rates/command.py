@@ -4,17 +4,17 @@ from typing import Annotated
 
 import typer
 
-from lmctheory.sweeps.runner import run_study
-from simulations.command_line import Jobs, Results, Scheduler, Seed
-from simulations.declaration import declare
+from lmctheory.sweeps.study import Config
+from simulations.declaration import Declaration, study
 from simulations.matching_rates.laws import DIMENSIONS
 from simulations.matching_rates.measurement import cost_of, run
 from simulations.matching_rates.plan import plan
 from simulations.matching_rates.tables import print_report
+from simulations.options import Seed
 
-__all__ = ["STUDY", "matching_rates"]
+__all__ = ["DECLARATION", "STUDY", "matching_rates"]
 
-STUDY = declare("matching_rates", version=1, run=run, cost=cost_of)
+STUDY = study("matching_rates", version=1, run=run, cost=cost_of)
 
 
 def matching_rates(
@@ -25,10 +25,14 @@ def matching_rates(
     widest: Annotated[int, typer.Option(min=64, help="Largest width.")] = 4096,
     draws: Annotated[int, typer.Option(min=2, help="Draws at small widths.")] = 64,
     seed: Seed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Matching costs between their bounds, exponents and dimensions, measured beside the theory."""
-    configs = list(plan(sorted(set(dimension or DIMENSIONS)), widest, draws, seed))
-    print_report(run_study(STUDY, configs, results=results, jobs=jobs, scheduler=scheduler))
+    return list(plan(sorted(set(dimension or DIMENSIONS)), widest, draws, seed))
+
+
+DECLARATION = Declaration(
+    STUDY,
+    matching_rates,
+    print_report,
+    quick={"dimension": [1], "widest": 64, "draws": 2},
+)

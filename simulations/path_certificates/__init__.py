@@ -1,1 +1,1 @@
-"""Certificates of the segment between trained networks, beside what is true on it."""
+"""Certificates of the segment between trained networks, beside what is true."""

@@ -1,33 +1,26 @@
 """The study of certificates, and its command."""
 
-from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import load_dataset
-from lmctheory.sweeps.runner import run_study
 from lmctheory.sweeps.study import Config
-from simulations.command_line import (
+from simulations.declaration import Declaration, study
+from simulations.options import (
     DataDir,
     DataSet,
-    Jobs,
     Pairs,
-    Results,
-    Scheduler,
     Seed,
     Widths,
     architecture_option,
-    bad_options,
     require_architectures,
 )
-from simulations.declaration import declare
 from simulations.path_certificates.measurement import run
 from simulations.path_certificates.networks import NETWORKS
 from simulations.path_certificates.tables import print_report
 
-__all__ = ["STUDY", "path_certificates"]
+__all__ = ["DECLARATION", "STUDY", "path_certificates"]
 
 
 def _cost(config: Config) -> float:
@@ -39,7 +32,7 @@ def _cost(config: Config) -> float:
     return config["pairs"] * share * (0.3 + int(depth) * (width / 128) ** 2)
 
 
-STUDY = declare("path_certificates", version=3, run=run, cost=_cost)
+STUDY = study("path_certificates", version=3, run=run, cost=_cost)
 
 
 def path_certificates(
@@ -51,15 +44,11 @@ def path_certificates(
     pairs: Pairs = 8,
     examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 360,
     seed: Seed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Certificates C1 to C4 of trained pairs beside what is true, after every matching."""
-    with bad_options():
-        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-        require_architectures(architecture, NETWORKS)
-    configs = [
+    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_architectures(architecture, NETWORKS)
+    return [
         {
             "dataset": dataset,
             "architecture": name,
@@ -73,5 +62,17 @@ def path_certificates(
         for decay in weight_decay or NETWORKS[name].weight_decays
         for neurons in width or NETWORKS[name].widths
     ]
-    study = replace(STUDY, run=partial(run, data_dir=data_dir))
-    print_report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+
+
+DECLARATION = Declaration(
+    STUDY,
+    path_certificates,
+    print_report,
+    quick={
+        "architecture": ["MLP 1"],
+        "width": [1],
+        "weight_decay": [0.0],
+        "pairs": 1,
+        "examples": 1,
+    },
+)

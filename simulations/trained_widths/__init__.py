@@ -1,1 +1,1 @@
-"""Beyond initialisation: wide trained networks, predicted from the neurons of narrow ones."""
+"""Beyond initialisation: wide trained networks, predicted from narrow ones."""

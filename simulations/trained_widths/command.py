@@ -1,32 +1,26 @@
 """The study of trained networks at unseen widths, and its command."""
 
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
-from lmctheory.sweeps.runner import run_study
 from lmctheory.sweeps.study import Config
-from simulations.command_line import (
+from simulations.declaration import Declaration, study
+from simulations.options import (
     BatchSize,
     DataDir,
     DataSet,
     Epochs,
     FirstSeed,
-    Jobs,
     LearningRate,
     Momentum,
-    Results,
-    Scheduler,
-    bad_options,
 )
-from simulations.declaration import declare
 from simulations.trained_widths.measurement import run
 from simulations.trained_widths.tables import print_report
 
-__all__ = ["STUDY", "trained_widths"]
+__all__ = ["DECLARATION", "STUDY", "trained_widths"]
 
 
 def _cost(config: Config) -> float:
@@ -34,7 +28,7 @@ def _cost(config: Config) -> float:
     return float(config["depth"]) * (1.0 if config["training"] is None else 1.5)
 
 
-STUDY = declare("trained_widths", version=1, run=run, cost=_cost)
+STUDY = study("trained_widths", version=1, run=run, cost=_cost)
 
 
 def trained_widths(
@@ -59,43 +53,36 @@ def trained_widths(
         list[float] | None, typer.Option(help="Weight decays; may be repeated.")
     ] = None,
     seed: FirstSeed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Costs and function errors of wide trained networks, predicted from narrow ones."""
-    with bad_options():
-        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-        narrow, wide = _widths(estimating or (32, 64, 128, 256), testing or (512, 1024), pool)
-        phases: list[dict[str, Any] | None] = [None]
-        for decay in weight_decay or (0.0, 1e-3):
-            training = TrainingConfig(
-                epochs=epochs,
-                batch_size=batch_size,
-                learning_rate=learning_rate,
-                momentum=momentum,
-                weight_decay=decay,
-            )
-            phases.append(asdict(training))
-        configs = [
-            {
-                "dataset": dataset,
-                "depth": layers,
-                "estimating": narrow,
-                "testing": wide,
-                "pool": pool,
-                "networks": networks,
-                "examples": examples,
-                "permutations": permutations,
-                "seed": seed,
-                "training": training,
-            }
-            for training in phases
-            for layers in depth or (1, 2)
-        ]
-    study = replace(STUDY, run=partial(run, data_dir=data_dir))
-    records = run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler)
-    print_report(records)
+    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    narrow, wide = _widths(estimating or (32, 64, 128, 256), testing or (512, 1024), pool)
+    phases: list[dict[str, Any] | None] = [None]
+    for decay in weight_decay or (0.0, 1e-3):
+        training = TrainingConfig(
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            momentum=momentum,
+            weight_decay=decay,
+        )
+        phases.append(asdict(training))
+    return [
+        {
+            "dataset": dataset,
+            "depth": layers,
+            "estimating": narrow,
+            "testing": wide,
+            "pool": pool,
+            "networks": networks,
+            "examples": examples,
+            "permutations": permutations,
+            "seed": seed,
+            "training": training,
+        }
+        for training in phases
+        for layers in depth or (1, 2)
+    ]
 
 
 def _widths(
@@ -111,3 +98,21 @@ def _widths(
             f" one's pool, {narrow[-1]} < width <= {pool * narrow[-1] // 4}, got {wide}"
         )
     return narrow, wide
+
+
+DECLARATION = Declaration(
+    STUDY,
+    trained_widths,
+    print_report,
+    quick={
+        "estimating": [8, 9, 10],
+        "testing": [20],
+        "pool": 8,
+        "networks": 3,
+        "examples": 2,
+        "permutations": 19,
+        "depth": [1],
+        "epochs": 1,
+        "weight_decay": [0.01],
+    },
+)

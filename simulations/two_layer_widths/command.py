@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from lmctheory.sweeps.runner import run_study
-from simulations.command_line import Jobs, Results, Scheduler, Seed, bad_options
-from simulations.declaration import declare
+from lmctheory.sweeps.study import Config
+from simulations.declaration import Declaration, study
+from simulations.options import Seed
 from simulations.two_layer_widths.measurement import cost_of, run
 from simulations.two_layer_widths.plan import plan
 from simulations.two_layer_widths.tables import print_report
 
-__all__ = ["STUDY", "two_layer_widths"]
+__all__ = ["DECLARATION", "STUDY", "two_layer_widths"]
 
-STUDY = declare("two_layer_widths", version=1, run=run, cost=cost_of)
+STUDY = study("two_layer_widths", version=1, run=run, cost=cost_of)
 
 
 def two_layer_widths(
@@ -24,13 +24,16 @@ def two_layer_widths(
     ] = 32768,
     pairs: Annotated[int, typer.Option(min=2, help="Pairs of students.")] = 12,
     seed: Seed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Two layers: error against width at the start, in the mean-field limit and with a teacher."""
-    with bad_options():
-        if reference & (reference - 1):
-            raise ValueError(f"reference must be a power of 2, got {reference}")
-    configs = list(plan(widest, draws, reference, pairs, seed))
-    print_report(run_study(STUDY, configs, results=results, jobs=jobs, scheduler=scheduler))
+    if reference & (reference - 1):
+        raise ValueError(f"reference must be a power of 2, got {reference}")
+    return list(plan(widest, draws, reference, pairs, seed))
+
+
+DECLARATION = Declaration(
+    STUDY,
+    two_layer_widths,
+    print_report,
+    quick={"widest": 64, "draws": 2, "reference": 64, "pairs": 2},
+)

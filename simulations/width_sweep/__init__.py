@@ -1,1 +1,1 @@
-"""The main job: measured barriers beside the theory's predictions, as the width grows."""
+"""The main job: barriers beside the theory's predictions, as the width grows."""

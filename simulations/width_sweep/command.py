@@ -1,34 +1,28 @@
 """The width sweep as a study, and its command."""
 
-from dataclasses import asdict, replace
-from functools import partial
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import TrainingConfig, load_dataset
-from lmctheory.sweeps.runner import run_study
 from lmctheory.sweeps.study import Config
-from simulations.command_line import (
+from simulations.declaration import Declaration, study
+from simulations.options import (
     BatchSize,
     DataDir,
     DataSet,
     Epochs,
     FirstSeed,
-    Jobs,
     LearningRate,
     Momentum,
     Pairs,
-    Results,
-    Scheduler,
     Widths,
-    bad_options,
 )
-from simulations.declaration import declare
 from simulations.width_sweep.measurement import PHASES, run
 from simulations.width_sweep.summary import print_report
 
-__all__ = ["STUDY", "width_sweep"]
+__all__ = ["DECLARATION", "STUDY", "width_sweep"]
 
 
 def _cost(config: Config) -> float:
@@ -38,7 +32,7 @@ def _cost(config: Config) -> float:
     return passes * (1.5 if config["phase"] == "trained" else 1.0)
 
 
-STUDY = declare("width_sweep", version=4, run=run, cost=_cost)
+STUDY = study("width_sweep", version=4, run=run, cost=_cost)
 
 
 def width_sweep(
@@ -53,34 +47,35 @@ def width_sweep(
     momentum: Momentum = 0.9,
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-3,
     seed: FirstSeed = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 2,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
     """Measured barriers and matching costs against width, beside their predictions."""
-    with bad_options():
-        load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-        training = TrainingConfig(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            momentum=momentum,
-            weight_decay=weight_decay,
-        )
-        configs = [
-            {
-                "dataset": dataset,
-                "phase": phase,
-                "depth": layers,
-                "width": neurons,
-                "pairs": pairs,
-                "seed": seed,
-                "training": asdict(training) if phase == "trained" else None,
-            }
-            for phase in PHASES
-            for layers in depth or (1, 2)
-            for neurons in width or (16, 32, 64, 128, 256, 512, 1024)
-        ]
-    study = replace(STUDY, run=partial(run, data_dir=data_dir))
-    records = run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler)
-    print_report(records)
+    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    training = TrainingConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        momentum=momentum,
+        weight_decay=weight_decay,
+    )
+    return [
+        {
+            "dataset": dataset,
+            "phase": phase,
+            "depth": layers,
+            "width": neurons,
+            "pairs": pairs,
+            "seed": seed,
+            "training": asdict(training) if phase == "trained" else None,
+        }
+        for phase in PHASES
+        for layers in depth or (1, 2)
+        for neurons in width or (16, 32, 64, 128, 256, 512, 1024)
+    ]
+
+
+DECLARATION = Declaration(
+    STUDY,
+    width_sweep,
+    print_report,
+    quick={"width": [4], "depth": [1], "pairs": 1, "epochs": 1},
+)

@@ -1,5 +1,6 @@
 """What holds for every study: its command, refused options, its figure."""
 
+import inspect
 import pickle
 import re
 import shlex
@@ -19,41 +20,21 @@ from simulations.command_line import application
 
 @dataclass(frozen=True)
 class Small:
-    """The smallest run of a study: options, number of tasks, and what it prints."""
+    """What the smallest run of a study stores and prints."""
 
-    options: str
     tasks: int
     text: str
 
 
 SMALL = {
-    "width_sweep": Small(
-        "--width 4 --depth 1 --pairs 1 --epochs 1", 2, "Barrier of the test loss after training"
-    ),
-    "matching_rates": Small(
-        "--dimension 1 --widest 64 --draws 2", 58, "24 of 24 measured costs lie between L and U"
-    ),
-    "matching_methods": Small("--architecture CNN --pairs 1 --narrow-pairs 1", 3, "channels 16-32"),
-    "trained_widths": Small(
-        "--estimating 8 --estimating 9 --estimating 10 --testing 20 --pool 8 --networks 3"
-        " --examples 2 --permutations 19 --depth 1 --epochs 1 --weight-decay 0.01",
-        2,
-        "predicted / measured",
-    ),
-    "path_certificates": Small(
-        '--architecture "MLP 1" --width 1 --weight-decay 0 --pairs 1 --examples 1',
-        1,
-        "0 are below what they bound",
-    ),
-    "deep_widths": Small(
-        "--width 16 --depth 1 --draws 2 --examples 8", 7, "Dropout stability (D6)"
-    ),
-    "two_layer_widths": Small(
-        "--widest 64 --draws 2 --reference 64 --pairs 2", 67, "Students of a ReLU teacher"
-    ),
-    "layerwise": Small(
-        '--architecture "linear 3" --pairs 1 --examples 2', 3, "linear networks, two layers (L2)"
-    ),
+    "width_sweep": Small(2, "Barrier of the test loss after training"),
+    "matching_rates": Small(58, "24 of 24 measured costs lie between L and U"),
+    "matching_methods": Small(3, "channels 16-32"),
+    "trained_widths": Small(2, "predicted / measured"),
+    "path_certificates": Small(1, "0 are below what they bound"),
+    "deep_widths": Small(7, "Dropout stability (D6)"),
+    "two_layer_widths": Small(67, "Students of a ReLU teacher"),
+    "layerwise": Small(3, "linear networks, two layers (L2)"),
 }
 SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
@@ -138,17 +119,17 @@ def figure_of(study):
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_figure_names_the_command_that_makes_its_results(study, tmp_path):
-    with pytest.raises(SystemExit, match=f"make them with: python -m simulations {study}"):
+    with pytest.raises(SystemExit, match=f"make them with: python -m simulations run {study}"):
         figure_of(study).main(tmp_path / "none.sqlite", tmp_path / "figure")
 
 
 def test_every_study_is_called_by_its_name():
-    for name, command in STUDIES.items():
-        function = command.load()
-        assert function.__name__ == name
-        assert (function.__doc__ or "").strip()
-        assert import_module(f"simulations.{name}.command").STUDY.name == name
-        assert command.summary
+    for name, entry in STUDIES.items():
+        declared = entry.load()
+        assert declared.plan.__name__ == declared.study.name == name
+        assert (declared.plan.__doc__ or "").strip()
+        assert set(declared.quick) <= set(inspect.signature(declared.plan).parameters)
+        assert entry.summary
 
 
 @pytest.mark.filterwarnings("ignore:no neurons can be reordered:UserWarning")  # at width 1
@@ -159,7 +140,7 @@ def test_every_study_is_called_by_its_name():
 def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "_processes", lambda _: nullcontext(InThisProcess()))
     small, results = SMALL[study], tmp_path / "[é].sqlite"
-    ran = invoke(study, small.options, results, charset="ascii")
+    ran = invoke(study, "--quick", results, charset="ascii")
     assert ran.exit_code == 0, ran.output
     assert small.text in ran.output
     assert max(map(len, ran.stdout.splitlines())) <= 100

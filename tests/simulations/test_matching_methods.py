@@ -8,7 +8,6 @@ import torch
 from torch.nn.functional import cross_entropy
 from typer.testing import CliRunner
 
-import simulations.matching_methods.command as command_module
 import simulations.matching_methods.measurement as measurement_module
 import simulations.matching_methods.planted as planted_module
 import simulations.matching_methods.tables as tables_module
@@ -16,6 +15,7 @@ from lmctheory.matching import match, permute, symmetry
 from lmctheory.networks import CNN, MLP, ResNet20, ViT, load_dataset
 from lmctheory.paths import interpolate
 from paper_figures import matching_methods as figure_module
+from simulations import command_line
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 from simulations.matching_methods.architectures import ARCHITECTURES, Architecture
@@ -295,7 +295,7 @@ def test_the_command_asks_for_what_its_options_say(results, monkeypatch):
         asked.extend(configs)
         return results
 
-    monkeypatch.setattr(command_module, "run_study", run_study)
+    monkeypatch.setattr(command_line, "run_study", run_study)
     options = ["--architecture", "ViT", "--architecture", "CNN", "--pairs", "2", "--seed", "5"]
     ran = CliRunner().invoke(application(STUDIES), ["matching_methods", *options])
     assert ran.exit_code == 0, ran.output

@@ -22,8 +22,9 @@ ROOT = Path(__file__).parents[2]
 def start(directory, *options):
     """The toy study as a program, in a session of its own, so that killing it kills its workers."""
     results = str(directory / "toy.sqlite")
+    place = ("--directory", str(directory))
     return subprocess.Popen(
-        [sys.executable, toy_study.__file__, "toy", str(directory), "--results", results, *options],
+        [sys.executable, toy_study.__file__, "toy", *place, "--results", results, *options],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

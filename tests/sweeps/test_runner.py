@@ -110,7 +110,7 @@ def test_workers_that_cannot_start_end_the_run_at_once(tmp_path):
         f"place = Path({str(tmp_path)!r})\n"
         "run_study(STUDY, configs(place, 4), results=place / 'toy.sqlite')\n"
     )
-    places = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    places = [str(Path(__file__).parents[2]), str(Path(toy_study.__file__).parent)]
     ran = subprocess.run(
         [sys.executable, str(script)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},

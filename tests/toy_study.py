@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from lmctheory.sweeps.runner import run_study
 from lmctheory.sweeps.study import Config, Record, Study
-from simulations.command_line import Command, Jobs, Results, Scheduler, bad_options, launch
+from simulations.command_line import launch
+from simulations.declaration import Declaration, Entry
 
 
 def measure(config: Config) -> Record:
@@ -65,23 +65,27 @@ def wait_for(condition: Callable[[], object], timeout: float = 20.0) -> None:
 
 
 def toy(
-    directory: Path,
+    directory: Path = Path(),
     tasks: Annotated[int, typer.Option(min=1)] = 4,
     seconds: float = 0.0,
+    labels: list[str] | None = None,
     file_limit: int = 0,
-    results: Results = STUDY.results,
-    jobs: Jobs = 1,
-    scheduler: Scheduler = None,
-) -> None:
+) -> list[Config]:
+    """Misbehaves on request."""
     if file_limit:  # bytes: the disk is full as far as this program can tell
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
-    with bad_options():
-        chosen = configs(directory, tasks, seconds)
-    records = run_study(STUDY, chosen, results=results, jobs=jobs, scheduler=scheduler)
+    chosen = configs(directory, tasks, seconds)
+    return [config | {"labels": labels} for config in chosen] if labels else chosen
+
+
+def report(records: list[tuple[Config, Record]]) -> None:
     print("sum of squares:", sum(record["square"] for _, record in records))
 
 
+DECLARATION = Declaration(STUDY, toy, report, quick={"tasks": 2, "seconds": 0.01})
+ENTRIES = {STUDY.name: Entry("Misbehaves on request.", lambda: DECLARATION)}
+
 if __name__ == "__main__":
-    launch({STUDY.name: Command("Misbehaves on request.", lambda: toy)})
+    launch(ENTRIES)
