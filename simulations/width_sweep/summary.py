@@ -7,9 +7,10 @@ import numpy as np
 from rich.table import Table
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.measurement import METRICS
 from lmctheory.sweeps.study import Config, Record
 from lmctheory.terminal import make_table, show
-from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES
+from simulations.width_sweep.measurement import ALIGNMENTS, PHASES
 
 __all__ = ["Summary", "print_report", "require_one_sweep", "summarise"]
 

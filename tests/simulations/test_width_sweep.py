@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-import torch
 
 import simulations.width_sweep.summary as summary_module
-from lmctheory.measures import Gaussian
+from lmctheory.sweeps.measurement import METRICS
 from paper_figures import width_sweep as figure_module
-from simulations.width_sweep.measurement import ALIGNMENTS, METRICS, PHASES, TIMES, _seeds, run
-from simulations.width_sweep.neuron_laws import initial_law, sandwich, trained_law
+from simulations.width_sweep.measurement import ALIGNMENTS, PHASES, _seeds, run
 from simulations.width_sweep.summary import Summary, require_one_sweep, summarise
 
+TIMES = np.linspace(0, 1, 25)
 TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05}
 
 
@@ -63,30 +62,6 @@ def test_matchings_are_optimal_in_their_metric(records, phase):
             assert (costs[method][:, 0] <= costs[name][:, 0] * (1 + 1e-9)).all()
 
 
-def test_the_initial_law_is_that_of_the_rows():
-    # 40,000 rows: each entry of the covariance has a standard error < 0.0075; 6 of them
-    metric = torch.tensor([[2.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
-    rows = torch.randn(40_000, 2, generator=torch.Generator().manual_seed(0)).double()
-    drawn = trained_law([rows], metric)
-    exact = initial_law(2, metric)
-    np.testing.assert_allclose(exact.spectrum, np.linalg.eigvalsh(metric.numpy())[::-1])
-    np.testing.assert_allclose(drawn.spectrum, exact.spectrum, rtol=0.05)
-    np.testing.assert_allclose(initial_law(4, None).spectrum, [0.5] * 4)
-
-
-def test_a_trained_law_pools_its_layers():
-    rows = torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[-1.0, 0.0], [0.0, 2.0]])
-    pooled = np.cov(torch.cat(rows).numpy().T)
-    expected = np.linalg.eigvalsh(pooled)[::-1]
-    np.testing.assert_allclose(trained_law(rows, None).spectrum, expected, rtol=1e-6)
-
-
-def test_a_sandwich_reports_both_sides():
-    sides = sandwich(Gaussian(spectrum=[1.0, 1.0]), 10)
-    assert 0 < sides["lower"] < sides["upper"] < sides["trivial"] == 4
-    assert sides["dimension"] == pytest.approx(2)
-
-
 def test_shapes_of_one_phase_are_sorted_by_depth_and_width():
     shapes = [("trained", 2, 8), ("trained", 1, 16), ("initial", 1, 4), ("trained", 1, 8)]
     results = [(config(*shape), {}) for shape in shapes]
@@ -132,13 +107,6 @@ def test_one_pair_does_not_test_the_sandwich():
     single = config("initial", depth=1, width=4, pairs=1)
     shapes = summarise([(single, run(single))], "initial")
     assert "not tested, as one pair" in summary_module._costs(shapes, "initial").caption
-
-
-def test_dead_layers_have_an_empty_law():
-    rows = [torch.ones(3, 2), torch.zeros(3, 2)]
-    law = trained_law(rows, torch.zeros(2, 2, dtype=torch.float64))
-    sides = sandwich(law, 3)
-    assert sides == {"lower": 0.0, "upper": 0.0, "trivial": 0.0, "dimension": 0.0}
 
 
 def test_shapes_share_no_networks():

@@ -13,11 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, participation_ratio, upper_bound
 from lmctheory.sweeps.study import Record
 
-__all__ = ["initial_law", "sandwich", "trained_law"]
+__all__ = ["features_law", "initial_law", "sandwich", "trained_law"]
 
 
 def initial_law(fan_in: int, metric: Float[Tensor, "k k"] | None) -> Gaussian:
@@ -42,10 +43,42 @@ def trained_law(
     if metric is not None and not metric.any():  # all neurons of the layer before are dead
         covariance = torch.zeros_like(covariance)
     elif metric is not None:
-        ridge = 1e-12 * metric.trace() * torch.eye(len(metric), dtype=metric.dtype)
-        root = torch.linalg.cholesky(metric + ridge)
+        root = _root(metric)
         covariance = root.mT @ covariance @ root
     return Gaussian(spectrum=_spectrum(covariance))
+
+
+def features_law(own: Sequence[Features], pool: Sequence[Sequence[Features]]) -> Gaussian:
+    """`trained_law` of the neurons of several pairs, in the metric of one.
+
+    Neurons with several incoming weights (of a residual stream) are described by all of them, one
+    after another; a weight of which a neuron owns several rows is compared row by row.
+
+    Args:
+        own: the features of a layer's neurons in the pair whose metric is taken.
+        pool: likewise for each pair whose neurons are taken.
+    """
+    if len(own) == 1 and (own[0].metric is None or len(own[0].metric) == own[0].a.shape[1]):
+        return trained_law([rows for [f] in pool for rows in (f.a, f.b)], own[0].metric)
+    coordinates = [
+        _coordinates(torch.cat([rows for f in parts for rows in (f.a, f.b)]), first.metric)
+        for first, parts in zip(own, zip(*pool, strict=True), strict=True)
+    ]
+    return trained_law([torch.cat(coordinates, 1)], None)
+
+
+def _coordinates(
+    rows: Float[Tensor, "m k"], metric: Float[Tensor, "c c"] | None
+) -> Float[Tensor, "m k"]:
+    """Vectors whose Euclidean distances are those of the rows in the metric."""
+    if metric is None:
+        return rows
+    return (rows.reshape(len(rows), -1, len(metric)) @ _root(metric)).flatten(1)
+
+
+def _root(metric: Float[Tensor, "c c"]) -> Float[Tensor, "c c"]:
+    ridge = 1e-12 * metric.trace() * torch.eye(len(metric), dtype=metric.dtype)
+    return torch.linalg.cholesky(metric + ridge)
 
 
 def _spectrum(covariance: Float[Tensor, "k k"]) -> Float[np.ndarray, " k"]:

@@ -1,0 +1,190 @@
+"""All pairs of networks of one shape, B of each pair in every alignment.
+
+Chains of affine maps are evaluated in one stack and show all of their hidden layers. Other modules
+are evaluated pair by pair and show the last layer whose neurons can be reordered.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+from torch import Tensor, nn
+
+from lmctheory.matching import match, second_moments
+from lmctheory.matching.alignment import side_by_side
+from lmctheory.matching.costs.neuron_costs import naive, weighted
+from lmctheory.matching.costs.neuron_features import Features, incoming
+from lmctheory.matching.groups import PermutationGroup, Symmetry
+from lmctheory.networks import AffineChain, Examples, find_chain
+from lmctheory.networks.chain import stack_chains
+from lmctheory.paths import (
+    Barrier,
+    Certificate,
+    barrier,
+    barriers,
+    certificate,
+    certificates,
+    operator_norms,
+)
+
+__all__ = ["UNMATCHED", "AlignedPairs", "aligned_pairs"]
+
+UNMATCHED = "unmatched"
+
+Network = TypeVar("Network", AffineChain, nn.Module)
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedPairs(ABC, Generic[Network]):
+    """Pairs of networks, and B of every pair in every alignment.
+
+    Attributes:
+        pairs: A and B as they came.
+        aligned: B of every pair, by the name of its alignment.
+        inputs: of the training data, which A's data metric is measured on.
+    """
+
+    pairs: Sequence[tuple[Network, Network]]
+    aligned: Mapping[str, Sequence[Network]]
+    inputs: Tensor
+
+    @cached_property
+    def moments(self) -> list[dict[str, Tensor]]:
+        """Second moments of what the layers of A read, for each pair."""
+        return [second_moments(a, self.inputs) for a, _ in self.pairs]
+
+    @abstractmethod
+    def barrier(self, alignment: str, examples: Examples, points: int) -> Barrier:
+        """The curves of all pairs, ``[pairs, points]``."""
+
+    @abstractmethod
+    def certificates(
+        self, alignment: str, examples: Examples, times: np.ndarray
+    ) -> list[Certificate]:
+        """The certificate of every pair.
+
+        Raises:
+            TypeError: if there is none for networks of this kind; it says why.
+        """
+
+    @abstractmethod
+    def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
+        """For each hidden layer that is shown, the features of a pair's neurons.
+
+        Their costs add up to the matching cost, in the Euclidean metric or in that of A's data.
+        """
+
+    @property
+    @abstractmethod
+    def reads_inputs(self) -> list[bool]:
+        """Whether each of these layers reads no other neurons: all networks share its inputs."""
+
+
+class _Chains(AlignedPairs[AffineChain]):
+    @cached_property
+    def _a(self) -> AffineChain:
+        return stack_chains([a for a, _ in self.pairs])
+
+    def barrier(self, alignment: str, examples: Examples, points: int) -> Barrier:
+        return barriers(self._a, stack_chains(self.aligned[alignment]), examples, points)
+
+    @cached_property
+    def _norms(self) -> tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]:
+        # no permutation changes them
+        return operator_norms(self._a), operator_norms(stack_chains(self.aligned[UNMATCHED]))
+
+    def certificates(
+        self, alignment: str, examples: Examples, times: np.ndarray
+    ) -> list[Certificate]:
+        b = stack_chains(self.aligned[alignment])
+        return certificates(self._a, b, examples, times, norms=self._norms)
+
+    def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
+        # by layer, not by permutation group: one neuron alone is none, and costs something too
+        a, b = self.pairs[pair][0], self.aligned[alignment][pair]
+        return [
+            [
+                Features(
+                    W_a.double(),
+                    W_b.double(),
+                    self.moments[pair][f"{name}.weight"] if data_metric else None,
+                )
+            ]
+            for name, W_a, W_b in zip(a.names[:-1], a.weights, b.weights, strict=False)
+        ]
+
+    @property
+    def reads_inputs(self) -> list[bool]:
+        return [layer == 0 for layer in range(self.pairs[0][0].depth)]
+
+
+class _Modules(AlignedPairs[nn.Module]):
+    def barrier(self, alignment: str, examples: Examples, points: int) -> Barrier:
+        curves = [
+            barrier(a, b, examples, points)
+            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
+        ]
+        return Barrier(
+            curves[0].t,
+            np.stack([curve.loss for curve in curves]),
+            np.stack([curve.accuracy for curve in curves]),
+        )
+
+    def certificates(
+        self, alignment: str, examples: Examples, times: np.ndarray
+    ) -> list[Certificate]:
+        return [
+            certificate(a, b, examples, times)
+            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
+        ]
+
+    def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
+        a, b = self.pairs[pair][0], self.aligned[alignment][pair]
+        aligned = side_by_side(a, b, self.inputs)
+        last = _last_hidden(aligned.symmetry)
+        cost = weighted(self.moments[pair]) if data_metric else naive
+        return [] if last is None else [cost(last, aligned)]
+
+    @property
+    def reads_inputs(self) -> list[bool]:
+        groups = side_by_side(*self.pairs[0], self.inputs).symmetry
+        last = _last_hidden(groups)
+        read = {action.parameter for g in groups.groups for action in g.actions if action.reads}
+        return [] if last is None else [not read & set(last.incoming)]
+
+
+def _last_hidden(symmetry: Symmetry) -> PermutationGroup | None:
+    whole = [group for group in symmetry.groups if group.parent is None and incoming(group)]
+    return whole[-1] if whole else None
+
+
+def aligned_pairs(
+    models: Sequence[nn.Module], examples: Examples, methods: Sequence[str]
+) -> AlignedPairs[AffineChain] | AlignedPairs[nn.Module]:
+    """Matches networks by every method.
+
+    Args:
+        models: A and B of the first pair, of the second, and so on.
+        examples: of training, which matching and data metric see.
+        methods: of `lmctheory.matching.match`.
+    """
+    chains = [chain for model in models if (chain := find_chain(model)) is not None]
+    if len(chains) == len(models):
+        return _aligned(_Chains, chains, examples, methods)
+    return _aligned(_Modules, models, examples, methods)
+
+
+def _aligned(
+    kind: Callable[..., AlignedPairs[Network]],
+    networks: Sequence[Network],
+    examples: Examples,
+    methods: Sequence[str],
+) -> AlignedPairs[Network]:
+    pairs = list(zip(networks[::2], networks[1::2], strict=True))
+    aligned = {
+        method: [match(a, b, method, examples).apply(b) for a, b in pairs] for method in methods
+    }
+    return kind(pairs, {UNMATCHED: [b for _, b in pairs], **aligned}, examples.inputs)

@@ -1,0 +1,150 @@
+"""What is measured of all networks of one shape, pair by pair and in every alignment."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from lmctheory.matching.costs.neuron_features import Features
+from lmctheory.measures import Gaussian
+from lmctheory.networks import Dataset
+from lmctheory.paths import Barrier, Certificate
+from lmctheory.sweeps.aligned_pairs import UNMATCHED, AlignedPairs, aligned_pairs
+from lmctheory.sweeps.neuron_laws import features_law, sandwich
+from lmctheory.sweeps.study import Record
+
+__all__ = ["METRICS", "measure"]
+
+METRICS = {"euclidean": "naive", "data": "weighted"}
+"""Metrics in which rows are compared, and the matching that minimises the cost in each."""
+
+Law = Callable[[Sequence[Features]], Gaussian]
+"""The law of a layer's neurons, from the features of one pair."""
+
+
+def measure(
+    models: Sequence[nn.Module],
+    data: Dataset,
+    methods: Sequence[str],
+    *,
+    points: int = 25,
+    certify: bool = True,
+    law: Law | None = None,
+) -> Record:
+    """Measures pairs of networks, unmatched and after every matching.
+
+    For each alignment under its name:
+
+    - ``train`` and ``test``: the curves ``loss`` and ``accuracy`` of every pair, and the ``max``
+      and ``midpoint`` of its barrier;
+    - ``certificate``: for every pair the bounds C1, C1', C2 (root mean square function error), C3
+      (barrier) and 1 - certified accuracy on test data, at t = 1/2 and at their worst over the
+      grid; or ``no_certificate``: why there is none;
+    - ``cost``: for each metric the matching cost per neuron ``[pairs][layers]``.
+
+    Under ``layers``: for each layer and metric the `sandwich` of each pair.
+
+    Args:
+        models: A and B of the first pair, of the second, and so on.
+        data: matched on its training examples.
+        methods: of `lmctheory.matching.match`.
+        points: of the grid on the segment, odd.
+        certify: whether to compute certificates.
+        law: of a layer's neurons; by default the Gaussian with their sample covariance.
+    """
+    pairs = aligned_pairs(models, data.train, methods)
+    times = np.linspace(0, 1, points)
+    record: Record = {"layers": _predictions(pairs, law)}
+    for name in pairs.aligned:
+        record[name] = {
+            "train": _curves(pairs.barrier(name, data.train, points)),
+            "test": _curves(pairs.barrier(name, data.test, points)),
+            **(_certified(pairs, name, data, times) if certify else {}),
+            "cost": _costs(pairs, name),
+        }
+    return record
+
+
+def _curves(barrier: Barrier) -> Record:
+    return {
+        "loss": barrier.loss.tolist(),
+        "accuracy": barrier.accuracy.tolist(),
+        "max": barrier.max.tolist(),
+        "midpoint": barrier.midpoint.tolist(),
+    }
+
+
+def _certified(
+    pairs: AlignedPairs[Any], alignment: str, data: Dataset, times: np.ndarray
+) -> Record:
+    try:
+        found = pairs.certificates(alignment, data.test, times)
+    except TypeError as error:  # for networks with operations that have no Lipschitz constant
+        return {"no_certificate": str(error)}
+    return {"certificate": [_bounds(certificate, len(times)) for certificate in found]}
+
+
+def _bounds(certificate: Certificate, points: int) -> Record:
+    """For each bound its midpoint and its worst value over 0 < t < 1, as for the barrier."""
+
+    def rms(errors: np.ndarray) -> np.ndarray:
+        return np.sqrt((errors**2).mean(axis=-1))
+
+    curves = {
+        "C1": rms(certificate.function_error_c1),
+        "C1'": rms(certificate.function_error),
+        "C2": rms(certificate.function_error_c2),
+        "C3": np.asarray(certificate.barrier),
+        "inaccuracy": 1 - np.asarray(certificate.accuracy),
+    }
+    return {
+        name: {"midpoint": float(curve[points // 2]), "max": float(curve[1:-1].max())}
+        for name, curve in curves.items()
+    }
+
+
+def _costs(pairs: AlignedPairs[Any], alignment: str) -> Record:
+    return {
+        metric: [
+            [
+                sum(features.cost for features in layer)
+                for layer in pairs.layers(alignment, k, data_metric=metric == "data")
+            ]
+            for k in range(len(pairs.pairs))
+        ]
+        for metric in METRICS
+    }
+
+
+def _predictions(pairs: AlignedPairs[Any], law: Law | None) -> list[Record]:
+    """For every layer and metric the sandwich of each pair: ``[layers][metric][pairs]``."""
+    by_metric = {metric: _sandwiches(pairs, metric, law) for metric in METRICS}
+    layers = len(by_metric["data"][0])
+    return [
+        {metric: [pair[layer] for pair in found] for metric, found in by_metric.items()}
+        for layer in range(layers)
+    ]
+
+
+def _sandwiches(pairs: AlignedPairs[Any], metric: str, law: Law | None) -> list[list[Record]]:
+    """``[pairs][layers]``."""
+    matched = METRICS[metric] if METRICS[metric] in pairs.aligned else list(pairs.aligned)[-1]
+    as_they_came, in_order = (
+        [pairs.layers(name, k, data_metric=metric == "data") for k in range(len(pairs.pairs))]
+        for name in (UNMATCHED, matched)
+    )
+
+    def of_layer(k: int, layer: int) -> Gaussian:
+        own = as_they_came[k][layer]
+        if law is not None:
+            return law(own)
+        if pairs.reads_inputs[layer]:
+            return features_law(own, [pair[layer] for pair in as_they_came])
+        # the coordinates are the neurons of the layer before, which each pair has for itself
+        return features_law(own, [in_order[k][layer]])
+
+    return [
+        [sandwich(of_layer(k, i), len(layer[0].a)) for i, layer in enumerate(layers)]
+        for k, layers in enumerate(as_they_came)
+    ]
