@@ -10,8 +10,10 @@ on first use, so that the theory alone does not import PyTorch:
     matching   the permutation that aligns two networks
     paths      loss barriers, and certificates that bound them (C)
     layerwise  which layers make the barrier, and why (L)
-    sweeps     the runner of numerical studies, which resumes
+    sweeps     numerical sweeps that resume
     theorems   every statement with its source and a check that could fail
+
+and one function, `lmc.sweep`, which sweeps widths of one's own networks (`lmctheory.sweeps.sweep`).
 """
 
 from typing import TYPE_CHECKING
@@ -28,10 +30,13 @@ if TYPE_CHECKING:  # what `__getattr__` does while programs run, type checkers a
         theorems,
         widths,
     )
+    from lmctheory.sweeps import sweep
 else:
     from importlib import import_module
 
     def __getattr__(name):
+        if name == "sweep":
+            return import_module("lmctheory.sweeps").sweep
         if name in __all__:
             return import_module(f"lmctheory.{name}")
         raise AttributeError(f"module 'lmctheory' has no attribute {name!r}")
@@ -47,6 +52,7 @@ __all__ = [
     "networks",
     "paths",
     "rates",
+    "sweep",
     "sweeps",
     "theorems",
     "widths",

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lmctheory.matching import match, second_moments
-from lmctheory.matching.alignment import side_by_side
+from lmctheory.matching.alignment import as_they_stand, side_by_side
 from lmctheory.matching.costs.neuron_costs import naive, weighted
 from lmctheory.matching.costs.neuron_features import Features, incoming
 from lmctheory.matching.groups import PermutationGroup, Symmetry
@@ -142,23 +142,28 @@ class _Modules(AlignedPairs[nn.Module]):
         ]
 
     def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
+        if (last := self._last_hidden) is None:
+            return []
         a, b = self.pairs[pair][0], self.aligned[alignment][pair]
-        aligned = side_by_side(a, b, self.inputs)
-        last = _last_hidden(aligned.symmetry)
         cost = weighted(self.moments[pair]) if data_metric else naive
-        return [] if last is None else [cost(last, aligned)]
+        return [cost(last, as_they_stand(a, b, self._symmetry))]
 
     @property
     def reads_inputs(self) -> list[bool]:
-        groups = side_by_side(*self.pairs[0], self.inputs).symmetry
-        last = _last_hidden(groups)
-        read = {action.parameter for g in groups.groups for action in g.actions if action.reads}
-        return [] if last is None else [not read & set(last.incoming)]
+        if (last := self._last_hidden) is None:
+            return []
+        groups = self._symmetry.groups
+        read = {action.parameter for group in groups for action in group.actions if action.reads}
+        return [not read & set(last.incoming)]
 
+    @cached_property
+    def _symmetry(self) -> Symmetry:
+        return side_by_side(*self.pairs[0], self.inputs).symmetry
 
-def _last_hidden(symmetry: Symmetry) -> PermutationGroup | None:
-    whole = [group for group in symmetry.groups if group.parent is None and incoming(group)]
-    return whole[-1] if whole else None
+    @property
+    def _last_hidden(self) -> PermutationGroup | None:
+        whole = [g for g in self._symmetry.groups if g.parent is None and incoming(g)]
+        return whole[-1] if whole else None
 
 
 def aligned_pairs(

@@ -1,0 +1,217 @@
+"""What a sweep found: a table, flat records, a plot."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmctheory.sweeps.flat import csv_text
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.measurement import METRICS
+from lmctheory.sweeps.study import Config, Record
+from lmctheory.terminal import WIDTH
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Sweep"]
+
+_HEAD = ("width", "accuracy", "alignment", "barrier", "certified", "L", "cost", "U")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep:
+    """Measurements of pairs of networks by width; means are over pairs, with standard errors.
+
+    Attributes:
+        results: configuration and record of each width, see `lmctheory.sweeps.measurement.measure`.
+    """
+
+    results: tuple[tuple[Config, Record], ...]
+
+    @cached_property
+    def _records(self) -> dict[int, Record]:
+        return {config["width"]: record for config, record in self.results}
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """As they were asked for."""
+        return tuple(self._records)
+
+    @property
+    def alignments(self) -> tuple[str, ...]:
+        """As the networks came, and after every method."""
+        return ("unmatched", *self.results[0][0]["methods"])
+
+    def accuracy(self, width: int) -> Mean:
+        """Test accuracy of the networks themselves."""
+        ends = np.array(self._of(width)["unmatched"]["test"]["accuracy"])[:, [0, -1]]
+        return Mean.over(ends.mean(axis=1).tolist())
+
+    def barrier(
+        self, width: int, alignment: str, *, split: str = "test", where: str = "max"
+    ) -> Mean:
+        """Barrier of the loss, signed.
+
+        Args:
+            width: of the networks.
+            alignment: of `alignments`.
+            split: "train" or "test".
+            where: "max", over the path, or "midpoint".
+        """
+        return Mean.over(self._of(width, alignment)[split][where])
+
+    def certified(self, width: int, alignment: str, *, where: str = "max") -> Mean | None:
+        """Certified barrier (C3) of the test loss; None if there is none."""
+        found = self._of(width, alignment).get("certificate")
+        return None if found is None else Mean.over([pair["C3"][where] for pair in found])
+
+    @property
+    def no_certificate(self) -> str:
+        """Why there is no certificate; empty if there is one, or none was asked for."""
+        return str(self.results[0][1]["unmatched"].get("no_certificate", ""))
+
+    def cost(self, width: int, alignment: str, *, metric: str = "data") -> Mean | None:
+        """Cost per neuron of the last hidden layer; None if its neurons cannot be reordered.
+
+        Args:
+            width: of the networks.
+            alignment: of `alignments`.
+            metric: "data", the second moment of what the layer of A reads, or "euclidean".
+        """
+        costs = self._of(width, alignment)["cost"][metric]
+        return Mean.over([pair[-1] for pair in costs]) if costs[0] else None
+
+    def bound(self, width: int, side: str, *, metric: str = "data") -> Mean | None:
+        """L ("lower") or U ("upper") of the least cost in a metric, or "trivial", 2 tr.
+
+        For Gaussian neurons of the sample covariance the expected cost of an optimal matching,
+        ``weighted`` in the metric of the data and ``naive`` in the Euclidean one, lies between L
+        and U; L bounds the cost of every other alignment, too.
+        """
+        layers = self._of(width)["layers"]
+        return Mean.over([pair[side] for pair in layers[-1][metric]]) if layers else None
+
+    def _of(self, width: int, alignment: str | None = None) -> Record:
+        if width not in self._records:
+            raise ValueError(f"width must be one of {list(self.widths)}, got {width}")
+        if alignment is None:
+            return self._records[width]
+        if alignment not in self.alignments:
+            raise ValueError(f"alignment must be one of {list(self.alignments)}, got {alignment!r}")
+        return dict(self._records[width][alignment])
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """One flat row for each width, alignment and pair, as for a data frame."""
+        return [
+            self._row(width, alignment, pair)
+            for width in self.widths
+            for alignment in self.alignments
+            for pair in range(len(self._of(width)["seeds"]) // 2)
+        ]
+
+    def _row(self, width: int, alignment: str, pair: int) -> dict[str, Any]:
+        whole, record = self._of(width), self._of(width, alignment)
+        row: dict[str, Any] = {"width": width, "alignment": alignment, "pair": pair}
+        seeds = whole["seeds"][2 * pair : 2 * pair + 2]
+        row |= {"seed_a": seeds[0], "seed_b": seeds[1]}
+        for split in ("train", "test"):
+            row[f"{split}_barrier"] = record[split]["max"][pair]
+            row[f"{split}_barrier_midpoint"] = record[split]["midpoint"][pair]
+            for end, place in (("a", -1), ("b", 0)):
+                row[f"{split}_accuracy_{end}"] = record[split]["accuracy"][pair][place]
+        if "certificate" in record:
+            row["certified_barrier"] = record["certificate"][pair]["C3"]["max"]
+        for metric in METRICS:
+            if costs := record["cost"][metric][pair]:
+                bounds = whole["layers"][-1][metric][pair]
+                row[f"{metric}_cost"] = costs[-1]
+                row |= {f"{metric}_{side}": bounds[side] for side in ("lower", "upper")}
+        return row
+
+    def to_csv(self, path: str | Path) -> None:
+        """Writes `records` as comma-separated values."""
+        Path(path).write_text(csv_text(self.records), encoding="utf-8")
+
+    def __repr__(self) -> str:
+        rows = [_HEAD] + [
+            self._cells(width, alignment) for width in self.widths for alignment in self.alignments
+        ]
+        sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(cell.rjust(size) for cell, size in zip(row, sizes, strict=True))
+            for row in rows
+        ]
+        notes = [
+            "barrier: of the test loss, signed maximum over the path; certified: its bound C3.",
+            "cost: per neuron of the last hidden layer, in the metric of A's data; L, U bound it.",
+        ]
+        if self.no_certificate:
+            notes.append(f"no certificate: {self.no_certificate}")
+        wrapped = [line for note in notes for line in textwrap.wrap(note, WIDTH)]
+        return "\n".join([*lines, *wrapped])
+
+    def _cells(self, width: int, alignment: str) -> tuple[str, ...]:
+        cost = self.cost(width, alignment)
+        lower, upper = (self.bound(width, side) for side in ("lower", "upper"))
+        certified = self.certified(width, alignment)
+        return (
+            str(width),
+            str(self.accuracy(width)),
+            alignment,
+            self.barrier(width, alignment).short(),
+            "-" if certified is None else certified.short(),
+            "-" if lower is None else f"{lower.value:.3g}",
+            "-" if cost is None else cost.short(),
+            "-" if upper is None else f"{upper.value:.3g}",
+        )
+
+    def plot(self) -> "Figure":
+        """Barriers, and matching costs in their bounds, against the width.
+
+        Returns:
+            A figure of Matplotlib, which is imported here: ``sweep.plot().savefig("sweep.pdf")``.
+
+        Raises:
+            ImportError: without Matplotlib.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError("plot needs Matplotlib: pip install matplotlib") from error
+        figure = Figure(figsize=(7.0, 3.0), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for alignment in self.alignments:
+            barriers = [self.barrier(width, alignment) for width in self.widths]
+            self._draw(left, barriers, alignment)
+            costs = [self.cost(width, alignment) for width in self.widths]
+            self._draw(right, [cost for cost in costs if cost is not None], alignment)
+        bounds = [
+            [found.value for width in self.widths if (found := self.bound(width, side)) is not None]
+            for side in ("lower", "upper")
+        ]
+        if bounds[0]:
+            right.fill_between(self.widths, *bounds, color="0.8", linewidth=0, label="L to U")
+        left.set_ylabel("test loss barrier, max over t")
+        right.set_ylabel("matching cost per neuron")
+        for axes in (left, right):
+            axes.set_xscale("log", base=2)
+            axes.set_xlabel("width")
+        left.legend(fontsize="small")
+        return figure
+
+    def _draw(self, axes: Any, means: Sequence[Mean], label: str) -> None:
+        """A line with error bars; on a logarithmic axis what is not positive is a gap."""
+        if not means:
+            return
+        values = np.array([mean.value for mean in means])
+        errors = np.nan_to_num([mean.error for mean in means])
+        shown = np.where(values > 0, values, np.nan)
+        axes.errorbar(self.widths, shown, errors, marker="o", markersize=3, label=label)
+        if (values > 0).any():
+            axes.set_yscale("log")
