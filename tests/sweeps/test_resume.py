@@ -59,15 +59,19 @@ def kill_after(tasks, seconds, directory, *options):
     assert finish(process)[0] == -signal.SIGKILL
 
 
-def test_killed_again_and_again_a_run_loses_only_tasks_in_flight(tmp_path):
-    tasks, rounds = 40, 5
+@pytest.mark.parametrize(
+    ("tasks", "rounds"), [(40, 5), pytest.param(900, 100, marks=pytest.mark.slow)]
+)
+def test_killed_again_and_again_a_run_loses_only_tasks_in_flight(tmp_path, tasks, rounds):
     options = ["--tasks", str(tasks), "--seconds", "0.05", "--jobs", "2"]
     rng = random.Random(0)
     final = {}  # how often a task had run by the time that it was first seen stored
     for _ in range(rounds):
         kill_after(rng.randint(0, 8), rng.uniform(0.0, 0.06), tmp_path, *options)
-        counts = executions(tmp_path)
-        for index in stored(tmp_path):
+        counts, kept = executions(tmp_path), stored(tmp_path)
+        assert len(set(kept)) == len(kept)
+        assert set(kept) >= set(final)
+        for index in kept:
             final.setdefault(index, counts[index])
     assert 0 < len(final) < tasks  # else nothing was put to the test
     code, out, err = finish(start(tmp_path, *options))

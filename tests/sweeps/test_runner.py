@@ -1,6 +1,7 @@
 """The runner in this process, with workers in others."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -185,6 +186,43 @@ def test_a_dask_cluster_runs_the_tasks(tmp_path, dask_cluster):
     with pytest.raises(RunError, match=r'(?s)1 not done.*"index":1.*no such luck'):
         run_study(STUDY, configs(tmp_path, 5), results=results, scheduler=address)
     assert sorted(record["square"] for _, record in read(STUDY, results)) == [0, 4, 9, 16]
+
+
+@pytest.mark.slow
+def test_a_killed_dask_worker_loses_nothing_and_doubles_nothing(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    results, tasks, before = tmp_path / "toy.sqlite", 40, {}
+
+    def kill():
+        wait_for(lambda: len(executions(tmp_path)) > tasks // 3, timeout=60.0)
+        with reading(results) as store:
+            before.update({config["index"]: None for config, _ in store.records(STUDY)})
+        before.update({index: executions(tmp_path)[index] for index in before})
+        [latest, *_] = sorted(tmp_path.glob("[0-9]*"), key=lambda log: -log.stat().st_mtime_ns)
+        before["killed"] = int(latest.read_text().split()[-1])
+        os.kill(before["killed"], signal.SIGKILL)
+
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        killer = threading.Thread(target=kill)
+        killer.start()
+        address = cluster.scheduler_address
+        records = run_study(
+            STUDY, configs(tmp_path, tasks, 0.1), results=results, scheduler=address
+        )
+        killer.join()
+    killed = before.pop("killed")
+    assert [record["square"] for _, record in records] == [i**2 for i in range(tasks)]
+    assert sorted(config["index"] for config, _ in read(STUDY, results)) == list(range(tasks))
+    assert failures(results) == {}
+    workers = {pid for log in tmp_path.glob("[0-9]*") for pid in log.read_text().split()}
+    assert len(workers) >= 2
+    assert str(killed) in workers
+    counts = executions(tmp_path)
+    assert 0 < len(before) < tasks
+    assert {index: counts[index] for index in before} == before  # what is stored stays
+    assert max(counts.values()) <= 2
 
 
 def test_a_lost_scheduler_is_named(tmp_path, dask_cluster):

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmctheory.sweeps.store import StoreError, decode, encode, read, reading, writing
+from lmctheory.sweeps.store_format import transaction
 from lmctheory.sweeps.study import Study
 
 STUDY = Study("squares", 1, run=lambda config: {"square": config["x"] ** 2}, command="make squares")
@@ -269,6 +270,17 @@ def test_a_full_disk_leaves_no_half_written_row(tmp_path):
         store._connection.execute("PRAGMA max_page_count = 1000000")
         add(store, 2)
     assert len(read(STUDY, path)) == 2
+
+
+def test_a_transaction_is_done_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x.sqlite"
+    with writing(path) as store:
+        add(store, 1)
+        with pytest.raises(ZeroDivisionError), transaction(store._connection, path):
+            store._connection.execute("DELETE FROM task")
+            raise ZeroDivisionError
+        assert len(store.records(STUDY)) == 1
+        add(store, 2)  # no transaction was left open
 
 
 KILLED_IN_A_COMMIT = """
