@@ -5,8 +5,6 @@ import io
 import os
 import subprocess
 import sys
-from concurrent.futures import Executor, Future
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from toy_study import DECLARATION, ENTRIES, toy
 from typer.testing import CliRunner
 
-from lmctheory.sweeps import RunError, workers
+from lmctheory.sweeps import RunError
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 from simulations.declaration import Entry
@@ -25,18 +23,6 @@ ROOT = Path(__file__).parents[2]
 
 def invoke(*arguments, studies=ENTRIES):
     return CliRunner().invoke(application(studies), [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def in_this_process(monkeypatch):
-    monkeypatch.setattr(workers, "_processes", lambda _: nullcontext(InThisProcess()))
-
-
-class InThisProcess(Executor):
-    def submit(self, function, /, *arguments):
-        done = Future()
-        done.set_result(function(*arguments))
-        return done
 
 
 def test_listing_the_studies_imports_none():

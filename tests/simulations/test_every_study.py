@@ -1,18 +1,14 @@
 """What holds for every study: its command, refused options, its figure."""
 
 import inspect
-import pickle
 import re
 import shlex
-from concurrent.futures import Executor, Future
-from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
 
-from lmctheory.sweeps import workers
 from lmctheory.sweeps.store import encode, read, writing
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
@@ -98,16 +94,6 @@ REFUSED = {
 }
 
 
-class InThisProcess(Executor):
-    """Runs tasks at once, sent and returned as bytes; workers have tests of their own."""
-
-    def submit(self, function, /, *arguments):
-        function, arguments = pickle.loads(pickle.dumps((function, arguments)))
-        done = Future()
-        done.set_result(pickle.loads(pickle.dumps(function(*arguments))))
-        return done
-
-
 def invoke(study, options, results, charset="utf-8"):
     arguments = [study, *shlex.split(options), "--results", str(results)]
     return CliRunner(charset).invoke(application(STUDIES), arguments)
@@ -133,12 +119,12 @@ def test_every_study_is_called_by_its_name():
 
 
 @pytest.mark.filterwarnings("ignore:no neurons can be reordered:UserWarning")  # at width 1
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(
     "study",
     [pytest.param(s, marks=pytest.mark.slow if s in SLOW else ()) for s in STUDIES],
 )
-def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "_processes", lambda _: nullcontext(InThisProcess()))
+def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path):
     small, results = SMALL[study], tmp_path / "[é].sqlite"
     ran = invoke(study, "--quick", results, charset="ascii")
     assert ran.exit_code == 0, ran.output
