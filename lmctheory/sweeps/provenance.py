@@ -10,7 +10,7 @@ from pathlib import Path
 
 import lmctheory
 
-__all__ = ["provenance"]
+__all__ = ["provenance", "revision"]
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "POT", "sympy", "torch")
 
@@ -31,7 +31,8 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 @cache
 def _software() -> dict[str, str]:
-    found = {"lmctheory": f"{lmctheory.__version__}{_revision()}"}
+    commit = revision(Path(lmctheory.__file__).parent)
+    found = {"lmctheory": lmctheory.__version__ + (f" at {commit}" if commit else "")}
     found["python"] = platform.python_version()
     for library in _LIBRARIES:
         try:
@@ -41,18 +42,22 @@ def _software() -> dict[str, str]:
     return found
 
 
-def _revision() -> str:
-    """The commit, if the package's own files are in a repository (and not beside one)."""
-    here = Path(lmctheory.__file__).parent
+def revision(package: Path) -> str:
+    """The commit of a package whose files are in a repository; empty if they are in none.
+
+    Args:
+        package: its folder. One that lies in a repository without being part of it, as where an
+            environment does, has no commit.
+    """
 
     def git(*command: str) -> str:
         return subprocess.run(
-            ["git", *command], cwd=here, capture_output=True, text=True, check=True, timeout=10
+            ["git", *command], cwd=package, capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()
 
     try:
         git("ls-files", "--error-unmatch", "__init__.py")
-        return " at " + git("describe", "--always", "--dirty", "--exclude=*")
+        return git("describe", "--always", "--dirty", "--exclude=*")
     except (OSError, subprocess.SubprocessError):
         return ""
 
