@@ -61,7 +61,7 @@ class Outcome:
 
 
 _KILLED = Outcome(
-    error="its worker was killed, perhaps for want of memory: try fewer --jobs",
+    error="its worker was killed, perhaps for want of memory: try fewer jobs",
 )
 _DROPPED = Outcome(error="the scheduler is gone, or dropped the task", tried=False)
 
