@@ -87,7 +87,7 @@ def _run(
     pending = sorted(pending, key=study.cost, reverse=True)
     failures = defaultdict(list)
     with (
-        tracking([study.cost(config) for config in pending]) as advance,
+        tracking([float(study.cost(config)) for config in pending]) as advance,
         closing(outcomes(study, pending, jobs, scheduler)) as ended,  # ends workers, come what may
     ):
         try:
@@ -95,7 +95,7 @@ def _run(
                 _store(store, study, config, outcome)
                 if outcome.error:
                     failures[outcome.details or outcome.error].append(config)
-                advance(study.cost(config))
+                advance(float(study.cost(config)))
         except KeyboardInterrupt:
             console.print(
                 f"interrupted; {len(store.keys(study))} tasks are stored, and the same command"

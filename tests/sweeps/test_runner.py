@@ -36,6 +36,12 @@ def test_the_dearest_task_starts_first(tmp_path):
     assert starts == sorted(starts, reverse=True)
 
 
+def test_a_cost_may_be_an_integer(tmp_path):
+    study = replace(STUDY, cost=lambda config: 20)
+    run_study(study, configs(tmp_path, 2), results=tmp_path / "toy.sqlite", jobs=0)
+    assert executions(tmp_path) == {0: 1, 1: 1}
+
+
 def test_failed_tasks_are_named_and_tried_again(tmp_path, capsys):
     results = tmp_path / "toy.sqlite"
     faults = [tmp_path / name for name in ("1.raise", "2.raise", "3.exit", "4.array")]
