@@ -19,10 +19,11 @@ def test_every_theorem_has_its_row(key):
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_every_example_runs(example, capsys):
+def test_every_example_runs(example, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
