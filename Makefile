@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DELETE_ON_ERROR:
+# Checks annotations as code runs. It doubles the time: `make test` does so for the examples of
+# docstrings, which call every public function, `make test-slow` for all tests.
+ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 STUDIES := sweep rates methods two-layers deep trained certificates layers
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
@@ -20,9 +23,11 @@ $(STUDIES): .venv/ready
 
 test: lint types
 	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 $(ANNOTATIONS) tests/test_docstrings.py
 
 test-slow: .venv/ready
 	$(BIN)/pytest -m slow
+	$(BIN)/pytest -n 2 --dist loadscope $(ANNOTATIONS)
 
 benchmark: .venv/ready
 	$(BIN)/pytest -m benchmark -s
