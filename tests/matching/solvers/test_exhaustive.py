@@ -36,3 +36,11 @@ def test_exhaustion_evaluates_every_arrangement_once():
 def test_exhaustion_refuses_more_than_it_can_try():
     with pytest.raises(ValueError, match=r"at most 200000 arrangements, got 3.63e\+06 .* \[10\]"):
         exhaustive(pair(3, 10, 2), similarity)
+
+
+def test_of_equally_good_arrangements_the_first_is_kept():
+    start = pair(2, 3, 2)
+    found = exhaustive(start, lambda a, b: similarity(a, b) * 0)
+    assert {name: order.tolist() for name, order in found.alignment.permutations.items()} == {
+        "layers.0": [0, 1, 2]
+    }
