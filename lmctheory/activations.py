@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit, ndtr
 
+from lmctheory.measures.arguments import require_choice
+
 __all__ = ["KNOWN", "Constants", "Pointwise", "pointwise"]
 
 Array = NDArray[np.float64]
@@ -102,6 +104,5 @@ def pointwise(name: str) -> Pointwise:
     Raises:
         ValueError: if the name is unknown.
     """
-    if name not in KNOWN:
-        raise ValueError(f"activation must be one of {sorted(KNOWN)}, got {name!r}")
+    require_choice("activation", name, sorted(KNOWN))
     return KNOWN[name]

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from typer.models import OptionInfo
 
+from lmctheory.measures.arguments import require_choice
+
 __all__ = [
     "BatchSize",
     "DataDir",
@@ -66,5 +68,4 @@ def require_architectures(names: Collection[str] | None, known: Collection[str])
         ValueError: naming the first that is not known.
     """
     for name in names or ():
-        if name not in known:
-            raise ValueError(f"architecture must be one of {list(known)}, got {name!r}")
+        require_choice("architecture", name, known)

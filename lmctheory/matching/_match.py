@@ -40,7 +40,7 @@ from lmctheory.matching.costs.neuron_costs import (
 )
 from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
 from lmctheory.matching.solvers import SOLVERS, Search, Solver
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import at_least, require_choice
 from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.agreement import require_labels
@@ -202,9 +202,7 @@ def match(
 
 
 def _solver(method: str, solver: str | Solver | None) -> Solver:
-    methods = (*METHODS, LOSS)
-    if method not in methods:
-        raise ValueError(f"method must be one of {list(methods)}, got {method!r}")
+    require_choice("method", method, (*METHODS, LOSS))
     fitting = {name: known for name, known in SOLVERS.items() if method in known.methods}
     if solver is None:
         return next(iter(fitting.values()))

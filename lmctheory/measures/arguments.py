@@ -10,7 +10,7 @@ Every check returns what it has checked, in the type that the theory computes wi
 argument where it refuses.
 """
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -29,10 +29,12 @@ __all__ = [
     "log_ball_volume",
     "nonnegative",
     "number",
+    "odd_points",
     "positive",
     "positive_share",
     "precision",
     "probability",
+    "require_choice",
     "share",
 ]
 
@@ -126,47 +128,39 @@ def positive(name: str, value: Any) -> float:
         ValueError: if it is out of range.
     """
     found = _real(name, value)
-    if not 0 < found < np.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return found
+    return _required(0 < found < np.inf, found, name, "be positive and finite", value)
 
 
 def probability(name: str, value: Any) -> float:
     """A number between 0 and 1, such as a probability of failure or a level of confidence.
 
-    Raises:
-        TypeError: if it is no number.
-        ValueError: if it is out of range.
+    Raises: as `positive`.
     """
     found = _real(name, value)
-    if not 0 < found < 1:
-        raise ValueError(f"{name} must lie in (0, 1), got {value}")
-    return found
+    return _required(0 < found < 1, found, name, "lie in (0, 1)", value)
 
 
 def share(name: str, value: Any) -> float:
     """A number from 0 to 1, such as a place on a segment.
 
-    Raises:
-        TypeError: if it is no number.
-        ValueError: if it is out of range.
+    Raises: as `positive`.
     """
     found = _real(name, value)
-    if not 0 <= found <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")
-    return found
+    return _required(0 <= found <= 1, found, name, "lie in [0, 1]", value)
 
 
 def positive_share(name: str, value: Any) -> float:
     """A number from 0, exclusively, to 1.
 
-    Raises:
-        TypeError: if it is no number.
-        ValueError: if it is out of range.
+    Raises: as `positive`.
     """
     found = _real(name, value)
-    if not 0 < found <= 1:
-        raise ValueError(f"{name} must lie in (0, 1], got {value}")
+    return _required(0 < found <= 1, found, name, "lie in (0, 1]", value)
+
+
+def _required(holds: bool, found: float, name: str, what: str, value: Any) -> float:
+    if not holds:
+        raise ValueError(f"{name} must {what}, got {value}")
     return found
 
 
@@ -212,6 +206,29 @@ def at_least(name: str, value: Any, least: int) -> int:
     if found < least:
         raise ValueError(f"{name} must be >= {least}, got {found}")
     return found
+
+
+def odd_points(points: int) -> int:
+    """The size of a grid from t = 0 to t = 1 that has t = 1/2 on it.
+
+    Raises:
+        ValueError: if it is even or below 3.
+    """
+    if points < 3 or points % 2 == 0:
+        raise ValueError(
+            f"points must be odd and >= 3, so that t = 1/2 is among them, got {points}"
+        )
+    return points
+
+
+def require_choice(name: str, value: object, choices: Collection[object]) -> None:
+    """Refuses a value that is none of the choices.
+
+    Raises:
+        ValueError: naming it and them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}")
 
 
 def nonnegative(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -8,11 +8,11 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
+from lmctheory.measures.arguments import require_choice
 from lmctheory.networks.images import (
     NORMS,
     convolution,
     image_input,
-    require_choice,
     require_positive,
 )
 from lmctheory.networks.initialisation import initialise

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-__all__ = ["NORMS", "convolution", "image_input", "require_choice", "require_positive"]
+__all__ = ["NORMS", "convolution", "image_input", "require_positive"]
 
 NORMS = ("batch", "layer", None)
 """BatchNorm; GroupNorm in one group (over channels and positions of one example); none."""
@@ -42,16 +42,6 @@ def convolution(
     elif norm == "layer":
         layers.append(nn.GroupNorm(1, outputs))
     return layers
-
-
-def require_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Refuses a value that is none of the choices.
-
-    Raises:
-        ValueError: naming it and them.
-    """
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}")
 
 
 def require_positive(**numbers: int) -> None:

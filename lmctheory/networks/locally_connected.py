@@ -6,8 +6,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.measures.arguments import array, at_least
-from lmctheory.networks.images import require_choice
+from lmctheory.measures.arguments import array, at_least, require_choice
 from lmctheory.networks.initialisation import INITIALISATIONS, fill
 
 __all__ = ["LocallyConnected2d"]

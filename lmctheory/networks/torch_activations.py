@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.activations import KNOWN, Constants
+from lmctheory.measures.arguments import require_choice
 
 __all__ = ["Activation", "activation", "activation_of"]
 
@@ -55,8 +56,7 @@ def activation(name: str) -> Activation:
     Raises:
         ValueError: if the name is unknown.
     """
-    if name not in _KNOWN:
-        raise ValueError(f"activation must be one of {sorted(_KNOWN)}, got {name!r}")
+    require_choice("activation", name, sorted(_KNOWN))
     return _KNOWN[name]
 
 

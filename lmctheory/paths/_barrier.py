@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.matching import reset_batch_norm
+from lmctheory.measures.arguments import odd_points
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment
@@ -131,7 +132,7 @@ def barrier(
         >>> barrier(a, b, data, points=11).loss.shape
         (11,)
     """
-    _require_odd(points)
+    odd_points(points)
     chains = find_chains(model_a, model_b) if reset_batch_norm is None else None
     if chains is None:
         curves = _module_curves(model_a, model_b, data, points, reset_batch_norm)
@@ -159,7 +160,7 @@ def barriers(
     Raises:
         ValueError: as `barrier`, and if there is no pair dimension.
     """
-    _require_odd(points)
+    odd_points(points)
     require_stacks(chain_a, chain_b)
     return _chain_curves(chain_a, chain_b, data, points)
 
@@ -195,13 +196,6 @@ def _reset_logits(
 
 def _grid(points: int) -> Tensor:
     return torch.linspace(0, 1, points, dtype=torch.float64)
-
-
-def _require_odd(points: int) -> None:
-    if points < 3 or points % 2 == 0:
-        raise ValueError(
-            f"points must be odd and >= 3, so that t = 1/2 is among them, got {points}"
-        )
 
 
 def _curves(

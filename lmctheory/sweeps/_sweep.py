@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lmctheory.matching import METHODS, symmetry
 from lmctheory.matching.objectives import LOSS
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import at_least, odd_points
 from lmctheory.networks import Dataset, TrainingConfig, find_chain, seeded_generators, train_many
 from lmctheory.networks.agreement import require_fit
 from lmctheory.networks.state import require_network, tensors
@@ -118,7 +118,7 @@ def sweep(
     common = {
         "pairs": at_least("pairs", pairs, 1),
         "seed": at_least("seed", seed, 0),
-        "points": _odd(points),
+        "points": odd_points(at_least("points", points, 3)),
         "methods": _methods(methods),
         "certify": bool(certify),
         "training": _training(training),
@@ -251,12 +251,6 @@ def _widths(widths: Iterable[int]) -> list[int]:
     if len(set(chosen)) < len(chosen):
         raise ValueError(f"widths must differ, got {chosen}")
     return chosen
-
-
-def _odd(points: int) -> int:
-    if at_least("points", points, 3) % 2 == 0:
-        raise ValueError(f"points must be odd, so that t = 1/2 is one of them, got {points}")
-    return int(points)
 
 
 def _methods(methods: Iterable[str]) -> list[str]:

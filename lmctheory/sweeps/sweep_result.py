@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lmctheory.measures.arguments import require_choice
 from lmctheory.sweeps.flat import csv_text
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measurement import METRICS
@@ -97,12 +98,10 @@ class Sweep:
         return Mean.over([pair[side] for pair in layers[-1][metric]]) if layers else None
 
     def _of(self, width: int, alignment: str | None = None) -> Record:
-        if width not in self._records:
-            raise ValueError(f"width must be one of {list(self.widths)}, got {width}")
+        require_choice("width", width, self.widths)
         if alignment is None:
             return self._records[width]
-        if alignment not in self.alignments:
-            raise ValueError(f"alignment must be one of {list(self.alignments)}, got {alignment!r}")
+        require_choice("alignment", alignment, self.alignments)
         return dict(self._records[width][alignment])
 
     @property

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from lmctheory.measures.arguments import odd_points
+
 __all__ = ["Curves", "above_chord", "grid"]
 
 
@@ -58,11 +60,7 @@ def grid(points: int) -> Float[np.ndarray, " points"]:
     Raises:
         ValueError: for a number of points that is even or below 3.
     """
-    if points < 3 or points % 2 == 0:
-        raise ValueError(
-            f"points must be odd and >= 3, so that t = 1/2 is among them, got {points}"
-        )
-    return np.linspace(0, 1, points)
+    return np.linspace(0, 1, odd_points(points))
 
 
 def above_chord(

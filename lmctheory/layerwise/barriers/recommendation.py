@@ -17,7 +17,7 @@ function of S: a set that is within the tolerance may have subsets that are not.
 A choice by loss is a fit to the examples it was made on: it is judged on others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias
@@ -31,7 +31,7 @@ from lmctheory.layerwise.barriers.layer_barriers import parameter_counts
 from lmctheory.layerwise.barriers.selection import Subset, members, random_groups
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
-from lmctheory.measures.arguments import at_least, number, positive_share
+from lmctheory.measures.arguments import at_least, number, positive_share, require_choice
 from lmctheory.networks import Examples
 
 __all__ = ["EXACT_LAYERS", "Recommendation", "recommend"]
@@ -147,8 +147,9 @@ def recommend(
     search = search or ("exact" if len(layers) <= EXACT_LAYERS else "greedy")
     tolerance = number("tolerance", tolerance, least=0.0)
     alpha, draws = positive_share("alpha", alpha), at_least("draws", draws, 2)
-    _require_choices(reference=(reference, REFERENCES), maximise=(maximise, WEIGHTS))
-    _require_choices(search=(search, SEARCHES))
+    require_choice("reference", reference, REFERENCES)
+    require_choice("maximise", maximise, WEIGHTS)
+    require_choice("search", search, SEARCHES)
     if search == "exact" and len(layers) > EXACT_LAYERS:
         raise ValueError(f"exact search must have at most {EXACT_LAYERS} layers, got {len(layers)}")
 
@@ -228,9 +229,3 @@ def _greedy(losses: _Losses, layers: int) -> tuple[np.ndarray, np.ndarray]:
             sets.append(current)
             found.append(tried.min())
     return np.array(sets), np.array(found)
-
-
-def _require_choices(**choices: tuple[str, Sequence[str]]) -> None:
-    for name, (value, allowed) in choices.items():
-        if value not in allowed:
-            raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}")

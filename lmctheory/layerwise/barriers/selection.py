@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import at_least, require_choice
 
 __all__ = [
     "Subset",
@@ -52,8 +52,7 @@ def cumulative(names: Sequence[str], side: str) -> tuple[Subset, ...]:
         >>> cumulative(["a", "b"], "output")
         (('b',), ('a', 'b'))
     """
-    if side not in _SIDES:
-        raise ValueError(f"side must be one of {list(_SIDES)}, got {side!r}")
+    require_choice("side", side, _SIDES)
     names = tuple(names)
     lengths = range(1, len(names) + 1)
     return tuple(names[:k] if side == "input" else names[-k:] for k in lengths)

@@ -32,7 +32,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from lmctheory.layerwise.connectivity.layer_features import Observation, of_chains, of_modules
-from lmctheory.measures.arguments import probability
+from lmctheory.measures.arguments import probability, require_choice
 from lmctheory.networks import Examples
 from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment
@@ -121,8 +121,7 @@ class FeatureConnectivity:
     def _each(
         self, measure: str, statistic: Callable[[np.ndarray], object], size: int | None = None
     ) -> np.ndarray:
-        if measure not in MEASURES:
-            raise ValueError(f"measure must be one of {list(MEASURES)}, got {measure!r}")
+        require_choice("measure", measure, MEASURES)
         nothing = np.nan if size is None else np.full(size, np.nan)
         rows = (row[~np.isnan(row)] for row in getattr(self, measure))
         return np.array([statistic(row) if len(row) else nothing for row in rows])

@@ -27,6 +27,8 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from lmctheory.measures.arguments import require_choice
+
 __all__ = ["PROOFS", "Proof", "Step", "proof"]
 
 _TAU, _T = sp.symbols("tau t", real=True)
@@ -106,8 +108,7 @@ def proof(key: str) -> Proof:
     Raises:
         ValueError: for any other key.
     """
-    if key not in PROOFS:
-        raise ValueError(f"key must be one of {sorted(PROOFS)}, got {key!r}")
+    require_choice("key", key, sorted(PROOFS))
     return PROOFS[key]
 
 

@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from lmctheory.layerwise.points.evaluation import Walk
 from lmctheory.layerwise.points.pair import pair_of
+from lmctheory.measures.arguments import require_choice
 from lmctheory.networks import Examples
 from lmctheory.networks.losses import hits
 
@@ -85,8 +86,7 @@ def example_losses(
         >>> example_losses(a, b, data, np.array([[0.5, 0.0], [0.0, 0.5]])).loss.shape
         (2, 20)
     """
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}")
+    require_choice("loss", loss, LOSSES)
     walk = Walk(pair_of(model_a, model_b, data), data, alpha)
     found = torch.empty(len(walk.points), len(data), dtype=walk.dtype)
     hit = torch.empty(len(walk.points), len(data), dtype=torch.float32)

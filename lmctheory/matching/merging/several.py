@@ -46,6 +46,7 @@ from lmctheory.matching.merging.joint import (
     ordered,
 )
 from lmctheory.matching.merging.means import average
+from lmctheory.measures.arguments import require_choice
 from lmctheory.measures.display import some_items
 from lmctheory.networks import Examples
 
@@ -193,8 +194,7 @@ def match_several(
 
 
 def _require_how(how: str, method: str) -> None:
-    if how not in _HOW:
-        raise ValueError(f"how must be one of {list(_HOW)}, got {how!r}")
+    require_choice("how", how, _HOW)
     if how == "joint" and method not in _JOINT_METHODS:
         raise ValueError(
             f"how='joint' needs a method with a joint objective, one of {list(_JOINT_METHODS)}, "

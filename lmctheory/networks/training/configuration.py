@@ -5,8 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from lmctheory.measures.arguments import array, at_least, number, positive, positive_share
-from lmctheory.networks.images import require_choice
+from lmctheory.measures.arguments import (
+    array,
+    at_least,
+    number,
+    positive,
+    positive_share,
+    require_choice,
+)
 
 __all__ = ["OPTIMISERS", "TrainingConfig"]
 
