@@ -33,7 +33,7 @@ def program_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> Progra
     """Two networks as one program, for inputs as in `data`.
 
     Raises:
-        TypeError: naming the operation that has no certificate, and the hypothesis it breaks.
+        UnreadableError: naming the operation that has no certificate, and the hypothesis it breaks.
         ValueError: if the networks differ in architecture, weights are NaN or infinite, or inputs
             or labels do not fit.
     """
@@ -47,7 +47,7 @@ def program_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> Progra
     try:
         steps = capture(ends[0].model, example, "data.inputs")
     except UnreadableError as error:
-        raise TypeError(f"{_REFUSAL}: {error}") from None
+        raise UnreadableError(f"{_REFUSAL}: {error}") from None
     require_program(steps, ends[1].model, example)
     with torch.no_grad():
         program = _Reader(steps, ends[1]).read(example).folded()
@@ -60,7 +60,7 @@ def _require_agreement(program: Program, ends: tuple[Evaluation, ...], example: 
         found, wanted = program.values(program.at(t), example)[-1], end(example)
         size = 1 + float(wanted.abs().nan_to_num(0.0, 0.0).max())
         if not torch.allclose(found, wanted, _AGREEMENT, _AGREEMENT * size, equal_nan=True):
-            raise TypeError(f"{_REFUSAL}: {name} does not compute what its trace shows")
+            raise UnreadableError(f"{_REFUSAL}: {name} does not compute what its trace shows")
 
 
 class _Reader:
@@ -84,7 +84,9 @@ class _Reader:
         number = self.numbers.get(output, 0) if isinstance(output, Step) else 0
         operations = self.operations[:number]
         if not any(isinstance(op, Affine) for op in operations):
-            raise TypeError(f"{_REFUSAL}: the output must be one tensor that a layer has computed")
+            raise UnreadableError(
+                f"{_REFUSAL}: the output must be one tensor that a layer has computed"
+            )
         return Program(tuple(example.shape[1:]), tuple(operations))
 
     def _write(self, carried: Carried) -> None:
@@ -102,7 +104,7 @@ class _Reader:
             inputs = tuple(self.numbers[source] for source in sources)
             found = recognised(Node(step.name, inputs, tuple(result.shape[1:])), carried)
         if found is None:
-            raise TypeError(f"{_REFUSAL}: {_obstacle(carried)}")
+            raise UnreadableError(f"{_REFUSAL}: {_obstacle(carried)}")
         self.operations.append(found)
         self.numbers[step] = len(self.operations)
 

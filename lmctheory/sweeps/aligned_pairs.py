@@ -67,7 +67,7 @@ class AlignedPairs(ABC, Generic[Network]):
         """The certificate of every pair.
 
         Raises:
-            TypeError: if there is none for networks of this kind; it says why.
+            UnreadableError: if there is none for networks of this kind; it says why.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from torch import nn
 from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.networks import Dataset
+from lmctheory.networks.program import UnreadableError
 from lmctheory.paths import Barrier, Certificate
 from lmctheory.sweeps.aligned_pairs import UNMATCHED, AlignedPairs, aligned_pairs
 from lmctheory.sweeps.neuron_laws import features_law, sandwich
@@ -80,7 +81,7 @@ def _certified(
 ) -> Record:
     try:
         found = pairs.certificates(alignment, data.test, times)
-    except TypeError as error:  # for networks with operations that have no Lipschitz constant
+    except UnreadableError as error:  # for operations that have no Lipschitz constant
         return {"no_certificate": str(error)}
     return {"certificate": [_bounds(certificate, len(times)) for certificate in found]}
 

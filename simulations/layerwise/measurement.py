@@ -45,7 +45,7 @@ from lmctheory.layerwise import (
 )
 from lmctheory.layerwise.barriers.selection import Subset
 from lmctheory.matching import Matching, match
-from lmctheory.networks import AffineChain, Dataset, Examples, affine_chain, load_dataset
+from lmctheory.networks import Dataset, Examples, affine_chain, find_chain, load_dataset
 from lmctheory.sweeps.study import Config, Record
 from simulations.layerwise.networks import LINEAR, NETWORKS, least_squares_pair, trained_pair
 
@@ -202,7 +202,7 @@ def _connectivity(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> 
 
 
 def _bounds(a: nn.Module, b: nn.Module, test: Examples) -> Record:
-    chain = _chain(a)
+    chain = find_chain(a)
     if chain is None:
         return {}
     bound = layer_bounds(a, b, test)
@@ -210,13 +210,6 @@ def _bounds(a: nn.Module, b: nn.Module, test: Examples) -> Record:
         "L3": bound.edge_barrier.tolist(),
         "L3 Lipschitz": bound.lipschitz_edge_barrier.tolist(),
     }
-
-
-def _chain(model: nn.Module) -> AffineChain | None:
-    try:
-        return affine_chain(model)
-    except TypeError:
-        return None
 
 
 def _shapley(a: nn.Module, b: nn.Module, test: Examples, place: int) -> list[float]:
