@@ -200,9 +200,10 @@ def _checked_network(factory: Factory, data: Dataset, config: Config) -> str:
         require_fit(first, part)
     if find_chain(first) is None:
         symmetry(first, data.train.inputs[:2])
-    if _fingerprint(first) == _fingerprint(second):
+    fingerprint = _fingerprint(first)
+    if fingerprint == _fingerprint(second):
         raise ValueError(f"{what} must draw its weights, got the same network for two seeds")
-    return _fingerprint(first)
+    return fingerprint
 
 
 def _fingerprint(model: nn.Module) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmctheory.measures.arguments import require_choice
+from lmctheory.sweeps.aligned_pairs import UNMATCHED
 from lmctheory.sweeps.flat import csv_text
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measurement import METRICS
@@ -46,11 +47,11 @@ class Sweep:
     @property
     def alignments(self) -> tuple[str, ...]:
         """As the networks came, and after every method."""
-        return ("unmatched", *self.results[0][0]["methods"])
+        return (UNMATCHED, *self.results[0][0]["methods"])
 
     def accuracy(self, width: int) -> Mean:
         """Test accuracy of the networks themselves."""
-        ends = np.array(self._of(width)["unmatched"]["test"]["accuracy"])[:, [0, -1]]
+        ends = np.array(self._of(width)[UNMATCHED]["test"]["accuracy"])[:, [0, -1]]
         return Mean.over(ends.mean(axis=1).tolist())
 
     def barrier(
@@ -74,7 +75,7 @@ class Sweep:
     @property
     def no_certificate(self) -> str:
         """Why there is no certificate; empty if there is one, or none was asked for."""
-        return str(self.results[0][1]["unmatched"].get("no_certificate", ""))
+        return str(self.results[0][1][UNMATCHED].get("no_certificate", ""))
 
     def cost(self, width: int, alignment: str, *, metric: str = "data") -> Mean | None:
         """Cost per neuron of the last hidden layer; None if its neurons cannot be reordered.

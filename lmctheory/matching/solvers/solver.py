@@ -34,8 +34,8 @@ class Search:
     method: str
     cost: Cost
     objective: Objective
-    restarts: int = 0
-    rng: np.random.Generator | None = None
+    restarts: int
+    rng: np.random.Generator | None
 
     def require_derivatives(self) -> None:
         """Refuses networks that keep derivatives of the objective from autograd.

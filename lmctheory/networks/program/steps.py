@@ -58,14 +58,6 @@ class Program:
         """The steps on which the output depends."""
         return needed(self.graph)
 
-    def slots_read(self, node: Node) -> tuple[str, ...]:
-        """The slots that an operation takes as arguments."""
-        return tuple(
-            str(source.target)
-            for source in node.all_input_nodes
-            if source.op == "get_attr" and source.target in self.state
-        )
-
     def to(self, dtype: torch.dtype) -> "Program":
         """The same steps with floating-point numbers of another type."""
 
