@@ -44,6 +44,7 @@ from lmctheory.measures.arguments import at_least, require_choice
 from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.agreement import require_labels
+from lmctheory.networks.chain import gaussian_inputs
 
 __all__ = ["Matching", "match", "tried"]
 
@@ -172,7 +173,7 @@ def match(
         >>> aligned = matching.apply(b)
     """
     chosen = _solver(method, solver)
-    _require_draws(chosen, restarts, rng)
+    restarts = _checked_restarts(chosen, restarts, rng)
     given = as_chains(model_a, model_b)
     a, b = map(_in_double, given)
     require_alike(*given)
@@ -217,11 +218,13 @@ def _solver(method: str, solver: str | Solver | None) -> Solver:
     return fitting[solver]
 
 
-def _require_draws(solver: Solver, restarts: int, rng: np.random.Generator | None) -> None:
-    if at_least("restarts", restarts, 0) and not solver.restarts:
+def _checked_restarts(solver: Solver, restarts: int, rng: np.random.Generator | None) -> int:
+    restarts = at_least("restarts", restarts, 0)
+    if restarts and not solver.restarts:
         raise ValueError(f"solver {solver.name!r} has no start to choose, got restarts={restarts}")
     if restarts and rng is None:
         raise ValueError(f"restarts={restarts} needs rng, a NumPy generator, got None")
+    return restarts
 
 
 def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None) -> Cost:
@@ -307,6 +310,4 @@ def _gaussian_inputs(network: Network) -> Float64[Tensor, "n d"]:
             "data must be given for networks that are no chains of affine maps, got None: "
             "their neurons are found by an example of the inputs"
         )
-    rng = torch.Generator().manual_seed(0)
-    x = torch.randn(_CHECKED, chain.weights[0].shape[1], generator=rng, dtype=torch.float64)
-    return x.to(chain.weights[0].device)
+    return gaussian_inputs(chain, _CHECKED)

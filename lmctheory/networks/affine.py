@@ -1,10 +1,9 @@
 """Reading any `nn.Module` that is a chain of affine maps and activations as one."""
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.fx import Graph, Node
 
-from lmctheory.networks.chain import AffineChain
+from lmctheory.networks.chain import AffineChain, gaussian_inputs
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.program import (
     Program,
@@ -98,16 +97,11 @@ def _read(model: nn.Module, *, evaluation: bool) -> AffineChain | str:
         found = _along(model, graph)
         if isinstance(found, AffineChain):  # what is overwritten in place shows in no symbols
             own = Evaluation(model)
-            require_faithful(Program(graph, own.state, constants, own), _examples(found))
+            examples = own.inputs(gaussian_inputs(found, 2))
+            require_faithful(Program(graph, own.state, constants, own), examples)
     except UnreadableError as error:
         return f"it cannot be traced ({error})"
     return found
-
-
-def _examples(chain: AffineChain) -> Tensor:
-    W = chain.weights[0]
-    rng = torch.Generator().manual_seed(0)
-    return torch.randn((2, W.shape[-1]), generator=rng, dtype=torch.float64).to(W)
 
 
 def _in_sequence(model: nn.Module, *, evaluation: bool) -> AffineChain | None:

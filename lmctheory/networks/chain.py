@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from lmctheory.networks.torch_activations import Activation
@@ -11,6 +12,7 @@ from lmctheory.networks.torch_activations import Activation
 __all__ = [
     "SAME_ARCHITECTURE",
     "AffineChain",
+    "gaussian_inputs",
     "require_finite",
     "require_same_architecture",
     "stack_chains",
@@ -74,6 +76,13 @@ class AffineChain:
             tuple(b[networks] for b in self.biases),
             self.activations,
         )
+
+
+def gaussian_inputs(chain: AffineChain, count: int) -> Float64[Tensor, "n d"]:
+    """Inputs to try a chain with, the same ones each time, on its device."""
+    W = chain.weights[0]
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn(count, W.shape[-1], generator=rng, dtype=torch.float64).to(W.device)
 
 
 def stack_chains(chains: Sequence[AffineChain]) -> AffineChain:
