@@ -218,3 +218,10 @@ def test_a_mean_is_bounded_on_the_right_side_to_the_last_digit(q, n):
                 assert excess <= needed * (1 + 1e-6) + 1e-13
             else:
                 assert needed / Q > 600  # below the least float
+
+
+def test_a_bound_of_a_mean_below_what_the_solver_searches_is_sharp():
+    """At q = 1/2 and a tiny bound mu, kl(q, mu) = -ln(4 mu (1 - mu)) / 2 is -ln(delta) / 2."""
+    delta = 1e-300
+    found = mean_lower_bound(np.array([0.5, 0.5]), 1.0, delta)
+    assert delta / 4 * (1 - 1e-10) <= found <= delta / 4
