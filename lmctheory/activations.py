@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit, ndtr
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 
 __all__ = ["KNOWN", "Constants", "Pointwise", "pointwise"]
 

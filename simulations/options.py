@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from typer.models import OptionInfo
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 
 __all__ = [
     "BatchSize",

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor
 
+from lmctheory.choices import require_choice
 from lmctheory.matching._symmetry import (
     Network,
     SomeNetwork,
@@ -40,7 +41,7 @@ from lmctheory.matching.costs.neuron_costs import (
 )
 from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
 from lmctheory.matching.solvers import SOLVERS, Search, Solver
-from lmctheory.measures.arguments import at_least, require_choice
+from lmctheory.measures.arguments import at_least
 from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.agreement import require_labels

@@ -10,7 +10,7 @@ Every check returns what it has checked, in the type that the theory computes wi
 argument where it refuses.
 """
 
-from collections.abc import Collection, Hashable
+from collections.abc import Hashable
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -34,7 +34,6 @@ __all__ = [
     "positive_share",
     "precision",
     "probability",
-    "require_choice",
     "share",
 ]
 
@@ -219,16 +218,6 @@ def odd_points(points: int) -> int:
             f"points must be odd and >= 3, so that t = 1/2 is among them, got {points}"
         )
     return points
-
-
-def require_choice(name: str, value: object, choices: Collection[object]) -> None:
-    """Refuses a value that is none of the choices.
-
-    Raises:
-        ValueError: naming it and them.
-    """
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {list(choices)}, got {value!r}")
 
 
 def nonnegative(name: str, values: ArrayLike) -> NDArray[np.float64]:

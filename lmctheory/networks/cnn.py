@@ -8,7 +8,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 from lmctheory.networks.images import (
     NORMS,
     convolution,

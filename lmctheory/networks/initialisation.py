@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 
 __all__ = ["INITIALISATIONS", "fill", "initialise"]
 

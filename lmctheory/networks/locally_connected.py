@@ -6,7 +6,8 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.measures.arguments import array, at_least, require_choice
+from lmctheory.choices import require_choice
+from lmctheory.measures.arguments import array, at_least
 from lmctheory.networks.initialisation import INITIALISATIONS, fill
 
 __all__ = ["LocallyConnected2d"]

@@ -30,7 +30,7 @@ Giraud 2021 (mean field in deep networks).
 from collections.abc import Sequence
 from itertools import pairwise
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 
 __all__ = ["PARAMETRISATIONS", "last_layer_factor", "rate_factors", "require_parametrisation"]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.activations import KNOWN, Constants
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 
 __all__ = ["Activation", "activation", "activation_of"]
 

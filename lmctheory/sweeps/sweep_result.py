@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 from lmctheory.sweeps.aligned_pairs import UNMATCHED
 from lmctheory.sweeps.flat import csv_text
 from lmctheory.sweeps.mean import Mean

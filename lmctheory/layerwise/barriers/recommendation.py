@@ -26,12 +26,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import nn
 
+from lmctheory.choices import require_choice
 from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.barriers.layer_barriers import parameter_counts
 from lmctheory.layerwise.barriers.selection import Subset, members, random_groups
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
-from lmctheory.measures.arguments import at_least, number, positive_share, require_choice
+from lmctheory.measures.arguments import at_least, number, positive_share
 from lmctheory.networks import Examples
 
 __all__ = ["EXACT_LAYERS", "Recommendation", "recommend"]

@@ -10,7 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures.arguments import at_least, require_choice
+from lmctheory.choices import require_choice
+from lmctheory.measures.arguments import at_least
 
 __all__ = [
     "Subset",

@@ -31,8 +31,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lmctheory.choices import require_choice
 from lmctheory.layerwise.connectivity.layer_features import Observation, of_chains, of_modules
-from lmctheory.measures.arguments import probability, require_choice
+from lmctheory.measures.arguments import probability
 from lmctheory.networks import Examples
 from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from lmctheory.measures.arguments import require_choice
+from lmctheory.choices import require_choice
 
 __all__ = ["PROOFS", "Proof", "Step", "proof"]
 

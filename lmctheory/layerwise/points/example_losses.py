@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
+from lmctheory.choices import require_choice
 from lmctheory.layerwise.points.evaluation import Walk
 from lmctheory.layerwise.points.pair import pair_of
-from lmctheory.measures.arguments import require_choice
 from lmctheory.networks import Examples
 from lmctheory.networks.losses import hits
 

@@ -27,6 +27,7 @@ import numpy as np
 from jaxtyping import Shaped
 from torch import Tensor
 
+from lmctheory.choices import require_choice
 from lmctheory.matching._match import Matching, match, tried
 from lmctheory.matching._symmetry import (
     Network,
@@ -46,7 +47,6 @@ from lmctheory.matching.merging.joint import (
     ordered,
 )
 from lmctheory.matching.merging.means import average
-from lmctheory.measures.arguments import require_choice
 from lmctheory.measures.display import some_items
 from lmctheory.networks import Examples
 

@@ -5,14 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from lmctheory.measures.arguments import (
-    array,
-    at_least,
-    number,
-    positive,
-    positive_share,
-    require_choice,
-)
+from lmctheory.choices import require_choice
+from lmctheory.measures.arguments import array, at_least, number, positive, positive_share
 
 __all__ = ["OPTIMISERS", "TrainingConfig"]
 
