@@ -15,6 +15,7 @@ from lmctheory.networks.state import (
     in_type_of,
     interpolable,
     require_network,
+    seeded,
     slots,
 )
 
@@ -198,7 +199,7 @@ def require_batches(model: nn.Module, data: Examples, batch_size: int) -> None:
     if 1 not in (len(data) % batch_size, batch_size):
         return
     probe = copied(model)  # a pass in training mode changes running statistics
-    with torch.no_grad(), torch.random.fork_rng(range(torch.cuda.device_count())):
+    with torch.no_grad(), seeded():
         try:
             probe(in_type_of(probe, data.inputs[:1]))
         except ValueError as error:

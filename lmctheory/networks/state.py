@@ -164,10 +164,10 @@ def _given(first: Tensor, inputs: Tensor) -> Tensor:
 
 
 @contextmanager
-def seeded() -> Iterator[None]:
+def seeded(seed: int = 0) -> Iterator[None]:
     """Within it, random numbers come from a generator of its own, the same ones each time."""
     with torch.random.fork_rng(range(torch.cuda.device_count())):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         yield
 
 

@@ -17,7 +17,7 @@ from lmctheory.matching.objectives import LOSS
 from lmctheory.measures.arguments import at_least, odd_points
 from lmctheory.networks import Dataset, TrainingConfig, find_chain, seeded_generators, train_many
 from lmctheory.networks.agreement import require_fit
-from lmctheory.networks.state import require_network, tensors
+from lmctheory.networks.state import require_network, seeded, tensors
 from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.runner import run_study
 from lmctheory.sweeps.study import Config, Record, Study
@@ -178,8 +178,7 @@ def _seeds(config: Config) -> list[int]:
 
 
 def _built(factory: Factory, width: int, seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return factory(width, seeded_generators(seed)[0])
 
 
