@@ -78,13 +78,11 @@ def _descents(search: Search) -> Iterator[tuple[str, Solution]]:
         signal = propagate(known)
         yield "layer by layer", descend(known)
     # in the noise of wide networks B's order is one of many, and no good one to begin with
-    knows = width <= _FEW or signal >= _SIGNAL
-    if knows:
+    if width <= _FEW or signal >= _SIGNAL:
         yield "identity", descend(Gains(problem))
     if pair.symmetry.interacts and width <= _NARROW:
         for name, share in CENTRES.items():
-            if knows or not share:
-                yield name, descend(relaxed_optimum(problem, share)[0])
+            yield name, descend(relaxed_optimum(problem, share)[0])
     for name, start in search.random_starts():
         yield name, coordinate_descent(start, rng=search.rng)
 
