@@ -2,15 +2,16 @@
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable, RichCast
 from rich.measure import Measurement
+from rich.protocol import rich_cast
 from rich.table import Table
 
-__all__ = ["WIDTH", "make_table", "print_any_text", "show"]
+__all__ = ["WIDTH", "empty_table", "make_table", "print_any_text", "show", "shown"]
 
 WIDTH = 100
 """Columns of a terminal that every report fits into."""
@@ -25,14 +26,25 @@ def print_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def show(*parts: Table | str) -> None:
+def show(*parts: ConsoleRenderable | RichCast | str) -> None:
     """Prints tables and lines to standard output, the same whatever the terminal's width.
 
     They are `WIDTH` columns wide; a table that needs more takes more, and is not cut. Brackets are
     brackets, not markup.
     """
-    console = Console(width=WIDTH, highlight=False, markup=False, emoji=False)
-    for part in parts:
+    _print(Console(width=WIDTH, highlight=False, markup=False, emoji=False), parts)
+
+
+def shown(*parts: ConsoleRenderable | RichCast | str) -> str:
+    """What `show` prints, without colours."""
+    text = io.StringIO()
+    _print(Console(file=text, width=WIDTH, highlight=False, markup=False, emoji=False), parts)
+    return text.getvalue()
+
+
+def _print(console: Console, parts: Iterable[ConsoleRenderable | RichCast | str]) -> None:
+    for given in parts:
+        part = rich_cast(given)
         needed = 0
         if isinstance(part, Table):
             unlimited = console.options.update(max_width=10**4)
@@ -59,7 +71,15 @@ def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 
         left: so many columns from the first on, which name the rows, are justified to the left; all
             others to the right.
     """
-    table = _Table(
+    table = empty_table(title, caption)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
+    return table
+
+
+def empty_table(title: str, caption: str) -> Table:
+    """A table without columns or rows, as all of them look."""
+    return _Table(
         title=title,
         caption=caption,
         title_justify="left",
@@ -67,6 +87,3 @@ def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 
         box=box.SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
     )
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
-    return table

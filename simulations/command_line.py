@@ -22,9 +22,10 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from lmctheory.sweeps import RunError, StoreError, run_study
-from lmctheory.sweeps.flat import csv_text, flat_row
+from lmctheory.sweeps.flat import flat_row
 from lmctheory.sweeps.status import status
 from lmctheory.sweeps.store import read_rows
+from lmctheory.tables import csv_text
 from lmctheory.terminal import print_any_text, show
 from simulations.declaration import Declaration, Entry
 from simulations.options import Jobs, Results, Scheduler

@@ -11,10 +11,10 @@ import numpy as np
 
 from lmctheory.choices import require_choice
 from lmctheory.sweeps.aligned_pairs import UNMATCHED
-from lmctheory.sweeps.flat import csv_text
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measurement import METRICS
 from lmctheory.sweeps.study import Config, Record
+from lmctheory.tables import csv_text
 from lmctheory.terminal import WIDTH
 
 if TYPE_CHECKING:

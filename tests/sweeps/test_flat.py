@@ -1,13 +1,10 @@
 """Results as flat rows."""
 
-import csv
-import io
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmctheory.sweeps import Study
-from lmctheory.sweeps.flat import csv_text, flat, flat_row
+from lmctheory.sweeps.flat import flat, flat_row
 from lmctheory.sweeps.store import Row
 
 NESTED = st.recursive(
@@ -31,14 +28,6 @@ def test_every_leaf_is_found_under_its_path(values):
         return sum(map(leaves, part.values())) if isinstance(part, dict) else 1
 
     assert len(row) == leaves(values)
-
-
-def test_rows_with_different_keys_share_one_head():
-    text = csv_text([{"a": 1, "b": [1, [2.5]]}, {"a": None, "c": 'x, "y"'}])
-    assert list(csv.DictReader(io.StringIO(text))) == [
-        {"a": "1", "b": "[1,[2.5]]", "c": ""},
-        {"a": "", "b": "", "c": 'x, "y"'},
-    ]
 
 
 def test_a_task_is_one_row():

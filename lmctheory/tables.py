@@ -1,0 +1,255 @@
+r"""Tables, declared once: as a terminal shows them, as records, CSV, JSON, LaTeX, data frames.
+
+A table says what its columns hold; all its forms follow::
+
+    columns = (
+        Column("width", lambda row: row.width, left=True),
+        Column("barrier", lambda row: row.barrier),
+        Column("lower bound", lambda row: row.lower, head="L", form=".2f"),
+    )
+    Table("Barriers by width", "In brackets the standard error.", columns, rows)
+"""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+
+from rich.table import Table as RichTable
+
+from lmctheory.choices import require_choice
+from lmctheory.terminal import empty_table, shown
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["FORMATS", "Cell", "Column", "Table", "Uncertain", "csv_text"]
+
+FORMATS = ("table", "csv", "json", "latex")
+"""What `Table.text` gives."""
+
+Row = TypeVar("Row")
+
+
+@runtime_checkable
+class Uncertain(Protocol):
+    """A figure with its standard error, printed together; records have a column for each."""
+
+    @property
+    def value(self) -> float:
+        """The figure."""
+
+    @property
+    def error(self) -> float:
+        """Its standard error, NaN where it is unknown."""
+
+
+Cell = str | bool | float | Uncertain | None
+"""What a place of a table holds; None where there is nothing."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """One column.
+
+    Attributes:
+        name: its key in records, and its head.
+        of: what it holds in a row.
+        form: how numbers are printed, as `format` takes it; `str` prints figures with errors.
+        head: above the column in print, where names are too long for it or recur.
+        left: justified to the left, as names of rows are; numbers are to the right.
+        none: what stands where there is nothing.
+    """
+
+    name: str
+    of: Callable[[Row], Cell]
+    form: str = ".3g"
+    head: str = ""
+    left: bool = False
+    none: str = "-"
+
+    def printed(self, row: Row) -> str:
+        """The cell of a row."""
+        cell = self.of(row)
+        if cell is None:
+            return self.none
+        return format(cell, self.form) if _is_real(cell) else str(cell)
+
+    def entries(self, row: Row) -> dict[str, Cell]:
+        """The cell under the column's name; of a figure with an error also that."""
+        cell = self.of(row)
+        if isinstance(cell, Uncertain):
+            return {self.name: cell.value, f"{self.name} error": cell.error}
+        return {self.name: cell}
+
+
+def _is_real(cell: Cell) -> bool:
+    return isinstance(cell, float) or (isinstance(cell, int) and not isinstance(cell, bool))
+
+
+@dataclass(frozen=True)
+class Table(Generic[Row]):
+    """Rows under declared columns.
+
+    Attributes:
+        title: says what the table shows.
+        caption: says what its columns mean.
+        columns: of different names.
+        rows: what the columns are taken from.
+
+    Example:
+        >>> columns = (Column("width", int, form="d"), Column("cost", lambda m: 1 / m, form=".2f"))
+        >>> table = Table("Costs", "cost: per neuron.", columns, (2, 4))
+        >>> table.records
+        [{'width': 2, 'cost': 0.5}, {'width': 4, 'cost': 0.25}]
+        >>> print(table.text("csv"), end="")
+        width,cost
+        2,0.5
+        4,0.25
+    """
+
+    title: str
+    caption: str
+    columns: Sequence[Column[Row]]
+    rows: Sequence[Row]
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if len(set(names)) < len(names):
+            raise ValueError(f"columns must have different names, got {names}")
+
+    @property
+    def records(self) -> list[dict[str, Cell]]:
+        """One dictionary for each row, in full precision."""
+        return [
+            {key: cell for column in self.columns for key, cell in column.entries(row).items()}
+            for row in self.rows
+        ]
+
+    @property
+    def heads(self) -> list[str]:
+        """Above the columns in print."""
+        return [column.head or column.name for column in self.columns]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """As they are printed, by row."""
+        return [[column.printed(row) for column in self.columns] for row in self.rows]
+
+    def __rich__(self) -> RichTable:
+        """As a terminal shows it."""
+        table = empty_table(self.title, self.caption)
+        for column, head in zip(self.columns, self.heads, strict=True):
+            table.add_column(head, justify="left" if column.left else "right", no_wrap=True)
+        for cells in self.cells:
+            table.add_row(*cells)
+        return table
+
+    def text(self, form: str) -> str:
+        """The table in one of `FORMATS`, ending in a line break.
+
+        Raises:
+            ValueError: for other formats.
+        """
+        require_choice("form", form, FORMATS)
+        return _TEXTS[form](self)
+
+    def to_latex(self, *, label: str = "") -> str:
+        r"""A table environment for LaTeX with the package booktabs; title and caption are its own.
+
+        Args:
+            label: for ``\ref``; none if empty.
+        """
+        align = "".join("l" if column.left else "r" for column in self.columns)
+        rows = [" & ".join(map(_latex, cells)) + r" \\" for cells in self.cells]
+        caption = f"{self.title}. {self.caption}" if self.caption else self.title
+        lines = [
+            r"\begin{table}",
+            rf"\caption{{{_latex(caption)}}}",
+            *([rf"\label{{{label}}}"] if label else []),
+            rf"\begin{{tabular}}{{{align}}}",
+            r"\toprule",
+            " & ".join(map(_latex, self.heads)) + r" \\",
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """The records as a data frame of pandas, which is imported here.
+
+        Raises:
+            ImportError: without pandas.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas: pip install pandas") from error
+        return DataFrame(self.records)
+
+
+def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
+    """Records as comma-separated values, under all keys that come in any of them.
+
+    Lists are written as JSON; what a record does not have, or is None, is left empty.
+    """
+    rows = list(rows)
+    text = io.StringIO()
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(text, keys, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _csv_cell(value) for key, value in row.items()})
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list | tuple) else value
+
+
+def _json(table: Table[Any]) -> str:
+    """The records; NaN and infinities, which JSON lacks, as null and text."""
+    records = [{key: _json_cell(cell) for key, cell in row.items()} for row in table.records]
+    content = {"title": table.title, "caption": table.caption, "rows": records}
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def _json_cell(cell: Cell) -> Cell:
+    if isinstance(cell, float) and not math.isfinite(cell):
+        return None if math.isnan(cell) else str(cell)
+    return cell
+
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+_NUMBER = re.compile(r"(?P<digits>[-+]?\d[\d.]*(?:\(\d+\))?)(?:e(?P<power>[-+]\d+))?")
+
+
+def _latex(text: str) -> str:
+    """Numbers in mathematics, with powers of ten; everything else letter by letter."""
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return "".join(_SPECIAL.get(letter, letter) for letter in text)
+    power = number["power"]
+    return f"${number['digits']}" + (rf"\times 10^{{{int(power)}}}$" if power else "$")
+
+
+_TEXTS: dict[str, Callable[[Table[Any]], str]] = {
+    "table": shown,
+    "csv": lambda table: csv_text(table.records),
+    "json": _json,
+    "latex": Table.to_latex,
+}

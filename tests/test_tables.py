@@ -1,0 +1,97 @@
+"""Declared tables: one declaration, all forms."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import dataclass
+
+import pytest
+
+from lmctheory.sweeps.mean import Mean
+from lmctheory.tables import FORMATS, Column, Table, csv_text
+
+
+@dataclass(frozen=True)
+class Run:
+    name: str
+    width: int
+    cost: Mean | None
+    bound: float
+
+
+RUNS = (
+    Run("a_1 & b", 16, Mean(0.0241, 0.0008), 1.5e-7),
+    Run("50 %", 1024, None, math.inf),
+    Run(r"\x", 8, Mean(-2.0, math.nan), math.nan),
+)
+COLUMNS = (
+    Column[Run]("name", lambda run: run.name, left=True),
+    Column[Run]("width", lambda run: run.width, form="d"),
+    Column[Run]("cost per neuron", lambda run: run.cost, head="cost"),
+    Column[Run]("bound", lambda run: run.bound),
+)
+TABLE = Table("Costs of 3 runs", "cost: in brackets the standard error.", COLUMNS, RUNS)
+
+
+def test_in_a_terminal_every_cell_stands_under_its_head():
+    lines = TABLE.text("table").splitlines()
+    assert "Costs of 3 runs" in lines[0]
+    assert [line.split() for line in lines if "16" in line] == [
+        ["a_1", "&", "b", "16", "0.0241(8)", "1.5e-07"]
+    ]
+    assert [line.split() for line in lines if "%" in line] == [["50", "%", "1024", "-", "inf"]]
+    assert any("cost: in brackets" in line for line in lines)
+
+
+def test_records_keep_full_precision_and_errors_apart():
+    first, second, _ = TABLE.records
+    assert first == {
+        "name": "a_1 & b",
+        "width": 16,
+        "cost per neuron": 0.0241,
+        "cost per neuron error": 0.0008,
+        "bound": 1.5e-7,
+    }
+    assert second["cost per neuron"] is None
+
+
+def test_csv_leaves_empty_what_is_not_there():
+    first, second, third = csv.DictReader(io.StringIO(TABLE.text("csv")))
+    assert float(first["bound"]) == 1.5e-7
+    assert second["cost per neuron"] == second["cost per neuron error"] == ""
+    assert third["name"] == r"\x"
+
+
+def test_json_is_json_for_every_reader():
+    content = json.loads(TABLE.text("json"), parse_constant=pytest.fail)
+    assert content["title"] == TABLE.title
+    assert [row["bound"] for row in content["rows"]] == [1.5e-7, "inf", None]
+
+
+def test_latex_escapes_words_and_sets_numbers_as_mathematics():
+    text = TABLE.to_latex(label="tab:costs")
+    assert r"a\_1 \& b & $16$ & $0.0241(8)$ & $1.5\times 10^{-7}$ \\" in text
+    assert r"50 \% & $1024$ & - & inf \\" in text
+    assert r"\textbackslash{}x & $8$ & $-2$ & nan \\" in text
+    assert r"\label{tab:costs}" in text
+    assert r"\begin{tabular}{lrrr}" in text
+
+
+def test_frames_hold_the_records():
+    pytest.importorskip("pandas")
+    frame = TABLE.to_frame()
+    assert frame["bound"].tolist()[0] == 1.5e-7
+    assert list(frame.columns) == list(csv.DictReader(io.StringIO(TABLE.text("csv"))).fieldnames)
+
+
+def test_names_of_columns_are_keys_and_formats_are_known():
+    with pytest.raises(ValueError, match="different names"):
+        Table("", "", (COLUMNS[0], COLUMNS[0]), RUNS)
+    with pytest.raises(ValueError, match=str(list(FORMATS)).replace("[", r"\[")):
+        TABLE.text("excel")
+
+
+def test_csv_has_all_keys_and_writes_lists_as_json():
+    text = csv_text([{"a": 1, "b": [1, [2.5]]}, {"a": None, "c": 'x, "y"'}])
+    assert text == 'a,b,c\n1,"[1,[2.5]]",\n,,"x, ""y"""\n'
