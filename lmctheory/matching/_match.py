@@ -44,7 +44,6 @@ from lmctheory.matching.solvers import SOLVERS, Search, Solver
 from lmctheory.measures.arguments import at_least
 from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples, find_chain
-from lmctheory.networks.agreement import require_labels
 from lmctheory.networks.chain import gaussian_inputs
 
 __all__ = ["Matching", "match", "tried"]
@@ -246,7 +245,7 @@ def _midpoint_loss(network: Network, data: Tensor | Examples | None) -> Midpoint
             f"method {LOSS!r} needs data with labels, Examples, got {type(data).__name__}"
         )
     objective = MidpointLoss.of(network, data)
-    require_labels(data, classes=objective.classes)
+    data.loss.require_fit(objective.outputs(2), data.labels)
     return objective
 
 

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.matching._symmetry import Network, holding
 from lmctheory.networks import AffineChain, Examples
@@ -37,7 +36,7 @@ def similarity(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class MidpointLoss:
-    """Minus the mean cross-entropy of the network (theta_A + theta_B) / 2.
+    """Minus the mean loss of the network (theta_A + theta_B) / 2.
 
     BatchNorm takes mean and variance of the data themselves: the running ones of A and B are not
     those of the midpoint, whose activations vary less (Jordan et al. 2023).
@@ -54,7 +53,7 @@ class MidpointLoss:
     def of(cls, network: Network, data: Examples) -> "MidpointLoss":
         """The objective in float64, on the device of the network."""
         if isinstance(network, AffineChain):
-            flat = Examples(data.inputs.flatten(1), data.labels)
+            flat = Examples(data.inputs.flatten(1), data.labels, data.loss)
             device = network.weights[0].device
             return cls(network.to(dtype=torch.float64), flat.to(device=device, dtype=torch.float64))
         module = copied(network)
@@ -65,16 +64,15 @@ class MidpointLoss:
         like = next(module.parameters())
         return cls(evaluation, data.to(device=like.device, dtype=torch.float64))
 
-    @property
-    def classes(self) -> int:
-        """Number of outputs of the network."""
+    def outputs(self, count: int) -> Tensor:
+        """What the network makes of the first few examples."""
         with torch.no_grad():
-            return self._outputs({}, self.data.inputs[:2]).shape[-1]
+            return self._outputs({}, self.data.inputs[:count])
 
     def __call__(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
         """The value at parameters of A and B."""
         midpoint = {name: (p + b[name]) / 2 for name, p in a.items()}
-        return -cross_entropy(self._outputs(midpoint, self.data.inputs), self.data.labels)
+        return -self.data.loss.mean(self._outputs(midpoint, self.data.inputs), self.data.labels)
 
     def require_derivatives(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:
         """Refuses networks whose forward pass keeps derivatives in the parameters from autograd.
@@ -82,7 +80,7 @@ class MidpointLoss:
         Raises:
             TypeError: naming a parameter.
         """
-        few = replace(self, data=Examples(self.data.inputs[:_TRIED], self.data.labels[:_TRIED]))
+        few = replace(self, data=self.data[:_TRIED])
 
         def loss(alpha: list[Tensor]) -> Tensor:
             moved = {n: b[n].lerp(p, s) for s, (n, p) in zip(alpha, a.items(), strict=True)}

@@ -8,6 +8,7 @@ from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
 from lmctheory.networks.data import Examples, require_inputs
+from lmctheory.networks.losses import CROSS_ENTROPY
 from lmctheory.networks.state import (
     Evaluation,
     alike,
@@ -21,9 +22,9 @@ from lmctheory.networks.state import (
 
 __all__ = [
     "require_batches",
+    "require_classes",
     "require_fit",
     "require_inputs_fit",
-    "require_labels",
     "require_same_state",
     "require_segment",
     "try_one",
@@ -135,24 +136,24 @@ def _same(a: Any, b: Any) -> bool:
         return False
 
 
-def require_labels(data: Examples, classes: int) -> None:
-    """Refuses labels that are no classes.
+def require_classes(data: Examples, classes: int) -> None:
+    """Refuses labels that are not one of so many classes per example.
 
     Raises:
+        TypeError: for labels that are no classes.
         ValueError: naming the range that is required and the one that came.
     """
-    low, high = int(data.labels.min()), int(data.labels.max())
-    if low < 0 or high >= classes:
-        raise ValueError(f"data.labels must lie in 0..{classes - 1}, got {low}..{high}")
+    CROSS_ENTROPY.require_labels(data.labels)
+    CROSS_ENTROPY.require_fit(data.labels.new_empty(1, classes), data.labels)
 
 
-def require_fit(model: nn.Module, data: Examples, *, binary: bool = False) -> None:
-    """Refuses data that a classifier cannot be evaluated on, by trying two examples.
+def require_fit(model: nn.Module, data: Examples) -> None:
+    """Refuses data that a network cannot be evaluated on, by trying two examples.
 
     Args:
-        model: from inputs ``[n, ...]`` to logits ``[n, classes]``; left as it is.
+        model: from inputs ``[n, ...]`` to outputs ``[n, ...]`` that the loss of the data takes;
+            left as it is.
         data: the examples, in any type and on any device.
-        binary: whether one logit is to tell two classes apart.
 
     Raises:
         ValueError: if inputs of this shape or labels do not fit, or what the network makes of an
@@ -160,16 +161,11 @@ def require_fit(model: nn.Module, data: Examples, *, binary: bool = False) -> No
     """
     evaluation = Evaluation(model)
     outputs = _outputs(evaluation, data.inputs[:1], "data.inputs")
-    if outputs.ndim != 2:
+    if len(outputs) != 1:
         raise ValueError(
-            f"models must give outputs [n, classes], got {list(outputs.shape)} for one example"
+            f"models must give outputs [n, ...], got {list(outputs.shape)} for one example"
         )
-    if binary and outputs.shape[1] != 1:
-        raise ValueError(
-            "models must give one output, the logit of class 1, for the binary cross-entropy, got "
-            f"{outputs.shape[1]}"
-        )
-    require_labels(data, 2 if binary else outputs.shape[1])
+    data.loss.require_fit(outputs, data.labels)
     _require_independence(outputs, _outputs(evaluation, data.inputs[:2], "data.inputs"))
 
 
@@ -241,7 +237,15 @@ def _outputs(evaluation: Evaluation, inputs: Tensor, argument: str) -> Tensor:
             result = evaluation(inputs)
     except (RuntimeError, IndexError) as error:
         shape = list(inputs.shape[1:])
-        raise ValueError(f"{argument} of shape {shape} do not fit the networks: {error}") from error
+        raise ValueError(
+            f"{argument} of shape {shape} do not fit the networks{_hint(inputs)}: {error}"
+        ) from error
     if not isinstance(result, Tensor):
         raise TypeError(f"models must return one tensor, got {type(result).__name__}")
     return result
+
+
+def _hint(inputs: Tensor) -> str:
+    """What is wrong with images whose channels come last, as elsewhere; nothing for others."""
+    channels_last = inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4)
+    return " (channels come first: use inputs.permute(0, 3, 1, 2))" if channels_last else ""

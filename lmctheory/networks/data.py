@@ -16,63 +16,82 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from lmctheory.networks.losses import CROSS_ENTROPY, Loss, LossLike, as_loss
+
 __all__ = ["DATASETS", "Dataset", "Examples", "load_dataset", "read_idx", "require_inputs"]
 
 DATASETS = ("digits", "mnist")
 """The names that `load_dataset` knows."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Examples:
-    """Labelled examples, checked.
+    """Labelled examples with the loss that predictions are judged by, checked.
 
     Attributes:
-        inputs: ``[n, ...]``, floating point and finite; detached.
-        labels: ``[n]``, classes as int64.
+        inputs: ``[n, ...]``, floating point and finite, or integers (tokens); detached.
+        labels: ``[n, ...]``, what the loss takes: classes as int64 ``[n]``, or of tokens ``[n,
+            tokens]``; values to be predicted; see `lmctheory.networks.losses`.
+        loss: of each example; given as one, as its name ("cross_entropy", "binary", "squared") or
+            as a function from outputs ``[n, ...]`` and labels to losses ``[n]``.
 
     Raises:
-        TypeError: for inputs that are no floating-point numbers or labels that are not int64.
+        TypeError: for inputs or labels of the wrong type.
         ValueError: if there are none, lengths or shapes differ from these, or an input is NaN or
             infinite.
+
+    Example:
+        >>> import torch
+        >>> data = Examples(torch.randn(20, 4), torch.randn(20, 2), loss="squared")
+        >>> data.loss, len(data[:5])
+        (SquaredError(), 5)
     """
 
     inputs: Tensor
     labels: Tensor
+    loss: Loss
 
-    def __post_init__(self) -> None:
-        if self.labels.dtype != torch.int64:
-            raise TypeError(
-                f"labels must be classes as int64, got {self.labels.dtype}: use labels.argmax(1) "
-                "if they are one-hot, labels.long() if they are numbers of classes"
-            )
-        if self.labels.ndim != 1:
-            raise ValueError(
-                f"labels must be [n], one class per example, got shape {list(self.labels.shape)}"
-            )
-        if len(self.inputs) != len(self.labels):
-            raise ValueError(f"{len(self.inputs)} inputs do not match {len(self.labels)} labels")
-        require_inputs(self.inputs)
-        object.__setattr__(self, "inputs", self.inputs.detach())
+    def __init__(self, inputs: Tensor, labels: Tensor, loss: LossLike = CROSS_ENTROPY) -> None:
+        judged_by = as_loss(loss)
+        if len(inputs) != len(labels):
+            raise ValueError(f"{len(inputs)} inputs do not match {len(labels)} labels")
+        require_inputs(inputs)
+        judged_by.require_labels(labels)
+        object.__setattr__(self, "inputs", inputs.detach())
+        object.__setattr__(self, "labels", labels.detach())
+        object.__setattr__(self, "loss", judged_by)
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __getitem__(self, rows: slice | Tensor) -> "Examples":
+        """Some of the examples, with the same loss."""
+        return Examples(self.inputs[rows], self.labels[rows], self.loss)
 
     def to(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
     ) -> "Examples":
         """The same examples on another device or with inputs in another floating-point type."""
-        return Examples(self.inputs.to(device=device, dtype=dtype), self.labels.to(device=device))
+        cast = dtype if self.inputs.is_floating_point() else None
+        return Examples(
+            self.inputs.to(device=device, dtype=cast), self.labels.to(device=device), self.loss
+        )
 
 
 def require_inputs(inputs: Tensor) -> None:
     """Refuses inputs ``[n, ...]`` that are none.
 
     Raises:
-        TypeError: if they are no floating-point numbers.
+        TypeError: if they are neither floating-point numbers nor tokens.
         ValueError: if there are none, or one is NaN or infinite.
     """
-    if not inputs.is_floating_point():
-        raise TypeError(f"inputs must be floating point, got {inputs.dtype}")
+    if inputs.dtype == torch.uint8:
+        raise TypeError(
+            "inputs must be floating point, or int64 for tokens, got uint8: images are usually "
+            "scaled to [0, 1], use inputs.float() / 255"
+        )
+    if not inputs.is_floating_point() and inputs.dtype not in (torch.int64, torch.int32):
+        raise TypeError(f"inputs must be floating point, or int64 for tokens, got {inputs.dtype}")
     if not len(inputs):
         raise ValueError("inputs must hold at least one example, got none")
     if not torch.isfinite(inputs).all():

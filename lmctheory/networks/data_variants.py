@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from lmctheory.measures.arguments import RandomSource, at_least, generator, share
-from lmctheory.networks.agreement import require_labels
+from lmctheory.networks.agreement import require_classes
 from lmctheory.networks.data import Examples
+from lmctheory.networks.losses import CROSS_ENTROPY
 
 __all__ = ["subset", "with_label_noise"]
 
@@ -41,13 +42,13 @@ def with_label_noise(data: Examples, noise: float, *, classes: int, rng: RandomS
     """
     noise, classes = share("noise", noise), at_least("classes", classes, 2)
     drawing = generator(rng)
-    require_labels(data, classes)
+    require_classes(data, classes)
     rows = drawing.choice(len(data), round(noise * len(data)), replace=False)
     shifts = drawing.integers(1, classes, len(rows))
     where, by = (torch.from_numpy(values).to(data.labels.device) for values in (rows, shifts))
     labels = data.labels.clone()
     labels[where] = (labels[where] + by) % classes
-    return Examples(data.inputs, labels)
+    return Examples(data.inputs, labels, data.loss)
 
 
 def subset(
@@ -86,7 +87,9 @@ def subset(
         taken.append(drawn)
     rows = torch.from_numpy(np.sort(np.concatenate(taken)))
     return Examples(
-        data.inputs[rows.to(data.inputs.device)], data.labels[rows.to(data.labels.device)]
+        data.inputs[rows.to(data.inputs.device)],
+        data.labels[rows.to(data.labels.device)],
+        data.loss,
     )
 
 
@@ -94,6 +97,7 @@ def _pools(labels: Tensor, count: int, balanced: bool) -> list[tuple[str, np.nda
     """What is drawn from: its name, its rows, and how many of them are to be taken."""
     if not balanced:
         return [("examples", np.arange(len(labels)), count)]
+    CROSS_ENTROPY.require_labels(labels)
     of = labels.cpu().numpy()
     classes = np.unique(of)
     each, left = divmod(count, len(classes))

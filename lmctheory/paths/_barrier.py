@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.matching import reset_batch_norm
 from lmctheory.measures.arguments import odd_points
@@ -15,7 +14,6 @@ from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.chain import require_same_architecture, stack_chains
-from lmctheory.networks.losses import hits, wide
 from lmctheory.paths.interpolation import (
     PathLogits,
     chain_logits,
@@ -36,9 +34,9 @@ class Barrier:
 
     Attributes:
         t: ``[points]`` from 0 to 1, with 1/2 in the middle.
-        loss: ``[..., points]`` mean cross-entropy over the examples.
+        loss: ``[..., points]`` mean loss over the examples, by the loss of the data.
         accuracy: ``[..., points]`` share of examples whose largest logit is their label's; NaN
-            where a logit is.
+            where a logit is, and for losses that do not judge classes.
     """
 
     t: Float[np.ndarray, " points"]
@@ -79,14 +77,14 @@ class Barrier:
         return self.t * values[..., -1:] + (1 - self.t) * values[..., :1]
 
     def __repr__(self) -> str:
-        maximum, midpoint, drop = (
-            np.array2string(np.asarray(value), precision=4, threshold=8)
-            for value in (self.max, self.midpoint, self.max_accuracy_drop)
+        shown = {"max": self.max, "midpoint": self.midpoint}
+        if not np.isnan(self.accuracy).all():
+            shown["max_accuracy_drop"] = self.max_accuracy_drop
+        values = (
+            f"{name}={np.array2string(np.asarray(value), precision=4, threshold=8)}"
+            for name, value in shown.items()
         )
-        return (
-            f"Barrier(max={maximum}, midpoint={midpoint}, max_accuracy_drop={drop}, "
-            f"points={len(self.t)})"
-        )
+        return f"Barrier({', '.join(values)}, points={len(self.t)})"
 
 
 def barrier(
@@ -110,7 +108,7 @@ def barrier(
     Args:
         model_a: network A, at t = 1.
         model_b: network B, at t = 0, already aligned with A.
-        data: the examples on which loss and accuracy are taken.
+        data: the examples on which loss and accuracy are taken, with their loss.
         points: number of equally spaced t, ends included; odd, so that 1/2 is one of them.
         reset_batch_norm: inputs, of training data, on which running statistics are measured at
             every t, see `lmctheory.matching.reset_batch_norm`; None interpolates them.
@@ -166,7 +164,7 @@ def barriers(
 
 
 def _chain_curves(a: AffineChain, b: AffineChain, data: Examples, points: int) -> Barrier:
-    require_fitting(data, classes=a.weights[-1].shape[-2], inputs=a.weights[0].shape[-1])
+    require_fitting(data, outputs=a.weights[-1].shape[-2], inputs=a.weights[0].shape[-1])
     t = _grid(points)
     return _curves(chain_logits(a, b, data.inputs, t), data, t, len(a.weights[0]))
 
@@ -203,13 +201,15 @@ def _curves(
 ) -> Barrier:
     loss, correct = torch.zeros(2, len(t), pairs, dtype=torch.float64)
     for block in blocks:
-        # classes second, as a view: nine times faster than flattening networks and examples
-        logits = wide(block.logits).flatten(0, 1).mT
-        labels = data.labels[block.rows].to(logits.device).expand(len(logits), -1)
-        losses = cross_entropy(logits, labels, reduction="none").sum(-1, dtype=torch.float64)
-        right = hits(logits, labels).sum(-1, dtype=torch.float64)
+        outputs = block.logits.flatten(0, 1)
+        labels = data.labels[block.rows].to(outputs.device)
+        losses = data.loss.each(outputs, labels).sum(-1, dtype=torch.float64)
+        right = data.loss.hits(outputs, labels).sum(-1, dtype=torch.float64)
         where = (block.points, block.pairs)
         loss[where] += losses.view(block.logits.shape[:2]).cpu()
         correct[where] += right.view(block.logits.shape[:2]).cpu()
-    loss, correct = loss / len(data.labels), correct / len(data.labels)
+    loss, correct = (
+        loss / data.loss.weight(data.labels),
+        correct / data.loss.counted(data.labels),
+    )
     return Barrier(t.numpy(), loss.T.numpy(), correct.T.numpy())

@@ -15,6 +15,7 @@ from torch import nn
 
 from lmctheory.measures.arguments import array
 from lmctheory.networks import AffineChain, Examples
+from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.deviation import Bounds, bounds, features, points
 from lmctheory.paths.interpolation import blocks, require_stacks
 from lmctheory.paths.linear_maps import Dense
@@ -47,8 +48,9 @@ class Certificate:
         weak_additivity: ``[L, ..., n]`` the gaps J_l = |j_l|, l = 1..L.
         commutativity: ``[layers, ..., n]`` the residuals |c_l|, l = 2..L+1 in a chain, else of all
             layers with parameters whose inputs differ between A and B.
-        example_loss: ``[..., n]`` bound C3 on the cross-entropy at theta_t.
-        certified: ``[..., n]`` whether theta_t provably classifies the example as labelled.
+        example_loss: ``[..., n]`` bound C3 on the loss at theta_t.
+        certified: ``[..., n]`` whether theta_t provably classifies the example as labelled; never
+            where labels are values and not classes.
         example_chord: ``[..., n]`` t loss(A) + (1-t) loss(B) of the example.
     """
 
@@ -65,7 +67,7 @@ class Certificate:
 
     @property
     def loss(self) -> np.float64 | Float[np.ndarray, "*t"]:
-        """Certified mean cross-entropy at theta_t (C3)."""
+        """Certified mean loss at theta_t (C3)."""
         return self.example_loss.mean(-1)
 
     @property
@@ -113,7 +115,8 @@ def certificate(
              g = f-bar + c_{L+1}, radius = s_L (from C1), or
              g = f-bar + c_{L+1} + W^t j_L, radius = |r_L| (from C1').
 
-    An example is certified if all its m_j are negative.
+    An example is certified if all its m_j are negative. C3 is stated for the cross-entropy; for the
+    binary one and the squared error see `lmctheory.paths.certified_losses`.
 
     Args:
         model_a: network A, of linear layers, convolutions, BatchNorm, pooling, sums of branches and
@@ -133,7 +136,7 @@ def certificate(
         TypeError: naming an operation without a Lipschitz constant that holds on all inputs, such
             as layer and group norms and attention, or one that is not known.
         ValueError: if t leaves [0, 1], the architectures differ, weights are NaN or infinite, or
-            inputs or labels do not fit.
+            inputs or labels do not fit, or for a loss without certificate.
 
     Reference:
         Keys C1, C1', C2, C3; the two defects are those of Zhou et al. 2023 (NeurIPS), Theorem 1.
@@ -196,6 +199,7 @@ def _times(t: float | Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def _certify(program: Program, data: Examples, t: np.ndarray, vector: bool) -> Certificate:
+    require_certified(data)
     row_bytes = 8 * _TENSORS_PER_NODE * program.numbers
     along = points(program, np.ravel(t))
     chunks = []
@@ -203,7 +207,7 @@ def _certify(program: Program, data: Examples, t: np.ndarray, vector: bool) -> C
         x = data.inputs[rows].to(program.reference)
         labels = data.labels[rows].to(x.device)
         known = features(program, x)
-        chunks.append([bounds(program, point, known, labels, vector) for point in along])
+        chunks.append([bounds(program, point, known, labels, data.loss, vector) for point in along])
 
     def gather(name: str) -> np.ndarray:
         parts = [torch.stack([getattr(bound, name) for bound in chunk], -2) for chunk in chunks]

@@ -34,17 +34,19 @@ jump; and convolutions are taken to be computed as sums of products, not by fast
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from lmctheory.networks.losses import Loss
+from lmctheory.paths.certified_losses import AtPoint, certified_loss
 from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise, Sum
 from lmctheory.paths.layer_operations import Affine, Contrast, Normalisation
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
-from lmctheory.paths.rounding import flat_length, margin_loss, rounding, spreads
+from lmctheory.paths.rounding import flat_length, rounding, spreads
 
 __all__ = ["Bounds", "Features", "Point", "bounds", "features", "points"]
 
@@ -154,17 +156,18 @@ class _Deviation:
         )
 
 
-def bounds(program: Program, point: Point, found: Features, labels: Tensor, vector: bool) -> Bounds:
-    """All bounds at one t on one chunk of examples."""
+def bounds(
+    program: Program, point: Point, found: Features, labels: Tensor, loss: Loss, vector: bool
+) -> Bounds:
+    """All bounds at one t on one chunk of examples, whose labels the loss compares them with."""
     run = _Run(program, point, found, vector)
     zero, last = run.zero, run.nodes[-1]
     chord = torch.lerp(found.b[-1], found.a[-1], point.t)
     known = torch.zeros_like(chord) if last.known is None else last.known
-    slack = _slack(program.operations[-1], point.t, run.nodes, labels) + 2 * run.error[:, None]
-    margins = _margins(chord + known, labels, slack)
-    loss_a, loss_b = (
-        cross_entropy(values[-1], labels, reduction="none") for values in (found.a, found.b)
-    )
+    apart = partial(_apart, program.operations[-1], point.t, run)
+    outputs = AtPoint(chord + known, last.radius, apart)
+    example_loss, certified = certified_loss(loss).at(outputs, labels)
+    loss_a, loss_b = (loss.each(values[-1][None], labels)[0] for values in (found.a, found.b))
     return Bounds(
         function_error_c1=_or_infinite(last.s),
         function_error_c2=_or_infinite(point.t * last.u + (1 - point.t) * last.v),
@@ -172,8 +175,8 @@ def bounds(program: Program, point: Point, found: Features, labels: Tensor, vect
         feature_error=_or_infinite(_stack([run.nodes[k].s for k in run.hidden], zero)),
         weak_additivity=_stack(run.gaps, zero),
         commutativity=_stack(run.shifts, zero),
-        example_loss=_or_infinite(margin_loss(margins)),
-        certified=(margins < 0).all(-1),
+        example_loss=_or_infinite(example_loss),
+        certified=certified,
         example_chord=torch.lerp(loss_b, loss_a, point.t),
     )
 
@@ -308,14 +311,10 @@ def _or_infinite(bound: Tensor) -> Tensor:
     return bound.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
-def _slack(op: Operation, t: float, nodes: list[_Deviation], labels: Tensor) -> Tensor:
+def _apart(op: Operation, t: float, run: _Run, labels: Tensor) -> Tensor:
     """C3: what the unknown part of the deviation can make of f_j - f_y, ``[n, classes]``."""
     if isinstance(op, Affine) and isinstance(op.operator, Dense):
-        return spreads(op.at(t).W)[labels] * nodes[op.node.inputs[0]].radius[:, None]
-    return 2**0.5 * nodes[-1].radius[:, None].expand(-1, op.node.shape[-1])
-
-
-def _margins(centre: Tensor, labels: Tensor, slack: Tensor) -> Tensor:
-    """C3: upper bounds of f_j - f_y at theta_t, ``[n, classes]``, -inf at the label."""
-    label = labels[:, None]
-    return (centre - centre.gather(1, label) + slack).scatter(1, label, -torch.inf)
+        radius = run.nodes[op.node.inputs[0]].radius
+        return spreads(op.at(t).W)[labels] * radius[:, None] + 2 * run.error[:, None]
+    unknown = 2**0.5 * run.nodes[-1].radius + 2 * run.error
+    return unknown[:, None].expand(-1, op.node.shape[-1])

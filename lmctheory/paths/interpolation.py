@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lmctheory.measures.arguments import share
 from lmctheory.networks import AffineChain, Examples
-from lmctheory.networks.agreement import require_labels, require_segment
+from lmctheory.networks.agreement import require_segment
 from lmctheory.networks.chain import require_same_architecture
 from lmctheory.networks.state import Evaluation, aliases, interpolable, placed, slots, tensors
 
@@ -160,21 +160,24 @@ def require_stacks(chain_a: AffineChain, chain_b: AffineChain) -> None:
         raise ValueError(f"weights must be stacked as [pairs, m_l, m_(l-1)], got shape {shape}")
 
 
-def require_fitting(data: Examples, *, classes: int, inputs: int) -> None:
+def require_fitting(data: Examples, *, outputs: int, inputs: int) -> None:
     """Refuses examples that chains cannot be evaluated on.
 
     Args:
         data: the examples.
-        classes: number of outputs of the networks.
+        outputs: number of outputs of the networks.
         inputs: number m_0 of input coordinates.
 
     Raises:
-        ValueError: if inputs have another size or labels lie outside 0..classes-1.
+        TypeError: for inputs that are no floating-point numbers.
+        ValueError: if inputs have another size, or the labels do not go with so many outputs.
     """
     size = data.inputs[0].numel()
     if size != inputs:
         raise ValueError(f"data.inputs must have {inputs} coordinates, got {size}")
-    require_labels(data, classes)
+    if not data.inputs.is_floating_point():
+        raise TypeError(f"data.inputs must be floating point, got {data.inputs.dtype}")
+    data.loss.require_fit(torch.zeros(1, outputs), data.labels)
 
 
 def chain_logits(

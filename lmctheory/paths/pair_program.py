@@ -30,7 +30,7 @@ class Program:
     operations: tuple[Operation, ...]
 
     @property
-    def classes(self) -> int:
+    def outputs(self) -> int:
         """Number of outputs."""
         return self.operations[-1].node.shape[-1]
 
@@ -147,7 +147,7 @@ def chain_program(
     """
     require_same_architecture(a, b)
     width = a.weights[0].shape[-1]
-    require_fitting(data, classes=a.weights[-1].shape[-2], inputs=width)
+    require_fitting(data, outputs=a.weights[-1].shape[-2], inputs=width)
     a, b = a.to(dtype=torch.float64), b.to(dtype=torch.float64)
     shape = tuple(data.inputs.shape[1:])
     operations: list[Operation] = []

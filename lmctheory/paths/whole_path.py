@@ -8,7 +8,8 @@ remainder of which entries and norm are bounded.
 At the output the margin f_j - f_y is a known parabola plus at most slack_j: its maximum over s is
 exact, and an example all of whose margins are negative keeps its label for every t of the piece.
 The cross-entropy log(1 + sum_j e^{margin_j}) with s(1-s) k replaced by max(k, 0)/4 is convex in s,
-so its mean over examples is largest at an end of the piece.
+so its mean over examples is largest at an end of the piece. For other losses see
+`lmctheory.paths.certified_losses`.
 
 Pieces are halved where the certificate is weakest, so nodes gather where the slack is. Rounding is
 bounded operation by operation (`lmctheory.paths.rounding`) and carried on as a remainder.
@@ -22,17 +23,18 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain, Examples
-from lmctheory.paths.enclosure import CUBIC, Enclosure, parabola, peak
+from lmctheory.networks.losses import Loss
+from lmctheory.paths.certified_losses import OnPiece, certified_loss, require_certified
+from lmctheory.paths.enclosure import CUBIC, Enclosure, parabola
 from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.propagated_enclosures import AffineBetween, Passage, between, chord
 from lmctheory.paths.reading import program_of
-from lmctheory.paths.rounding import NORM_INFLATION, flat_length, length, margin_loss, rounding
+from lmctheory.paths.rounding import NORM_INFLATION, flat_length, length, rounding
 
 __all__ = ["PathCertificate", "certify", "certify_chains"]
 
@@ -47,11 +49,12 @@ class PathCertificate:
 
     Attributes:
         t: the nodes ``[n + 1]``, from 0 to 1.
-        certified: ``[n, examples]``: classified as labelled for every t between two nodes.
+        certified: ``[n, examples]``: classified as labelled for every t between two nodes; never
+            where labels are values and not classes.
         correct: ``[n + 1, examples]``: classified as labelled at the nodes, measured.
-        example_loss: ``[n, examples]`` bound of the largest cross-entropy between two nodes.
-        piece_loss: ``[n]`` bound of the largest mean cross-entropy between two nodes.
-        node_loss: ``[n + 1]`` mean cross-entropy at the nodes, measured.
+        example_loss: ``[n, examples]`` bound of the largest loss between two nodes.
+        piece_loss: ``[n]`` bound of the largest mean loss between two nodes.
+        node_loss: ``[n + 1]`` mean loss at the nodes, measured.
     """
 
     t: Float[np.ndarray, " nodes"]
@@ -73,7 +76,7 @@ class PathCertificate:
 
     @property
     def loss(self) -> float:
-        """Bound of the largest mean cross-entropy on the segment."""
+        """Bound of the largest mean loss on the segment."""
         return float(self.piece_loss.max())
 
     @property
@@ -115,7 +118,7 @@ def certify(
         TypeError: naming an operation without a Lipschitz constant that holds on all inputs, such
             as layer and group norms and attention, or one that is not known.
         ValueError: if nodes < 1, the architectures differ, weights are NaN or infinite, or inputs
-            or labels do not fit.
+            or labels do not fit, or for a loss without certificate.
 
     Reference:
         Key C4.
@@ -141,6 +144,7 @@ def certify_chains(
 
 
 def _certify(program: Program, data: Examples, nodes: int) -> PathCertificate:
+    require_certified(data)
     pieces = [_piece(_Network(program, 0.0), _Network(program, 1.0), data)]
     while len(pieces) < nodes:
         weakest = max(range(len(pieces)), key=lambda i: pieces[i].weakness)
@@ -204,13 +208,18 @@ def _piece(start: _Network, end: _Network, data: Examples) -> _Piece:
     for rows in blocks(len(data.inputs), max(1, _CHUNK_BYTES // row_bytes)):
         x = data.inputs[rows].to(program.reference)
         labels = data.labels[rows].to(x.device)
-        parts.append(_bounds(start, end, passages, x, labels))
+        parts.append(_bounds(start, end, passages, x, labels, data.loss))
     gathered = (torch.cat(part, -1).cpu().numpy() for part in zip(*parts, strict=True))
     return _Piece((start, end), *gathered)
 
 
 def _bounds(
-    start: _Network, end: _Network, passages: list[Passage], x: Tensor, labels: Tensor
+    start: _Network,
+    end: _Network,
+    passages: list[Passage],
+    x: Tensor,
+    labels: Tensor,
+    loss: Loss,
 ) -> tuple[Tensor, ...]:
     """The fields of `_Piece` for a chunk of examples, examples last."""
     program = start.program
@@ -233,23 +242,26 @@ def _bounds(
             found = found.wider(error)
         inside.append(found)
     last, [*_, source] = passages[-1], program.operations[-1].node.inputs
-    if isinstance(last, AffineBetween) and isinstance(last.operator, Dense):
-        slack = _slack(last, inside[source], labels, program.classes)
-    else:
-        slack = _apart(inside[-1], labels, program.classes)
-    bend = torch.zeros_like(values[-1][0]) if inside[-1] is None else inside[-1].bend
-    return _margins(values[-1], bend, slack + 2 * error[:, None], labels)
+    nothing = torch.zeros_like(values[-1][0])
+    bend, rest = (nothing, nothing) if inside[-1] is None else (inside[-1].bend, inside[-1].reach)
+
+    def apart(labels: Tensor) -> Tensor:
+        if isinstance(last, AffineBetween) and isinstance(last.operator, Dense):
+            found = _apart(last, inside[source], labels, program.outputs)
+        else:
+            found = rest + rest.gather(1, labels[:, None])
+        return found + 2 * error[:, None]
+
+    outputs = OnPiece(values[-1], bend, rest, apart)
+    return (
+        *certified_loss(loss).on(outputs, labels),
+        torch.stack([loss.each(end[None], labels)[0] for end in values[-1]]),
+        torch.stack([loss.hits(end[None], labels)[0] == 1 for end in values[-1]]),
+    )
 
 
-def _apart(found: Enclosure | None, labels: Tensor, classes: int) -> Tensor:
-    """A bound of what the remainder makes of f_j - f_y, ``[n, classes]``, entry by entry."""
-    if found is None:
-        return torch.zeros(len(labels), classes, dtype=torch.float64, device=labels.device)
-    return found.reach + found.reach.gather(1, labels[:, None])
-
-
-def _slack(last: AffineBetween, before: Enclosure | None, labels: Tensor, classes: int) -> Tensor:
-    """`_apart`, sharpened for a linear layer: of its rows only differences count."""
+def _apart(last: AffineBetween, before: Enclosure | None, labels: Tensor, classes: int) -> Tensor:
+    """What the rest makes of f_j - f_y in a linear layer: of its rows only differences count."""
     slack = torch.zeros(len(labels), classes, dtype=torch.float64, device=labels.device)
     if before is None:
         return slack
@@ -264,22 +276,3 @@ def _slack(last: AffineBetween, before: Enclosure | None, labels: Tensor, classe
         bend = CUBIC * (before.bend[rows] @ (W_1 - W_0).mT).abs()
         slack[rows] = bend + near + ball[rows, None] * norm
     return slack
-
-
-def _margins(
-    logits: tuple[Tensor, Tensor], k: Tensor, slack: Tensor, labels: Tensor
-) -> tuple[Tensor, ...]:
-    label = labels[:, None]
-    start, end, bend = (values - values.gather(1, label) for values in (*logits, k))
-    # a bound that overflowed says nothing
-    bend, slack = (bound.nan_to_num(nan=torch.inf, posinf=torch.inf) for bound in (bend, slack))
-    highest = (peak(start, end, bend) + slack).scatter(1, label, -torch.inf)
-    lift = (bend.clamp(min=0) / 4 + slack).scatter(1, label, -torch.inf)
-    losses = [cross_entropy(values, labels, reduction="none") for values in logits]
-    return (
-        (highest < 0).all(1),
-        margin_loss(highest),
-        torch.stack([margin_loss(start + lift), margin_loss(end + lift)]),
-        torch.stack(losses),
-        torch.stack([values.argmax(1) == labels for values in logits]),
-    )

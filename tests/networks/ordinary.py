@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators
+from lmctheory.networks.losses import BinaryCrossEntropy, CrossEntropy, ExampleLoss, Loss
 
 CONFIG = TrainingConfig(
     epochs=3, batch_size=16, learning_rate=0.2, weight_decay=1e-2, warmup_steps=4
@@ -57,12 +58,18 @@ def share_of_peak(config: TrainingConfig, examples: int) -> Callable[[int], floa
     return share
 
 
-def ordinary_loss(name: str, outputs: Tensor, labels: Tensor) -> Tensor:
-    if name == "cross_entropy":
-        return nn.CrossEntropyLoss()(outputs, labels)
-    if name == "binary_cross_entropy":
-        return nn.BCEWithLogitsLoss()(outputs[:, 0], labels.double())
-    return nn.MSELoss()(outputs, torch.eye(outputs.shape[1], dtype=torch.float64)[labels])
+def ordinary_loss(loss: Loss, outputs: Tensor, labels: Tensor) -> Tensor:
+    match loss:
+        case CrossEntropy(weights, smoothing):
+            per_class = None if weights is None else outputs.new_tensor(weights)
+            return nn.CrossEntropyLoss(per_class, label_smoothing=smoothing)(outputs, labels)
+        case BinaryCrossEntropy():
+            return nn.BCEWithLogitsLoss()(outputs[:, 0], labels.double())
+        case ExampleLoss(function):
+            return function(outputs, labels).mean()
+    if labels.ndim == 1:
+        labels = torch.eye(outputs.shape[1], dtype=torch.float64)[labels]
+    return outputs.shape[1] * nn.MSELoss()(outputs, labels)
 
 
 def ordinary(
@@ -91,7 +98,7 @@ def ordinary(
             continue
         for x, y in DataLoader(dataset, batch_size=config.batch_size, sampler=sampler):
             optimiser.zero_grad()
-            ordinary_loss(config.loss, model(x), y).backward()
+            ordinary_loss(data.loss, model(x), y).backward()
             for m, parameter in kept:
                 if m is not None:
                     parameter.grad *= m

@@ -221,7 +221,8 @@ def test_examples_change_type_and_know_their_number() -> None:
         (torch.zeros(3, 2), torch.arange(2), ValueError, "3 inputs do not match 2 labels"),
         (torch.full((1, 2), torch.nan), torch.arange(1), ValueError, "inputs must be finite"),
         (torch.full((1, 2), torch.inf), torch.arange(1), ValueError, "inputs must be finite"),
-        (torch.zeros(1, 2).long(), torch.arange(1), TypeError, "inputs must be floating point"),
+        (torch.zeros(1, 2).bool(), torch.arange(1), TypeError, "inputs must be floating point"),
+        (torch.zeros(1, 2).byte(), torch.arange(1), TypeError, r"use inputs.float\(\) / 255"),
         (torch.zeros(1, 2), torch.zeros(1), TypeError, "labels must be classes as int64"),
     ],
 )

@@ -124,7 +124,6 @@ def layer_barriers(
     subsets: Sequence[Sequence[str]] | None = None,
     *,
     points: int = 9,
-    loss: str = "cross-entropy",
 ) -> LayerBarriers:
     """Barriers of single layers, or of groups of them, from either network (L6).
 
@@ -135,14 +134,13 @@ def layer_barriers(
         subsets: names of layers (see `layers`) that are moved together, for each subset; every
             layer alone if None. For others see `cumulative`, `moving_windows`, `random_groups`.
         points: number of equally spaced t, ends included; odd, so that 1/2 is one of them.
-        loss: "cross-entropy" or "squared", |f - e_y|^2 with e_y the label's unit vector.
 
     Returns:
         The barriers, subset by subset in the order given, from both base networks.
 
     Raises:
         ValueError: for a subset that is empty, or names an unknown layer or one twice; an even or
-            too small number of points; another loss; networks, inputs or labels that do not fit.
+            too small number of points; networks, inputs or labels that do not fit.
 
     Reference:
         Adilova et al. 2024, Definition 2; key L6.
@@ -164,7 +162,7 @@ def layer_barriers(
     names = tuple(layer.name for layer in layers)
     chosen = require_subsets(subsets, names)
     t = grid(points)
-    losses, hits = _on_edges(model_a, model_b, data, members(names, (*chosen, names)), t, loss)
+    losses, hits = _on_edges(model_a, model_b, data, members(names, (*chosen, names)), t)
     means = losses.mean(-1, dtype=np.float64)
     subset, whole = slice(None, -1), slice(-1, None)
     return LayerBarriers(
@@ -188,7 +186,6 @@ def windows(
     lengths: Sequence[int] | None = None,
     *,
     points: int = 9,
-    loss: str = "cross-entropy",
 ) -> LayerBarriers:
     """`layer_barriers` of all moving windows: w consecutive layers, for every w.
 
@@ -201,7 +198,6 @@ def windows(
         data: the examples.
         lengths: w; 1, ..., L+1 if None.
         points: as there.
-        loss: as there.
 
     Raises:
         ValueError: as there, and for lengths outside 1..L+1.
@@ -220,7 +216,7 @@ def windows(
     """
     names = [layer.name for layer in layers_of(model_a)]
     subsets = moving_windows(names, lengths)
-    return layer_barriers(model_a, model_b, data, subsets, points=points, loss=loss)
+    return layer_barriers(model_a, model_b, data, subsets, points=points)
 
 
 def _on_edges(
@@ -229,11 +225,10 @@ def _on_edges(
     data: Examples,
     moved: np.ndarray,
     t: np.ndarray,
-    loss: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Losses and hits ``[2, subsets, points, n]`` on the segments from both base networks."""
     from_a = (1 - t)[:, None] * moved[:, None]
     alpha = np.stack([from_a, 1 - from_a])
-    found = example_losses(model_a, model_b, data, alpha.reshape(-1, alpha.shape[-1]), loss=loss)
+    found = example_losses(model_a, model_b, data, alpha.reshape(-1, alpha.shape[-1]))
     shape = (*alpha.shape[:-1], len(data))
     return found.loss.reshape(shape), found.hit.reshape(shape)

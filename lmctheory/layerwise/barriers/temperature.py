@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.matching import NoBestTemperatureError, calibrate_temperature
 from lmctheory.networks import Examples
 from lmctheory.networks.agreement import require_fit
+from lmctheory.networks.losses import CrossEntropy
 from lmctheory.networks.state import Evaluation
 from lmctheory.paths import interpolate
 
@@ -88,7 +88,7 @@ def recalibrated_barrier(
 
     Raises:
         TypeError: as `calibrate_temperature`.
-        ValueError: as `interpolate`, and if data do not fit.
+        ValueError: as `interpolate`, and if data do not fit or have no cross-entropy.
 
     Reference: key L8; Ito et al. 2025.
 
@@ -103,6 +103,9 @@ def recalibrated_barrier(
         >>> recalibrated_barrier(a, b, data, calibration).temperature < 1
         True
     """
+    for name, examples in (("data", data), ("calibration", calibration)):
+        if not isinstance(examples.loss, CrossEntropy):
+            raise ValueError(f"{name} must be judged by the cross-entropy, got {examples.loss}")
     middle = interpolate(model_a, model_b, t)
     require_fit(middle, data)
     models = (middle, model_a, model_b)
@@ -134,4 +137,4 @@ def _loss(model: nn.Module | None, data: Examples) -> float:
     with torch.no_grad():
         parts = [evaluation(rows) for rows in torch.split(data.inputs, _ROWS)]
     logits = torch.cat(parts).double()
-    return float(cross_entropy(logits, data.labels.to(logits.device)))
+    return float(data.loss.mean(logits, data.labels.to(logits.device)))

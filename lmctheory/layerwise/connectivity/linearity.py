@@ -190,7 +190,7 @@ def feature_connectivity(
     else:
         a, b = chains
         require_same_architecture(a, b)
-        require_fitting(data, classes=len(a.weights[-1]), inputs=a.weights[0].shape[-1])
+        require_fitting(data, outputs=len(a.weights[-1]), inputs=a.weights[0].shape[-1])
         a, b = a.to(dtype=torch.float64), b.to(dtype=torch.float64)
         observed = of_chains(a, b, data.inputs, t)
     return _collected(observed, t)

@@ -144,7 +144,7 @@ def two_layer_convexity(
     """
     a, b = (affine_chain(evaluation_mode(model)) for model in (model_a, model_b))
     require_same_architecture(a, b)
-    require_fitting(data, classes=len(a.weights[-1]), inputs=a.weights[0].shape[-1])
+    require_fitting(data, outputs=len(a.weights[-1]), inputs=a.weights[0].shape[-1])
     first, second = _moved(a, b)
     a, b = a.to(dtype=torch.float64), b.to(dtype=torch.float64)
     x = data.inputs.flatten(1).to(a.weights[0])

@@ -24,23 +24,19 @@ the second against the two full models: its last term is no property of the path
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.layerwise.points.exchange import exchanged
 from lmctheory.networks import AffineChain, Examples, affine_chain, evaluation_mode
 from lmctheory.networks.chain import require_same_architecture, stack_chains
 from lmctheory.paths import Certificate, certificates
+from lmctheory.paths.certified_losses import certified_loss
 
 __all__ = ["LayerBounds", "layer_bounds"]
-
-_LIPSCHITZ = sqrt(2)
-"""Of the cross-entropy in the logits."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,12 +46,15 @@ class LayerBounds:
     Attributes:
         names: of the layers k = 1..L+1.
         certificates: of the segment from A to A_k, for each k; everything below is read from them.
-        loss_a, loss_b: mean cross-entropy of the two full models.
+        lipschitz: constant K of the loss in the outputs; infinite for the squared error, of which
+            only the bounds from C3 are left.
+        loss_a, loss_b: mean loss of the two full models.
         loss_swapped: ``[L+1]`` that of A_k.
     """
 
     names: tuple[str, ...]
     certificates: tuple[Certificate, ...]
+    lipschitz: float
     loss_a: float
     loss_b: float
     loss_swapped: Float[np.ndarray, " layers"]
@@ -78,13 +77,13 @@ class LayerBounds:
     @property
     def lipschitz_edge_barrier(self) -> Float[np.ndarray, "layers ..."]:
         """L3 as stated: sqrt 2 times the mean of `function_error`."""
-        return _LIPSCHITZ * self.function_error.mean(-1)
+        return _times(self.lipschitz, self.function_error.mean(-1))
 
     @property
     def edge_barrier(self) -> Float[np.ndarray, "layers ..."]:
         """Bound of the edge barrier: L3's, or C3's if it is smaller (it may be negative)."""
         certified = np.stack([found.barrier for found in self.certificates])
-        vector = _LIPSCHITZ * self.vector_function_error.mean(-1)
+        vector = _times(self.lipschitz, self.vector_function_error.mean(-1))
         return np.minimum(certified, np.minimum(vector, self.lipschitz_edge_barrier))
 
     @property
@@ -144,13 +143,19 @@ def layer_bounds(
     return LayerBounds(
         names=a.names,
         certificates=tuple(found),
+        lipschitz=certified_loss(data.loss).lipschitz,
         loss_a=_loss(a, data),
         loss_b=_loss(b, data),
         loss_swapped=np.array([_loss(chain, data) for chain in swapped]),
     )
 
 
+def _times(lipschitz: float, errors: np.ndarray) -> np.ndarray:
+    """Without a constant nothing is known, not even of no error."""
+    return lipschitz * errors if np.isfinite(lipschitz) else np.full_like(errors, np.inf)
+
+
 def _loss(chain: AffineChain, data: Examples) -> float:
     chain = chain.to(dtype=torch.float64)
-    logits = chain(data.inputs.flatten(1).to(chain.weights[0]))
-    return float(cross_entropy(logits, data.labels.to(logits.device)))
+    outputs = chain(data.inputs.flatten(1).to(chain.weights[0]))
+    return float(data.loss.mean(outputs, data.labels.to(outputs.device)))

@@ -110,7 +110,7 @@ def layer_cube(
 def derivatives(
     pair: Pair, data: Examples, alpha: Float[np.ndarray, "points L"], *, hessian: bool = False
 ) -> tuple[Float[np.ndarray, "points L"], Float[np.ndarray, "points L L"] | None]:
-    """Gradient and, if asked for, Hessian of the mean cross-entropy in alpha."""
+    """Gradient and, if asked for, Hessian of the mean loss in alpha."""
     require_derivatives(pair, data)
     evaluation = differentiable(pair.model)
     gradient = np.zeros(alpha.shape)
@@ -121,12 +121,13 @@ def derivatives(
         for i, point in enumerate(tracked(alpha, "differentiating")):
             coordinates = [x.new_tensor(a).requires_grad_() for a in point]
             with twice_differentiable():
-                loss = loss_at(pair, evaluation, coordinates, x, labels)
+                loss = loss_at(pair, evaluation, coordinates, x, labels, data.loss)
                 slopes = _slopes(loss, coordinates, create_graph=hessian)
                 gradient[i] += _row(slopes)
                 if second is not None:
                     second[i] += [_row(_slopes(slope, coordinates)) for slope in slopes]
-    return gradient / len(data), None if second is None else second / len(data)
+    weight = data.loss.weight(data.labels)
+    return gradient / weight, None if second is None else second / weight
 
 
 def _slopes(

@@ -12,14 +12,13 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils.parametrizations import _WeightNorm
 
 from lmctheory.layerwise.points.pair import Pair
 from lmctheory.networks import Examples
 from lmctheory.networks.derivatives import require_slopes
-from lmctheory.networks.losses import wide
+from lmctheory.networks.losses import Loss
 from lmctheory.networks.state import Evaluation, copied
 
 __all__ = ["differentiable", "loss_at", "require_derivatives", "twice_differentiable"]
@@ -85,21 +84,27 @@ def twice_differentiable() -> Iterator[None]:
 
 
 def loss_at(
-    pair: Pair, evaluation: Evaluation, alpha: list[Tensor], inputs: Tensor, labels: Tensor
+    pair: Pair,
+    evaluation: Evaluation,
+    alpha: list[Tensor],
+    inputs: Tensor,
+    labels: Tensor,
+    loss: Loss,
 ) -> Tensor:
-    """Sum of the cross-entropies at alpha, as a function of it.
+    """Sum of the losses at alpha, as a function of it.
 
     Args:
         pair: the networks.
         evaluation: of the forward pass, see `differentiable`.
         alpha: one number per layer.
         inputs: ``[n, ...]``.
-        labels: ``[n]``.
+        labels: ``[n, ...]``.
+        loss: that they are taken by.
     """
     state = dict(pair.state_a)
     for column, coordinate in enumerate(alpha):
         state |= pair.moved(column, coordinate)
-    return cross_entropy(wide(evaluation(inputs, state)), labels, reduction="sum")
+    return loss.each(evaluation(inputs, state)[None], labels).sum()
 
 
 def require_derivatives(pair: Pair, data: Examples) -> None:
@@ -117,7 +122,7 @@ def require_derivatives(pair: Pair, data: Examples) -> None:
     x = evaluation.inputs(data.inputs[:_TRIED])
     labels = data.labels[:_TRIED].to(x.device)
     require_slopes(
-        lambda alpha: loss_at(pair, evaluation, alpha, x, labels),
+        lambda alpha: loss_at(pair, evaluation, alpha, x, labels, data.loss),
         [f"layer {layer.name!r}" for layer in pair.layers],
         x,
         twice_differentiable(),

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.layerwise._layers import Layer
 from lmctheory.layerwise.points.forward import forward_of
 from lmctheory.layerwise.points.pair import Pair, pair_of, require_points
 from lmctheory.networks import Examples
-from lmctheory.networks.losses import hits, wide
+from lmctheory.networks.losses import wide
 from lmctheory.networks.state import in_type_of
 from lmctheory.paths.interpolation import blocks
 
@@ -31,9 +30,9 @@ class Evaluated:
     """Loss and accuracy at points of the layer cube.
 
     Attributes:
-        loss: ``[points]`` mean cross-entropy over the examples.
+        loss: ``[points]`` mean loss over the examples.
         accuracy: ``[points]`` share of examples whose largest logit is their label's; NaN where a
-            logit is.
+            logit is, and for losses that do not judge classes.
     """
 
     loss: Float[np.ndarray, " points"]
@@ -81,17 +80,20 @@ def evaluate(
     """
     walk = Walk(pair_of(model_a, model_b, data, layers), data, alpha)
     loss, correct = np.zeros((2, len(walk.points)))
-    for i, _, logits, labels in walk:
-        loss[i] += cross_entropy(logits, labels, reduction="none").sum(dtype=torch.float64)
-        correct[i] += hits(logits.mT, labels).sum(dtype=torch.float64)
-    return Evaluated(loss[walk.places] / len(data), correct[walk.places] / len(data))
+    for i, _, outputs, labels in walk:
+        loss[i] += data.loss.each(outputs[None], labels).sum(dtype=torch.float64)
+        correct[i] += data.loss.hits(outputs[None], labels).sum(dtype=torch.float64)
+    return Evaluated(
+        loss[walk.places] / data.loss.weight(data.labels),
+        correct[walk.places] / data.loss.counted(data.labels),
+    )
 
 
 class Walk:
     """Outputs at all points, each once, in the order in which they have most in common.
 
     Iterating gives, for every block of examples and every distinct point, the point's number, the
-    rows, the logits and the labels.
+    rows, the outputs and the labels.
 
     Attributes:
         points: the distinct points.
@@ -108,12 +110,12 @@ class Walk:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the logits that it gives."""
+        """Of the outputs that it gives."""
         return torch.promote_types(self.inputs.dtype, torch.float32)
 
     def __iter__(self) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
         for rows in blocks(len(self.data), self.forward.rows):
             labels = self.data.labels[rows].to(self.inputs.device)
             along = self.forward.along(self.inputs[rows], self.points.tolist())
-            for i, logits in enumerate(along):
-                yield i, rows, wide(logits), labels
+            for i, outputs in enumerate(along):
+                yield i, rows, wide(outputs), labels

@@ -33,7 +33,6 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.layerwise.points.differentiable import (
     differentiable,
@@ -63,7 +62,7 @@ class Curvature:
 
     Attributes:
         t: ``[points]`` from 0 to 1.
-        loss: ``[points]`` mean cross-entropy at theta_t.
+        loss: ``[points]`` mean loss at theta_t.
         second_derivative: ``[points]`` loss''(t), at a kink that of one side.
         smooth: ``[points]`` - int G(t,s) loss''(s) ds.
         kinked: ``[points]`` - sum_k G(t,s_k) [loss'](s_k); zero where no kinks were looked for.
@@ -171,6 +170,7 @@ def _of_chains(
     found = kinks_of(diagonal, x, labels)
     cuts = pieces(len(x), np.append(found.example, grid[0]), np.append(found.alpha, grid[1]))
     second = partial(_second_derivatives, diagonal, x, labels)
+    weight = diagonal.loss.weight(labels)
     moments = integrals(
         lambda piece, s: _with_moment(second(cuts.example[piece], s), s),
         cuts.start,
@@ -180,11 +180,11 @@ def _of_chains(
     )
     return Curvature(
         t=alpha,
-        loss=_losses(diagonal, x, labels, *grid).reshape(len(alpha), -1).mean(1)[::-1],
-        second_derivative=second(*grid).reshape(len(alpha), -1).mean(1)[::-1],
-        smooth=solution(alpha, moments.value)[::-1] / len(x),
+        loss=_losses(diagonal, x, labels, *grid).reshape(len(alpha), -1).sum(1)[::-1] / weight,
+        second_derivative=second(*grid).reshape(len(alpha), -1).sum(1)[::-1] / weight,
+        smooth=solution(alpha, moments.value)[::-1] / weight,
         kinked=-(green(alpha, found.alpha) @ found.jump)[::-1],
-        quadrature_error=float(moments.error.sum()) / len(x),
+        quadrature_error=float(moments.error.sum()) / weight,
         kinks=found,
     )
 
@@ -207,8 +207,8 @@ def _losses(
     found = np.empty(len(alpha))
     for rows in diagonal.blocks(len(alpha)):
         s, chosen = torch.from_numpy(alpha[rows]).to(x), torch.from_numpy(example[rows])
-        logits = diagonal.pre_activations(x[chosen], s, len(diagonal) - 1)[-1]
-        found[rows] = cross_entropy(logits, labels[chosen], reduction="none").cpu().numpy()
+        outputs = diagonal.pre_activations(x[chosen], s, len(diagonal) - 1)[-1]
+        found[rows] = diagonal.loss.each(outputs[None], labels[chosen])[0].cpu().numpy()
     return found
 
 
@@ -250,12 +250,13 @@ def _jet(pair: Pair, evaluation: Evaluation, data: Examples, alpha: float) -> tu
     """Loss and its second derivative where all layers are at alpha."""
     total = np.zeros(2)
     for rows in blocks(len(data), _MODULE_ROWS):
-        x, labels = evaluation.inputs(data.inputs[rows]), data.labels[rows]
+        x = evaluation.inputs(data.inputs[rows])
+        labels = data.labels[rows].to(x.device)
         with twice_differentiable():
             s = torch.tensor(alpha, dtype=x.dtype, device=x.device, requires_grad=True)
-            loss = loss_at(pair, evaluation, [s] * len(pair.layers), x, labels.to(x.device))
+            loss = loss_at(pair, evaluation, [s] * len(pair.layers), x, labels, data.loss)
             [slope] = torch.autograd.grad(loss, s, create_graph=True)
             [second] = torch.autograd.grad(slope, s)
         total += (loss.item(), second.item())
-    mean: list[float] = (total / len(data)).tolist()
+    mean: list[float] = (total / data.loss.weight(data.labels)).tolist()
     return mean[0], mean[1]

@@ -9,10 +9,11 @@ x at its own s, so that thousands of points, each between other kinks, go throug
     T_k phi_l = sigma'(z_l) T_k z_l,
 
 and a pass back gives a_l = d loss / d z_l and b_l = d loss / d phi_l = W_{l+1}^T a_{l+1}. With
-f_k = T_k of the logits, p their softmax and y the label's unit vector, the cross-entropy has
+f_k = T_k of the outputs, u and H gradient and Hessian of the loss in them (for the cross-entropy
+p - y and diag p - p p^T, p the softmax and y the label's unit vector),
 
-    g_k = <p - y, f_k>,
-    g_kl = f_k^T (diag p - p p^T) f_l + <a_l, D_l T_k phi_{l-1}> + <a_k, D_k T_l phi_{k-1}>
+    g_k = <u, f_k>,
+    g_kl = f_k^T H f_l + <a_l, D_l T_k phi_{l-1}> + <a_k, D_k T_l phi_{k-1}>
            + sum_m sum_j b_{m,j} sigma''(z_{m,j}) (T_k z_{m,j}) (T_l z_{m,j}),
 
 where the second term stands for k < l, the third for l < k, because the logits are affine in each
@@ -30,10 +31,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from lmctheory.networks import Activation, AffineChain, activation
+from lmctheory.networks.losses import Loss
 from lmctheory.paths.interpolation import blocks
 
 __all__ = ["Diagonal", "Tangents"]
@@ -66,9 +68,11 @@ class Diagonal:
     Args:
         chain_a: network A, at s = 0.
         chain_b: network B, at s = 1.
+        loss: of outputs and labels.
     """
 
-    def __init__(self, chain_a: AffineChain, chain_b: AffineChain) -> None:
+    def __init__(self, chain_a: AffineChain, chain_b: AffineChain, loss: Loss) -> None:
+        self.loss = loss
         a, b = chain_a.to(dtype=torch.float64), chain_b.to(dtype=torch.float64)
         self.weights, self.biases = a.weights, a.biases
         self.dW = tuple(B - A for A, B in zip(a.weights, b.weights, strict=True))
@@ -124,12 +128,14 @@ class Diagonal:
         return passed
 
     def adjoints(
-        self, passed: list[Tangents], labels: Int[Tensor, " rows"], s: Float[Tensor, " rows"]
+        self, passed: list[Tangents], labels: Shaped[Tensor, "rows ..."], s: Float[Tensor, " rows"]
     ) -> Iterator[tuple[int, Tensor, Tensor]]:
         """From the output back: (layer i, d loss / d z_i, d loss / d phi_{i-1})."""
-        logits = passed[-1].z
-        a = logits.softmax(-1)
-        a[torch.arange(len(a)), labels] -= 1
+        return self._back(passed, _slopes(self.loss, passed[-1].z, labels)[1].detach(), s)
+
+    def _back(
+        self, passed: list[Tangents], a: Tensor, s: Tensor
+    ) -> Iterator[tuple[int, Tensor, Tensor]]:
         for i in reversed(range(len(self))):
             b = a @ self.weights[i] + s[:, None] * (a @ self.dW[i])
             yield i, a, b
@@ -137,14 +143,17 @@ class Diagonal:
                 a = b * passed[i - 1].slope
 
     def hessian(
-        self, x: Float[Tensor, "rows m0"], labels: Int[Tensor, " rows"], s: Float[Tensor, " rows"]
+        self,
+        x: Float[Tensor, "rows m0"],
+        labels: Shaped[Tensor, "rows ..."],
+        s: Float[Tensor, " rows"],
     ) -> Float[Tensor, "rows L L"]:
-        """g_kl of the cross-entropy of each row, without the atoms of kinks."""
+        """g_kl of the loss of each row, without the atoms of kinks."""
         passed = self.tangents(x, s)
-        f, p = passed[-1].z_tangents, passed[-1].z.softmax(-1)
-        mean = (f * p[:, None]).sum(-1)
-        H = torch.einsum("rkc,rc,rlc->rkl", f, p, f) - mean[:, :, None] * mean[:, None]
-        for i, a, b in self.adjoints(passed, labels, s):
+        f = passed[-1].z_tangents
+        outputs, slopes = _slopes(self.loss, passed[-1].z, labels)
+        H = torch.stack([_moved(slopes, outputs, f[:, k]) for k in range(len(self))], 1) @ f.mT
+        for i, a, b in self._back(passed, slopes.detach(), s):
             mixed = (passed[i].below_tangents * (a @ self.dW[i])[:, None]).sum(-1)
             H[:, :i, i] += mixed
             H[:, i, :i] += mixed
@@ -160,6 +169,28 @@ class Diagonal:
 
     def _sigma(self, i: int) -> Activation:
         return self.sigmas[i] if i < len(self.sigmas) else activation("identity")
+
+
+def _slopes(loss: Loss, outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The outputs, and the derivatives of the losses in them, which can be differentiated again."""
+    with torch.enable_grad():
+        outputs = outputs.detach().requires_grad_()
+        total = loss.each(outputs[None], labels).sum()
+        [slopes] = torch.autograd.grad(total, outputs, create_graph=True)
+    return outputs, slopes
+
+
+def _moved(slopes: Tensor, outputs: Tensor, by: Tensor) -> Tensor:
+    """How the slopes change as the outputs move by so much; zero where they do not depend on them.
+
+    H is symmetric, so H f is the derivative of <slopes, f>.
+    """
+    if not slopes.requires_grad:
+        return torch.zeros_like(outputs)
+    [moved] = torch.autograd.grad(
+        slopes, outputs, by, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return moved
 
 
 def _derivatives(sigma: Activation, z: Tensor, order: int) -> list[Tensor]:

@@ -150,7 +150,7 @@ def interaction_matrix(
     if not tolerance > 0:
         raise ValueError(f"tolerance must be > 0, got {tolerance}")
     a, b = (copied(model).eval().double() for model in (model_a, model_b))
-    data = Examples(data.inputs.double(), data.labels)
+    data = data.to(dtype=torch.float64)
     pair = pair_of(a, b, data, layers)
     _require_partition(pair)
     chain = find_chain(a)
@@ -203,7 +203,7 @@ def _of_chains(
 ) -> _Split:
     diagonal, x = diagonal_of(a, b, data)
     found = kinks_of(diagonal, x, data.labels)
-    n = len(data)
+    n, weight = len(data), data.loss.weight(data.labels)
     # the kernel has a kink of its own, at alpha = 1 - t
     example, start, end = pieces(
         n,
@@ -217,7 +217,7 @@ def _of_chains(
             which = torch.from_numpy(example[piece[rows]])
             H = diagonal.hessian(x[which], data.labels[which], torch.from_numpy(s[rows]))
             values[rows] = member @ H.numpy() @ member.T
-        return values * (-_green(t, s) / n)[:, None, None]
+        return values * (-_green(t, s) / weight)[:, None, None]
 
     smooth = integrals(integrand, start, end, tolerance)
     atoms = member @ found.atoms(_green(t, found.alpha)) @ member.T

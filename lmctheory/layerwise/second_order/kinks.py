@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from lmctheory.layerwise.second_order.diagonal import Diagonal, Tangents
@@ -163,7 +163,7 @@ def diagonal_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> tuple
     """Two checked chains, and the inputs as vectors in float64. Raises as `kinks`."""
     a, b = (affine_chain(evaluation_mode(model)) for model in (model_a, model_b))
     require_same_architecture(a, b)
-    require_fitting(data, classes=a.weights[-1].shape[0], inputs=a.weights[0].shape[1])
+    require_fitting(data, outputs=a.weights[-1].shape[0], inputs=a.weights[0].shape[1])
     bent = [0 < sigma.curvature < np.inf for sigma in a.activations]
     for i, sigma in enumerate(a.activations):
         if _slope_jump(sigma) and any(bent[:i]):
@@ -171,10 +171,12 @@ def diagonal_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> tuple
                 "piecewise linear activations must not follow smooth ones, but layer "
                 f"{a.names[i]!r} is followed by {sigma.name}"
             )
-    return Diagonal(a, b), data.inputs.flatten(1).to(a.weights[0].device, torch.float64)
+    return Diagonal(a, b, data.loss), data.inputs.flatten(1).to(a.weights[0].device, torch.float64)
 
 
-def kinks_of(diagonal: Diagonal, x: Float[Tensor, "n m0"], labels: Int[Tensor, " n"]) -> Kinks:
+def kinks_of(
+    diagonal: Diagonal, x: Float[Tensor, "n m0"], labels: Shaped[Tensor, "n ..."]
+) -> Kinks:
     """`kinks` of chains that are known to fit."""
     example, alpha = np.zeros(0, dtype=np.int64), np.zeros(0)
     none = Kinks(alpha, example, example, example, np.zeros((0, len(diagonal))), alpha)
@@ -212,6 +214,7 @@ def _at_cuts(
 ) -> Iterator[Kinks]:
     """The kinks between neighbouring pieces of one example."""
     middle = torch.from_numpy((cut.start + cut.end) / 2)
+    weight = diagonal.loss.weight(labels)
     before = np.flatnonzero(cut.example[1:] == cut.example[:-1])
     for rows in diagonal.blocks(len(before)):
         left = before[rows]
@@ -233,7 +236,7 @@ def _at_cuts(
                     diagonal, passed, labels[example[at]], alpha[at], layer, neuron, rises
                 )
                 where = (alpha[at], example[at], torch.full_like(at, layer), neuron)
-                yield Kinks(*(part.numpy() for part in (*where, h, response / len(x))))
+                yield Kinks(*(part.numpy() for part in (*where, h, response / weight)))
 
 
 def _effects(

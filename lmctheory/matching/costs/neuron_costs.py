@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int, Shaped
+from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
 from lmctheory.matching._symmetry import Network, as_inputs
@@ -24,6 +24,8 @@ from lmctheory.matching.costs.responses import (
     second_moments,
 )
 from lmctheory.matching.groups import Action, PermutationGroup
+from lmctheory.networks import Examples
+from lmctheory.networks.losses import LossLike
 from lmctheory.networks.state import copied, seeded
 
 __all__ = [
@@ -107,17 +109,21 @@ def gradient(
     model_a: nn.Module,
     model_b: nn.Module,
     inputs: Shaped[Tensor, "n ..."],
-    labels: Int[Tensor, " n"],
+    labels: Shaped[Tensor, "n ..."],
+    *,
+    loss: LossLike = "cross_entropy",
 ) -> Cost:
-    """Gradients of the mean cross-entropy with respect to all parameters that touch the neurons.
+    """Gradients of the mean loss with respect to all parameters that touch the neurons.
 
     Args:
         model_a: network A, evaluated in evaluation mode and float64.
         model_b: network B, in its original order.
         inputs: ``[n, ...]``, taken in one pass.
-        labels: ``[n]``, classes.
+        labels: ``[n, ...]``, what the loss takes.
+        loss: as `Examples` take it.
     """
-    grads_a, grads_b = (_gradients(model, inputs, labels) for model in (model_a, model_b))
+    data = Examples(inputs, labels, loss)
+    grads_a, grads_b = (_gradients(model, data) for model in (model_a, model_b))
 
     def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
         touched = {action.parameter for action in group.actions}
@@ -249,11 +255,11 @@ def _normalised(found: Sequence[Features], share: float) -> list[Features]:
     return [features.scaled(a, b) for features in found]
 
 
-def _gradients(model: nn.Module, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def _gradients(model: nn.Module, data: Examples) -> dict[str, Tensor]:
     model = copied(model).eval().double().requires_grad_()
-    x = as_inputs(model, inputs, "inputs")
+    x = as_inputs(model, data.inputs, "inputs")
     named = dict(model.named_parameters())
     with seeded():
-        loss = nn.functional.cross_entropy(model(x), labels.to(x.device))
+        loss = data.loss.mean(model(x), data.labels.to(x.device))
     found = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
     return dict(zip(named, found, strict=True))

@@ -70,11 +70,10 @@ def train_many(
 
     Raises:
         ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
-            there are not as many seeds as networks, a seed is negative, the inputs do not fit, a
-            label is no class of the networks, the loss is binary and they have several outputs,
-            BatchNorm would meet a batch of one example, warm-up takes all steps, trunk_epochs is no
-            number of epochs, span no range of them, masks or rate_factors do not fit, or there is a
-            trunk and networks with dropout, the masks of which are each network's own.
+            there are not as many seeds as networks, a seed is negative, inputs or labels do not
+            fit, BatchNorm would meet a batch of one example, warm-up takes all steps, trunk_epochs
+            is no number of epochs, span no range of them, masks or rate_factors do not fit, or
+            there is a trunk and networks with dropout, the masks of which are each network's own.
         TypeError: for what is no network, masks that hold no truth values, or what is no mapping.
 
     Example:
@@ -90,7 +89,7 @@ def train_many(
     chain = common_chain(models)
     _require_finite(models)
     _require_seeds(models, seeds)
-    require_fit(models[0], data, binary=config.loss == "binary_cross_entropy")
+    require_fit(models[0], data)
     require_batches(models[0], data, config.batch_size)
     if config.warmup_steps >= (steps := config.steps(len(data))):
         raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")

@@ -1,4 +1,4 @@
-"""How networks are trained: the optimiser, its schedule and its loss."""
+"""How networks are trained: the optimiser and its schedule."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from lmctheory.measures.arguments import array, at_least, number, positive, posi
 
 __all__ = ["OPTIMISERS", "TrainingConfig"]
 
-_LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
 OPTIMISERS = ("sgd", "adam", "adamw")
 _SCHEDULES = ("constant", "cosine", "linear", "step")
 _USED_BY = {
@@ -38,12 +37,7 @@ class TrainingConfig:
     peak times 1 ("constant"), (1 + cos(pi p)) / 2 ("cosine"), 1 - p ("linear"), or factor^k with k
     the number of milestones that lie behind ("step").
 
-    The loss is the mean over a batch of examples with logits z and label y of
-
-    - "cross_entropy": log sum_c exp(z_c) - z_y.
-    - "binary_cross_entropy": log(1 + exp(z)) - y z, for networks of one logit z and labels 0 and 1:
-      the cross-entropy of the logits (0, z).
-    - "squared_error": sum_c (z_c - 1{c = y})^2 / C with C classes, PyTorch's mean over both.
+    The loss is that of the data (`Examples.loss`), its mean over a batch.
 
     Attributes:
         epochs: passes over the data.
@@ -58,7 +52,6 @@ class TrainingConfig:
         eps: of "adam" and "adamw", > 0.
         milestones: of "step", in epochs from the beginning, rising: the first epochs after a drop.
         factor: of "step", in (0, 1].
-        loss: "cross_entropy", "binary_cross_entropy" or "squared_error".
 
     Raises:
         TypeError: for a value of the wrong type.
@@ -80,12 +73,10 @@ class TrainingConfig:
     eps: float = 1e-8
     milestones: Sequence[int] = ()
     factor: float = 0.1
-    loss: str = "cross_entropy"
 
     def __post_init__(self) -> None:
         require_choice("schedule", self.schedule, _SCHEDULES)
         require_choice("optimiser", self.optimiser, OPTIMISERS)
-        require_choice("loss", self.loss, _LOSSES)
         milestones = array("milestones", self.milestones).ravel()
         checked = {
             "epochs": at_least("epochs", self.epochs, 1),

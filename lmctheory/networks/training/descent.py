@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from lmctheory.networks.data import Examples
@@ -42,7 +42,7 @@ def descend(
     """Trains k networks, whose optimisers work entry by entry, as one.
 
     Args:
-        forward: from inputs ``[k, b, ...]`` to logits ``[k, b, classes]``.
+        forward: from inputs ``[k, b, ...]`` to outputs ``[k, b, ...]``.
         parameters: of the networks by name, changed in place.
         course: of the training.
         orders: of the data, one per network: the examples of each epoch that is trained.
@@ -50,47 +50,24 @@ def descend(
     """
     data, config = course.data, course.config
     optimiser = _optimiser(parameters, course)
-    loss, steps = _LOSSES[config.loss], config.steps(len(data))
+    loss, steps = data.loss, config.steps(len(data))
     for name, gone in pruned.items():
         parameters[name].detach().masked_fill_(gone, 0)
     for step, batch in enumerate(batches(orders, config.batch_size), start=course.first_step):
         for group in optimiser.param_groups:
             group["lr"] = config.rate(step, steps) * group["factor"]
         seen = batch.to(data.inputs.device)
-        logits, labels = forward(data.inputs[seen]), data.labels[seen]
+        outputs, labels = forward(data.inputs[seen]), data.labels[seen]
+        losses = loss.each(outputs.flatten(0, 1)[None], labels.flatten(0, 1))
+        weights = losses.new_tensor([loss.weight(of_one) for of_one in labels])
         # the sum over networks of their mean losses has each network's own gradient
-        total = loss(logits.flatten(0, 1), labels.flatten())
+        total = (losses.view(len(labels), -1).sum(1) / weights).sum()
         optimiser.zero_grad()
-        torch.autograd.backward(total / batch.shape[1])
+        torch.autograd.backward(total)
         for name, gone in pruned.items():
             if (gradient := parameters[name].grad) is not None:
                 gradient.masked_fill_(gone, 0)
         optimiser.step()
-
-
-def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(logits, labels, reduction="sum")
-
-
-def _binary_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    logit = logits.squeeze(1)
-    return nn.functional.binary_cross_entropy_with_logits(
-        logit, labels.to(logit.dtype), reduction="sum"
-    )
-
-
-def _squared_error(logits: Tensor, labels: Tensor) -> Tensor:
-    classes = logits.shape[1]
-    targets = nn.functional.one_hot(labels, classes).to(logits.dtype)
-    return nn.functional.mse_loss(logits, targets, reduction="sum") / classes
-
-
-_LOSSES = {
-    "cross_entropy": _cross_entropy,
-    "binary_cross_entropy": _binary_cross_entropy,
-    "squared_error": _squared_error,
-}
-"""Losses of logits ``[n, classes]`` and labels ``[n]``, summed over examples."""
 
 
 def _optimiser(parameters: Mapping[str, Tensor], course: Course) -> Optimizer:

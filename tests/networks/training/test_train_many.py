@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
+from lmctheory.networks.losses import CrossEntropy, LossLike
 from tests.networks.ordinary import ADAM, ADAMW, CONFIG, DROPS, blobs, distance, networks, ordinary
 
 
@@ -36,16 +37,30 @@ def two_classes() -> tuple[list[nn.Module], Examples]:
     """Networks of one logit."""
     data = blobs()
     models = [MLP((6, 8, 1), rng=seeded_generators(k)[0], dtype=torch.float64) for k in range(2)]
-    return models, Examples(data.inputs, data.labels % 2)
+    return models, Examples(data.inputs, data.labels % 2, "binary")
+
+
+def judged(data: Examples, loss: LossLike) -> Examples:
+    return Examples(data.inputs, data.labels, loss)
+
+
+def gap(outputs: Tensor, labels: Tensor) -> Tensor:
+    """A loss of one's own."""
+    return torch.nn.functional.multi_margin_loss(outputs, labels, reduction="none")
+
+
+SLOW = replace(CONFIG, learning_rate=CONFIG.learning_rate / 5)
 
 
 def test_other_losses_are_those_of_the_ordinary_loop(path: str) -> None:
-    squared = replace(CONFIG, loss="squared_error")
-    binary = replace(CONFIG, loss="binary_cross_entropy")
-    for config, (models, data) in (
-        (squared, (networks(2), blobs())),
-        (binary, two_classes()),
-        (replace(ADAMW, loss="binary_cross_entropy"), two_classes()),
+    values = torch.randn(len(blobs()), 3, generator=torch.Generator().manual_seed(0))
+    for config, models, data in (
+        (SLOW, networks(2), judged(blobs(), "squared")),
+        (SLOW, networks(2), Examples(blobs().inputs, values.double(), "squared")),
+        (CONFIG, *two_classes()),
+        (ADAMW, *two_classes()),
+        (CONFIG, networks(2), judged(blobs(), CrossEntropy((1.0, 2.0, 0.5), 0.1))),
+        (CONFIG, networks(2), judged(blobs(), gap)),
     ):
         trained = train_many(models, data, config, seeds=(5, 6))
         for before, after, seed in zip(models, trained, (5, 6), strict=True):
@@ -63,8 +78,9 @@ def test_one_logit_trains_as_two_of_which_one_stays_zero() -> None:
             return nn.functional.pad(self.model(x), (1, 0))
 
     models, data = two_classes()
-    one = train_many(models, data, replace(CONFIG, loss="binary_cross_entropy"), seeds=(1, 2))
-    two = train_many([Padded(model) for model in models], data, CONFIG, seeds=(1, 2))
+    one = train_many(models, data, CONFIG, seeds=(1, 2))
+    padded, classes = [Padded(model) for model in models], judged(data, "cross_entropy")
+    two = train_many(padded, classes, CONFIG, seeds=(1, 2))
     assert max(map(distance, one, two)) < 1e-12
 
 
@@ -251,16 +267,9 @@ def other_width() -> list[nn.Module]:
         (
             networks(),
             (1, 2, 3),
-            blobs(),
-            replace(CONFIG, loss="binary_cross_entropy"),
-            "models must give one output, the logit of class 1, .* got 3",
-        ),
-        (
-            two_classes()[0],
-            (1, 2),
-            blobs(),
-            replace(CONFIG, loss="binary_cross_entropy"),
-            r"data.labels must lie in 0\.\.1, got 0\.\.2",
+            judged(two_classes()[1], "binary"),
+            CONFIG,
+            r"models must give one output, the logit of class 1, .* got \[1, 3\]",
         ),
         (
             networks(),
