@@ -35,6 +35,31 @@ def test_no_certificate_is_violated_and_smaller_ones_are():
     assert all(halved[key] >= 5 for key in ("C1", "C1'", "C3", "C4")), halved
 
 
+def test_margins_behind_a_last_convolution_take_the_root_of_two():
+    """Outputs w h and -w h: the rest is worst where it moves both, and the bound is attained."""
+    rng = generator(0)
+    violated = {"C3": 0}
+    for _ in range(5):
+        a, b = (
+            nn.Sequential(
+                *(nn.Conv2d(1, 1, 1), nn.Tanh(), nn.Conv2d(1, 1, 1), nn.ReLU()),
+                *(nn.Conv2d(1, 2, 1, bias=False), nn.Flatten()),
+            ).double()
+            for _ in range(2)
+        )
+        for net in (a, b):
+            for parameter in net.parameters():
+                nn.init.normal_(parameter, generator=rng)
+            nn.init.constant_(net[2].bias, 20.0)  # the relu is the identity
+            net[4].weight.data[1] = -net[4].weight.data[0]
+        inputs = torch.randn(20, 1, 1, 1, generator=rng, dtype=torch.float64)
+        data = Examples(inputs, torch.arange(20) % 2)
+        found, smaller = point_violations(a, b, data, 0.5, shares=(1.0, 1 - 1e-6))
+        assert not any(found.values())
+        violated["C3"] += smaller["C3"]
+    assert violated["C3"] >= 10
+
+
 @pytest.mark.slow
 def test_no_certificate_is_violated_by_many_pairs():
     fuzz(range(1000, 2000))
