@@ -67,7 +67,7 @@ class Matching:
             Gaussian rows R11 bounds the mean of both); for `activation` the activations, in mean
             square over the data; for `weight` and `loss` all parameters that touch the neuron.
         traces: for each start what the solver maximises, there and after each of its passes: the
-            objective below, or for `loss` minus the mean cross-entropy at the midpoint.
+            objective below, or for `loss` minus the mean loss at the midpoint.
         start: the start that was kept.
         objective: sum over all parameters of <theta_A, P theta_B>, whatever the method; for a chain
             the sum over layers of <W_A, P_l W_B P_{l-1}^T> + <b_A, P_l b_B>.
