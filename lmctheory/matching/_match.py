@@ -152,9 +152,9 @@ def match(
         UserWarning: if none of the neurons can be reordered; it names the reasons.
 
     Raises:
-        TypeError: if a model cannot be traced, data are needed to do so, or it returns anything but
-            one tensor; if it keeps derivatives from autograd that ``loss`` needs; for data that are
-            neither a tensor nor examples.
+        TypeError: if a model cannot be traced, data are needed to do so, or it returns no tensor
+            that is its output; if it keeps derivatives from autograd that ``loss`` needs; for data
+            that are neither a tensor nor examples.
         ValueError: for an unknown method or solver or one that does not solve the method's problem,
             different architectures, NaN or infinite weights, data that are missing, empty, not
             finite or of the wrong width, labels that are missing or no classes, negative restarts,
@@ -272,7 +272,7 @@ def tried(network: Network, data: Tensor | Examples | None) -> tuple[Tensor | No
 
     Raises:
         TypeError: for data that are neither a tensor nor examples, none where they are needed to
-            find the network's neurons, or a network that returns anything but one tensor.
+            find the network's neurons, or a network that returns no output.
         ValueError: for data that do not fit.
     """
     if data is None:

@@ -22,6 +22,7 @@ from lmctheory.matching.groups import (
 )
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
+from lmctheory.networks.calling import call
 from lmctheory.networks.chain import SAME_ARCHITECTURE
 from lmctheory.networks.program import Program, capture, require_program
 from lmctheory.networks.state import Evaluation, copied, tensors
@@ -321,7 +322,7 @@ def outputs(
         argument: the name that messages give them.
 
     Raises:
-        TypeError: if it returns anything but one tensor.
+        TypeError: if it returns nothing that is its output, see `lmctheory.networks.calling`.
         ValueError: as `as_inputs` does.
     """
     x = as_inputs(network, x, argument)
@@ -340,19 +341,16 @@ def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor
     """The output for the inputs.
 
     Raises:
-        TypeError: if it is not one tensor.
+        TypeError: if there is none, see `lmctheory.networks.calling`.
         ValueError: naming `argument`, if the inputs do not fit.
     """
     try:
-        result = model(x)
+        return call(model, x)
     except (RuntimeError, IndexError) as error:
         kind = "" if x.is_floating_point() else f" and type {x.dtype}"
         raise ValueError(
             f"{argument} of shape {list(x.shape)}{kind} does not fit the network: {error}"
         ) from error
-    if not isinstance(result, Tensor):
-        raise TypeError(f"the network must return one tensor, got {type(result).__name__}")
-    return result
 
 
 def function_change(

@@ -91,6 +91,5 @@ class MidpointLoss:
 
     def _outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         if isinstance(self.network, Evaluation):
-            outputs: Tensor = self.network(inputs, tensors)
-            return outputs
+            return self.network(inputs, tensors)
         return holding(self.network, tensors)(inputs)

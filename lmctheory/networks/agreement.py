@@ -225,7 +225,7 @@ def try_one(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
         argument: the name that a message gives the inputs.
 
     Raises:
-        TypeError: if the output is not one tensor.
+        TypeError: if the model returns nothing that is its output, see `calling`.
         ValueError: if inputs of this shape do not fit.
     """
     return _outputs(Evaluation(model), inputs[:1], argument)
@@ -234,15 +234,12 @@ def try_one(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
 def _outputs(evaluation: Evaluation, inputs: Tensor, argument: str) -> Tensor:
     try:
         with torch.no_grad():
-            result = evaluation(inputs)
+            return evaluation(inputs)
     except (RuntimeError, IndexError) as error:
         shape = list(inputs.shape[1:])
         raise ValueError(
             f"{argument} of shape {shape} do not fit the networks{_hint(inputs)}: {error}"
         ) from error
-    if not isinstance(result, Tensor):
-        raise TypeError(f"models must return one tensor, got {type(result).__name__}")
-    return result
 
 
 def _hint(inputs: Tensor) -> str:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from lmctheory.networks.calling import Inputs, SomeInputs, call, each
+
 __all__ = [
     "Evaluation",
     "aliases",
@@ -149,18 +151,21 @@ def _foreign(tensor: Tensor) -> str | None:
     return None
 
 
-def in_type_of(model: nn.Module, inputs: Tensor) -> Tensor:
+def in_type_of(model: nn.Module, inputs: SomeInputs) -> SomeInputs:
     """The inputs in the network's floating-point type and on its device, a copy of them.
 
     A copy, since a forward pass may overwrite what it is given.
     """
-    first = next((t for t in slots(model).values() if t.is_floating_point()), inputs)
-    return _given(first, inputs)
+    return _given(next((t for t in slots(model).values() if t.is_floating_point()), None), inputs)
 
 
-def _given(first: Tensor, inputs: Tensor) -> Tensor:
-    dtype = first.dtype if inputs.is_floating_point() else inputs.dtype
-    return inputs.detach().to(device=first.device, dtype=dtype, copy=True)
+def _given(like: Tensor | None, inputs: SomeInputs) -> SomeInputs:
+    def given(tensor: Tensor) -> Tensor:
+        first = tensor if like is None else like
+        dtype = first.dtype if tensor.is_floating_point() else tensor.dtype
+        return tensor.detach().to(device=first.device, dtype=dtype, copy=True)
+
+    return each(inputs, given)
 
 
 @contextmanager
@@ -196,26 +201,32 @@ class Evaluation:
         self._first = next(floating, None)
         self._tied = _tied(tensors(self.model))
 
-    def inputs(self, inputs: Tensor) -> Tensor:
+    def inputs(self, inputs: SomeInputs) -> SomeInputs:
         """Inputs in the network's type and on its device, a copy of them."""
-        return _given(inputs if self._first is None else self._first, inputs)
+        return _given(self._first, inputs)
 
-    def __call__(self, inputs: Tensor, state: Mapping[str, Tensor] | None = None) -> Any:
-        """What the network makes of the inputs.
+    def __call__(self, inputs: Inputs, state: Mapping[str, Tensor] | None = None) -> Tensor:
+        """What the network makes of the inputs: its output, see `calling`.
 
         Args:
-            inputs: ``[n, ...]``, floating-point ones cast to the network's type.
+            inputs: ``[n, ...]``, in any form; floating-point ones cast to the network's type.
             state: for slots by name what is to take their place; gradients reach it. A slot that
                 is not named follows one that it is tied to.
+
+        Raises:
+            TypeError: if the network returns nothing that is its output.
         """
         held = dict(self.state)
         for name, tensor in ({} if state is None else state).items():
             held |= dict.fromkeys(self._tied.get(name, ()), tensor)
         held |= {} if state is None else state
-        x = self.inputs(inputs)
-        with seeded():
+
+        def forward(*args: Any, **kwargs: Any) -> Any:
             # entries that are one parameter of the module come as two tensors of the same value
-            return torch.func.functional_call(self.model, held, (x,), tie_weights=False)
+            return torch.func.functional_call(self.model, held, args, kwargs, tie_weights=False)
+
+        with seeded():
+            return call(forward, self.inputs(inputs))
 
 
 def _tied(held: Mapping[str, Tensor]) -> dict[str, list[str]]:

@@ -526,18 +526,22 @@ def test_a_matching_is_not_applied_to_another_shape():
 
 
 class Several(nn.Module):
+    pair = True
+
     def __init__(self):
         super().__init__()
         self.first, self.last = nn.Linear(3, 4), nn.Linear(4, 2)
 
     def forward(self, x):
         hidden = self.first(x).relu()
-        return self.last(hidden), hidden.sum()
+        return (self.last(hidden), hidden.sum()) if self.pair else str(hidden)
 
 
-def test_networks_that_return_several_tensors_are_refused():
+def test_of_several_tensors_the_first_is_the_output_and_without_any_networks_are_refused():
     a, b = Several(), Several()
-    with pytest.raises(TypeError, match="the network must return one tensor, got tuple"):
+    assert match(a, b, data=torch.ones(2, 3)).symmetry["first"].size == 4
+    a.pair = b.pair = False
+    with pytest.raises(TypeError, match=r"the network must return a tensor, .* got str"):
         match(a, b, data=torch.ones(2, 3))
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from lmctheory.networks import CNN, MLP, ResNet20, ViT
+from lmctheory.networks.calling import call, each
 from lmctheory.networks.program import (
     Layer,
     capture,
@@ -190,3 +191,44 @@ def test_a_refusal_says_nothing_else(capsys, caplog):
     assert len(str(error.value)) < 700
     assert capsys.readouterr() == ("", "")
     assert not [record for record in caplog.records if record.levelname != "DEBUG"]
+
+
+class Masked(nn.Module):
+    """Two tensors by name, and several results."""
+
+    def __init__(self, form, branch=False):
+        super().__init__()
+        self.table, self.head = nn.Embedding(7, 4), nn.Linear(4, 3)
+        self.form, self.branch = form, branch
+
+    def forward(self, ids, mask):
+        if self.branch and ids.shape[1] > 2:  # a symbol has no shape: it is exported
+            mask = mask + 0
+        hidden = self.table(ids) * mask[..., None]
+        return self.form(hidden, self.head(hidden.mean(1)))
+
+
+FORMS = {
+    "one": lambda hidden, logits: logits,
+    "first": lambda hidden, logits: (logits, hidden),
+    "logits": lambda hidden, logits: {"hidden": hidden, "logits": logits},
+}
+
+
+@pytest.mark.parametrize("branch", [False, True])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("named", [False, True])
+def test_arguments_by_name_or_place_and_one_output_of_several(form, branch, named):
+    model = Masked(FORMS[form], branch).eval()
+    given = {"mask": torch.rand(2, 5), "ids": torch.arange(10).reshape(2, 5) % 7}
+    if not named:
+        given = (given["ids"], given["mask"])
+    program = capture(model, given)
+    more = each(given, lambda tensor: tensor.repeat(3, *(1,) * (tensor.ndim - 1)))
+    assert torch.allclose(program(more), call(model, more))
+    assert program(more).shape == (6, 3)
+
+
+def test_inputs_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"example of shape 'ids' \[2, 5\], 'mask' \[2, 4\] does"):
+        capture(Masked(FORMS["one"]), {"ids": torch.ones(2, 5).long(), "mask": torch.ones(2, 4)})

@@ -8,24 +8,24 @@ Nothing is guessed: an operation that is not known fixes all neurons that enter 
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.fx import Node
 from torch.fx.node import map_aggregate, map_arg
 
 from lmctheory.matching.tracing.functions import rule_of
 from lmctheory.matching.tracing.labelling import Call, Labelling, Slot, Value, unlabelled
+from lmctheory.networks.calling import Inputs
 from lmctheory.networks.program import Program, described
 from lmctheory.networks.state import seeded
 
 __all__ = ["labelled"]
 
 
-def labelled(program: Program, inputs: Tensor) -> Labelling:
+def labelled(program: Program, inputs: Inputs) -> Labelling:
     """The neurons of a network.
 
     Args:
         program: its forward pass.
-        inputs: ``[n, ...]`` on which it is carried out.
+        inputs: ``[n, ...]`` in any form, on which it is carried out.
     """
     labelling = Labelling()
     values: dict[Node, Any] = {}

@@ -7,22 +7,33 @@ does, with its own numbers and a batch of another size.
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from typing import Any
 
 import jaxtyping
 import torch
-from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 from torch.fx import Graph, Node
-from torch.fx.node import map_aggregate
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from lmctheory.networks.calling import (
+    Inputs,
+    SomeInputs,
+    count,
+    each,
+    entry,
+    filled,
+    output_key,
+    parts,
+    returned,
+    rows,
+    shapes,
+)
 from lmctheory.networks.program.named_operations import in_place
 from lmctheory.networks.program.normal_form import UnreadableError, normal_form
 from lmctheory.networks.program.steps import Program
@@ -45,14 +56,12 @@ _CALLS = (
 """Modules of torch.nn whose forward pass branches on shapes: each is one operation."""
 
 
-def capture(
-    model: nn.Module, example: Shaped[Tensor, "n ..."], argument: str = "example"
-) -> Program:
+def capture(model: nn.Module, example: Inputs, argument: str = "example") -> Program:
     """A network's forward pass in evaluation mode as a `Program`.
 
     Args:
         model: left as it is.
-        example: inputs ``[n, ...]``, of which the first two are used.
+        example: inputs ``[n, ...]`` in any form, of which the first two are used.
         argument: what messages call them.
 
     Raises:
@@ -63,13 +72,13 @@ def capture(
     require_network(model, "the network")
     require_no_hooks(model, "the network cannot be traced")
     evaluation = Evaluation(model)
-    inputs = evaluation.inputs(example[:2] if len(example) > 1 else example[[0, 0]])
-    _require_fit(evaluation, inputs, argument, list(example.shape))
+    inputs = evaluation.inputs(_two(example))
+    key = _fitting(evaluation, inputs, f"{argument} of shape {shapes(example)}")
     reasons = []
     for read in (_by_tracing, _by_export):
         try:
             with seeded():
-                program = read(evaluation, inputs)
+                program = read(evaluation, inputs, key)
             require_faithful(program, inputs)
         except UnreadableError as error:
             reasons.append(str(error))
@@ -78,13 +87,18 @@ def capture(
     raise UnreadableError(f"the network cannot be traced: {reasons[0]}; nor exported: {reasons[1]}")
 
 
-def _require_fit(evaluation: Evaluation, inputs: Tensor, argument: str, shape: list[int]) -> None:
+def _two(example: SomeInputs) -> SomeInputs:
+    return rows(example, slice(2) if count(example) > 1 else [0, 0])
+
+
+def _fitting(evaluation: Evaluation, inputs: Inputs, what: str) -> str | int | None:
+    """Where in what the network returns its output is; inputs that do not fit are refused."""
     try:
-        with torch.no_grad():
-            evaluation(inputs)
+        with torch.no_grad(), seeded():
+            return output_key(returned(copied(evaluation.model), inputs))
     except (RuntimeError, IndexError, ValueError) as error:
-        what, *_ = str(error).splitlines()
-        raise ValueError(f"{argument} of shape {shape} does not fit the network: {what}") from error
+        why, *_ = str(error).splitlines()
+        raise ValueError(f"{what} does not fit the network: {why}") from error
 
 
 def require_no_hooks(model: nn.Module, refusal: str) -> None:
@@ -105,14 +119,18 @@ def require_no_hooks(model: nn.Module, refusal: str) -> None:
 
 
 class _Root(nn.Module):
-    """Holds a network, so that its own hooks and default arguments take effect."""
+    """Holds a network, so that its own hooks and default arguments take effect.
 
-    def __init__(self, network: nn.Module) -> None:
+    It takes all inputs in one argument, and gives the output alone.
+    """
+
+    def __init__(self, network: nn.Module, like: Inputs | None, key: str | int | None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.like, self.key = network, filled(like, lambda _: None), key
 
     def forward(self, inputs: Any) -> Any:
-        return self.network(inputs)
+        given = filled(self.like, lambda place: inputs if place is None else inputs[place])
+        return entry(returned(self.network, given), self.key)
 
 
 class _SlotProxy(torch.fx.Proxy):
@@ -207,7 +225,13 @@ def _unfused() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fused)
 
 
-def symbolic(model: nn.Module, *, evaluation: bool = True) -> tuple[Graph, dict[str, Tensor]]:
+def symbolic(
+    model: nn.Module,
+    *,
+    evaluation: bool = True,
+    like: Inputs | None = None,
+    key: str | int | None = None,
+) -> tuple[Graph, dict[str, Tensor]]:
     """The forward pass as traced symbols, in normal form, and its constants.
 
     It was compared with nothing: see `require_faithful`.
@@ -215,6 +239,8 @@ def symbolic(model: nn.Module, *, evaluation: bool = True) -> tuple[Graph, dict[
     Args:
         model: left as it is.
         evaluation: in evaluation mode; else in the mode that the model is in.
+        like: inputs whose form the symbols take; None is one tensor.
+        key: of the output, see `output_key`.
 
     Raises:
         UnreadableError: if the network cannot be traced.
@@ -226,7 +252,7 @@ def symbolic(model: nn.Module, *, evaluation: bool = True) -> tuple[Graph, dict[
         for check in ("_check_input_dim", "_check_non_zero_input_channels"):
             if hasattr(module, check):  # it would ask a symbol for its shape
                 setattr(module, check, lambda _: None)
-    root = _Root(own)
+    root = _Root(own, like, key)
     held = tensors(root)
     names = {id(tensor): name for name, tensor in reversed(held.items())}
     tracer = _Tracer(names)
@@ -252,8 +278,8 @@ def symbolic(model: nn.Module, *, evaluation: bool = True) -> tuple[Graph, dict[
     return normal_form(graph, own, slot_of, _PREFIX), constants
 
 
-def _by_tracing(evaluation: Evaluation, _: Tensor) -> Program:
-    graph, constants = symbolic(evaluation.model)
+def _by_tracing(evaluation: Evaluation, inputs: Inputs, key: str | int | None) -> Program:
+    graph, constants = symbolic(evaluation.model, like=inputs, key=key)
     return Program(graph, evaluation.state, constants, evaluation)
 
 
@@ -270,16 +296,16 @@ def _silence() -> Iterator[None]:
             logging.disable(disabled)
 
 
-def _by_export(evaluation: Evaluation, inputs: Tensor) -> Program:
+def _by_export(evaluation: Evaluation, inputs: Inputs, key: str | int | None) -> Program:
     with _untyped(), _silence():
         try:
-            exported = _exported(evaluation, inputs)
+            exported = _exported(_Root(copied(evaluation.model), inputs, key), inputs)
         except Exception as error:  # whatever export raises
             what = next(iter(str(error).splitlines()), type(error).__name__)
             raise UnreadableError(what) from error
     signature = exported.graph_signature
     slots = {
-        spec.arg.name: spec.target
+        spec.arg.name: str(spec.target).removeprefix(_PREFIX)
         for spec in signature.input_specs
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER)
     }
@@ -292,39 +318,48 @@ def _by_export(evaluation: Evaluation, inputs: Tensor) -> Program:
     (output,) = (node for node in graph.nodes if node.op == "output")
     wanted = set(signature.user_outputs)
     output.args = (tuple(n for n in output.args[0] if getattr(n, "name", n) in wanted),)
+    named = {**slots, **lifted}
+    places = parts(inputs)
     graph = normal_form(
-        graph, evaluation.model, lambda node: {**slots, **lifted}.get(node.name), _PREFIX
+        graph, evaluation.model, lambda node: named.get(node.name), _PREFIX, list(places)
     )
     constants = {name: exported.constants[name] for name in lifted.values()}
     return Program(graph, evaluation.state, constants, evaluation)
 
 
-def _exported(evaluation: Evaluation, inputs: Tensor) -> torch.export.ExportedProgram:
-    own = copied(evaluation.model)
-    anything = {0: torch.export.Dim.AUTO}
+def _exported(root: _Root, inputs: Inputs) -> torch.export.ExportedProgram:
+    batches = filled(inputs, lambda _: {0: torch.export.Dim.AUTO})
     with torch.no_grad():
-        exported = torch.export.export(own, (inputs,), dynamic_shapes=(anything,), strict=False)
+        exported = torch.export.export(root, (inputs,), dynamic_shapes=(batches,), strict=False)
     if any(node.op == "call_function" and in_place(node.target) for node in exported.graph.nodes):
         exported = exported.run_decompositions({})
     return exported
 
 
-def _probes(inputs: Tensor) -> Iterator[Tensor]:
+def _probes(inputs: SomeInputs) -> Iterator[SomeInputs]:
     """Inputs on which two forward passes are compared.
 
     The given ones; a batch of another size; and, since on few of one kind a wrong pass may agree by
     accident (where a unit is never active, say), random ones of their mean and size.
     """
     yield inputs
-    yield torch.cat([inputs.flip(0), inputs[:1]])
-    if inputs.is_floating_point():
+    yield each(inputs, lambda x: torch.cat([x.flip(0), x[:1]]))
+    if any(x.is_floating_point() for x in parts(inputs).values()):
         rng = torch.Generator().manual_seed(0)
-        noise = torch.randn(inputs.shape, generator=rng, dtype=torch.float64).to(inputs)
-        yield noise * inputs.square().mean().sqrt()
-        yield inputs.mean() + noise
+
+        def noise(x: Tensor) -> Tensor:
+            return torch.randn(x.shape, generator=rng, dtype=torch.float64).to(x)
+
+        yield _numbers(inputs, lambda x: noise(x) * x.square().mean().sqrt())
+        yield _numbers(inputs, lambda x: x.mean() + noise(x))
 
 
-def require_faithful(program: Program, inputs: Tensor) -> None:
+def _numbers(inputs: SomeInputs, function: Callable[[Tensor], Tensor]) -> SomeInputs:
+    """The inputs, of which floating-point ones are replaced: integers may be of any meaning."""
+    return each(inputs, lambda x: function(x) if x.is_floating_point() else x)
+
+
+def require_faithful(program: Program, inputs: Inputs) -> None:
     """Refuses a program that has taken other branches than the network does, or missed something.
 
     Args:
@@ -343,7 +378,7 @@ def require_faithful(program: Program, inputs: Tensor) -> None:
         raise UnreadableError("its trace does not compute what it computes")
 
 
-def require_program(program: Program, model_b: nn.Module, example: Tensor) -> None:
+def require_program(program: Program, model_b: nn.Module, example: Inputs) -> None:
     """Refuses a network that does not compute what another's program does with its numbers.
 
     Args:
@@ -356,7 +391,7 @@ def require_program(program: Program, model_b: nn.Module, example: Tensor) -> No
     """
     evaluation = Evaluation(model_b)
     try:
-        computes = _computes(program, evaluation, evaluation.inputs(example[:2]))
+        computes = _computes(program, evaluation, evaluation.inputs(rows(example, slice(2))))
     except (RuntimeError, IndexError, ValueError):  # shapes that do not fit
         computes = False
     if not computes:
@@ -366,20 +401,10 @@ def require_program(program: Program, model_b: nn.Module, example: Tensor) -> No
         )
 
 
-def _computes(program: Program, evaluation: Evaluation, inputs: Tensor) -> bool:
+def _computes(program: Program, evaluation: Evaluation, inputs: Inputs) -> bool:
     for x in _probes(inputs):
         with torch.no_grad(), seeded():
-            found = program(x.clone(), evaluation.state)
-            if not _same(found, evaluation(x)):
+            found = program(each(x, Tensor.clone), evaluation.state)
+            if not isinstance(found, Tensor) or not alike(found, evaluation(x), _ROUNDING):
                 return False
     return True
-
-
-def _same(found: Any, expected: Any) -> bool:
-    sides: tuple[list[Any], list[Any]] = ([], [])
-    for result, into in zip((found, expected), sides, strict=True):
-        map_aggregate(result, into.append)
-    return len(sides[0]) == len(sides[1]) and all(
-        isinstance(a, Tensor) and alike(a, b, _ROUNDING) if isinstance(b, Tensor) else a == b
-        for a, b in zip(*sides, strict=True)
-    )

@@ -1,6 +1,7 @@
 """One form for the steps that PyTorch's tracers give: see `Program`."""
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -46,7 +47,11 @@ _ATEN: Mapping[Any, tuple[Callable[..., Any], Callable[..., tuple[Any, ...]]]] =
 
 
 def normal_form(
-    graph: Graph, model: nn.Module, slot_of: Callable[[Node], str | None], prefix: str = ""
+    graph: Graph,
+    model: nn.Module,
+    slot_of: Callable[[Node], str | None],
+    prefix: str = "",
+    places: Sequence[str | int | None] = (None,),
 ) -> Graph:
     """The steps of a traced network, none of them in place.
 
@@ -55,19 +60,25 @@ def normal_form(
         model: the network, whose submodules `Layer` steps call.
         slot_of: for a node that is a slot or a constant its name, else None.
         prefix: of the names of modules in the trace.
+        places: for each placeholder that is no slot its place in the inputs; None is the whole.
 
     Raises:
         UnreadableError: for an operation that works in place and has no other form, or an output
             that is nothing but one tensor.
     """
-    return _Rewriting(model, slot_of, prefix).rewritten(graph)
+    return _Rewriting(model, slot_of, prefix, places).rewritten(graph)
 
 
 class _Rewriting:
     def __init__(
-        self, model: nn.Module, slot_of: Callable[[Node], str | None], prefix: str
+        self,
+        model: nn.Module,
+        slot_of: Callable[[Node], str | None],
+        prefix: str,
+        places: Sequence[str | int | None],
     ) -> None:
         self.model, self.slot_of, self.prefix = model, slot_of, prefix
+        self.places = iter(places)
         self.graph = Graph()
         self.inputs = self.graph.placeholder("inputs")
         self.slots: dict[str, Node] = {}
@@ -79,13 +90,18 @@ class _Rewriting:
             if name is not None:
                 self.now[node] = self._slot(name)
             elif node.op == "placeholder":
-                self.now[node] = self.inputs
+                self.now[node] = self._given(next(self.places))
             elif node.op == "output":
                 self._output(node)
             elif not operation(node.target).startswith(("_assert", "sym_constrain")):
                 self._step(node)
         self.graph.lint()
         return self.graph
+
+    def _given(self, place: str | int | None) -> Node:
+        if place is None:
+            return self.inputs
+        return self.graph.call_function(operator.getitem, (self.inputs, place))
 
     def _output(self, node: Node) -> None:
         result = node.args[0]

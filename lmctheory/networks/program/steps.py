@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from lmctheory.networks.calling import Inputs
 from lmctheory.networks.program.named_operations import Layer
 from lmctheory.networks.state import Evaluation
 
@@ -20,7 +21,8 @@ __all__ = ["Program", "described", "needed", "opaque"]
 class Program:
     """What a network computes, step by step, in evaluation mode.
 
-    The graph holds one placeholder (the inputs), a ``get_attr`` for each slot or constant that is
+    The graph holds one placeholder (the inputs; where they are several ``getitem`` steps take
+    the single ones), a ``get_attr`` for each slot or constant that is
     read, one ``call_function`` for each operation, none of which works in place, and the output.
     Functions, methods, modules and ATen operators that are the same operation have one name,
     `operation`; modules that are one operation and no function (attention, recurrent layers) are
@@ -78,14 +80,14 @@ class Program:
         return state[name] if name in state else self.constants[name]
 
     def run(
-        self, inputs: Tensor, state: Mapping[str, Tensor] | None = None
+        self, inputs: Inputs, state: Mapping[str, Tensor] | None = None
     ) -> Iterator[tuple[Node, tuple[Any, ...], dict[str, Any], Any]]:
         """Carries the steps out one by one: each with its arguments and its result.
 
         A result is held no longer than a later step needs it.
 
         Args:
-            inputs: ``[n, ...]`` in the network's type.
+            inputs: ``[n, ...]`` in the network's type, in the form that it was captured with.
             state: instead of the network's own, all of it.
         """
         state = self.state if state is None else state
@@ -107,7 +109,7 @@ class Program:
         return spent
 
     def carried_out(
-        self, node: Node, inputs: Tensor, args: Any, kwargs: Any, state: Mapping[str, Tensor]
+        self, node: Node, inputs: Inputs, args: Any, kwargs: Any, state: Mapping[str, Tensor]
     ) -> Any:
         """What one step gives, for values of its arguments."""
         match node.op:
@@ -121,7 +123,7 @@ class Program:
                 target: Callable[..., Any] = node.target  # type: ignore[assignment]
                 return target(*args, **kwargs)
 
-    def __call__(self, inputs: Tensor, state: Mapping[str, Tensor] | None = None) -> Any:
+    def __call__(self, inputs: Inputs, state: Mapping[str, Tensor] | None = None) -> Any:
         """What the steps make of inputs ``[n, ...]``."""
         *_, (_, _, _, result) = self.run(inputs, state)
         return result
@@ -140,7 +142,7 @@ def opaque(model: nn.Module) -> Program:
     """The program of a network that is one single step."""
     evaluation = Evaluation(model)
 
-    def network(tensors: Mapping[str, Tensor], inputs: Tensor) -> Any:
+    def network(tensors: Mapping[str, Tensor], inputs: Inputs) -> Tensor:
         return evaluation(inputs, tensors)
 
     graph = Graph()
