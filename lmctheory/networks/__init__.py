@@ -5,9 +5,17 @@ from lmctheory.networks.chain import (
     AffineChain,
 )
 from lmctheory.networks.cnn import CNN, VGG
-from lmctheory.networks.data import DATASETS, Dataset, Examples, load_dataset, read_idx
+from lmctheory.networks.data import (
+    DATASETS,
+    AnyExamples,
+    Dataset,
+    Examples,
+    load_dataset,
+    read_idx,
+)
 from lmctheory.networks.data_order import seeded_generators
 from lmctheory.networks.data_variants import subset, with_label_noise
+from lmctheory.networks.example_sources import as_examples
 from lmctheory.networks.locally_connected import LocallyConnected2d
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
@@ -22,6 +30,7 @@ __all__ = [
     "VGG",
     "Activation",
     "AffineChain",
+    "AnyExamples",
     "Dataset",
     "Examples",
     "LocallyConnected2d",
@@ -31,6 +40,7 @@ __all__ = [
     "activation",
     "activation_of",
     "affine_chain",
+    "as_examples",
     "evaluation_mode",
     "find_chain",
     "load_dataset",

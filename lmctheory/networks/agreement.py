@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.nn.utils.spectral_norm import SpectralNorm
 
-from lmctheory.networks.data import Examples, require_inputs
+from lmctheory.networks.calling import Inputs, each, rows, shapes
+from lmctheory.networks.data import AnyExamples, Examples, require_inputs
 from lmctheory.networks.losses import CROSS_ENTROPY
 from lmctheory.networks.state import (
     Evaluation,
@@ -147,7 +148,7 @@ def require_classes(data: Examples, classes: int) -> None:
     CROSS_ENTROPY.require_fit(data.labels.new_empty(1, classes), data.labels)
 
 
-def require_fit(model: nn.Module, data: Examples) -> None:
+def require_fit(model: nn.Module, data: AnyExamples) -> None:
     """Refuses data that a network cannot be evaluated on, by trying two examples.
 
     Args:
@@ -160,13 +161,14 @@ def require_fit(model: nn.Module, data: Examples) -> None:
             example depends on the others.
     """
     evaluation = Evaluation(model)
-    outputs = _outputs(evaluation, data.inputs[:1], "data.inputs")
+    outputs = _outputs(evaluation, rows(data.inputs, slice(1)), "data.inputs")
     if len(outputs) != 1:
         raise ValueError(
             f"models must give outputs [n, ...], got {list(outputs.shape)} for one example"
         )
     data.loss.require_fit(outputs, data.labels)
-    _require_independence(outputs, _outputs(evaluation, data.inputs[:2], "data.inputs"))
+    two = _outputs(evaluation, rows(data.inputs, slice(2)), "data.inputs")
+    _require_independence(outputs, two)
 
 
 _INDEPENDENT = 1e4
@@ -197,7 +199,7 @@ def require_batches(model: nn.Module, data: Examples, batch_size: int) -> None:
     probe = copied(model)  # a pass in training mode changes running statistics
     with torch.no_grad(), seeded():
         try:
-            probe(in_type_of(probe, data.inputs[:1]))
+            probe(in_type_of(probe, rows(data.inputs, slice(1))))
         except ValueError as error:
             raise ValueError(
                 f"batch_size must leave no batch of one example, got {batch_size} for "
@@ -205,7 +207,7 @@ def require_batches(model: nn.Module, data: Examples, batch_size: int) -> None:
             ) from error
 
 
-def require_inputs_fit(model: nn.Module, inputs: Tensor) -> None:
+def require_inputs_fit(model: nn.Module, inputs: Inputs) -> None:
     """Refuses inputs ``[n, ...]`` that are empty, not finite, or that a network cannot take.
 
     Raises:
@@ -216,7 +218,7 @@ def require_inputs_fit(model: nn.Module, inputs: Tensor) -> None:
     try_one(model, inputs, "inputs")
 
 
-def try_one(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
+def try_one(model: nn.Module, inputs: Inputs, argument: str) -> Tensor:
     """The network's output for the first example, in evaluation mode.
 
     Args:
@@ -228,21 +230,22 @@ def try_one(model: nn.Module, inputs: Tensor, argument: str) -> Tensor:
         TypeError: if the model returns nothing that is its output, see `calling`.
         ValueError: if inputs of this shape do not fit.
     """
-    return _outputs(Evaluation(model), inputs[:1], argument)
+    return _outputs(Evaluation(model), rows(inputs, slice(1)), argument)
 
 
-def _outputs(evaluation: Evaluation, inputs: Tensor, argument: str) -> Tensor:
+def _outputs(evaluation: Evaluation, inputs: Inputs, argument: str) -> Tensor:
     try:
         with torch.no_grad():
             return evaluation(inputs)
     except (RuntimeError, IndexError) as error:
-        shape = list(inputs.shape[1:])
+        shape = shapes(each(inputs, lambda tensor: tensor[0]))
         raise ValueError(
             f"{argument} of shape {shape} do not fit the networks{_hint(inputs)}: {error}"
         ) from error
 
 
-def _hint(inputs: Tensor) -> str:
+def _hint(inputs: Inputs) -> str:
     """What is wrong with images whose channels come last, as elsewhere; nothing for others."""
-    channels_last = inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4)
-    return " (channels come first: use inputs.permute(0, 3, 1, 2))" if channels_last else ""
+    if isinstance(inputs, Tensor) and inputs.ndim == 4 and inputs.shape[-1] in (1, 3, 4):
+        return " (channels come first: use inputs.permute(0, 3, 1, 2))"
+    return ""

@@ -10,26 +10,42 @@ import urllib.request
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeAlias
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
+from typing_extensions import TypeVar
 
+from lmctheory.networks.calling import Inputs, as_inputs, count, each, parts, rows
 from lmctheory.networks.losses import CROSS_ENTROPY, Loss, LossLike, as_loss
 
-__all__ = ["DATASETS", "Dataset", "Examples", "load_dataset", "read_idx", "require_inputs"]
+__all__ = [
+    "DATASETS",
+    "AnyExamples",
+    "Dataset",
+    "Examples",
+    "load_dataset",
+    "read_idx",
+    "require_inputs",
+]
 
 DATASETS = ("digits", "mnist")
 """The names that `load_dataset` knows."""
 
 
+SomeInputs = TypeVar("SomeInputs", bound=Inputs, default=Tensor)
+
+
 @dataclass(frozen=True, eq=False, init=False)
-class Examples:
+class Examples(Generic[SomeInputs]):
     """Labelled examples with the loss that predictions are judged by, checked.
 
     Attributes:
-        inputs: ``[n, ...]``, floating point and finite, or integers (tokens); detached.
+        inputs: ``[n, ...]``, floating point and finite, or integers (tokens); detached. A tuple or
+            a mapping of such tensors for networks that take several, see
+            `lmctheory.networks.calling`.
         labels: ``[n, ...]``, what the loss takes: classes as int64 ``[n]``, or of tokens ``[n,
             tokens]``; values to be predicted; see `lmctheory.networks.losses`.
         loss: of each example; given as one, as its name ("cross_entropy", "binary", "squared") or
@@ -47,55 +63,67 @@ class Examples:
         (SquaredError(), 5)
     """
 
-    inputs: Tensor
+    inputs: SomeInputs
     labels: Tensor
     loss: Loss
 
-    def __init__(self, inputs: Tensor, labels: Tensor, loss: LossLike = CROSS_ENTROPY) -> None:
-        judged_by = as_loss(loss)
-        if len(inputs) != len(labels):
-            raise ValueError(f"{len(inputs)} inputs do not match {len(labels)} labels")
-        require_inputs(inputs)
+    def __init__(self, inputs: SomeInputs, labels: Tensor, loss: LossLike = CROSS_ENTROPY) -> None:
+        judged_by, inputs = as_loss(loss), require_inputs(inputs)
+        if not isinstance(labels, Tensor):
+            raise TypeError(f"labels must be a tensor, got {type(labels).__name__}")
+        if count(inputs) != len(labels):
+            raise ValueError(f"{count(inputs)} inputs do not match {len(labels)} labels")
         judged_by.require_labels(labels)
-        object.__setattr__(self, "inputs", inputs.detach())
+        object.__setattr__(self, "inputs", each(inputs, Tensor.detach))
         object.__setattr__(self, "labels", labels.detach())
         object.__setattr__(self, "loss", judged_by)
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: slice | Tensor) -> "Examples":
+    def __getitem__(self, index: slice | Tensor) -> "Examples[SomeInputs]":
         """Some of the examples, with the same loss."""
-        return Examples(self.inputs[rows], self.labels[rows], self.loss)
+        return Examples(rows(self.inputs, index), self.labels[index], self.loss)
 
     def to(
         self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None
-    ) -> "Examples":
+    ) -> "Examples[SomeInputs]":
         """The same examples on another device or with inputs in another floating-point type."""
-        cast = dtype if self.inputs.is_floating_point() else None
-        return Examples(
-            self.inputs.to(device=device, dtype=cast), self.labels.to(device=device), self.loss
-        )
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+
+        return Examples(each(self.inputs, moved), self.labels.to(device=device), self.loss)
 
 
-def require_inputs(inputs: Tensor) -> None:
-    """Refuses inputs ``[n, ...]`` that are none.
+AnyExamples: TypeAlias = Examples[Any]
+"""Examples with inputs in any form."""
+
+
+def require_inputs(inputs: SomeInputs) -> SomeInputs:
+    """Refuses inputs that are none, see `lmctheory.networks.calling.as_inputs`.
 
     Raises:
-        TypeError: if they are neither floating-point numbers nor tokens.
+        TypeError: if they are no tensors of floating-point numbers, tokens or a mask.
         ValueError: if there are none, or one is NaN or infinite.
     """
-    if inputs.dtype == torch.uint8:
-        raise TypeError(
-            "inputs must be floating point, or int64 for tokens, got uint8: images are usually "
-            "scaled to [0, 1], use inputs.float() / 255"
-        )
-    if not inputs.is_floating_point() and inputs.dtype not in (torch.int64, torch.int32):
-        raise TypeError(f"inputs must be floating point, or int64 for tokens, got {inputs.dtype}")
-    if not len(inputs):
-        raise ValueError("inputs must hold at least one example, got none")
-    if not torch.isfinite(inputs).all():
-        raise ValueError("inputs must be finite, got NaN or infinity")
+    checked: SomeInputs = as_inputs(inputs)  # type: ignore[assignment]
+    for place, tensor in parts(checked).items():
+        name = "inputs" if place is None else f"inputs[{place!r}]"
+        if tensor.dtype == torch.uint8:
+            raise TypeError(
+                f"{name} must be floating point, or int64 for tokens, got uint8: images are "
+                "usually scaled to [0, 1], use inputs.float() / 255"
+            )
+        # masks come beside other inputs
+        integers = (torch.int64, torch.int32, *([] if place is None else [torch.bool]))
+        if not tensor.is_floating_point() and tensor.dtype not in integers:
+            raise TypeError(
+                f"{name} must be floating point, or int64 for tokens, got {tensor.dtype}"
+            )
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return checked
 
 
 @dataclass(frozen=True, eq=False)

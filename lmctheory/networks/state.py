@@ -201,6 +201,11 @@ class Evaluation:
         self._first = next(floating, None)
         self._tied = _tied(tensors(self.model))
 
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the network's floating-point type, on its device."""
+        return torch.empty(()) if self._first is None else self._first
+
     def inputs(self, inputs: SomeInputs) -> SomeInputs:
         """Inputs in the network's type and on its device, a copy of them."""
         return _given(self._first, inputs)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lmctheory.matching import reset_batch_norm
 from lmctheory.measures.arguments import odd_points
-from lmctheory.networks import AffineChain, Examples
+from lmctheory.networks import AffineChain, AnyExamples
 from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.chain import require_same_architecture, stack_chains
@@ -90,7 +90,7 @@ class Barrier:
 def barrier(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     points: int = 25,
     *,
     reset_batch_norm: Float[Tensor, "n ..."] | None = None,
@@ -123,7 +123,7 @@ def barrier(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -142,7 +142,7 @@ def barrier(
 
 
 def barriers(
-    chain_a: AffineChain, chain_b: AffineChain, data: Examples, points: int = 25
+    chain_a: AffineChain, chain_b: AffineChain, data: AnyExamples, points: int = 25
 ) -> Barrier:
     """`barrier` for a stack of pairs in batched products.
 
@@ -163,14 +163,14 @@ def barriers(
     return _chain_curves(chain_a, chain_b, data, points)
 
 
-def _chain_curves(a: AffineChain, b: AffineChain, data: Examples, points: int) -> Barrier:
+def _chain_curves(a: AffineChain, b: AffineChain, data: AnyExamples, points: int) -> Barrier:
     require_fitting(data, outputs=a.weights[-1].shape[-2], inputs=a.weights[0].shape[-1])
     t = _grid(points)
     return _curves(chain_logits(a, b, data.inputs, t), data, t, len(a.weights[0]))
 
 
 def _module_curves(
-    a: nn.Module, b: nn.Module, data: Examples, points: int, reset_inputs: Tensor | None = None
+    a: nn.Module, b: nn.Module, data: AnyExamples, points: int, reset_inputs: Tensor | None = None
 ) -> Barrier:
     require_segment(a, b)
     t = _grid(points)
@@ -197,7 +197,7 @@ def _grid(points: int) -> Tensor:
 
 
 def _curves(
-    blocks: Iterable[PathLogits], data: Examples, t: Float[Tensor, " points"], pairs: int
+    blocks: Iterable[PathLogits], data: AnyExamples, t: Float[Tensor, " points"], pairs: int
 ) -> Barrier:
     loss, correct = torch.zeros(2, len(t), pairs, dtype=torch.float64)
     for block in blocks:

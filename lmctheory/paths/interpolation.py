@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from lmctheory.measures.arguments import share
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.agreement import require_segment
+from lmctheory.networks.calling import Inputs, count
+from lmctheory.networks.calling import rows as rows_of
 from lmctheory.networks.chain import require_same_architecture
 from lmctheory.networks.state import Evaluation, aliases, interpolable, placed, slots, tensors
 
@@ -172,6 +174,8 @@ def require_fitting(data: Examples, *, outputs: int, inputs: int) -> None:
         TypeError: for inputs that are no floating-point numbers.
         ValueError: if inputs have another size, or the labels do not go with so many outputs.
     """
+    if not isinstance(data.inputs, Tensor):
+        raise TypeError("data.inputs must be one tensor for chains of linear maps and activations")
     size = data.inputs[0].numel()
     if size != inputs:
         raise ValueError(f"data.inputs must have {inputs} coordinates, got {size}")
@@ -239,7 +243,7 @@ def blocks(total: int, step: int) -> Iterator[slice]:
 
 
 def module_logits(
-    model_a: nn.Module, model_b: nn.Module, inputs: Tensor, t: Float[Tensor, " points"]
+    model_a: nn.Module, model_b: nn.Module, inputs: Inputs, t: Float[Tensor, " points"]
 ) -> Iterator[PathLogits]:
     """Outputs of f_{theta_t} for one pair of modules of any architecture.
 
@@ -260,7 +264,7 @@ def module_logits(
     state_a, state_b = evaluation.state, slots(model_b)
     for i, point in enumerate(t.tolist()):
         state = state_at(state_a, state_b, point)
-        for rows in blocks(len(inputs), _MODULE_ROWS):
+        for rows in blocks(count(inputs), _MODULE_ROWS):
             with torch.no_grad():
-                logits = evaluation(inputs[rows], state)
+                logits = evaluation(rows_of(inputs, rows), state)
             yield PathLogits(slice(0, 1), slice(i, i + 1), rows, logits[None, None])

@@ -33,7 +33,7 @@ from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.barriers.curves import Curves, above_chord, grid
 from lmctheory.layerwise.barriers.selection import Subset, members, moving_windows, require_subsets
 from lmctheory.layerwise.points.example_losses import example_losses
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_same_state
 
 __all__ = ["LayerBarriers", "layer_barriers", "parameter_counts", "windows"]
@@ -120,7 +120,7 @@ def parameter_counts(model: nn.Module, layers: Sequence[Layer]) -> Int[np.ndarra
 def layer_barriers(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     subsets: Sequence[Sequence[str]] | None = None,
     *,
     points: int = 9,
@@ -147,7 +147,7 @@ def layer_barriers(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -182,7 +182,7 @@ def layer_barriers(
 def windows(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     lengths: Sequence[int] | None = None,
     *,
     points: int = 9,
@@ -206,7 +206,7 @@ def windows(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 8, 3), rng=rng), MLP((4, 8, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -222,7 +222,7 @@ def windows(
 def _on_edges(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     moved: np.ndarray,
     t: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:

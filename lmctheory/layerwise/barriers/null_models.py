@@ -27,7 +27,7 @@ from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.barriers.selection import members, require_subsets
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.measures.arguments import at_least
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_same_state
 from lmctheory.networks.state import copied
 
@@ -100,7 +100,7 @@ def _norm(tensors: Sequence[torch.Tensor]) -> float:
 def random_directions(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     subsets: Sequence[Sequence[str]] | None = None,
     *,
     draws: int = 5,
@@ -127,7 +127,7 @@ def random_directions(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)

@@ -33,7 +33,7 @@ from lmctheory.layerwise.barriers.selection import Subset, members, random_group
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
 from lmctheory.measures.arguments import at_least, number, positive_share
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 
 __all__ = ["EXACT_LAYERS", "Recommendation", "recommend"]
 
@@ -99,8 +99,8 @@ class Recommendation:
 def recommend(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
-    test: Examples,
+    data: AnyExamples,
+    test: AnyExamples,
     *,
     tolerance: float,
     alpha: float = 0.5,
@@ -137,7 +137,7 @@ def recommend(
 
     Example:
         >>> import numpy as np, torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from lmctheory.matching import NoBestTemperatureError, calibrate_temperature
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_fit
+from lmctheory.networks.calling import batches
 from lmctheory.networks.losses import CrossEntropy
 from lmctheory.networks.state import Evaluation
 from lmctheory.paths import interpolate
@@ -69,8 +70,8 @@ class RecalibratedBarrier:
 def recalibrated_barrier(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
-    calibration: Examples,
+    data: AnyExamples,
+    calibration: AnyExamples,
     t: float = 0.5,
 ) -> RecalibratedBarrier:
     """The barrier at theta_t before and after its softmax gets a temperature.
@@ -94,7 +95,7 @@ def recalibrated_barrier(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> inputs = torch.randn(60, 4, generator=rng)
@@ -121,7 +122,7 @@ def recalibrated_barrier(
     )
 
 
-def _calibrated(model: nn.Module, calibration: Examples) -> tuple[float, nn.Module | None]:
+def _calibrated(model: nn.Module, calibration: AnyExamples) -> tuple[float, nn.Module | None]:
     try:
         found = calibrate_temperature(model, calibration.inputs, calibration.labels)
     except NoBestTemperatureError:
@@ -129,12 +130,12 @@ def _calibrated(model: nn.Module, calibration: Examples) -> tuple[float, nn.Modu
     return found.temperature, found.model
 
 
-def _loss(model: nn.Module | None, data: Examples) -> float:
+def _loss(model: nn.Module | None, data: AnyExamples) -> float:
     """Mean cross-entropy; NaN for no model."""
     if model is None:
         return float("nan")
     evaluation = Evaluation(model)
     with torch.no_grad():
-        parts = [evaluation(rows) for rows in torch.split(data.inputs, _ROWS)]
+        parts = [evaluation(rows) for rows in batches(data.inputs, _ROWS)]
     logits = torch.cat(parts).double()
     return float(data.loss.mean(logits, data.labels.to(logits.device)))

@@ -11,6 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from lmctheory.matching.merging.observation import hooked
 from lmctheory.networks import AffineChain, activation, activation_of
+from lmctheory.networks.calling import Inputs, batches, returned
 from lmctheory.networks.state import copied, in_type_of, seeded
 from lmctheory.paths import interpolate
 from lmctheory.paths.interpolation import blocks
@@ -75,13 +76,13 @@ class _Call(NamedTuple):
 
 
 def of_modules(
-    model_a: nn.Module, model_b: nn.Module, inputs: Tensor, t: float
+    model_a: nn.Module, model_b: nn.Module, inputs: Inputs, t: float
 ) -> Iterator[list[Observation]]:
     """The outputs of every submodule without submodules, in the order of evaluation, in blocks."""
     a, b = _observable(model_a), _observable(model_b)
     models = (a, b, interpolate(a, b, t))
-    for rows in blocks(len(inputs), _ROWS):
-        calls = [_calls(model, in_type_of(model, inputs[rows])) for model in models]
+    for some in batches(inputs, _ROWS):
+        calls = [_calls(model, in_type_of(model, some)) for model in models]
         affine = [int(isinstance(call.module, nn.Linear | _ConvNd)) for call in calls[0]]
         yield [
             _observation(a, b, middle, t, depth)
@@ -98,7 +99,7 @@ def _observable(model: nn.Module) -> nn.Module:
     return model
 
 
-def _calls(model: nn.Module, x: Tensor) -> list[_Call]:
+def _calls(model: nn.Module, x: Inputs) -> list[_Call]:
     found: list[_Call] = []
 
     def keep(name: str, module: nn.Module, args: Any, _kwargs: Any, output: Any) -> None:
@@ -108,7 +109,7 @@ def _calls(model: nn.Module, x: Tensor) -> list[_Call]:
             found.append(_Call(name, module, args[0].detach().clone(), output.detach().clone()))
 
     with torch.no_grad(), seeded(), hooked(model, nn.Module, keep):
-        model(x)
+        returned(model, x)
     return found
 
 

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 from lmctheory.choices import require_choice
 from lmctheory.layerwise.connectivity.layer_features import Observation, of_chains, of_modules
 from lmctheory.measures.arguments import probability
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.chain import require_same_architecture
@@ -146,7 +146,7 @@ MEASURES = tuple(
 
 
 def feature_connectivity(
-    model_a: nn.Module, model_b: nn.Module, data: Examples, t: float = 0.5
+    model_a: nn.Module, model_b: nn.Module, data: AnyExamples, t: float = 0.5
 ) -> FeatureConnectivity:
     """Compares the features of theta_t = t A + (1-t) B with what LLFC and LEWC predict.
 
@@ -173,7 +173,7 @@ def feature_connectivity(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)

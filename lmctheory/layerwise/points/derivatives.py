@@ -32,7 +32,8 @@ from lmctheory.layerwise.points.differentiable import (
 )
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.layerwise.points.pair import Pair, pair_of
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
+from lmctheory.networks.calling import rows as rows_of
 from lmctheory.paths.interpolation import blocks
 from lmctheory.progress import tracked
 
@@ -66,7 +67,7 @@ class LayerCube:
 def layer_cube(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     alpha: Float[np.ndarray, "points L"],
     *,
     layers: Sequence[Layer] | None = None,
@@ -93,7 +94,7 @@ def layer_cube(
 
     Example:
         >>> import numpy as np, torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -108,7 +109,7 @@ def layer_cube(
 
 
 def derivatives(
-    pair: Pair, data: Examples, alpha: Float[np.ndarray, "points L"], *, hessian: bool = False
+    pair: Pair, data: AnyExamples, alpha: Float[np.ndarray, "points L"], *, hessian: bool = False
 ) -> tuple[Float[np.ndarray, "points L"], Float[np.ndarray, "points L L"] | None]:
     """Gradient and, if asked for, Hessian of the mean loss in alpha."""
     require_derivatives(pair, data)
@@ -116,8 +117,8 @@ def derivatives(
     gradient = np.zeros(alpha.shape)
     second = np.zeros((*alpha.shape, alpha.shape[1])) if hessian else None
     for rows in blocks(len(data), _ROWS):
-        x = evaluation.inputs(data.inputs[rows])
-        labels = data.labels[rows].to(x.device)
+        x = evaluation.inputs(rows_of(data.inputs, rows))
+        labels = data.labels[rows].to(evaluation.like.device)
         for i, point in enumerate(tracked(alpha, "differentiating")):
             coordinates = [x.new_tensor(a).requires_grad_() for a in point]
             with twice_differentiable():

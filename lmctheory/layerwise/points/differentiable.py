@@ -16,7 +16,8 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils.parametrizations import _WeightNorm
 
 from lmctheory.layerwise.points.pair import Pair
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
+from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.derivatives import require_slopes
 from lmctheory.networks.losses import Loss
 from lmctheory.networks.state import Evaluation, copied
@@ -87,7 +88,7 @@ def loss_at(
     pair: Pair,
     evaluation: Evaluation,
     alpha: list[Tensor],
-    inputs: Tensor,
+    inputs: Inputs,
     labels: Tensor,
     loss: Loss,
 ) -> Tensor:
@@ -107,7 +108,7 @@ def loss_at(
     return loss.each(evaluation(inputs, state)[None], labels).sum()
 
 
-def require_derivatives(pair: Pair, data: Examples) -> None:
+def require_derivatives(pair: Pair, data: AnyExamples) -> None:
     """Refuses networks whose forward pass keeps derivatives in alpha from autograd.
 
     Args:
@@ -119,12 +120,12 @@ def require_derivatives(pair: Pair, data: Examples) -> None:
     """
     pair = _in_double(pair)
     evaluation = differentiable(pair.model)
-    x = evaluation.inputs(data.inputs[:_TRIED])
-    labels = data.labels[:_TRIED].to(x.device)
+    x = evaluation.inputs(rows(data.inputs, slice(_TRIED)))
+    labels = data.labels[:_TRIED].to(evaluation.like.device)
     require_slopes(
         lambda alpha: loss_at(pair, evaluation, alpha, x, labels, data.loss),
         [f"layer {layer.name!r}" for layer in pair.layers],
-        x,
+        evaluation.like,
         twice_differentiable(),
     )
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from lmctheory.layerwise._layers import Layer
 from lmctheory.layerwise.points.forward import forward_of
 from lmctheory.layerwise.points.pair import Pair, pair_of, require_points
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
+from lmctheory.networks.calling import rows as rows_of
 from lmctheory.networks.losses import wide
 from lmctheory.networks.state import in_type_of
 from lmctheory.paths.interpolation import blocks
@@ -42,7 +43,7 @@ class Evaluated:
 def evaluate(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     alpha: Float[np.ndarray, "points L"],
     *,
     layers: Sequence[Layer] | None = None,
@@ -71,7 +72,7 @@ def evaluate(
 
     Example:
         >>> import numpy as np, torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -98,12 +99,15 @@ class Walk:
     Attributes:
         points: the distinct points.
         places: for each point asked for its number among them.
+        like: a tensor of the outputs' type, on their device.
     """
 
-    def __init__(self, pair: Pair, data: Examples, alpha: Float[np.ndarray, "points L"]) -> None:
+    def __init__(self, pair: Pair, data: AnyExamples, alpha: Float[np.ndarray, "points L"]) -> None:
         require_points(alpha, pair)
         self.data, self.inputs = data, in_type_of(pair.model, data.inputs)
-        self.forward = forward_of(pair, self.inputs[:1])
+        self.forward = forward_of(pair, rows_of(self.inputs, slice(1)))
+        held = pair.state_a.values()
+        self.like = next((t for t in held if t.is_floating_point()), torch.empty(0))
         order = self.forward.order
         points, places = np.unique(alpha[:, order], axis=0, return_inverse=True)
         self.points, self.places = points[:, np.argsort(order)], places.reshape(-1)
@@ -111,11 +115,11 @@ class Walk:
     @property
     def dtype(self) -> torch.dtype:
         """Of the outputs that it gives."""
-        return torch.promote_types(self.inputs.dtype, torch.float32)
+        return torch.promote_types(self.like.dtype, torch.float32)
 
     def __iter__(self) -> Iterator[tuple[int, slice, Tensor, Tensor]]:
         for rows in blocks(len(self.data), self.forward.rows):
-            labels = self.data.labels[rows].to(self.inputs.device)
-            along = self.forward.along(self.inputs[rows], self.points.tolist())
+            labels = self.data.labels[rows].to(self.like.device)
+            along = self.forward.along(rows_of(self.inputs, rows), self.points.tolist())
             for i, outputs in enumerate(along):
                 yield i, rows, wide(outputs), labels

@@ -14,7 +14,7 @@ from torch import nn
 
 from lmctheory.layerwise.points.evaluation import Walk
 from lmctheory.layerwise.points.pair import pair_of
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 
 __all__ = ["ExampleLosses", "example_losses"]
 
@@ -36,7 +36,7 @@ class ExampleLosses:
 def example_losses(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     alpha: Float[np.ndarray, "points L"],
 ) -> ExampleLosses:
     """The losses whose means `evaluate` gives; they take points * n numbers of memory.
@@ -57,7 +57,7 @@ def example_losses(
 
     Example:
         >>> import numpy as np, torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)

@@ -19,6 +19,7 @@ from torch.fx import Node
 from torch.fx.node import map_arg
 
 from lmctheory.layerwise.points.pair import Pair
+from lmctheory.networks.calling import Inputs
 from lmctheory.networks.program import Program, UnreadableError, capture, opaque
 
 __all__ = ["Forward", "forward_of"]
@@ -79,7 +80,7 @@ class Forward:
         self.order = list(dict.fromkeys([*needed, *range(len(pair.layers))]))
         self.rows = rows
 
-    def along(self, inputs: Tensor, points: Sequence[Sequence[float]]) -> Iterator[Tensor]:
+    def along(self, inputs: Inputs, points: Sequence[Sequence[float]]) -> Iterator[Tensor]:
         """The logits ``[n, classes]`` at each of the points, for inputs ``[n, ...]``."""
         values: dict[Node, Any] = {}
         state = dict(self._pair.state_a)
@@ -98,7 +99,7 @@ class Forward:
             yield values[self._program.output]
 
 
-def forward_of(pair: Pair, example: Tensor) -> Forward:
+def forward_of(pair: Pair, example: Inputs) -> Forward:
     """The forward pass of a pair, in the finest steps that can be relied on.
 
     Args:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lmctheory.layerwise._layers import Layer
 from lmctheory.layerwise._layers import layers as layers_of
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.state import copied, slots
 
@@ -41,7 +41,7 @@ class Pair:
 
 
 def pair_of(
-    model_a: nn.Module, model_b: nn.Module, data: Examples, layers: Sequence[Layer] | None = None
+    model_a: nn.Module, model_b: nn.Module, data: AnyExamples, layers: Sequence[Layer] | None = None
 ) -> Pair:
     """Two networks, checked.
 

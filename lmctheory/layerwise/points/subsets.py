@@ -34,7 +34,7 @@ from lmctheory.layerwise._layers import Layer
 from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.measures.arguments import probability
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 
 __all__ = ["Moebius", "Shapley", "moebius", "shapley"]
 
@@ -101,7 +101,7 @@ class Shapley:
 def moebius(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     *,
     base: str = "a",
     layers: Sequence[Layer] | None = None,
@@ -126,7 +126,7 @@ def moebius(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -151,7 +151,7 @@ def moebius(
 def shapley(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     *,
     base: str = "a",
     layers: Sequence[Layer] | None = None,
@@ -181,7 +181,7 @@ def shapley(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)

@@ -45,8 +45,9 @@ from lmctheory.layerwise.second_order.diagonal import Diagonal
 from lmctheory.layerwise.second_order.kinks import Kinks, diagonal_of, kinks_of, pieces
 from lmctheory.layerwise.second_order.quadrature import NODES, green, integrals, solution
 from lmctheory.measures.arguments import at_least, probability
-from lmctheory.networks import Examples
+from lmctheory.networks import AnyExamples
 from lmctheory.networks.affine import find_chains
+from lmctheory.networks.calling import rows as rows_of
 from lmctheory.networks.state import Evaluation, copied
 from lmctheory.paths.interpolation import blocks
 from lmctheory.progress import tracked
@@ -104,7 +105,7 @@ class Curvature:
 def curvature(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     points: int = 25,
     *,
     rtol: float = 1e-9,
@@ -141,7 +142,7 @@ def curvature(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -215,7 +216,7 @@ def _losses(
 def _of_modules(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     alpha: np.ndarray,
     rtol: float,
     evaluations: int,
@@ -246,14 +247,16 @@ def _with_moment(values: np.ndarray, s: np.ndarray) -> np.ndarray:
     return np.stack([values, s * values], axis=-1)
 
 
-def _jet(pair: Pair, evaluation: Evaluation, data: Examples, alpha: float) -> tuple[float, float]:
+def _jet(
+    pair: Pair, evaluation: Evaluation, data: AnyExamples, alpha: float
+) -> tuple[float, float]:
     """Loss and its second derivative where all layers are at alpha."""
     total = np.zeros(2)
     for rows in blocks(len(data), _MODULE_ROWS):
-        x = evaluation.inputs(data.inputs[rows])
-        labels = data.labels[rows].to(x.device)
+        x = evaluation.inputs(rows_of(data.inputs, rows))
+        labels = data.labels[rows].to(evaluation.like.device)
         with twice_differentiable():
-            s = torch.tensor(alpha, dtype=x.dtype, device=x.device, requires_grad=True)
+            s = evaluation.like.new_tensor(alpha, requires_grad=True)
             loss = loss_at(pair, evaluation, [s] * len(pair.layers), x, labels, data.loss)
             [slope] = torch.autograd.grad(loss, s, create_graph=True)
             [second] = torch.autograd.grad(slope, s)

@@ -52,7 +52,7 @@ from lmctheory.layerwise.points.pair import Pair, pair_of
 from lmctheory.layerwise.second_order.kinks import diagonal_of, kinks_of, pieces
 from lmctheory.layerwise.second_order.quadrature import green, integrals
 from lmctheory.measures.arguments import at_least, probability
-from lmctheory.networks import Examples, find_chain
+from lmctheory.networks import AnyExamples, find_chain
 from lmctheory.networks.state import copied
 
 __all__ = ["Interaction", "interaction_matrix"]
@@ -103,7 +103,7 @@ class Interaction:
 def interaction_matrix(
     model_a: nn.Module,
     model_b: nn.Module,
-    data: Examples,
+    data: AnyExamples,
     t: float = 0.5,
     *,
     layers: Sequence[Layer] | None = None,
@@ -139,7 +139,7 @@ def interaction_matrix(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.networks import MLP, AnyExamples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
@@ -199,7 +199,7 @@ def _membership(pair: Pair, names: Sequence[str]) -> np.ndarray:
 
 
 def _of_chains(
-    a: nn.Module, b: nn.Module, data: Examples, t: float, tolerance: float, member: np.ndarray
+    a: nn.Module, b: nn.Module, data: AnyExamples, t: float, tolerance: float, member: np.ndarray
 ) -> _Split:
     diagonal, x = diagonal_of(a, b, data)
     found = kinks_of(diagonal, x, data.labels)
@@ -224,7 +224,7 @@ def _of_chains(
     return _Split(smooth.value[0] - atoms, float(smooth.error.max()))
 
 
-def _of_smooth(pair: Pair, data: Examples, t: float, tolerance: float) -> _Split:
+def _of_smooth(pair: Pair, data: AnyExamples, t: float, tolerance: float) -> _Split:
     def integrand(_: np.ndarray, s: np.ndarray) -> np.ndarray:
         _, H = derivatives(pair, data, np.outer(s, np.ones(len(pair.layers))), hessian=True)
         assert H is not None
@@ -234,7 +234,7 @@ def _of_smooth(pair: Pair, data: Examples, t: float, tolerance: float) -> _Split
     return _Split(found.value[0], float(found.error.max()))
 
 
-def _of_steps(pair: Pair, data: Examples, t: float, panels: int) -> _Split:
+def _of_steps(pair: Pair, data: AnyExamples, t: float, panels: int) -> _Split:
     ends = np.unique([*np.linspace(0, 1, panels + 1), 1 - t])  # the kernel has a kink there
     L = len(pair.layers)
     moved = np.tri(L + 1, L, -1)  # after k steps the first k layers
