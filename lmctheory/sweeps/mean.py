@@ -17,7 +17,7 @@ class Mean:
     error: float
 
     @classmethod
-    def over(cls, draws: Sequence[float]) -> "Mean":
+    def over(cls, draws: Sequence[float] | np.ndarray) -> "Mean":
         """The mean of the draws."""
         spread = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
         return cls(float(np.mean(draws)), float(spread / np.sqrt(len(draws))))

@@ -1,0 +1,89 @@
+"""The two networks that are compared, and B in every order of its neurons, each found once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+from torch import nn
+
+from lmctheory.layerwise import layers
+from lmctheory.layerwise.barriers.curves import grid
+from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
+from lmctheory.matching import Matching, match
+from lmctheory.matching._symmetry import common_symmetry
+from lmctheory.matching.groups import Symmetry
+from lmctheory.networks import AnyExamples
+from lmctheory.progress import tracked
+
+__all__ = ["UNMATCHED", "ComparedPair"]
+
+UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedPair:
+    """Two networks, and what all sections ask of them.
+
+    Attributes:
+        model_a: network A, at t = 1.
+        model_b: network B as it came.
+        data: the examples, with their loss.
+        methods: of `lmctheory.matching.match`, in whose order B is compared as well.
+        points: of the grid on the segment, odd.
+    """
+
+    model_a: nn.Module
+    model_b: nn.Module
+    data: AnyExamples
+    methods: Sequence[str]
+    points: int
+
+    @cached_property
+    def symmetry(self) -> Symmetry:
+        """What may be permuted."""
+        return common_symmetry(self.model_a, self.model_b, self.data.inputs)
+
+    @cached_property
+    def matchings(self) -> Mapping[str, Matching]:
+        """By method; empty where nothing can be permuted."""
+        if not self.symmetry.groups:
+            return {}
+        return {
+            method: match(self.model_a, self.model_b, method, self.data)
+            for method in tracked(self.methods, "matching")
+        }
+
+    @cached_property
+    def aligned(self) -> Mapping[str, nn.Module]:
+        """B as it came, and in every order that was found, by the name of it."""
+        found = {
+            method: matching.apply(self.model_b) for method, matching in self.matchings.items()
+        }
+        return {UNMATCHED: self.model_b, **found}
+
+    @property
+    def t(self) -> Float[np.ndarray, " points"]:
+        """The grid, t = 1 is A."""
+        return grid(self.points)
+
+    @cached_property
+    def losses(self) -> Mapping[str, ExampleLosses]:
+        """Of every example at every t, ``[points, n]``, by alignment."""
+        return {
+            name: example_losses(
+                self.model_a, aligned, self.data, np.outer(1 - self.t, np.ones(self._layers))
+            )
+            for name, aligned in tracked(list(self.aligned.items()), "evaluating the segment")
+        }
+
+    @cached_property
+    def _layers(self) -> int:
+        return len(layers(self.model_a))
+
+    @cached_property
+    def best(self) -> str:
+        """The alignment of the smallest barrier at the midpoint."""
+        middle = len(self.t) // 2
+        return min(self.losses, key=lambda name: float(self.losses[name].loss[middle].mean()))
