@@ -1,4 +1,4 @@
-"""The command line: `lmctheory verify` and `lmctheory theorems`."""
+"""The command line."""
 
 import shlex
 import textwrap
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 import lmctheory
+from lmctheory.commands.about_networks import add_commands
 from lmctheory.terminal import make_table, print_any_text, show
 from lmctheory.theorems import Check, Theorem, registry
 
@@ -31,6 +32,9 @@ def _print_version(asked: bool) -> bool:
         typer.echo(f"lmctheory {lmctheory.__version__}")
         raise typer.Exit
     return asked
+
+
+add_commands(app)
 
 
 @app.callback()

@@ -27,7 +27,7 @@ from lmctheory.terminal import empty_table, shown
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FORMATS", "Cell", "Column", "Table", "Uncertain", "csv_text"]
+__all__ = ["FORMATS", "Cell", "Column", "Table", "Uncertain", "as_json", "csv_text"]
 
 FORMATS = ("table", "csv", "json", "latex")
 """What `Table.text` gives."""
@@ -215,16 +215,20 @@ def _csv_cell(value: object) -> object:
 
 
 def _json(table: Table[Any]) -> str:
-    """The records; NaN and infinities, which JSON lacks, as null and text."""
-    records = [{key: _json_cell(cell) for key, cell in row.items()} for row in table.records]
-    content = {"title": table.title, "caption": table.caption, "rows": records}
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+    """The records, see `as_json`."""
+    content = {"title": table.title, "caption": table.caption, "rows": table.records}
+    return json.dumps(as_json(content), indent=2, allow_nan=False) + "\n"
 
 
-def _json_cell(cell: Cell) -> Cell:
-    if isinstance(cell, float) and not math.isfinite(cell):
-        return None if math.isnan(cell) else str(cell)
-    return cell
+def as_json(value: Any) -> Any:
+    """A value of dictionaries, lists, words and numbers, in which NaN is null, infinities words."""
+    if isinstance(value, Mapping):
+        return {key: as_json(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
 
 
 _SPECIAL = {

@@ -1,0 +1,160 @@
+"""`match`: brings networks into one order of neurons, and averages them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from lmctheory.commands.given import refusals
+from lmctheory.comparison.section import Part
+from lmctheory.files import write_state, writing
+from lmctheory.files.checkpoints import require_suffix
+from lmctheory.matching import match, match_several, repair, reset_batch_norm
+from lmctheory.matching.merging.means import average
+from lmctheory.networks import AnyExamples
+from lmctheory.tables import Column, Table
+
+__all__ = ["Files", "Matched", "matched", "mean_of", "require_files", "write"]
+
+_MOVED = (
+    Column[tuple[str, str, np.ndarray]]("network", lambda row: row[0], left=True),
+    Column[tuple[str, str, np.ndarray]]("neurons of", lambda row: row[1], left=True),
+    Column[tuple[str, str, np.ndarray]]("number", lambda row: len(row[2]), form=","),
+    Column[tuple[str, str, np.ndarray]](
+        "moved", lambda row: int((row[2] != np.arange(len(row[2]))).sum()), form=","
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where to write.
+
+    Attributes:
+        out: B in A's order; of more networks a folder, in which each keeps its name.
+        permutations: of all groups, as arrays of NumPy.
+        average: the mean of the networks.
+    """
+
+    out: Path | None
+    permutations: Path | None
+    average: Path | None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Networks in one order.
+
+    Attributes:
+        networks: in the order given.
+        permutations: of each network, by the name of the group.
+        part: what is printed.
+    """
+
+    networks: Sequence[nn.Module]
+    permutations: Sequence[Mapping[str, np.ndarray]]
+    part: Part
+
+
+def require_files(files: Files, checkpoints: Sequence[Path]) -> None:
+    """Refuses places that cannot be written to.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    if len(checkpoints) < 2:
+        raise ValueError(f"match needs two checkpoints or more, got {len(checkpoints)}")
+    several = len(checkpoints) > 2
+    if several and len({path.name for path in checkpoints}) < len(checkpoints):
+        raise ValueError("checkpoints must have different names, under which they are written")
+    if several and files.out is not None and not files.out.is_dir():
+        raise ValueError(f"--out must be a folder for {len(checkpoints)} networks, got {files.out}")
+    singles = [files.average] if several else [files.out, files.average]
+    for path in singles:
+        if path is not None:
+            require_suffix(path)
+    if files.permutations is not None and files.permutations.suffix != ".npz":
+        raise ValueError(f"--permutations must end in .npz, got {files.permutations}")
+    for path in (*singles, files.permutations):
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"{path.parent} is no folder to write {path.name} to")
+
+
+def matched(networks: Sequence[nn.Module], method: str, data: AnyExamples | None) -> Matched:
+    """All networks in one order, two of them B in A's."""
+    with refusals():
+        if len(networks) == 2:
+            a, b = networks
+            found = match(a, b, method, data)
+            identity = {name: np.arange(len(perm)) for name, perm in found.permutations.items()}
+            permutations = [identity, dict(found.permutations)]
+            aligned = [a, found.apply(b)]
+            said: tuple[str, ...] = (
+                f"The order changes outputs by {found.function_change:.2g} at most: rounding.",
+                f"Sum over parameters <A, P B>: {found.traces['identity'][0]:.6g} before, "
+                f"{found.objective:.6g} after."
+                if "identity" in found.traces
+                else f"Sum over parameters <A, P B>: {found.objective:.6g}.",
+            )
+        else:
+            how = "joint" if method in ("weight", "activation") else "reference"
+            joint = match_several(networks, method, data, how=how)
+            permutations = [dict(each) for each in joint.permutations]
+            aligned = list(joint.apply(networks))
+            said = (f"Sum over pairs of networks: {joint.objective:.6g}.",)
+    rows = [
+        (f"network {k + 1}", name, perm)
+        for k, permutation in enumerate(permutations)
+        for name, perm in permutation.items()
+        if k or len(networks) > 2
+    ]
+    table = Table(f"Neurons moved by {method}", "", _MOVED, rows)
+    return Matched(aligned, permutations, Part((table,), findings=said))
+
+
+def mean_of(found: Matched, data: AnyExamples | None, *, repaired: bool, reset: bool) -> nn.Module:
+    """The mean of the networks, with features or running statistics put right if asked for."""
+    with refusals():
+        if (repaired or reset) and data is None:
+            raise ValueError("--repair and --reset-batch-norm need --data")
+        mean = average(found.networks, [1 / len(found.networks)] * len(found.networks))
+        if repaired:
+            if len(found.networks) != 2:
+                raise ValueError("--repair is for two networks")
+            first, second = found.networks
+            mean = repair(mean, first, second, data.inputs)  # type: ignore[union-attr]
+        if reset:
+            mean = reset_batch_norm(mean, data.inputs)  # type: ignore[union-attr]
+        return mean
+
+
+def write(
+    found: Matched, mean: nn.Module | None, files: Files, checkpoints: Sequence[Path]
+) -> None:
+    """Writes what was asked for, each file whole or not at all."""
+    with refusals():
+        if files.out is not None and len(found.networks) == 2:
+            write_state(found.networks[1], files.out)
+        elif files.out is not None:
+            for network, path in zip(found.networks, checkpoints, strict=True):
+                write_state(network, files.out / path.with_suffix(".safetensors").name)
+        if files.permutations is not None:
+            _write_permutations(found.permutations, files.permutations)
+        if files.average is not None and mean is not None:
+            write_state(mean, files.average)
+
+
+def _write_permutations(permutations: Sequence[Mapping[str, np.ndarray]], path: Path) -> None:
+    """Of B by the names of the groups; of more networks with their number before it."""
+    if len(permutations) == 2:
+        arrays = dict(permutations[1])
+    else:
+        arrays = {
+            f"{k + 1}/{name}": perm
+            for k, each in enumerate(permutations)
+            for name, perm in each.items()
+        }
+    with writing(path) as beside, beside.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]

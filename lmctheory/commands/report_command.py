@@ -1,0 +1,65 @@
+"""The command `report`."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lmctheory.commands.options import (
+    DataDir,
+    DataSource,
+    Device,
+    Examples,
+    InputShape,
+    LossName,
+    Match,
+    Model,
+    ModelArgs,
+    PathA,
+    PathB,
+    Points,
+    Split,
+)
+
+__all__ = ["report"]
+
+
+def report(
+    a: PathA,
+    b: PathB,
+    model: Model,
+    data: DataSource,
+    out: Annotated[Path, typer.Option(help="The page; tables go beside it.")] = Path("report.html"),
+    model_args: ModelArgs = "{}",
+    loss: LossName = "cross_entropy",
+    match: Match = None,
+    split: Split = "test",
+    data_dir: DataDir = None,
+    examples: Examples = None,
+    input_shape: InputShape = "",
+    points: Points = 25,
+    device: Device = "cpu",
+) -> None:
+    """Writes a page about two networks: permutations, barriers, bounds, layers, certificates."""
+    from lmctheory.commands.given import examples_of, networks_of, refusals
+    from lmctheory.comparison import compare
+    from lmctheory.comparison.report import write_report
+    from lmctheory.terminal import show
+
+    with refusals():
+        if out.suffix != ".html":
+            raise ValueError(f"--out must end in .html, got {out}")
+        if not out.parent.is_dir():
+            raise ValueError(f"{out.parent} is no folder to write {out.name} to")
+    model_a, model_b = networks_of([a, b], model, model_args, device)
+    given = examples_of(
+        data, loss, split=split, data_dir=data_dir, limit=examples, shape=input_shape
+    )
+    with refusals():
+        methods = match or ("weight", "activation")
+        found = compare(model_a, model_b, given, methods=methods, points=points)
+        command = shlex.join(["lmctheory", *sys.argv[1:]])
+        written = write_report(found, out, title=f"{a.name} and {b.name}", command=command)
+    show(*found.findings, "", f"wrote {out} and {len(written) - 1} tables beside it")

@@ -1,0 +1,130 @@
+"""The page: the sections of a comparison, and what reproduces them."""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lmctheory.comparison._compare import Comparison
+from lmctheory.comparison.section import Drawing
+from lmctheory.comparison.sections import SECTIONS
+from lmctheory.files import writing
+from lmctheory.sweeps.provenance import provenance
+from lmctheory.tables import Table
+
+__all__ = ["page", "write_report"]
+
+_SIZE = (6.4, 3.6)
+
+
+def write_report(
+    found: Comparison, path: str | Path, *, title: str = "Two networks", command: str = ""
+) -> list[Path]:
+    """Writes a comparison as a page, and each of its tables as CSV and LaTeX beside it.
+
+    Args:
+        found: the comparison.
+        path: of the page; tables get its name, a number and their title.
+        title: of the page.
+        command: that reproduces it, shown at its end.
+
+    Returns:
+        What was written, the page first; each file is there whole or not at all.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        ImportError: without Matplotlib.
+    """
+    path = Path(path)
+    text = page(found, title=title, command=command)
+    files = {path: text}
+    for number, table in enumerate(found.tables, start=1):
+        slug = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")
+        name = f"{path.stem}-{number}-{slug}"
+        files[path.with_name(f"{name}.csv")] = table.text("csv")
+        files[path.with_name(f"{name}.tex")] = table.to_latex(label=f"tab:{slug}")
+    for wanted, content in reversed(files.items()):  # the page last: it speaks of the others
+        with writing(wanted) as beside:
+            beside.write_text(content, encoding="utf-8")
+    return list(files)
+
+
+def page(found: Comparison, *, title: str = "Two networks", command: str = "") -> str:
+    """The page as HTML, with its styles and pictures in it."""
+    environment = Environment(
+        loader=PackageLoader("lmctheory.comparison.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html")
+    sections = [
+        {
+            "name": section.name,
+            "title": section.title,
+            "about": section.about,
+            "findings": found.parts[section.name].findings,
+            "notes": found.parts[section.name].notes,
+            "tables": [_table(table) for table in found.parts[section.name].tables],
+            "drawings": [
+                {"caption": drawing.caption, "svg": _svg(drawing, f"{section.name}-{k}-")}
+                for k, drawing in enumerate(found.parts[section.name].drawings)
+            ],
+        }
+        for section in SECTIONS
+        if section.name in found.parts
+    ]
+    return template.render(
+        title=title,
+        sections=sections,
+        findings=found.findings,
+        command=command,
+        provenance=provenance(),
+    )
+
+
+def _table(table: Table[Any]) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "caption": table.caption,
+        "heads": list(zip(table.heads, (column.left for column in table.columns), strict=True)),
+        "rows": [
+            list(zip(cells, (column.left for column in table.columns), strict=True))
+            for cells in table.cells
+        ],
+        "csv": table.text("csv"),
+        "latex": table.to_latex(),
+    }
+
+
+def _svg(drawing: Drawing, prefix: str) -> Markup:
+    """A picture whose black is the colour of the text around it, and whose words stay words."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix, "font.size": 9}):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure.patch.set_alpha(0)
+        axes = figure.subplots()
+        axes.patch.set_alpha(0)
+        axes.spines[["top", "right"]].set_visible(False)
+        drawing.draw(axes)
+        if legend := axes.get_legend():
+            legend.get_frame().set_alpha(0)
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 role="img"', svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r"#000000|\bblack\b", "currentColor", svg)
+    # elements without a fill are black by default
+    svg = svg.replace("<text ", '<text fill="currentColor" ')
+    # names inside a picture are the page's, too
+    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
+    svg = re.sub(r'href="#', f'href="#{prefix}', svg)
+    return Markup(re.sub(r"url\(#", f"url(#{prefix}", svg))
