@@ -99,6 +99,11 @@ class Loss(ABC):
         """What the sum of the hits is divided by for the accuracy."""
         return float(len(labels))
 
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """Its name in a sentence."""
+
     def mean(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The mean loss of one network's outputs ``[n, ...]``; differentiable."""
         return self.each(outputs[None], labels).sum() / self.weight(labels)
@@ -131,6 +136,14 @@ class CrossEntropy(Loss):
         if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
             raise ValueError(f"class_weights must be >= 0, not all zero, got {weights}")
         object.__setattr__(self, "class_weights", weights)
+
+    @property
+    def title(self) -> str:
+        """Its name, and what is not as usual."""
+        weighted = ", weighted by class" * (self.class_weights is not None)
+        smoothed = f", labels smoothed by {self.label_smoothing:g}" * (self.label_smoothing > 0)
+        ignored = "" if self.ignore_index is None else f", label {self.ignore_index} ignored"
+        return f"the cross-entropy{weighted}{smoothed}{ignored}"
 
     @property
     def is_plain(self) -> bool:
@@ -231,6 +244,8 @@ class BinaryCrossEntropy(Loss):
     probabilities of class 1.
     """
 
+    title = "the binary cross-entropy"
+
     def require_labels(self, labels: Tensor) -> None:
         """One number in [0, 1] each."""
         if labels.dtype != torch.int64 and not labels.is_floating_point():
@@ -270,6 +285,8 @@ class SquaredError(Loss):
     Labels are values, as many per example as outputs, or classes ``[n]``, which stand for their
     unit vectors.
     """
+
+    title = "the squared error"
 
     def require_labels(self, labels: Tensor) -> None:
         """Numbers, or classes."""
@@ -323,6 +340,11 @@ class ExampleLoss(Loss):
     """
 
     function: Callable[[Tensor, Tensor], Tensor]
+
+    @property
+    def title(self) -> str:
+        """The function's name."""
+        return f"the loss {getattr(self.function, '__name__', type(self.function).__name__)}"
 
     def require_labels(self, labels: Tensor) -> None:
         """Anything."""

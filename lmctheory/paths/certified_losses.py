@@ -173,7 +173,7 @@ def certified_loss(loss: Loss) -> CertifiedLoss:
     raise ValueError(
         "certificates are proved for the cross-entropy as it is, without class weights, "
         "smoothing or ignored labels, for "
-        f"the binary cross-entropy and the squared error, got {loss}"
+        f"the binary cross-entropy and the squared error, got {loss.title}"
     )
 
 

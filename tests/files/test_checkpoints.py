@@ -127,7 +127,7 @@ def test_files_of_another_kind_are_refused(content, name, tmp_path):
 def test_nothing_half_written_is_left_behind(tmp_path):
     with pytest.raises(ValueError, match=r"must end in .safetensors, .pt or .pth"):
         write_state(network(), tmp_path / "net.h5")
-    with pytest.raises(FileNotFoundError, match="is no folder to write net.pt to"):
+    with pytest.raises(FileNotFoundError, match=r"is no folder to write net.pt to"):
         write_state(network(), tmp_path / "missing" / "net.pt")
     (tmp_path / "net.pt").write_text("before")
     program = (

@@ -158,5 +158,7 @@ def test_tokens_that_count_are_averaged():
 
 def test_temperatures_are_for_the_cross_entropy():
     a, b, data = problem("squared")
-    with pytest.raises(ValueError, match="data must be judged by the cross-entropy, got Squared"):
+    with pytest.raises(
+        ValueError, match="data must be judged by the cross-entropy, got the squared"
+    ):
         recalibrated_barrier(a, b, data, data)

@@ -105,12 +105,15 @@ def _unmatched(midpoint: Mean) -> str:
     if not _clear(midpoint):
         return f"Without matching no barrier is to be seen at the midpoint: {midpoint}."
     if midpoint.value < 0:
-        return f"Without matching the midpoint is better than the networks' mean, by {midpoint}."
+        better = Mean(-midpoint.value, midpoint.error)
+        return f"Without matching the midpoint is better than the networks' mean, by {better}."
     return f"Without matching there is a barrier at the midpoint: {midpoint}."
 
 
 def _matched(before: _Curve, best: _Curve) -> str:
     gain = Mean.over(before.gaps[before.middle] - best.gaps[best.middle])
+    if not gain.value and not gain.error:
+        return "No matching lowers the loss at the midpoint: B is in the best order that was found."
     if not gain.value > _CLEAR * gain.error:
         return (
             f"No matching lowers the loss at the midpoint by more than its error: {best.name}, the "

@@ -46,8 +46,8 @@ def _measured(pair: ComparedPair) -> Part:
     size = [float(a[name].double().square().sum()) for name in moving]
     distance = float(np.sqrt(sum(squares) / sum(size))) if sum(size) else 0.0
     caption = (
-        f"On {len(pair.data)} examples, by {pair.data.loss}; in brackets the standard error of the "
-        f"last digit. The weights lie |A - B| = {distance:.3g} |A| apart."
+        f"On {len(pair.data)} examples, by {pair.data.loss.title}; in brackets the standard error "
+        f"of the last digit. The weights lie |A - B| = {distance:.3g} |A| apart."
     )
     table = Table("The two networks", caption, _COLUMNS, rows)
     same = ("A and B have the same weights.",) if not any(squares) else ()

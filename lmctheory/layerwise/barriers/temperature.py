@@ -106,7 +106,9 @@ def recalibrated_barrier(
     """
     for name, examples in (("data", data), ("calibration", calibration)):
         if not isinstance(examples.loss, CrossEntropy):
-            raise ValueError(f"{name} must be judged by the cross-entropy, got {examples.loss}")
+            raise ValueError(
+                f"{name} must be judged by the cross-entropy, got {examples.loss.title}"
+            )
     middle = interpolate(model_a, model_b, t)
     require_fit(middle, data)
     models = (middle, model_a, model_b)

@@ -1,0 +1,158 @@
+"""Commands about checkpoints, from the shell alone."""
+
+import csv
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from lmctheory.cli import app
+from lmctheory.comparison import compare
+from lmctheory.files import build_model, load_network, read_state
+from lmctheory.matching import match
+from lmctheory.networks import Examples
+from tests.comparison.pairs import WIDTHS, trained
+
+MODEL = ("--model", "net.py:mlp", "--model-args", f"[{list(WIDTHS)}]")
+
+
+def invoke(*arguments, exit_code=0):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == exit_code, result.output
+    return result.output
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_model():
+    yield
+    sys.modules.pop("net", None)
+
+
+def networks():
+    empty = build_model("net.py:mlp", f"[{list(WIDTHS)}]")
+    return [load_network(empty, f"{name}.safetensors") for name in "ab"]
+
+
+def data():
+    digits = trained()[2]
+    return Examples(digits.test.inputs[:80], digits.test.labels[:80])
+
+
+@pytest.mark.parametrize(
+    ("command", "section"),
+    [("barrier", "barriers"), ("certify", "certificates"), ("layers", "layers")],
+)
+def test_sections_print_and_write_the_numbers_of_the_comparison(command, section, folder):
+    given = (command, "a.safetensors", "b.safetensors", *MODEL, "--data", "data.npz")
+    given += ("--match", "weight", "--match", "naive", "--points", 5)
+    expected = compare(*networks(), data(), methods=("weight", "naive"), points=5)
+    rows = expected.parts[section].tables[0].records
+    invoke(*given, "--json", "n.json")
+    written = json.loads((folder / "n.json").read_text())
+    title = expected.parts[section].tables[0].title
+    assert written["tables"][title] == rows
+    assert written == json.loads(invoke(*given, "--format", "json"))
+    text = invoke(*given, "--format", "csv")
+    first = next(csv.DictReader(io.StringIO(text)))
+    assert first == {key: "" if v is None else str(v) for key, v in rows[0].items()}
+    assert title.split()[0] in invoke(*given)
+    assert r"\toprule" in invoke(*given, "--format", "latex")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_pictures_are_written(suffix, folder):
+    given = ("a.safetensors", "b.safetensors", *MODEL, "--data", "data.npz", "--points", 5)
+    invoke("barrier", *given, "--figure", f"f{suffix}")
+    assert (folder / f"f{suffix}").stat().st_size > 5000
+    assert "is nothing to draw" in invoke("certify", *given, "--figure", "g.png", exit_code=2)
+
+
+def test_match_writes_b_its_permutation_and_the_mean(folder):
+    files = ("--out", "bm.safetensors", "--permutations", "p.npz", "--average", "mean.pt")
+    text = invoke("match", "a.safetensors", "b.safetensors", *MODEL, *files)
+    assert "The order changes outputs by" in text
+    a, b = networks()
+    found = match(a, b)
+    for name, tensor in found.apply(b).state_dict().items():
+        torch.testing.assert_close(read_state("bm.safetensors")[name], tensor)
+        mean = (tensor + a.state_dict()[name]) / 2
+        torch.testing.assert_close(read_state("mean.pt")[name], mean)
+    with np.load("p.npz") as arrays:
+        assert set(arrays.files) == set(found.permutations)
+        for name, perm in found.permutations.items():
+            assert np.array_equal(arrays[name], perm)
+
+
+def test_match_takes_several_networks_and_repairs_two(folder):
+    three = ("a.safetensors", "b.safetensors", "c.safetensors")
+    (folder / "all").mkdir()
+    invoke("match", *three, *MODEL, "--out", "all", "--permutations", "p.npz")
+    assert sorted(path.name for path in (folder / "all").iterdir()) == sorted(three)
+    with np.load("p.npz") as arrays:
+        assert sorted(arrays.files) == [f"{k}/{name}" for k in (1, 2, 3) for name in ("0", "2")]
+    x = data().inputs
+    empty = networks()[0]
+    for name in three:
+        before, after = (load_network(empty, path)(x) for path in (name, f"all/{name}"))
+        torch.testing.assert_close(before, after)
+    two = ("match", *three[:2], *MODEL, "--data", "data.npz", "--method", "activation")
+    invoke(*two, "--average", "mean.safetensors")
+    invoke(*two, "--average", "repaired.safetensors", "--repair")
+    plain, repaired = (read_state(f"{name}.safetensors") for name in ("mean", "repaired"))
+    assert any(not torch.equal(plain[name], repaired[name]) for name in plain)
+
+
+def test_report_is_one_page_with_its_tables(folder):
+    given = ("a.safetensors", "b.safetensors", *MODEL, "--data", "data.npz", "--points", 5)
+    text = invoke("report", *given, "--out", "r.html", "--match", "weight")
+    assert "wrote r.html and 18 tables beside it" in text
+    page = (folder / "r.html").read_text()
+    assert "a.safetensors and b.safetensors" in page
+    assert len(list(folder.glob("r-*.csv"))) == len(list(folder.glob("r-*.tex"))) == 9
+
+
+BARRIER = ("barrier", "a.safetensors", "b.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((*BARRIER, *MODEL, "--data", "nothing.npz"), "nothing.npz is no file"),
+        ((*BARRIER, *MODEL, "--data", "data.npz", "--loss", "hinge"), "loss must be one of"),
+        ((*BARRIER, *MODEL, "--data", "data.npz", "--match", "best"), "methods must be one of"),
+        ((*BARRIER, *MODEL, "--data", "data.npz", "--points", "4"), "points must be odd"),
+        ((*BARRIER, *MODEL, "--data", "data.npz", "--format", "xml"), "format must be one of"),
+        ((*BARRIER, *MODEL, "--data", "data.npz", "--json", "no/n.json"), "no is no folder"),
+        (
+            (*BARRIER, *MODEL, "--data", "data.npz", "--device", "tpu"),
+            "'tpu' cannot be used",
+        ),
+        ((*BARRIER, *MODEL, "--data", "data.npz", "--input-shape", "1,a"), "such as 1,28,28"),
+        (
+            (*BARRIER, *MODEL, "--data", "data.npz", "--input-shape", "1,9,9"),
+            "does not hold",
+        ),
+        (
+            (*BARRIER, *MODEL, "--data", "data.npz", "--split", "valid"),
+            "must be train or test",
+        ),
+        ((*BARRIER, "--model", "net.py:cnn", "--data", "data.npz"), "has no 'cnn', but nn, mlp"),
+        (("barrier", "a.safetensors", "x.pt", *MODEL, "--data", "data.npz"), "x.pt is no file"),
+        (("match", "a.safetensors", *MODEL), "needs two checkpoints or more"),
+        (("match", *BARRIER[1:], *MODEL, "--out", "b.npz"), "must end in .safetensors"),
+        (("match", *BARRIER[1:], *MODEL, "--permutations", "p.txt"), "must end in .npz"),
+        (("match", *BARRIER[1:], *MODEL, "--method", "activation"), "needs data"),
+        (("match", *BARRIER[1:], *MODEL, "--average", "m.pt", "--repair"), "need --data"),
+        (("report", *BARRIER[1:], *MODEL, "--data", "data.npz", "--out", "r.pdf"), "end in .html"),
+    ],
+)
+def test_bad_input_ends_with_its_message(arguments, message, folder):
+    before = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
+    text = " ".join(invoke(*arguments, exit_code=2).split())
+    assert message in text
+    assert "Traceback" not in text
+    assert sorted(p.name for p in folder.iterdir() if p.name != "__pycache__") == before
