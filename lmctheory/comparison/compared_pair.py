@@ -4,17 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from jaxtyping import Float
 from torch import nn
 
-from lmctheory.layerwise import layers
-from lmctheory.layerwise.barriers.curves import grid
-from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
 from lmctheory.matching import Matching, match
 from lmctheory.matching._symmetry import common_symmetry
 from lmctheory.matching.groups import Symmetry
 from lmctheory.networks import AnyExamples
+from lmctheory.paths import SegmentLosses, segment_losses
 from lmctheory.progress import tracked
 
 __all__ = ["UNMATCHED", "ComparedPair"]
@@ -63,27 +59,16 @@ class ComparedPair:
         }
         return {UNMATCHED: self.model_b, **found}
 
-    @property
-    def t(self) -> Float[np.ndarray, " points"]:
-        """The grid, t = 1 is A."""
-        return grid(self.points)
-
     @cached_property
-    def losses(self) -> Mapping[str, ExampleLosses]:
-        """Of every example at every t, ``[points, n]``, by alignment."""
+    def losses(self) -> Mapping[str, SegmentLosses]:
+        """Of every example at every t, by alignment."""
         return {
-            name: example_losses(
-                self.model_a, aligned, self.data, np.outer(1 - self.t, np.ones(self._layers))
-            )
+            name: segment_losses(self.model_a, aligned, self.data, self.points)
             for name, aligned in tracked(list(self.aligned.items()), "evaluating the segment")
         }
 
     @cached_property
-    def _layers(self) -> int:
-        return len(layers(self.model_a))
-
-    @cached_property
     def best(self) -> str:
         """The alignment of the smallest barrier at the midpoint."""
-        middle = len(self.t) // 2
+        middle = self.points // 2
         return min(self.losses, key=lambda name: float(self.losses[name].loss[middle].mean()))

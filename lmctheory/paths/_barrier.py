@@ -23,7 +23,7 @@ from lmctheory.paths.interpolation import (
     require_stacks,
 )
 
-__all__ = ["Barrier", "barrier", "barriers"]
+__all__ = ["Barrier", "SegmentLosses", "barrier", "barriers", "segment_losses"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,15 +130,75 @@ def barrier(
         >>> barrier(a, b, data, points=11).loss.shape
         (11,)
     """
-    odd_points(points)
-    chains = find_chains(model_a, model_b) if reset_batch_norm is None else None
-    if chains is None:
-        curves = _module_curves(model_a, model_b, data, points, reset_batch_norm)
-    else:
-        require_same_architecture(*chains)
-        a, b = (stack_chains([chain]) for chain in chains)
-        curves = _chain_curves(a, b, data, points)
+    t = _grid(points)
+    outputs = _outputs(model_a, model_b, data, t, reset_batch_norm)
+    curves = _curves(outputs, data, t, pairs=1)
     return Barrier(curves.t, curves.loss[0], curves.accuracy[0])
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentLosses:
+    """Every example at every point of a segment: what standard errors are computed from.
+
+    Attributes:
+        t: ``[points]`` from 0 to 1; t = 1 is A.
+        loss: ``[points, n]``, such that their mean over the examples is the mean loss.
+        hit: ``[points, n]``, likewise of the accuracy; NaN where that has no meaning.
+    """
+
+    t: Float[np.ndarray, " points"]
+    loss: Float[np.ndarray, "points n"]
+    hit: Float[np.ndarray, "points n"]
+
+
+def segment_losses(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: AnyExamples,
+    points: int = 25,
+    *,
+    reset_batch_norm: Float[Tensor, "n ..."] | None = None,
+) -> SegmentLosses:
+    """The losses whose means make `barrier`; arguments and errors are its own.
+
+    They take 16 points * n bytes of memory.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
+        >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
+        >>> found = segment_losses(a, b, data, points=11)
+        >>> bool(abs(found.loss.mean(1) - barrier(a, b, data, points=11).loss).max() < 1e-6)
+        True
+    """
+    t = _grid(points)
+    loss, hit = torch.zeros(2, len(t), len(data), dtype=torch.float64)
+    for block in _outputs(model_a, model_b, data, t, reset_batch_norm):
+        outputs = block.logits.flatten(0, 1)
+        labels = data.labels[block.rows].to(outputs.device)
+        loss[block.points, block.rows] = data.loss.each(outputs, labels).double().cpu()
+        hit[block.points, block.rows] = data.loss.hits(outputs, labels).double().cpu()
+    loss *= len(data) / data.loss.weight(data.labels)
+    hit *= len(data) / data.loss.counted(data.labels)
+    return SegmentLosses(t.numpy(), loss.numpy(), hit.numpy())
+
+
+def _outputs(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: AnyExamples,
+    t: Float[Tensor, " points"],
+    reset_inputs: Tensor | None,
+) -> Iterator[PathLogits]:
+    """Outputs of one pair, checked; of chains in batched products."""
+    chains = find_chains(model_a, model_b) if reset_inputs is None else None
+    if chains is None:
+        return _module_outputs(model_a, model_b, data, t, reset_inputs)
+    require_same_architecture(*chains)
+    a, b = (stack_chains([chain]) for chain in chains)
+    return _chain_outputs(a, b, data, t)
 
 
 def barriers(
@@ -158,28 +218,32 @@ def barriers(
     Raises:
         ValueError: as `barrier`, and if there is no pair dimension.
     """
-    odd_points(points)
+    t = _grid(points)
     require_stacks(chain_a, chain_b)
-    return _chain_curves(chain_a, chain_b, data, points)
+    return _curves(_chain_outputs(chain_a, chain_b, data, t), data, t, len(chain_a.weights[0]))
 
 
-def _chain_curves(a: AffineChain, b: AffineChain, data: AnyExamples, points: int) -> Barrier:
+def _chain_outputs(
+    a: AffineChain, b: AffineChain, data: AnyExamples, t: Float[Tensor, " points"]
+) -> Iterator[PathLogits]:
     require_fitting(data, outputs=a.weights[-1].shape[-2], inputs=a.weights[0].shape[-1])
-    t = _grid(points)
-    return _curves(chain_logits(a, b, data.inputs, t), data, t, len(a.weights[0]))
+    return chain_logits(a, b, data.inputs, t)
 
 
-def _module_curves(
-    a: nn.Module, b: nn.Module, data: AnyExamples, points: int, reset_inputs: Tensor | None = None
-) -> Barrier:
+def _module_outputs(
+    a: nn.Module,
+    b: nn.Module,
+    data: AnyExamples,
+    t: Float[Tensor, " points"],
+    reset_inputs: Tensor | None,
+) -> Iterator[PathLogits]:
     require_segment(a, b)
-    t = _grid(points)
     if reset_inputs is None:
         require_fit(a, data)
-        return _curves(module_logits(a, b, data.inputs, t), data, t, pairs=1)
+        return module_logits(a, b, data.inputs, t)
     ends = [reset_batch_norm(model, reset_inputs) for model in (a, b)]
     require_fit(ends[0], data)
-    return _curves(_reset_logits(a, b, data.inputs, t, reset_inputs), data, t, pairs=1)
+    return _reset_logits(a, b, data.inputs, t, reset_inputs)
 
 
 def _reset_logits(
@@ -193,7 +257,7 @@ def _reset_logits(
 
 
 def _grid(points: int) -> Tensor:
-    return torch.linspace(0, 1, points, dtype=torch.float64)
+    return torch.linspace(0, 1, odd_points(points), dtype=torch.float64)
 
 
 def _curves(

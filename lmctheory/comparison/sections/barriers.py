@@ -80,10 +80,10 @@ def _measured(pair: ComparedPair) -> Part:
 
 
 def _curve(name: str, pair: ComparedPair) -> _Curve:
-    found, t = pair.losses[name], pair.t[:, None]
-    losses, hits = (values.astype(np.float64) for values in (found.loss, found.hit))
+    found = pair.losses[name]
+    t, losses, hits = found.t[:, None], found.loss, found.hit
     gaps, gains = (x - t * x[-1] - (1 - t) * x[0] for x in (losses, hits))
-    return _Curve(name, pair.t, losses, gaps, -gains)
+    return _Curve(name, found.t, losses, gaps, -gains)
 
 
 def _clear(mean: Mean) -> bool:

@@ -45,7 +45,7 @@ _COLUMNS = (
 
 def _measured(pair: ComparedPair) -> Part:
     names = [layer.name for layer in layers(pair.model_a)]
-    lengths = [2**k for k in range(len(names).bit_length()) if 2**k <= len(names)]
+    lengths = sorted({1, min(2, len(names)), max(1, len(names) // 2)})
     found = windows(
         pair.model_a, pair.aligned[pair.best], pair.data, lengths=lengths, points=_POINTS
     )
