@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from rich.table import Table as RichTable
@@ -59,24 +60,29 @@ class Column(Generic[Row]):
     Attributes:
         name: its key in records, and its head.
         of: what it holds in a row.
-        form: how numbers are printed, as `format` takes it; `str` prints figures with errors.
+        form: how numbers are printed, as `format` takes it, while `str` prints figures with errors;
+            or a function that prints whatever the column holds.
         head: above the column in print, where names are too long for it or recur.
         left: justified to the left, as names of rows are; numbers are to the right.
         none: what stands where there is nothing.
+        once: printed only where it is not the same as in the row above.
     """
 
     name: str
     of: Callable[[Row], Cell]
-    form: str = ".3g"
+    form: str | Callable[[Any], str] = ".3g"
     head: str = ""
     left: bool = False
     none: str = "-"
+    once: bool = False
 
     def printed(self, row: Row) -> str:
         """The cell of a row."""
         cell = self.of(row)
         if cell is None:
             return self.none
+        if callable(self.form):
+            return self.form(cell)
         return format(cell, self.form) if _is_real(cell) else str(cell)
 
     def entries(self, row: Row) -> dict[str, Cell]:
@@ -100,6 +106,7 @@ class Table(Generic[Row]):
         caption: says what its columns mean.
         columns: of different names.
         rows: what the columns are taken from.
+        sections: a line is drawn between rows of which this differs.
 
     Example:
         >>> columns = (Column("width", int, form="d"), Column("cost", lambda m: 1 / m, form=".2f"))
@@ -116,6 +123,7 @@ class Table(Generic[Row]):
     caption: str
     columns: Sequence[Column[Row]]
     rows: Sequence[Row]
+    sections: Callable[[Row], object] | None = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -138,15 +146,30 @@ class Table(Generic[Row]):
     @property
     def cells(self) -> list[list[str]]:
         """As they are printed, by row."""
-        return [[column.printed(row) for column in self.columns] for row in self.rows]
+        whole = [[column.printed(row) for column in self.columns] for row in self.rows]
+        return whole[:1] + [
+            [
+                "" if column.once and cell == before else cell
+                for column, cell, before in zip(self.columns, here, above, strict=True)
+            ]
+            for above, here in pairwise(whole)
+        ]
+
+    @property
+    def ends(self) -> list[bool]:
+        """Whether a line is drawn below each row."""
+        if self.sections is None or not self.rows:
+            return [False] * len(self.rows)
+        kinds = [self.sections(row) for row in self.rows]
+        return [here != below for here, below in pairwise(kinds)] + [False]
 
     def __rich__(self) -> RichTable:
         """As a terminal shows it."""
         table = empty_table(self.title, self.caption)
         for column, head in zip(self.columns, self.heads, strict=True):
             table.add_column(head, justify="left" if column.left else "right", no_wrap=True)
-        for cells in self.cells:
-            table.add_row(*cells)
+        for cells, end in zip(self.cells, self.ends, strict=True):
+            table.add_row(*cells, end_section=end)
         return table
 
     def text(self, form: str) -> str:
@@ -165,7 +188,10 @@ class Table(Generic[Row]):
             label: for ``\ref``; none if empty.
         """
         align = "".join("l" if column.left else "r" for column in self.columns)
-        rows = [" & ".join(map(_latex, cells)) + r" \\" for cells in self.cells]
+        rows = [
+            " & ".join(map(_latex, cells)) + r" \\" + "\n\\midrule" * end
+            for cells, end in zip(self.cells, self.ends, strict=True)
+        ]
         caption = f"{self.title}. {self.caption}" if self.caption else self.title
         lines = [
             r"\begin{table}",

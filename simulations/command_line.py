@@ -33,7 +33,7 @@ from simulations.presets import presets
 
 __all__ = ["application", "launch"]
 
-Build = Callable[[Declaration], Callable[..., None]]
+Build = Callable[[Declaration[Any, Any]], Callable[..., None]]
 """From a study to the function of a command about it."""
 
 
@@ -94,18 +94,20 @@ def _typer(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     )
 
 
-def _run(declared: Declaration) -> Callable[..., None]:
+def _run(declared: Declaration[Any, Any]) -> Callable[..., None]:
     def run(
         options: dict[str, Any], results: Path, jobs: int, scheduler: str | None = None
     ) -> None:
         with _bad_options():
             study, configs = declared.planned(options)
-        declared.report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+        found = run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler)
+        typed = getattr(declared.study, "typed", list)
+        show(*(declared.report(typed(found)) or ()))
 
     return _planning(declared, run, results=Results, jobs=Jobs, scheduler=Scheduler)
 
 
-def _status(declared: Declaration) -> Callable[..., None]:
+def _status(declared: Declaration[Any, Any]) -> Callable[..., None]:
     def tell(options: dict[str, Any], results: Path, jobs: int) -> None:
         with _bad_options():
             study, configs = declared.planned(options)
@@ -115,7 +117,7 @@ def _status(declared: Declaration) -> Callable[..., None]:
     return _planning(declared, tell, results=Results, jobs=Jobs)
 
 
-def _export(declared: Declaration) -> Callable[..., None]:
+def _export(declared: Declaration[Any, Any]) -> Callable[..., None]:
     study = declared.study
 
     def export(
@@ -139,7 +141,7 @@ def _export(declared: Declaration) -> Callable[..., None]:
 
 
 def _planning(
-    declared: Declaration, act: Callable[..., None], **machine: object
+    declared: Declaration[Any, Any], act: Callable[..., None], **machine: object
 ) -> Callable[..., None]:
     """A command with the options of a study's plan, the presets, and options of the machine.
 

@@ -95,3 +95,19 @@ def test_names_of_columns_are_keys_and_formats_are_known():
 def test_csv_has_all_keys_and_writes_lists_as_json():
     text = csv_text([{"a": 1, "b": [1, [2.5]]}, {"a": None, "c": 'x, "y"'}])
     assert text == 'a,b,c\n1,"[1,[2.5]]",\n,,"x, ""y"""\n'
+
+
+def test_sections_are_told_apart_and_names_printed_once():
+    rows = [("a", 1), ("a", 2), ("b", 2), ("b", 2)]
+    columns = (
+        Column[tuple[str, int]]("kind", lambda row: row[0], once=True, left=True),
+        Column[tuple[str, int]]("number", lambda row: row[1], form=lambda n: f"<{n}>"),
+    )
+    table = Table("", "", columns, rows, sections=lambda row: row[0])
+    assert table.cells == [["a", "<1>"], ["", "<2>"], ["b", "<2>"], ["", "<2>"]]
+    lines = [line.split() for line in table.text("table").splitlines()]
+    place = lines.index(["b", "<2>"])
+    assert lines[place - 3 : place + 2] == [["a", "<1>"], ["<2>"], [], ["b", "<2>"], ["<2>"]]
+    assert table.to_latex().count(r"\midrule") == 2
+    assert [row["kind"] for row in table.records] == ["a", "a", "b", "b"]
+    assert Table("", "", columns, (), sections=lambda row: row[0]).cells == []

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from lmctheory.sweeps import workers
+from lmctheory.terminal import shown
 
 
 class InThisProcess(Executor):
@@ -27,14 +28,14 @@ def in_this_process(monkeypatch):
 
 @pytest.fixture
 def printed(capsys):
-    """Prints a report and returns its text, which fits into 100 columns uncut."""
+    """The text of a report, which fits into 100 columns uncut."""
 
-    def report(print_report, results):
+    def text_of(report, results):
         capsys.readouterr()
-        print_report(results)
-        text = capsys.readouterr().out
+        text = shown(*(report(results) or ()))
+        text = text or capsys.readouterr().out
         assert max(map(len, text.splitlines())) <= 100
         assert "…" not in text
         return text
 
-    return report
+    return text_of
