@@ -1,15 +1,12 @@
 """What the scripts of all figures share: from stored results to files, or one line of error."""
 
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
-from matplotlib.figure import Figure
 
 from lmctheory.sweeps.store import StoreError, read
-from lmctheory.sweeps.typed import TypedStudy
 from lmctheory.terminal import print_any_text
 from paper_figures import style
 
