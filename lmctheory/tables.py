@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from rich.table import Table as RichTable
@@ -28,7 +29,16 @@ from lmctheory.terminal import empty_table, shown
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FORMATS", "Cell", "Column", "Table", "Uncertain", "as_json", "csv_text"]
+__all__ = [
+    "FORMATS",
+    "Cell",
+    "Cells",
+    "Column",
+    "Table",
+    "Uncertain",
+    "as_json",
+    "csv_text",
+]
 
 FORMATS = ("table", "csv", "json", "latex")
 """What `Table.text` gives."""
@@ -52,6 +62,9 @@ class Uncertain(Protocol):
 Cell = str | bool | float | Uncertain | None
 """What a place of a table holds; None where there is nothing."""
 
+Cells = Sequence[Cell]
+"""A row, cell by cell."""
+
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
@@ -59,7 +72,8 @@ class Column(Generic[Row]):
 
     Attributes:
         name: its key in records, and its head.
-        of: what it holds in a row.
+        of: what it holds in a row; by default what stands there in the column's place, for rows
+            that are sequences of cells.
         form: how numbers are printed, as `format` takes it, while `str` prints figures with errors;
             or a function that prints whatever the column holds.
         head: above the column in print, where names are too long for it or recur.
@@ -69,25 +83,23 @@ class Column(Generic[Row]):
     """
 
     name: str
-    of: Callable[[Row], Cell]
+    of: Callable[[Row], Cell] | None = None
     form: str | Callable[[Any], str] = ".3g"
     head: str = ""
     left: bool = False
     none: str = "-"
     once: bool = False
 
-    def printed(self, row: Row) -> str:
-        """The cell of a row."""
-        cell = self.of(row)
+    def printed(self, cell: Cell) -> str:
+        """A cell as it is shown."""
         if cell is None:
             return self.none
         if callable(self.form):
             return self.form(cell)
         return format(cell, self.form) if _is_real(cell) else str(cell)
 
-    def entries(self, row: Row) -> dict[str, Cell]:
-        """The cell under the column's name; of a figure with an error also that."""
-        cell = self.of(row)
+    def entries(self, cell: Cell) -> dict[str, Cell]:
+        """A cell under the column's name; of a figure with an error also that."""
         if isinstance(cell, Uncertain):
             return {self.name: cell.value, f"{self.name} error": cell.error}
         return {self.name: cell}
@@ -131,11 +143,22 @@ class Table(Generic[Row]):
             raise ValueError(f"columns must have different names, got {names}")
 
     @property
+    def _rows(self) -> list[list[tuple[Column[Row], Cell]]]:
+        """The columns with their cells, by row."""
+        takers: list[Callable[[Any], Cell]] = [
+            column.of or itemgetter(place) for place, column in enumerate(self.columns)
+        ]
+        return [
+            [(column, of(row)) for column, of in zip(self.columns, takers, strict=True)]
+            for row in self.rows
+        ]
+
+    @property
     def records(self) -> list[dict[str, Cell]]:
         """One dictionary for each row, in full precision."""
         return [
-            {key: cell for column in self.columns for key, cell in column.entries(row).items()}
-            for row in self.rows
+            {key: entry for one, cell in row for key, entry in one.entries(cell).items()}
+            for row in self._rows
         ]
 
     @property
@@ -146,7 +169,7 @@ class Table(Generic[Row]):
     @property
     def cells(self) -> list[list[str]]:
         """As they are printed, by row."""
-        whole = [[column.printed(row) for column in self.columns] for row in self.rows]
+        whole = [[column.printed(cell) for column, cell in row] for row in self._rows]
         return whole[:1] + [
             [
                 "" if column.once and cell == before else cell

@@ -111,3 +111,10 @@ def test_sections_are_told_apart_and_names_printed_once():
     assert table.to_latex().count(r"\midrule") == 2
     assert [row["kind"] for row in table.records] == ["a", "a", "b", "b"]
     assert Table("", "", columns, (), sections=lambda row: row[0]).cells == []
+
+
+def test_rows_of_cells_are_taken_by_place():
+    columns = (Column[tuple[int, float]]("width", form="d"), Column[tuple[int, float]]("cost"))
+    table = Table("", "", columns, [(8, 0.25)])
+    assert table.records == [{"width": 8, "cost": 0.25}]
+    assert table.cells == [["8", "0.25"]]
