@@ -10,11 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from lmctheory.sweeps.mean import Mean
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.trained_widths.command import STUDY
-from simulations.trained_widths.summary import Shape, require_one_study, summarise
-from simulations.trained_widths.tasks import Measured, Task
+from simulations.trained_widths.summary import Results, Shape, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 
@@ -31,7 +29,7 @@ _ERRORS = {
 """Marker, colour and label of the predictions shown."""
 
 
-def draw(results: Sequence[tuple[Task, Measured]]) -> Figure:
+def draw(results: Results) -> Figure:
     """One column per depth, largest weight decay: costs of every layer above, function error."""
     style.use()
     trained = [shape for shape in summarise(results) if shape.task.training is not None]
@@ -128,10 +126,11 @@ def _logarithmic(axes: Axes, shape: Shape) -> None:
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/trained_widths")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/trained_widths"),
 ) -> None:
     """Draws predicted and measured costs and function errors from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":
