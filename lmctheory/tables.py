@@ -38,6 +38,7 @@ __all__ = [
     "Uncertain",
     "as_json",
     "csv_text",
+    "tables_text",
 ]
 
 FORMATS = ("table", "csv", "json", "latex")
@@ -141,6 +142,10 @@ class Table(Generic[Row]):
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names):
             raise ValueError(f"columns must have different names, got {names}")
+        if any(column.of is None for column in self.columns):
+            for row in self.rows:
+                if len(row) != len(names):  # type: ignore[arg-type]  # a sequence of cells
+                    raise ValueError(f"rows must have a cell for each of {names}, got {row}")
 
     @property
     def _rows(self) -> list[list[tuple[Column[Row], Cell]]]:
@@ -242,6 +247,20 @@ class Table(Generic[Row]):
         except ImportError as error:
             raise ImportError("to_frame needs pandas: pip install pandas") from error
         return DataFrame(self.records)
+
+
+def tables_text(tables: Sequence[Table[Any]], form: str) -> str:
+    """Several tables in one of `FORMATS`: CSV below a title with a #, JSON as a list.
+
+    Raises:
+        ValueError: for other formats.
+    """
+    texts = [table.text(form) for table in tables]
+    if form == "json":
+        return f"[\n{','.join(texts)}]\n"
+    if form == "csv":
+        texts = [f"# {one.title}\n{text}" for one, text in zip(tables, texts, strict=True)]
+    return "\n".join(texts)
 
 
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:

@@ -1,12 +1,15 @@
 """What the scripts of all figures share: from stored results to files, or one line of error."""
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
+from matplotlib.figure import Figure
 
-from lmctheory.sweeps.store import StoreError, read
+from lmctheory.sweeps.store import StoreError
+from lmctheory.sweeps.typed import TypedStudy
 from lmctheory.terminal import print_any_text
 from paper_figures import style
 
@@ -19,12 +22,12 @@ Output = Annotated[Path, typer.Option(help="Path of the figure, without suffix."
 
 
 def draw_stored(
-    study: Any,
+    study: TypedStudy[C, R],
     results: Path,
     output: Path,
     *,
-    require: Any,
-    draw: Any,
+    require: Callable[[Sequence[tuple[C, R]]], None],
+    draw: Callable[[Sequence[tuple[C, R]]], Figure],
 ) -> None:
     """Draws a study's figure from its stored results, if they are what it needs.
 
@@ -33,7 +36,7 @@ def draw_stored(
     """
     print_any_text()
     try:
-        records = study.read(results) if hasattr(study, "read") else read(study, results)
+        records = study.read(results)
         require(records)
         style.save(draw(records), output)
     except (StoreError, ValueError, OSError) as error:

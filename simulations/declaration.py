@@ -40,12 +40,10 @@ Part = Table[Any] | str
 
 
 def study(
-    name: str, version: int, *tasks: Callable[..., R], cost: Callable[[C], float], run: Any = None
+    name: str, version: int, *tasks: Callable[..., R], cost: Callable[[C], float]
 ) -> TypedStudy[C, R]:
     """A study that this folder's program runs, see `TypedStudy.of`."""
     command = f"python -m simulations run {name}"
-    if run is not None:  # not typed yet
-        return Study(name, version, run, cost, command=command)  # type: ignore
     return TypedStudy.of(name, version, *tasks, cost=cost, command=command)
 
 
@@ -62,7 +60,7 @@ class Declaration(Generic[C, R]):
 
     study: TypedStudy[C, R]
     plan: Callable[..., Iterable[C]]
-    report: Any
+    report: Callable[[Sequence[tuple[C, R]]], Sequence[Part]]
     quick: Mapping[str, object]
 
     @property
@@ -74,7 +72,7 @@ class Declaration(Generic[C, R]):
         """The study with its places bound, and the tasks that these options ask for."""
         places = {name: options[name] for name in PLACES if name in options}
         bound = replace(self.study, run=partial(self.study.run, **places)) if places else self.study
-        return bound, [one if isinstance(one, dict) else dump(one) for one in self.plan(**options)]
+        return bound, [dump(config) for config in self.plan(**options)]
 
 
 @dataclass(frozen=True)

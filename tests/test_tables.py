@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.tables import FORMATS, Column, Table, csv_text
+from lmctheory.tables import FORMATS, Column, Table, csv_text, tables_text
 
 
 @dataclass(frozen=True)
@@ -118,3 +118,23 @@ def test_rows_of_cells_are_taken_by_place():
     table = Table("", "", columns, [(8, 0.25)])
     assert table.records == [{"width": 8, "cost": 0.25}]
     assert table.cells == [["8", "0.25"]]
+    for row in ((8,), (8, 0.25, 1)):
+        with pytest.raises(ValueError, match="rows must have a cell for each of"):
+            Table("", "", columns, [row])
+
+
+def test_several_tables_make_one_text():
+    other = Table("Others", "", COLUMNS, RUNS[:1])
+    content = json.loads(tables_text([TABLE, other], "json"), parse_constant=pytest.fail)
+    assert [one["title"] for one in content] == ["Costs of 3 runs", "Others"]
+    text = tables_text([TABLE, other], "csv")
+    assert [line for line in text.splitlines() if line[:1] == "#"] == [
+        "# Costs of 3 runs",
+        "# Others",
+    ]
+    last = text.partition("# Others\n")[2]
+    assert [row["name"] for row in csv.DictReader(io.StringIO(last))] == ["a_1 & b"]
+    assert tables_text([TABLE, other], "latex").count(r"\end{table}") == 2
+    assert tables_text([], "json") == "[\n]\n"
+    with pytest.raises(ValueError, match="form must be one of"):
+        tables_text([TABLE], "html")

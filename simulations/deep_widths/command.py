@@ -5,8 +5,13 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.deep_widths.measurement import (
+    Bound,
+    Pair,
+    Simulation,
+    Widths,
     inputs,
     run_bound,
     run_pair,
@@ -43,7 +48,9 @@ DEEPEST_REQUIRED = 3
 """Hidden layers up to which required widths are computed."""
 
 _RUN = (run_pair, run_bound, run_simulation, run_required)
-STUDY = study("deep_widths", 2, *_RUN, cost=cost_of)
+STUDY: TypedStudy[Task, Pair | Bound | Simulation | Widths] = study(
+    "deep_widths", 2, *_RUN, cost=cost_of
+)
 
 
 def deep_widths(

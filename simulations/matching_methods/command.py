@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
+from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import cost_of, run_pair
 from simulations.matching_methods.narrow import NETWORKS, run_narrow
 from simulations.matching_methods.tables import report
-from simulations.matching_methods.tasks import NarrowTask, PairTask
+from simulations.matching_methods.tasks import NarrowPairs, NarrowTask, Pair, PairTask
 from simulations.options import (
     Seed,
     architecture_option,
@@ -21,7 +22,9 @@ from simulations.options import (
 
 __all__ = ["DECLARATION", "STUDY", "matching_methods"]
 
-STUDY = study("matching_methods", 1, run_pair, run_narrow, cost=cost_of)
+STUDY: TypedStudy[PairTask | NarrowTask, Pair | NarrowPairs] = study(
+    "matching_methods", 1, run_pair, run_narrow, cost=cost_of
+)
 
 
 def matching_methods(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import (
@@ -15,7 +16,7 @@ from simulations.matching_rates.laws import (
     SANDWICHED,
     SHARPENED,
 )
-from simulations.matching_rates.measurement import run_cost, run_dimensions
+from simulations.matching_rates.measurement import Cost, Dimensions, run_cost, run_dimensions
 from simulations.matching_rates.tables import SANDWICH_WIDTHS, SHARPENED_WIDTH, report
 from simulations.matching_rates.tasks import (
     CURVE_WIDTHS,
@@ -28,7 +29,9 @@ from simulations.options import Seed
 
 __all__ = ["DECLARATION", "STUDY", "matching_rates"]
 
-STUDY = study("matching_rates", 1, run_cost, run_dimensions, cost=cost_of)
+STUDY: TypedStudy[CostTask | DimensionTask, Cost | Dimensions] = study(
+    "matching_rates", 1, run_cost, run_dimensions, cost=cost_of
+)
 _CURVES = {*CUBES.values(), *CANTOR.values(), *LOW_RANK.values()}
 
 

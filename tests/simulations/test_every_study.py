@@ -1,6 +1,7 @@
 """What holds for every study: its command, refused options, its figure."""
 
 import inspect
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from lmctheory.sweeps.store import decode, encode, read, writing
 from lmctheory.sweeps.typed import dump, load
+from lmctheory.tables import FORMATS
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 
@@ -144,9 +146,8 @@ def test_tasks_keep_their_keys(name):
         keys = sorted(map(study.key, configs))
         assert (len(keys), sha256("\n".join(keys).encode()).hexdigest()) == expected
         # as the runner gives them to tasks
-        if hasattr(study, "typed"):
-            loaded = [load(decode(encode(config)), *study.records) for config in configs]
-            assert sorted(study.key(dump(config)) for config in loaded) == keys
+        loaded = [load(decode(encode(config)), *study.records) for config in configs]
+        assert sorted(study.key(dump(config)) for config in loaded) == keys
 
 
 def invoke(study, options, results, charset="utf-8"):
@@ -190,10 +191,17 @@ def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path):
     assert "nan" not in re.findall(r"\w+", ran.stdout)
     figure, of_study = figure_of(study), import_module(f"simulations.{study}.command").STUDY
     stored = read(of_study, results)
-    if hasattr(of_study, "typed"):
-        for (config, record), task in zip(stored, of_study.typed(stored), strict=True):
-            again = [encode(decode(encode(dump(part)))) for part in task]
-            assert again == [encode(config), encode(record)]
+    for (config, record), task in zip(stored, of_study.typed(stored), strict=True):
+        again = [encode(decode(encode(dump(part)))) for part in task]
+        assert again == [encode(config), encode(record)]
+    for form in FORMATS:
+        exported = CliRunner().invoke(
+            application(STUDIES), ["export", study, "--tables", form, "--results", str(results)]
+        )
+        assert exported.exit_code == 0, exported.output
+        if form == "json":
+            tables = json.loads(exported.output, parse_constant=pytest.fail)
+            assert all(table["title"] in ran.output or table["rows"] for table in tables)
     assert len(stored) == small.tasks
     if study in NOT_DRAWN:
         with pytest.raises(SystemExit, match=NOT_DRAWN[study]):
