@@ -57,7 +57,7 @@ def report(results: Results) -> list[Part]:
         *([_sharpened([one for one in sharpened if one.task.p == 2])] if sharpened else []),
         *(_exponents({f: exponents(results, f, p) for f in FAMILIES}, p) for p in EXPONENTS),
         _crossovers(curves) if curves else _TOO_SHORT,
-        _dimensions(of_kind(results, DimensionTask, Dimensions)),
+        _dimensions(results),
     ]
 
 
@@ -201,9 +201,11 @@ def _crossovers(curves: Sequence[NoisyCurve]) -> Table[Cells]:
     )
 
 
-def _dimensions(
-    found: Sequence[tuple[DimensionTask, Dimensions]],
-) -> Table[tuple[DimensionTask, Dimensions]]:
+def _dimensions(results: Results) -> Table[tuple[DimensionTask, Dimensions]]:
+    order = list(DATA)
+    found = of_kind(results, DimensionTask, Dimensions)
+    found.sort(key=lambda row: order.index(row[0].data))
+
     def estimator(name: str) -> Column[tuple[DimensionTask, Dimensions]]:
         return Column(ESTIMATORS[name], lambda row: Mean.over(row[1].estimates[name]))
 

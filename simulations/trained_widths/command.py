@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lmctheory.networks import TrainingConfig, load_dataset
+from lmctheory.networks import load_dataset
 from simulations.declaration import Declaration, study
 from simulations.options import (
     BatchSize,
@@ -18,6 +18,7 @@ from simulations.options import (
 from simulations.trained_widths.measurement import run
 from simulations.trained_widths.tables import report
 from simulations.trained_widths.tasks import Task
+from simulations.training import Training
 
 __all__ = ["DECLARATION", "STUDY", "trained_widths"]
 
@@ -56,9 +57,9 @@ def trained_widths(
     """Costs and function errors of wide trained networks, predicted from narrow ones."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     narrow, wide = _widths(estimating or (32, 64, 128, 256), testing or (512, 1024), pool)
-    phases: list[TrainingConfig | None] = [None]
+    phases: list[Training | None] = [None]
     for decay in weight_decay or (0.0, 1e-3):
-        training = TrainingConfig(
+        training = Training(
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,

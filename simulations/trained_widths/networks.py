@@ -84,7 +84,7 @@ def trained_networks(task: Task, width: int, count: int, data: Dataset) -> Netwo
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
     initial = [affine_chain(model) for model in models]
     if task.training is not None:
-        models = train_many(models, data.train, task.training, seeds=seeds)
+        models = train_many(models, data.train, task.training.config, seeds=seeds)
         if not all(p.isfinite().all() for model in models for p in model.parameters()):
             raise ValueError("training diverged to NaN weights: lower --learning-rate")
     chains = [affine_chain(model) for model in models]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lmctheory.networks import TrainingConfig
+from simulations.training import Training
 
 __all__ = ["AtWidth", "Layer", "Measured", "Prediction", "Task", "Tested"]
 
@@ -33,7 +33,7 @@ class Task:
     examples: int
     permutations: int
     seed: int
-    training: TrainingConfig | None
+    training: Training | None
 
     @property
     def phase(self) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from lmctheory.networks import TrainingConfig, load_dataset
+from lmctheory.networks import load_dataset
 from simulations.declaration import Declaration, study
 from simulations.options import (
     BatchSize,
@@ -17,6 +17,7 @@ from simulations.options import (
     Pairs,
     Widths,
 )
+from simulations.training import Training
 from simulations.width_sweep.measurement import PHASES, Task, cost_of, run
 from simulations.width_sweep.summary import report
 
@@ -41,7 +42,7 @@ def width_sweep(
 ) -> list[Task]:
     """Measured barriers and matching costs against width, beside their predictions."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-    training = TrainingConfig(
+    training = Training(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,

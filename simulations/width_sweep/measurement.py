@@ -14,10 +14,11 @@ from torch import nn
 from lmctheory.matching import METHODS
 from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
-from lmctheory.networks import MLP, TrainingConfig, load_dataset, seeded_generators, train_many
+from lmctheory.networks import MLP, load_dataset, seeded_generators, train_many
 from lmctheory.sweeps.measured import UNMATCHED, Measured
 from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.neuron_laws import initial_law
+from simulations.training import Training
 
 __all__ = ["ALIGNMENTS", "PHASES", "Task", "cost_of", "run"]
 
@@ -45,7 +46,7 @@ class Task:
     width: int
     pairs: int
     seed: int
-    training: TrainingConfig | None
+    training: Training | None
 
     @property
     def seeds(self) -> list[int]:
@@ -62,7 +63,7 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
     if task.training is None:
         return measure(models, data, METHODS, law=_initial)
-    models = train_many(models, data.train, task.training, seeds=seeds)
+    models = train_many(models, data.train, task.training.config, seeds=seeds)
     if not all(p.isfinite().all() for model in models for p in model.parameters()):
         raise ValueError("training diverged to NaN weights: lower --learning-rate")
     return measure(models, data, METHODS)

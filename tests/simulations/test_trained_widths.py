@@ -9,7 +9,7 @@ import torch
 
 from lmctheory.matching import match, permute
 from lmctheory.measures import Gaussian
-from lmctheory.networks import MLP, TrainingConfig, load_dataset, seeded_generators
+from lmctheory.networks import MLP, load_dataset, seeded_generators
 from lmctheory.paths import interpolate
 from lmctheory.rates import matching_cost, wasserstein_pow
 from lmctheory.sweeps.mean import Mean
@@ -28,8 +28,9 @@ from simulations.trained_widths.summary import (
 )
 from simulations.trained_widths.tables import report, verdict
 from simulations.trained_widths.tasks import AtWidth, Layer, Measured, Task
+from simulations.training import Training
 
-TRAINING = TrainingConfig(epochs=2, batch_size=64, learning_rate=0.05, weight_decay=0.001)
+TRAINING = Training(epochs=2, batch_size=64, learning_rate=0.05, weight_decay=0.001)
 
 
 def config(depth=2, training=TRAINING):

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lmctheory.networks import TrainingConfig
 from lmctheory.sweeps.measured import METRICS, Measured
 from paper_figures import width_sweep as figure_module
+from simulations.training import Training
 from simulations.width_sweep.measurement import ALIGNMENTS, PHASES, Task, run
 from simulations.width_sweep.summary import costs, report, require_one_sweep, summarise
 
 TIMES = np.linspace(0, 1, 25)
-TRAINING = TrainingConfig(epochs=2, batch_size=64, learning_rate=0.05)
+TRAINING = Training(epochs=2, batch_size=64, learning_rate=0.05)
 EMPTY = Measured(layers=[], aligned={})
 
 
