@@ -12,7 +12,8 @@ from rich.progress import track
 
 import lmctheory
 from lmctheory.commands.about_networks import add_commands
-from lmctheory.terminal import make_table, print_any_text, show
+from lmctheory.tables import Column, Table
+from lmctheory.terminal import print_any_text, show
 from lmctheory.theorems import Check, Theorem, registry
 
 __all__ = ["app"]
@@ -99,16 +100,15 @@ def _show_checks(chosen: list[Theorem], seed: int, full: bool) -> bool:
         entry.check(rng=entry.stream(seed), quick=not full)
         for entry in track(chosen, description="verifying", console=progress, transient=True)
     ]
-    table = make_table(
-        "",
-        "Tightness: median of right-hand over left-hand side.",
-        ("Key", "Theorem", "Trials", "Violations", "Tightness"),
-        left=2,
-    )
-    for entry, check in zip(chosen, checks, strict=True):
-        counts = (str(len(check.trials)), str(check.violations), f"{check.tightness:.3g}")
-        table.add_row(entry.key, entry.title, *counts)
-    show(table)
+    columns = [
+        Column[tuple[Theorem, Check]]("Key", lambda row: row[0].key, left=True),
+        Column[tuple[Theorem, Check]]("Theorem", lambda row: row[0].title, left=True),
+        Column[tuple[Theorem, Check]]("Trials", lambda row: len(row[1].trials), form="d"),
+        Column[tuple[Theorem, Check]]("Violations", lambda row: row[1].violations, form="d"),
+        Column[tuple[Theorem, Check]]("Tightness", lambda row: row[1].tightness),
+    ]
+    rows = list(zip(chosen, checks, strict=True))
+    show(Table("", "Tightness: median of right-hand over left-hand side.", columns, rows))
     for check in checks:
         _echo_violations(check, seed)
     return not any(check.violations for check in checks)

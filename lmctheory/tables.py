@@ -17,6 +17,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from rich.table import Table as RichTable
@@ -27,7 +29,17 @@ from lmctheory.terminal import empty_table, shown
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FORMATS", "Cell", "Column", "Table", "Uncertain", "as_json", "csv_text"]
+__all__ = [
+    "FORMATS",
+    "Cell",
+    "Cells",
+    "Column",
+    "Table",
+    "Uncertain",
+    "as_json",
+    "csv_text",
+    "tables_text",
+]
 
 FORMATS = ("table", "csv", "json", "latex")
 """What `Table.text` gives."""
@@ -51,6 +63,9 @@ class Uncertain(Protocol):
 Cell = str | bool | float | Uncertain | None
 """What a place of a table holds; None where there is nothing."""
 
+Cells = Sequence[Cell]
+"""A row, cell by cell."""
+
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
@@ -58,30 +73,34 @@ class Column(Generic[Row]):
 
     Attributes:
         name: its key in records, and its head.
-        of: what it holds in a row.
-        form: how numbers are printed, as `format` takes it; `str` prints figures with errors.
+        of: what it holds in a row; by default what stands there in the column's place, for rows
+            that are sequences of cells.
+        form: how numbers are printed, as `format` takes it, while `str` prints figures with errors;
+            or a function that prints whatever the column holds.
         head: above the column in print, where names are too long for it or recur.
         left: justified to the left, as names of rows are; numbers are to the right.
         none: what stands where there is nothing.
+        once: printed only where it is not the same as in the row above.
     """
 
     name: str
-    of: Callable[[Row], Cell]
-    form: str = ".3g"
+    of: Callable[[Row], Cell] | None = None
+    form: str | Callable[[Any], str] = ".3g"
     head: str = ""
     left: bool = False
     none: str = "-"
+    once: bool = False
 
-    def printed(self, row: Row) -> str:
-        """The cell of a row."""
-        cell = self.of(row)
+    def printed(self, cell: Cell) -> str:
+        """A cell as it is shown."""
         if cell is None:
             return self.none
+        if callable(self.form):
+            return self.form(cell)
         return format(cell, self.form) if _is_real(cell) else str(cell)
 
-    def entries(self, row: Row) -> dict[str, Cell]:
-        """The cell under the column's name; of a figure with an error also that."""
-        cell = self.of(row)
+    def entries(self, cell: Cell) -> dict[str, Cell]:
+        """A cell under the column's name; of a figure with an error also that."""
         if isinstance(cell, Uncertain):
             return {self.name: cell.value, f"{self.name} error": cell.error}
         return {self.name: cell}
@@ -100,6 +119,7 @@ class Table(Generic[Row]):
         caption: says what its columns mean.
         columns: of different names.
         rows: what the columns are taken from.
+        sections: a line is drawn between rows of which this differs.
 
     Example:
         >>> columns = (Column("width", int, form="d"), Column("cost", lambda m: 1 / m, form=".2f"))
@@ -116,18 +136,34 @@ class Table(Generic[Row]):
     caption: str
     columns: Sequence[Column[Row]]
     rows: Sequence[Row]
+    sections: Callable[[Row], object] | None = None
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
         if len(set(names)) < len(names):
             raise ValueError(f"columns must have different names, got {names}")
+        if any(column.of is None for column in self.columns):
+            for row in self.rows:
+                if len(row) != len(names):  # type: ignore[arg-type]  # a sequence of cells
+                    raise ValueError(f"rows must have a cell for each of {names}, got {row}")
+
+    @property
+    def _rows(self) -> list[list[tuple[Column[Row], Cell]]]:
+        """The columns with their cells, by row."""
+        takers: list[Callable[[Any], Cell]] = [
+            column.of or itemgetter(place) for place, column in enumerate(self.columns)
+        ]
+        return [
+            [(column, of(row)) for column, of in zip(self.columns, takers, strict=True)]
+            for row in self.rows
+        ]
 
     @property
     def records(self) -> list[dict[str, Cell]]:
         """One dictionary for each row, in full precision."""
         return [
-            {key: cell for column in self.columns for key, cell in column.entries(row).items()}
-            for row in self.rows
+            {key: entry for one, cell in row for key, entry in one.entries(cell).items()}
+            for row in self._rows
         ]
 
     @property
@@ -138,15 +174,30 @@ class Table(Generic[Row]):
     @property
     def cells(self) -> list[list[str]]:
         """As they are printed, by row."""
-        return [[column.printed(row) for column in self.columns] for row in self.rows]
+        whole = [[column.printed(cell) for column, cell in row] for row in self._rows]
+        return whole[:1] + [
+            [
+                "" if column.once and cell == before else cell
+                for column, cell, before in zip(self.columns, here, above, strict=True)
+            ]
+            for above, here in pairwise(whole)
+        ]
+
+    @property
+    def ends(self) -> list[bool]:
+        """Whether a line is drawn below each row."""
+        if self.sections is None or not self.rows:
+            return [False] * len(self.rows)
+        kinds = [self.sections(row) for row in self.rows]
+        return [here != below for here, below in pairwise(kinds)] + [False]
 
     def __rich__(self) -> RichTable:
         """As a terminal shows it."""
         table = empty_table(self.title, self.caption)
         for column, head in zip(self.columns, self.heads, strict=True):
             table.add_column(head, justify="left" if column.left else "right", no_wrap=True)
-        for cells in self.cells:
-            table.add_row(*cells)
+        for cells, end in zip(self.cells, self.ends, strict=True):
+            table.add_row(*cells, end_section=end)
         return table
 
     def text(self, form: str) -> str:
@@ -165,7 +216,10 @@ class Table(Generic[Row]):
             label: for ``\ref``; none if empty.
         """
         align = "".join("l" if column.left else "r" for column in self.columns)
-        rows = [" & ".join(map(_latex, cells)) + r" \\" for cells in self.cells]
+        rows = [
+            " & ".join(map(_latex, cells)) + r" \\" + "\n\\midrule" * end
+            for cells, end in zip(self.cells, self.ends, strict=True)
+        ]
         caption = f"{self.title}. {self.caption}" if self.caption else self.title
         lines = [
             r"\begin{table}",
@@ -193,6 +247,20 @@ class Table(Generic[Row]):
         except ImportError as error:
             raise ImportError("to_frame needs pandas: pip install pandas") from error
         return DataFrame(self.records)
+
+
+def tables_text(tables: Sequence[Table[Any]], form: str) -> str:
+    """Several tables in one of `FORMATS`: CSV below a title with a #, JSON as a list.
+
+    Raises:
+        ValueError: for other formats.
+    """
+    texts = [table.text(form) for table in tables]
+    if form == "json":
+        return f"[\n{','.join(texts)}]\n"
+    if form == "csv":
+        texts = [f"# {one.title}\n{text}" for one, text in zip(tables, texts, strict=True)]
+    return "\n".join(texts)
 
 
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:

@@ -2,8 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console, ConsoleRenderable, RichCast
@@ -11,7 +10,7 @@ from rich.measure import Measurement
 from rich.protocol import rich_cast
 from rich.table import Table
 
-__all__ = ["WIDTH", "empty_table", "make_table", "print_any_text", "show", "shown"]
+__all__ = ["WIDTH", "empty_table", "print_any_text", "show", "shown"]
 
 WIDTH = 100
 """Columns of a terminal that every report fits into."""
@@ -53,33 +52,9 @@ def _print(console: Console, parts: Iterable[ConsoleRenderable | RichCast | str]
         console.print(part)
 
 
-class _Table(Table):
-    """Refuses cells for which there is no column; Rich would add one without a head."""
-
-    def add_row(self, *cells: Any, **options: Any) -> None:
-        assert len(cells) <= len(self.columns), cells
-        super().add_row(*cells, **options)
-
-
-def make_table(title: str, caption: str, columns: Sequence[str], *, left: int = 0) -> Table:
-    """An empty table, whose columns are never wrapped.
-
-    Args:
-        title: above the table.
-        caption: below it.
-        columns: their heads.
-        left: so many columns from the first on, which name the rows, are justified to the left; all
-            others to the right.
-    """
-    table = empty_table(title, caption)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < left else "right", no_wrap=True)
-    return table
-
-
 def empty_table(title: str, caption: str) -> Table:
     """A table without columns or rows, as all of them look."""
-    return _Table(
+    return Table(
         title=title,
         caption=caption,
         title_justify="left",

@@ -3,30 +3,31 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, TypeVar
 
 import typer
 from matplotlib.figure import Figure
 
-from lmctheory.sweeps.store import StoreError, read
-from lmctheory.sweeps.study import Config, Record, Study
+from lmctheory.sweeps.store import StoreError
+from lmctheory.sweeps.typed import TypedStudy
 from lmctheory.terminal import print_any_text
 from paper_figures import style
 
 __all__ = ["Output", "Results", "draw_stored"]
 
-Stored: TypeAlias = Sequence[tuple[Config, Record]]
+C = TypeVar("C")
+R = TypeVar("R")
 Results = Annotated[Path, typer.Option(help="Results of the study.")]
 Output = Annotated[Path, typer.Option(help="Path of the figure, without suffix.")]
 
 
 def draw_stored(
-    study: Study,
+    study: TypedStudy[C, R],
     results: Path,
     output: Path,
     *,
-    require: Callable[[Stored], None],
-    draw: Callable[[Stored], Figure],
+    require: Callable[[Sequence[tuple[C, R]]], None],
+    draw: Callable[[Sequence[tuple[C, R]]], Figure],
 ) -> None:
     """Draws a study's figure from its stored results, if they are what it needs.
 
@@ -35,7 +36,7 @@ def draw_stored(
     """
     print_any_text()
     try:
-        records = read(study, results)
+        records = study.read(results)
         require(records)
         style.save(draw(records), output)
     except (StoreError, ValueError, OSError) as error:

@@ -9,12 +9,11 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lmctheory.sweeps.study import Config, Record
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.deep_widths.command import STUDY
 from simulations.deep_widths.summary import (
     Required,
+    Results,
     Summary,
     require_one_study,
     required,
@@ -25,7 +24,7 @@ from simulations.power_law import power_law
 __all__ = ["draw", "main"]
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """Bound over error against depth; error against width; width against tolerance."""
     style.use()
     figure = plt.figure(figsize=(2 * style.COLUMN, 3.2), layout="constrained")
@@ -70,7 +69,12 @@ def _errors(axes: Axes, shapes: Sequence[Summary]) -> None:
             label=f"depth {depth}: $m^{{{law.slope.value:.3f}}}$",
         )
         axes.plot(widths, [shape.error_bound(depth) for shape in shapes], "--", color=colour)
-        axes.plot(widths, [shape.reduced(depth).value for shape in shapes], ":", color=colour)
+        axes.plot(
+            widths,
+            [shape.merged(depth).value for shape in shapes],
+            ":",
+            color=colour,
+        )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xlabel("width $m$")
@@ -108,10 +112,11 @@ def _legend(axes: Axes) -> None:
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/deep_widths")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/deep_widths"),
 ) -> None:
     """Draws bound over error, error over width and required widths from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

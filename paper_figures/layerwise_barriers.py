@@ -1,30 +1,28 @@
 """Layer-wise barriers beside their null models."""
 
-from collections.abc import Sequence
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
-from simulations.layerwise.summary import Cell, deepest_chain, noise, single
+from simulations.layerwise.pair import Pair
+from simulations.layerwise.summary import Cell, Results, deepest_chain
 
 __all__ = ["draw"]
 
 _WAYS = ("unmatched", "matched")
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """Single layers of the deepest chain above, all its windows below."""
     style.use()
     found = {cell.way: cell for cell in deepest_chain(results)}
     figure, axes = plt.subplots(2, 2, figsize=(style.COLUMN, 3.5), layout="constrained")
     for panel, way in zip(axes[0], _WAYS, strict=True):
         _single(panel, found[way])
-        panel.set_title(f"{found[way].architecture}, {way}")
+        panel.set_title(f"{found[way].task.architecture}, {way}")
     axes[0, 0].set_ylabel("barrier, $t = 1/2$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
@@ -48,10 +46,10 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     return figure
 
 
-def _single(axes: Axes, cell: Cell) -> None:
-    measured = np.array([single(pair) for pair in cell.pairs])
-    random = np.array([noise(pair) for pair in cell.pairs])
-    share = np.array([pair["path"] / len(pair["layers"]) for pair in cell.pairs])
+def _single(axes: Axes, cell: Cell[Pair]) -> None:
+    measured = np.array([pair.single for pair in cell.pairs])
+    random = np.array([pair.noise() for pair in cell.pairs])
+    share = np.array([pair.share for pair in cell.pairs])
     layers = np.arange(1, measured.shape[1] + 1)
     for values, colour, marker, label in (
         (measured, "black", "o", "averaged"),
@@ -70,12 +68,12 @@ def _single(axes: Axes, cell: Cell) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _windows(cell: Cell) -> np.ndarray:
+def _windows(cell: Cell[Pair]) -> np.ndarray:
     """Mean barrier over pairs and base networks, by start and length."""
-    count = len(cell.pairs[0]["layers"])
+    count = cell.pairs[0].count
     table = np.full((count, count), np.nan)
-    subsets = cell.pairs[0]["subsets"][: cell.pairs[0]["windows"]]
-    values = np.mean([pair["full"] for pair in cell.pairs], axis=(0, 1))
+    subsets = cell.pairs[0].subsets[: cell.pairs[0].window_count]
+    values = np.mean([pair.full for pair in cell.pairs], axis=(0, 1))
     for subset, value in zip(subsets, values, strict=False):  # random groups follow the windows
         table[subset[0], len(subset) - 1] = value
     return table

@@ -1,6 +1,7 @@
 """Interaction of layers, and features on the path."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lmctheory.sweeps.study import Config, Record
 from paper_figures import style
-from simulations.layerwise.summary import Cell, deepest_chain
+from simulations.layerwise.pair import Pair
+from simulations.layerwise.summary import Cell, Results, deepest_chain
 
 __all__ = ["draw"]
 
@@ -22,7 +23,7 @@ _LOOKS = {
 """Colour and marker of each way of joining."""
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """The barrier split into layers above, LLFC by layer below, of the deepest chain.
 
     Dotted: 1 - cos of the two networks' features, which is what the others are compared with.
@@ -40,7 +41,7 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     cosines.set_ylabel("$1 - \\cos$")
     coefficients.set_yscale("log", base=2)
     coefficients.set_ylabel("coefficient")
-    depth = np.array(next(iter(found.values())).pairs[0]["features"]["depth"])
+    depth = np.array(next(iter(found.values())).pairs[0].features.depth)
     for name, predicted, offset in (
         ("LLFC", np.ones(len(depth)), (0, 2)),
         ("LEWC", 2.0 ** (1 - depth), (-12, -2)),
@@ -67,9 +68,11 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     return figure
 
 
-def _interaction(figure: Figure, axes: Axes, cell: Cell) -> None:
+def _interaction(figure: Figure, axes: Axes, cell: Cell[Pair]) -> None:
     """B_lk at t = 1/2 of one pair."""
-    matrix = np.array(cell.pairs[0]["split"]["matrix"])
+    split = cell.pairs[0].split
+    assert split is not None
+    matrix = np.array(split.matrix)
     largest, count = np.abs(matrix).max(), len(matrix)
     image = axes.imshow(
         matrix,
@@ -81,18 +84,18 @@ def _interaction(figure: Figure, axes: Axes, cell: Cell) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_xlabel("layer")
-    axes.set_title(f"{cell.architecture}, {cell.way}")
+    axes.set_title(f"{cell.task.architecture}, {cell.way}")
     figure.colorbar(
         image, ax=axes, orientation="horizontal", shrink=0.9, pad=0.02, label="$B_{lk}(1/2)$"
     )
 
 
-def _features(axes: Sequence[Axes], cell: Cell, colour: str, marker: str) -> None:
+def _features(axes: Sequence[Axes], cell: Cell[Pair], colour: str, marker: str) -> None:
     cosine, baseline, coefficient = (
-        np.array([pair["features"][name] for pair in cell.pairs])
-        for name in ("cosine", "baseline", "coefficient")
+        np.array([of(pair.features) for pair in cell.pairs])
+        for of in (attrgetter("cosine"), attrgetter("baseline"), attrgetter("coefficient"))
     )
-    depth = cell.pairs[0]["features"]["depth"]
+    depth = cell.pairs[0].features.depth
     for panel, values in zip(axes, (1 - cosine, coefficient), strict=True):
         error = values.std(0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
         panel.errorbar(

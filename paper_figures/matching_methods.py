@@ -1,6 +1,5 @@
 """Recovery of planted permutations under noise: `python -m paper_figures.matching_methods`."""
 
-from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -9,13 +8,11 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lmctheory.sweeps.study import Config, Record
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.matching_methods.command import STUDY
 from simulations.matching_methods.methods import CURVES
 from simulations.matching_methods.planted import NOISES
-from simulations.matching_methods.summary import Summary, require_one_study, summarise
+from simulations.matching_methods.summary import Results, Summary, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 
@@ -25,7 +22,7 @@ _LOOKS = dict(zip(CURVES, zip(style.COLOURS, "osD^vx", strict=True), strict=True
 _COLUMNS = 2
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """A panel for each architecture: share of neurons recovered against the size of the noise."""
     style.use()
     measured = summarise(results)
@@ -60,7 +57,7 @@ def _curves(axes: Axes, one: Summary) -> None:
         axes.errorbar(
             places,
             [share.value for share in shares],
-            yerr=[share.error for share in shares] if len(one.records) > 1 else None,
+            yerr=[share.error for share in shares] if len(one.pairs) > 1 else None,
             color=colour,
             marker=marker,
             markerfacecolor="none",
@@ -75,10 +72,11 @@ def _curves(axes: Axes, one: Summary) -> None:
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/matching_methods")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/matching_methods"),
 ) -> None:
     """Draws the share of a planted permutation that is found under noise, from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from lmctheory.sweeps.study import Config, Record
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.matching_rates.command import STUDY
-from simulations.matching_rates.plan import EXPONENTS
 from simulations.matching_rates.summary import (
     FAMILIES,
     Exponent,
     NoisyCurve,
+    Results,
     exponents,
     noisy,
     require_one_study,
 )
+from simulations.matching_rates.tasks import EXPONENTS
 
 __all__ = ["draw", "main"]
 
@@ -43,7 +42,7 @@ _CRITICAL: dict[str, Any] = {
 """Rings around critical dimensions."""
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """Upper panels: exponents for p = 1 and 2 against dimension; lower: low rank plus noise."""
     style.use()
     figure = plt.figure(figsize=(style.COLUMN, 4.6), layout="constrained")
@@ -91,8 +90,8 @@ def _exponents(axes: Axes, found: Sequence[Exponent], family: str) -> None:
 
 def _crossovers(axes: Axes, curves: Sequence[NoisyCurve]) -> None:
     for colour, curve in zip((style.GREY, *style.COLOURS), curves, strict=False):
-        widths = [point.width for point in curve.points]
-        costs = [point.cost for point in curve.points]
+        widths = [point.task.width for point in curve.points]
+        costs = [point.record.mean for point in curve.points]
         axes.errorbar(
             widths,
             [cost.value for cost in costs],
@@ -103,8 +102,8 @@ def _crossovers(axes: Axes, curves: Sequence[NoisyCurve]) -> None:
         )
         axes.fill_between(
             widths,
-            [point.lower for point in curve.points],
-            [point.upper for point in curve.points],
+            [point.record.lower for point in curve.points],
+            [point.record.upper for point in curve.points],
             color=colour,
             alpha=0.12,
             linewidth=0,
@@ -134,10 +133,11 @@ def _sides() -> tuple[Patch, Line2D]:
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/matching_rates")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/matching_rates"),
 ) -> None:
     """Draws exponents and the crossover of low rank plus noise from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -10,28 +10,32 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from lmctheory.sweeps.study import Config, Record
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.path_certificates.command import STUDY
 from simulations.path_certificates.measurement import NODES
-from simulations.path_certificates.summary import Summary, points, require_one_study, summarise
+from simulations.path_certificates.summary import (
+    Results,
+    Summary,
+    points,
+    require_one_study,
+    summarise,
+)
 
 __all__ = ["draw", "main"]
 
 _MARKERS = "osD^vx"
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """Certified against measured loss, pair by pair; certified accuracy against pieces."""
     style.use()
     shapes = summarise(results)
-    names = list(dict.fromkeys(shape.architecture for shape in shapes))
+    names = list(dict.fromkeys(shape.task.architecture for shape in shapes))
     figure, (scatter, curves) = plt.subplots(
         1, 2, figsize=(style.COLUMN, 2.1), layout="constrained"
     )
     for name, colour, marker in zip(names, style.COLOURS, _MARKERS, strict=False):
-        chosen = [shape for shape in shapes if shape.architecture == name]
+        chosen = [shape for shape in shapes if shape.task.architecture == name]
         _scatter(scatter, chosen, colour, marker, name)
         _shares(curves, chosen, colour, marker)
     _diagonal(scatter)
@@ -49,9 +53,8 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
 
 
 def _scatter(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str, name: str) -> None:
-    most = str(NODES[-1])
     # not the barriers: those of near networks are negative
-    x, y = points(shapes, lambda pair: pair["loss"], lambda pair: pair["C4"][most]["loss"]).T
+    x, y = points(shapes, lambda pair: pair.loss, lambda pair: pair.c4[NODES[-1]].loss).T
     axes.loglog(
         x,
         y,
@@ -80,21 +83,22 @@ def _shares(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str) -> 
     for shape in shapes:
         axes.plot(
             NODES,
-            np.array([shape.share(n) for n in NODES]),
+            np.array([shape.share(n) for n in NODES], dtype=float),
             color=colour,
             marker=marker,
             markerfacecolor="none",
             markersize=2,
             linewidth=0.5,
-            linestyle="-" if shape.weight_decay else "--",
+            linestyle="-" if shape.task.weight_decay else "--",
         )
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/path_certificates")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/path_certificates"),
 ) -> None:
     """Draws certificates against what they bound, from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

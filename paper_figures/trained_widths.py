@@ -10,11 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.trained_widths.command import STUDY
-from simulations.trained_widths.summary import Shape, require_one_study, summarise
+from simulations.trained_widths.summary import Results, Shape, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 
@@ -31,12 +29,12 @@ _ERRORS = {
 """Marker, colour and label of the predictions shown."""
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """One column per depth, largest weight decay: costs of every layer above, function error."""
     style.use()
-    trained = [shape for shape in summarise(results) if shape.phase != "initial"]
-    shapes = [shape for shape in trained if shape.phase == trained[-1].phase]
-    depth = max(shape.depth for shape in shapes)
+    trained = [shape for shape in summarise(results) if shape.task.training is not None]
+    shapes = [shape for shape in trained if shape.task.phase == trained[-1].task.phase]
+    depth = max(shape.task.depth for shape in shapes)
     figure, axes = plt.subplots(
         depth + 1,
         len(shapes),
@@ -46,16 +44,16 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
         layout="constrained",
     )
     for column, shape in zip(axes.T, shapes, strict=True):
-        column[0].set_title(f"{shape.depth} hidden layer{'s' * (shape.depth > 1)}")
+        column[0].set_title(f"{shape.task.depth} hidden layer{'s' * (shape.task.depth > 1)}")
         for layer, panel in enumerate(column[:-1]):
-            if layer < shape.depth:
+            if layer < shape.task.depth:
                 _costs(panel, shape, layer)
             else:
                 panel.set_axis_off()
         _errors(column[-1], shape)
         column[-1].set_xlabel("width")
     for layer in range(depth):
-        first = next(i for i, shape in enumerate(shapes) if layer < shape.depth)
+        first = next(i for i, shape in enumerate(shapes) if layer < shape.task.depth)
         axes[layer, first].set_ylabel(f"cost per neuron, layer {layer + 1}")
     axes[-1, 0].set_ylabel("function error, relative")
     handles, labels = axes[-2, -1].get_legend_handles_labels()
@@ -72,29 +70,32 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
 
 
 def _costs(axes: Axes, shape: Shape, layer: int) -> None:
-    measured = [shape.cost(layer, m) for m in shape.widths]
-    _points(axes, shape.widths, measured, "o", "black", "measured")
-    own = [shape.pseudo_cost(layer, m) for m in shape.widths]
+    measured = [shape.cost(layer, m) for m in shape.task.widths]
+    _points(axes, shape.task.widths, measured, "o", "black", "measured")
+    own = [shape.pseudo_cost(layer, m) for m in shape.task.widths]
     _line(axes, shape, own, "--", "independent, law of that width")
     for name, (marker, colour, label) in _COSTS.items():
-        predicted = [shape.predicted_cost(layer, m, name) for m in shape.config["testing"]]
-        _points(axes, shape.config["testing"], predicted, marker, colour, label)
+        predicted = [shape.predicted_cost(layer, m, name) for m in shape.task.testing]
+        _points(axes, shape.task.testing, predicted, marker, colour, label)
     _logarithmic(axes, shape)
 
 
 def _errors(axes: Axes, shape: Shape) -> None:
-    _points(axes, shape.widths, [shape.error(m) for m in shape.widths], "o", "black", "measured")
-    incoherent = [shape.incoherent(m) for m in shape.widths]
+    measured = [shape.error(m) for m in shape.task.widths]
+    _points(axes, shape.task.widths, measured, "o", "black", "measured")
+    incoherent = [shape.incoherent(m) for m in shape.task.widths]
     _line(axes, shape, incoherent, ":", "measured, uncorrelated part")
     for name, (marker, colour, label) in _ERRORS.items():
-        predicted = [shape.predicted_error(m, name) for m in shape.config["testing"]]
-        _points(axes, shape.config["testing"], predicted, marker, colour, label)
+        predicted = [shape.predicted_error(m, name) for m in shape.task.testing]
+        _points(axes, shape.task.testing, predicted, marker, colour, label)
     _logarithmic(axes, shape)
 
 
 def _line(axes: Axes, shape: Shape, means: Sequence[Mean], dashes: str, label: str) -> None:
     values = [mean.value for mean in means]
-    axes.plot(shape.widths, values, color=style.GREY, linestyle=dashes, linewidth=0.8, label=label)
+    axes.plot(
+        shape.task.widths, values, color=style.GREY, linestyle=dashes, linewidth=0.8, label=label
+    )
 
 
 def _points(
@@ -121,14 +122,15 @@ def _logarithmic(axes: Axes, shape: Shape) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    style.width_axis(axes, shape.widths)
+    style.width_axis(axes, shape.task.widths)
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/trained_widths")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/trained_widths"),
 ) -> None:
     """Draws predicted and measured costs and function errors from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
 from lmctheory.widths.paper_rates import entezari_two_layer, ferbach_two_layer
 from lmctheory.widths.two_layer import error_bound
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
 from simulations.two_layer_widths.command import STUDY
 from simulations.two_layer_widths.sampling import constants_of, law_of
 from simulations.two_layer_widths.summary import (
+    Results,
     Sampled,
     Students,
     Trained,
@@ -37,7 +36,7 @@ _BEYOND = tuple(2**k for k in range(5, 31, 2))
 """Widths of the bound that is known beforehand."""
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """Widths and errors of independent neurons; coupling and spread in training; barriers."""
     style.use()
     figure, axes = plt.subplots(3, 2, figsize=(style.COLUMN, 6.3), layout="constrained")
@@ -62,7 +61,6 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
 
 def _required(axes: Axes, one: Sampled) -> None:
     """Neurons against eps: the papers' rates with constants 1, the bounds, and measured errors."""
-    config = {"law": one.law, "inputs": one.inputs, "bias": one.bias}
     eps = np.logspace(-2, -0.4, 20)
     rates = {
         "Entezari, rate": [float(entezari_two_layer(e, one.inputs)) for e in eps],
@@ -72,10 +70,11 @@ def _required(axes: Axes, one: Sampled) -> None:
     for (name, widths), line in zip(rates.items(), ("-", "--", ":"), strict=True):
         axes.plot(eps, widths, color=style.GREY, linestyle=line, linewidth=0.8, label=name)
     for activation, colour in _COLOURS.items():
-        constants = constants_of(config, activation)
-        bounds = [error_bound(law_of(config), N, constants) for N in _BEYOND]
+        constants = constants_of(one, activation)
+        bounds = [error_bound(law_of(one), N, constants) for N in _BEYOND]
         axes.plot(bounds, _BEYOND, color=colour, label=f"T4, {activation}")
-        means = {N: np.mean(draws) for N, draws in one.of(activation, "error").items()}
+        draws = one.of(activation, lambda errors: errors.error)
+        means = {N: np.mean(values) for N, values in draws.items()}
         axes.plot(list(means.values()), list(means), "o", color=colour, markersize=1.8)
     axes.set(xscale="log", yscale="log", xlim=(0.5, 5e-4), ylim=(10, 1e17))  # the legend needs room
     axes.set_xlabel(r"error $\varepsilon$ (points: measured)")
@@ -86,19 +85,19 @@ def _required(axes: Axes, one: Sampled) -> None:
 def _errors(axes: Axes, one: Sampled) -> None:
     """The bound by W_2, the sum of |gaps| and the error, with fitted slopes."""
     for activation, colour in _COLOURS.items():
-        for name, line, label in (("given", "-", "T2"), ("gaps", "--", "gaps")):
-            fitted = exponent(one.of(activation, name))
-            text = f"{activation}, {label}: $N^{{{fitted}}}$"
-            _points(axes, one.of(activation, name), colour, line, text)
+        given = one.of(activation, lambda errors: errors.given)
+        gaps = one.of(activation, lambda errors: errors.gaps)
+        for draws, line, label in ((given, "-", "T2"), (gaps, "--", "gaps")):
+            _points(axes, draws, colour, line, f"{activation}, {label}: $N^{{{exponent(draws)}}}$")
     _logarithmic(axes, "neurons $N$", "error, largest over $t, x$", room=8.0)
     axes.set_title(f"neurons in dimension {one.dimension}")
 
 
 def _couplings(axes: Axes, problems: Sequence[Trained]) -> None:
     for one, colour in zip(problems, style.COLOURS, strict=False):
-        draws = one.of("coupling")
+        draws = one.of(lambda at: at.coupling)
         _points(axes, draws, colour, "-", f"$N^{{{exponent(draws)}}}$")
-        _points(axes, one.of("coupling_max"), colour, ":", None)
+        _points(axes, one.of(lambda at: at.coupling_max), colour, ":", None)
     axes.plot([], [], color=style.GREY, linestyle=":", label="largest")
     _logarithmic(axes, "neurons $N$", "coupling error", room=3.0)
     axes.set_title("distance to the limit")
@@ -106,9 +105,10 @@ def _couplings(axes: Axes, problems: Sequence[Trained]) -> None:
 
 def _spread(axes: Axes, problems: Sequence[Trained]) -> None:
     for one, colour in zip(problems, style.COLOURS, strict=False):
-        times = np.linspace(0, 1, len(one.spread("bound")))
-        for name, line in (("largest", "-"), ("bound", "--")):
-            axes.plot(times, one.spread(name), color=colour, linestyle=line)
+        spread = one.record.spread
+        times = np.linspace(0, 1, len(spread.bound))
+        axes.plot(times, spread.largest, color=colour, linestyle="-")
+        axes.plot(times, spread.bound, color=colour, linestyle="--")
     axes.plot([], [], color=style.GREY, linestyle="--", label="bound")
     axes.plot([], [], color=style.GREY, label="measured")
     axes.set_yscale("log")
@@ -119,8 +119,9 @@ def _spread(axes: Axes, problems: Sequence[Trained]) -> None:
 
 def _barriers(axes: Axes, problems: Sequence[Trained]) -> None:
     for one, colour in zip(problems, style.COLOURS, strict=False):
-        _points(axes, one.of("barrier"), colour, "-", f"$N^{{{exponent(one.of('barrier'))}}}$")
-        _points(axes, one.of("unmatched"), colour, ":", None)
+        barriers = one.pairs(lambda pair: pair.barrier)
+        _points(axes, barriers, colour, "-", f"$N^{{{exponent(barriers)}}}$")
+        _points(axes, one.of(lambda at: at.unmatched), colour, ":", None)
     axes.plot([], [], color=style.GREY, linestyle=":", label="unmatched")
     _logarithmic(axes, "neurons $N$", "barrier of the squared loss", room=4.0)
     axes.set_title("initial permutation")
@@ -128,8 +129,8 @@ def _barriers(axes: Axes, problems: Sequence[Trained]) -> None:
 
 def _students(axes: Axes, groups: Sequence[Students]) -> None:
     for group, colour in zip(groups, style.COLOURS, strict=False):
-        _points(axes, group.of("matched"), colour, "-", f"{group.inputs} inputs")
-        _points(axes, group.of("unmatched"), colour, ":", None)
+        _points(axes, group.of(lambda one: one.matched), colour, "-", f"{group.inputs} inputs")
+        _points(axes, group.of(lambda one: one.unmatched), colour, ":", None)
     axes.plot([], [], color=style.GREY, linestyle=":", label="unmatched")
     widths = np.array(sorted(groups[0].records))
     axes.plot(widths, 0.05 * widths**-0.5, color=style.GREY, linewidth=0.6, label="$m^{-1/2}$")
@@ -171,10 +172,11 @@ def _logarithmic(axes: Axes, x: str, y: str, room: float = 1.0) -> None:
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/two_layer_widths")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/two_layer_widths"),
 ) -> None:
     """Draws widths, errors, couplings and barriers of two-layer networks from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
-from paper_figures import style
-from paper_figures.command import Output, Results, draw_stored
+from paper_figures import command, style
+from paper_figures.command import draw_stored
 from simulations.width_sweep.command import STUDY
 from simulations.width_sweep.measurement import ALIGNMENTS
-from simulations.width_sweep.summary import Summary, require_one_sweep, summarise
+from simulations.width_sweep.summary import Results, Shape, require_one_sweep, summarise
 
 __all__ = ["draw", "main"]
 
@@ -25,11 +24,11 @@ _LINES = dict(zip(ALIGNMENTS, (style.GREY, *style.COLOURS), strict=False))
 _METRIC, _MATCHING = "data", "weighted"
 
 
-def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
+def draw(results: Results) -> Figure:
     """Upper panels: barriers, one column per depth; lower ones: matching cost in its sandwich."""
     style.use()
     trained, initial = (summarise(results, phase) for phase in ("trained", "initial"))
-    depths = sorted({shape.depth for shape in trained})
+    depths = sorted({shape.task.depth for shape in trained})
     figure, axes = plt.subplots(
         2,
         len(depths),
@@ -41,13 +40,13 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     )
     for column, depth in enumerate(depths):
         upper, lower = axes[:, column]
-        _barriers(upper, [shape for shape in trained if shape.depth == depth])
+        _barriers(upper, _of_depth(trained, depth))
         upper.set_title(f"{depth} hidden layer{'s' * (depth > 1)}")
         for shapes, colour, label in (
             (trained, style.COLOURS[1], "trained"),
             (initial, style.COLOURS[0], "initial"),
         ):
-            _costs(lower, [shape for shape in shapes if shape.depth == depth], colour, label)
+            _costs(lower, _of_depth(shapes, depth), colour, label)
         lower.set_xlabel("width")
     axes[0, 0].set_ylabel("test loss barrier, max over $t$")
     axes[1, 0].set_ylabel("matching cost per neuron,\nlast hidden layer")
@@ -60,46 +59,56 @@ def draw(results: Sequence[tuple[Config, Record]]) -> Figure:
     return figure
 
 
-def _barriers(axes: Axes, shapes: Sequence[Summary]) -> None:
+def _of_depth(shapes: Sequence[Shape], depth: int) -> list[Shape]:
+    return [shape for shape in shapes if shape.task.depth == depth]
+
+
+def _barriers(axes: Axes, shapes: Sequence[Shape]) -> None:
     for alignment in ALIGNMENTS:
-        barriers = [shape.barrier(alignment) for shape in shapes]
+        barriers = [shape.measured.barrier(alignment) for shape in shapes]
         _band(axes, shapes, barriers, _LINES[alignment], alignment)
-    certified = [shape.certificate(_MATCHING, "C3") for shape in shapes]
+    certified = [shape.measured.certified(_MATCHING) for shape in shapes]
     _band(axes, shapes, certified, "black", f"C3, {_MATCHING}", linestyle=":")
     _logarithmic(axes, shapes)
 
 
-def _costs(axes: Axes, shapes: Sequence[Summary], colour: str, label: str) -> None:
-    layer = shapes[0].depth - 1
-    widths = [shape.width for shape in shapes]
+def _costs(axes: Axes, shapes: Sequence[Shape], colour: str, label: str) -> None:
+    widths = [shape.task.width for shape in shapes]
     lower, upper, trivial = (
-        [shape.prediction(name, _METRIC, layer).value for shape in shapes]
+        [_value(shape.measured.bound(name, _METRIC)) for shape in shapes]
         for name in ("lower", "upper", "trivial")
     )
     axes.fill_between(widths, lower, upper, color=colour, alpha=0.18, linewidth=0)
     axes.plot(widths, trivial, color=colour, linestyle="--", linewidth=0.6)
-    _band(axes, shapes, [shape.cost(_MATCHING, _METRIC, layer) for shape in shapes], colour, label)
+    _band(
+        axes, shapes, [shape.measured.cost(_MATCHING, _METRIC) for shape in shapes], colour, label
+    )
     _logarithmic(axes, shapes)
 
 
-def _logarithmic(axes: Axes, shapes: Sequence[Summary]) -> None:
+def _value(mean: Mean | None) -> float:
+    return np.nan if mean is None else mean.value
+
+
+def _logarithmic(axes: Axes, shapes: Sequence[Shape]) -> None:
     if any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
         axes.set_yscale("log")
-    style.width_axis(axes, [shape.width for shape in shapes])
+    style.width_axis(axes, [shape.task.width for shape in shapes])
 
 
 def _band(
     axes: Axes,
-    shapes: Sequence[Summary],
-    means: Sequence[Mean],
+    shapes: Sequence[Shape],
+    means: Sequence[Mean | None],
     colour: str,
     label: str,
     linestyle: str = "-",
 ) -> None:
     """A line through the means with a band of one standard error; non-positive means are gaps."""
-    widths = [shape.width for shape in shapes]
-    values = np.array([mean.value if mean.value > 0 else np.nan for mean in means])
-    errors = np.nan_to_num([mean.error for mean in means])
+    widths = [shape.task.width for shape in shapes]
+    values = np.array([_value(mean) for mean in means])
+    values[~(values > 0)] = np.nan
+    errors = np.nan_to_num([np.nan if mean is None else mean.error for mean in means])
     floor = 0.05 * values  # a band that reaches zero has no lower edge on a log axis
     axes.plot(widths, values, color=colour, marker="o", linestyle=linestyle, label=label)
     axes.fill_between(
@@ -113,7 +122,8 @@ def _band(
 
 
 def main(
-    results: Results = STUDY.results, output: Output = Path("paper_figures/width_sweep")
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/width_sweep"),
 ) -> None:
     """Draws barriers and matching costs against width from stored results."""
     draw_stored(STUDY, results, output, require=require_one_sweep, draw=draw)

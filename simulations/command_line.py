@@ -5,7 +5,7 @@ Its commands::
     python -m simulations list
     python -m simulations run STUDY [--quick] [--set KEY=VALUE] [OPTIONS]
     python -m simulations status STUDY [the same]
-    python -m simulations export STUDY --csv
+    python -m simulations export STUDY --csv | --tables FORMAT
 
 ``run`` may be left out. A study is imported when it is asked for.
 """
@@ -21,11 +21,12 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from lmctheory.choices import require_choice
 from lmctheory.sweeps import RunError, StoreError, run_study
 from lmctheory.sweeps.flat import flat_row
 from lmctheory.sweeps.status import status
 from lmctheory.sweeps.store import read_rows
-from lmctheory.tables import csv_text
+from lmctheory.tables import FORMATS, Table, csv_text, tables_text
 from lmctheory.terminal import print_any_text, show
 from simulations.declaration import Declaration, Entry
 from simulations.options import Jobs, Results, Scheduler
@@ -33,7 +34,7 @@ from simulations.presets import presets
 
 __all__ = ["application", "launch"]
 
-Build = Callable[[Declaration], Callable[..., None]]
+Build = Callable[[Declaration[Any, Any]], Callable[..., None]]
 """From a study to the function of a command about it."""
 
 
@@ -53,7 +54,7 @@ def application(studies: Mapping[str, Entry]) -> typer.Typer:
     for verb, build, help_ in (
         ("run", _run, "Runs a study, or resumes it, and prints its report."),
         ("status", _status, "Says what is done, what failed and why, and what is left."),
-        ("export", _export, "Writes a study's results as one flat row per task."),
+        ("export", _export, "Writes a study's results, or the tables of its report."),
     ):
         group = _typer(_about_a_study(studies, build))
         group.callback(help=help_)(lambda: None)
@@ -94,18 +95,19 @@ def _typer(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     )
 
 
-def _run(declared: Declaration) -> Callable[..., None]:
+def _run(declared: Declaration[Any, Any]) -> Callable[..., None]:
     def run(
         options: dict[str, Any], results: Path, jobs: int, scheduler: str | None = None
     ) -> None:
         with _bad_options():
             study, configs = declared.planned(options)
-        declared.report(run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler))
+        found = run_study(study, configs, results=results, jobs=jobs, scheduler=scheduler)
+        show(*declared.report(declared.study.typed(found)))
 
     return _planning(declared, run, results=Results, jobs=Jobs, scheduler=Scheduler)
 
 
-def _status(declared: Declaration) -> Callable[..., None]:
+def _status(declared: Declaration[Any, Any]) -> Callable[..., None]:
     def tell(options: dict[str, Any], results: Path, jobs: int) -> None:
         with _bad_options():
             study, configs = declared.planned(options)
@@ -115,31 +117,52 @@ def _status(declared: Declaration) -> Callable[..., None]:
     return _planning(declared, tell, results=Results, jobs=Jobs)
 
 
-def _export(declared: Declaration) -> Callable[..., None]:
+def _export(declared: Declaration[Any, Any]) -> Callable[..., None]:
     study = declared.study
 
     def export(
-        csv: Annotated[bool, typer.Option("--csv", help="As comma-separated values.")] = False,
+        csv: Annotated[
+            bool, typer.Option("--csv", help="One flat row per task, as comma-separated values.")
+        ] = False,
+        tables: Annotated[
+            str | None,
+            typer.Option(metavar="FORMAT", help=f"The report's tables: {', '.join(FORMATS)}."),
+        ] = None,
         results: Results = study.results,
         output: Annotated[
             Path | None, typer.Option(help="File to write; standard output without it.")
         ] = None,
     ) -> None:
-        if not csv:
-            raise typer.BadParameter("name a format: --csv")
-        text = csv_text(flat_row(study, row) for row in read_rows(study, results))
+        if csv == (tables is not None):
+            raise typer.BadParameter("name a format: --csv, or --tables with one")
+        with _bad_options():
+            if tables is None:
+                text = _rows_text(declared, results)
+            else:
+                text = _tables_text(declared, results, tables)
         if output is None:
             typer.echo(text, nl=False)
             return
         with _bad_options():
             output.write_text(text, encoding="utf-8")
 
-    export.__doc__ = f"Writes the results of {study.name}, one flat row per task."
+    export.__doc__ = f"Writes the results of {study.name}, or the tables of its report."
     return export
 
 
+def _rows_text(declared: Declaration[Any, Any], results: Path) -> str:
+    rows = read_rows(declared.study, results)
+    return csv_text(flat_row(declared.study, row) for row in rows)
+
+
+def _tables_text(declared: Declaration[Any, Any], results: Path, form: str) -> str:
+    require_choice("--tables", form, FORMATS)
+    parts = declared.report(declared.study.read(results))
+    return tables_text([part for part in parts if isinstance(part, Table)], form)
+
+
 def _planning(
-    declared: Declaration, act: Callable[..., None], **machine: object
+    declared: Declaration[Any, Any], act: Callable[..., None], **machine: object
 ) -> Callable[..., None]:
     """A command with the options of a study's plan, the presets, and options of the machine.
 

@@ -5,7 +5,7 @@ Options of their own on the command line come before `--set`, and that before `-
 
 import inspect
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from simulations.declaration import Declaration
 __all__ = ["presets"]
 
 
-def presets(declared: Declaration) -> dict[str, object]:
+def presets(declared: Declaration[Any, Any]) -> dict[str, object]:
     """Both options, as types of parameters by the parameters' names."""
 
     def take_quick(context: typer.Context, asked: bool) -> bool:
@@ -48,7 +48,7 @@ def presets(declared: Declaration) -> dict[str, object]:
     return {"quick": Annotated[bool, quick], "settings": Annotated[list[str] | None, settings]}
 
 
-def _settings(declared: Declaration, given: Sequence[str]) -> dict[str, str]:
+def _settings(declared: Declaration[Any, Any], given: Sequence[str]) -> dict[str, str]:
     """Values by the names of fields.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.tables import FORMATS, Column, Table, csv_text
+from lmctheory.tables import FORMATS, Column, Table, csv_text, tables_text
 
 
 @dataclass(frozen=True)
@@ -95,3 +95,46 @@ def test_names_of_columns_are_keys_and_formats_are_known():
 def test_csv_has_all_keys_and_writes_lists_as_json():
     text = csv_text([{"a": 1, "b": [1, [2.5]]}, {"a": None, "c": 'x, "y"'}])
     assert text == 'a,b,c\n1,"[1,[2.5]]",\n,,"x, ""y"""\n'
+
+
+def test_sections_are_told_apart_and_names_printed_once():
+    rows = [("a", 1), ("a", 2), ("b", 2), ("b", 2)]
+    columns = (
+        Column[tuple[str, int]]("kind", lambda row: row[0], once=True, left=True),
+        Column[tuple[str, int]]("number", lambda row: row[1], form=lambda n: f"<{n}>"),
+    )
+    table = Table("", "", columns, rows, sections=lambda row: row[0])
+    assert table.cells == [["a", "<1>"], ["", "<2>"], ["b", "<2>"], ["", "<2>"]]
+    lines = [line.split() for line in table.text("table").splitlines()]
+    place = lines.index(["b", "<2>"])
+    assert lines[place - 3 : place + 2] == [["a", "<1>"], ["<2>"], [], ["b", "<2>"], ["<2>"]]
+    assert table.to_latex().count(r"\midrule") == 2
+    assert [row["kind"] for row in table.records] == ["a", "a", "b", "b"]
+    assert Table("", "", columns, (), sections=lambda row: row[0]).cells == []
+
+
+def test_rows_of_cells_are_taken_by_place():
+    columns = (Column[tuple[int, float]]("width", form="d"), Column[tuple[int, float]]("cost"))
+    table = Table("", "", columns, [(8, 0.25)])
+    assert table.records == [{"width": 8, "cost": 0.25}]
+    assert table.cells == [["8", "0.25"]]
+    for row in ((8,), (8, 0.25, 1)):
+        with pytest.raises(ValueError, match="rows must have a cell for each of"):
+            Table("", "", columns, [row])
+
+
+def test_several_tables_make_one_text():
+    other = Table("Others", "", COLUMNS, RUNS[:1])
+    content = json.loads(tables_text([TABLE, other], "json"), parse_constant=pytest.fail)
+    assert [one["title"] for one in content] == ["Costs of 3 runs", "Others"]
+    text = tables_text([TABLE, other], "csv")
+    assert [line for line in text.splitlines() if line[:1] == "#"] == [
+        "# Costs of 3 runs",
+        "# Others",
+    ]
+    last = text.partition("# Others\n")[2]
+    assert [row["name"] for row in csv.DictReader(io.StringIO(last))] == ["a_1 & b"]
+    assert tables_text([TABLE, other], "latex").count(r"\end{table}") == 2
+    assert tables_text([], "json") == "[\n]\n"
+    with pytest.raises(ValueError, match="form must be one of"):
+        tables_text([TABLE], "html")

@@ -4,20 +4,39 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lmctheory.sweeps.study import Config, Record, Study
+from lmctheory.sweeps.study import Config
+from lmctheory.sweeps.typed import TypedStudy, dump
+from lmctheory.tables import Column, Table
 from simulations.command_line import launch
-from simulations.declaration import Declaration, Entry
+from simulations.declaration import Declaration, Entry, Part
 
 
-def measure(config: Config) -> Record:
+@dataclass(frozen=True)
+class Task:
+    directory: str
+    index: int
+    seconds: float
+    labels: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    square: Any = None
+    limits: list[float] | None = None
+    padding: str | None = None
+    threads: int | None = None
+
+
+def measure(task: Task) -> Measured:
     """Logs its execution, then obeys a file ``INDEX.FAULT`` beside the log, if there is one."""
-    log = Path(config["directory"], str(config["index"]))
+    log = Path(task.directory, str(task.index))
     with log.open("a") as lines:
         lines.write(f"{os.getpid()}\n")
     if log.with_suffix(".raise").exists():
@@ -28,27 +47,24 @@ def measure(config: Config) -> Record:
         time.sleep(0.3)  # leaves time for the others
         os.kill(os.getpid(), signal.SIGKILL)
     if log.with_suffix(".array").exists():
-        return {"square": {1, 2}}
+        return Measured({1, 2})
     if log.with_suffix(".threads").exists():
         import torch
 
-        return {"threads": torch.get_num_threads()}
-    time.sleep(config["seconds"])
-    square = config["index"] ** 2
-    return {"square": square, "limits": [float("nan"), float("inf")], "padding": "x" * 2000}
+        return Measured(threads=torch.get_num_threads())
+    time.sleep(task.seconds)
+    return Measured(task.index**2, [float("nan"), float("inf")], "x" * 2000)
 
 
-def cost(config: Config) -> float:
-    return 1.0 + config["index"]
+def cost(task: Task) -> float:
+    return 1.0 + task.index
 
 
-STUDY = Study("toy", 1, measure, cost)
+STUDY = TypedStudy.of("toy", 1, measure, cost=cost)
 
 
 def configs(directory: Path, tasks: int, seconds: float = 0.0) -> list[Config]:
-    if tasks == 13:
-        raise ValueError("tasks must not be 13")
-    return [{"directory": str(directory), "index": i, "seconds": seconds} for i in range(tasks)]
+    return [dump(task) for task in toy(directory, tasks, seconds)]
 
 
 def executions(directory: Path) -> dict[int, int]:
@@ -70,18 +86,21 @@ def toy(
     seconds: float = 0.0,
     labels: list[str] | None = None,
     file_limit: int = 0,
-) -> list[Config]:
+) -> list[Task]:
     """Misbehaves on request."""
+    if tasks == 13:
+        raise ValueError("tasks must not be 13")
     if file_limit:  # bytes: the disk is full as far as this program can tell
         import resource
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
-    chosen = configs(directory, tasks, seconds)
-    return [config | {"labels": labels} for config in chosen] if labels else chosen
+    return [Task(str(directory), index, seconds, labels or None) for index in range(tasks)]
 
 
-def report(records: list[tuple[Config, Record]]) -> None:
-    print("sum of squares:", sum(record["square"] for _, record in records))
+def report(results: Iterable[tuple[Task, Measured]]) -> list[Part]:
+    squares = [record.square for _, record in results]
+    table = Table("Squares", "", (Column("square", int, form="d"),), squares)
+    return [table, f"sum of squares: {sum(squares)}"]
 
 
 DECLARATION = Declaration(STUDY, toy, report, quick={"tasks": 2, "seconds": 0.01})

@@ -3,7 +3,7 @@
 import hashlib
 import pickle
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,10 +18,11 @@ from lmctheory.measures.arguments import at_least, odd_points
 from lmctheory.networks import Dataset, TrainingConfig, find_chain, seeded_generators, train_many
 from lmctheory.networks.agreement import require_fit
 from lmctheory.networks.state import require_network, seeded, tensors
+from lmctheory.sweeps.measured import Measured
 from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.runner import run_study
-from lmctheory.sweeps.study import Config, Record, Study
-from lmctheory.sweeps.sweep_result import Sweep
+from lmctheory.sweeps.sweep_result import Sweep, SweepTask
+from lmctheory.sweeps.typed import TypedStudy, dump
 
 __all__ = ["sweep"]
 
@@ -115,14 +116,15 @@ def sweep(
         True
     """
     chosen = _widths(widths)
-    common = {
-        "pairs": at_least("pairs", pairs, 1),
-        "seed": at_least("seed", seed, 0),
-        "points": odd_points(at_least("points", points, 3)),
-        "methods": _methods(methods),
-        "certify": bool(certify),
-        "training": _training(training),
-    }
+    task = partial(
+        SweepTask,
+        pairs=at_least("pairs", pairs, 1),
+        seed=at_least("seed", seed, 0),
+        points=odd_points(at_least("points", points, 3)),
+        methods=_methods(methods),
+        certify=bool(certify),
+        training=_training(training),
+    )
     jobs = at_least("jobs", jobs, 0)
     if not isinstance(data, Dataset):
         raise TypeError(f"data must be a Dataset, got {type(data).__name__}")
@@ -132,49 +134,43 @@ def sweep(
         raise ValueError(
             f"jobs must be 0 for a factory that other processes cannot import, got {jobs}"
         )
-    common |= {"factory": name or _name(factory), "data": _data_hash(data)}
-    configs = [common | {"width": width} for width in chosen]
-    for config in configs:
-        config["network"] = _checked_network(factory, data, config)
+    task = partial(task, factory=name or _name(factory), data=_data_hash(data), network="")
+    tasks = [task(width=width) for width in chosen]
+    tasks = [replace(one, network=_checked_network(factory, data, one)) for one in tasks]
     run = partial(_run, factory=factory, data=data, training=training, device=device)
-    study = Study("sweep", 1, run=run, cost=_cost, device=device)
-    return Sweep(tuple(run_study(study, configs, results=Path(store), jobs=jobs)))
+    study = TypedStudy.of("sweep", 1, run, cost=_cost, device=device)
+    found = run_study(study, map(dump, tasks), results=Path(store), jobs=jobs)
+    return Sweep(tuple(study.typed(found)))
 
 
 def _run(
-    config: Config,
+    task: SweepTask,
     *,
     factory: Factory,
     data: Dataset,
     training: TrainingConfig | None,
     device: str,
-) -> Record:
-    seeds = _seeds(config)
-    models = [_built(factory, config["width"], seed) for seed in seeds]
+) -> Measured:
+    seeds = _seeds(task)
+    models = [_built(factory, task.width, seed) for seed in seeds]
     if training is not None:
         trained = train_many(models, data.train, training, seeds=seeds, device=device)
         models = [model.cpu() for model in trained]
     if not all(tensor.isfinite().all() for model in models for tensor in model.parameters()):
         raise ValueError("training diverged to NaN weights: lower its learning rate")
-    measured = measure(
-        models,
-        data,
-        config["methods"],
-        points=config["points"],
-        certify=config["certify"],
-    )
-    return {"seeds": seeds, **measured}
+    measured = measure(models, data, task.methods, points=task.points, certify=task.certify)
+    return replace(measured, seeds=seeds)
 
 
-def _cost(config: Config) -> float:
+def _cost(task: SweepTask) -> float:
     """Parameters of a network whose layers grow with the width, plus what overhead amounts to."""
-    return 1e4 + float(config["width"]) ** 2
+    return 1e4 + float(task.width) ** 2
 
 
-def _seeds(config: Config) -> list[int]:
+def _seeds(task: SweepTask) -> list[int]:
     """One per network, different for every width: equal seeds could share weights."""
-    sequence = np.random.SeedSequence([config["seed"], config["width"]])
-    return sequence.generate_state(2 * config["pairs"]).tolist()
+    sequence = np.random.SeedSequence([task.seed, task.width])
+    return sequence.generate_state(2 * task.pairs).tolist()
 
 
 def _built(factory: Factory, width: int, seed: int) -> nn.Module:
@@ -182,15 +178,15 @@ def _built(factory: Factory, width: int, seed: int) -> nn.Module:
         return factory(width, seeded_generators(seed)[0])
 
 
-def _checked_network(factory: Factory, data: Dataset, config: Config) -> str:
+def _checked_network(factory: Factory, data: Dataset, task: SweepTask) -> str:
     """Fingerprint of the first network of a width, after all that can be wrong with it has shown.
 
     Raises:
         TypeError: if it is no module, or its neurons cannot be found.
         ValueError: if it does not fit the data, or is the same for another seed.
     """
-    width = config["width"]
-    first, second = (_built(factory, width, seed) for seed in _seeds(config)[:2])
+    width = task.width
+    first, second = (_built(factory, width, seed) for seed in _seeds(task)[:2])
     what = f"factory({width}, rng)"
     require_network(first, what)
     if any(parameter.is_cuda for parameter in first.parameters()):

@@ -29,10 +29,9 @@ from lmctheory.paths import (
     certificates,
     operator_norms,
 )
+from lmctheory.sweeps.measured import UNMATCHED
 
-__all__ = ["UNMATCHED", "AlignedPairs", "aligned_pairs"]
-
-UNMATCHED = "unmatched"
+__all__ = ["AlignedPairs", "aligned_pairs"]
 
 Network = TypeVar("Network", AffineChain, nn.Module)
 

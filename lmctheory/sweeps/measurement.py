@@ -11,14 +11,20 @@ from lmctheory.measures import Gaussian
 from lmctheory.networks import Dataset
 from lmctheory.networks.program import UnreadableError
 from lmctheory.paths import Barrier, Certificate
-from lmctheory.sweeps.aligned_pairs import UNMATCHED, AlignedPairs, aligned_pairs
+from lmctheory.sweeps.aligned_pairs import AlignedPairs, aligned_pairs
+from lmctheory.sweeps.measured import (
+    METRICS,
+    UNMATCHED,
+    Aligned,
+    Certified,
+    Curves,
+    Measured,
+    Peak,
+    Sandwich,
+)
 from lmctheory.sweeps.neuron_laws import features_law, sandwich
-from lmctheory.sweeps.study import Record
 
-__all__ = ["METRICS", "measure"]
-
-METRICS = {"euclidean": "naive", "data": "weighted"}
-"""Metrics in which rows are compared, and the matching that minimises the cost in each."""
+__all__ = ["measure"]
 
 Law = Callable[[Sequence[Features]], Gaussian]
 """The law of a layer's neurons, from the features of one pair."""
@@ -32,19 +38,8 @@ def measure(
     points: int = 25,
     certify: bool = True,
     law: Law | None = None,
-) -> Record:
+) -> Measured:
     """Measures pairs of networks, unmatched and after every matching.
-
-    For each alignment under its name:
-
-    - ``train`` and ``test``: the curves ``loss`` and ``accuracy`` of every pair, and the ``max``
-      and ``midpoint`` of its barrier;
-    - ``certificate``: for every pair the bounds C1, C1', C2 (root mean square function error), C3
-      (barrier) and 1 - certified accuracy on test data, at t = 1/2 and at their worst over the
-      grid; or ``no_certificate``: why there is none;
-    - ``cost``: for each metric the matching cost per neuron ``[pairs][layers]``.
-
-    Under ``layers``: for each layer and metric the `sandwich` of each pair.
 
     Args:
         models: A and B of the first pair, of the second, and so on.
@@ -56,56 +51,58 @@ def measure(
     """
     pairs = aligned_pairs(models, data.train, methods)
     times = np.linspace(0, 1, points)
-    record: Record = {"layers": _predictions(pairs, law)}
-    for name in pairs.aligned:
-        record[name] = {
-            "train": _curves(pairs.barrier(name, data.train, points)),
-            "test": _curves(pairs.barrier(name, data.test, points)),
+    aligned = {
+        name: Aligned(
+            train=_curves(pairs.barrier(name, data.train, points)),
+            test=_curves(pairs.barrier(name, data.test, points)),
+            cost=_costs(pairs, name),
             **(_certified(pairs, name, data, times) if certify else {}),
-            "cost": _costs(pairs, name),
-        }
-    return record
-
-
-def _curves(barrier: Barrier) -> Record:
-    return {
-        "loss": barrier.loss.tolist(),
-        "accuracy": barrier.accuracy.tolist(),
-        "max": barrier.max.tolist(),
-        "midpoint": barrier.midpoint.tolist(),
+        )
+        for name in pairs.aligned
     }
+    return Measured(_predictions(pairs, law), aligned)
+
+
+def _curves(barrier: Barrier) -> Curves:
+    return Curves(
+        loss=barrier.loss.tolist(),
+        accuracy=barrier.accuracy.tolist(),
+        max=np.asarray(barrier.max).tolist(),
+        midpoint=np.asarray(barrier.midpoint).tolist(),
+    )
 
 
 def _certified(
     pairs: AlignedPairs[Any], alignment: str, data: Dataset, times: np.ndarray
-) -> Record:
+) -> dict[str, Any]:
+    """Fields of `Aligned`."""
     try:
         found = pairs.certificates(alignment, data.test, times)
     except UnreadableError as error:  # for operations that have no Lipschitz constant
         return {"no_certificate": str(error)}
-    return {"certificate": [_bounds(certificate, len(times)) for certificate in found]}
+    return {"certificate": [_bounds(certificate) for certificate in found]}
 
 
-def _bounds(certificate: Certificate, points: int) -> Record:
-    """For each bound its midpoint and its worst value over 0 < t < 1, as for the barrier."""
-
-    def rms(errors: np.ndarray) -> np.ndarray:
-        return np.sqrt((errors**2).mean(axis=-1))
-
-    curves = {
-        "C1": rms(certificate.function_error_c1),
-        "C1'": rms(certificate.function_error),
-        "C2": rms(certificate.function_error_c2),
-        "C3": np.asarray(certificate.barrier),
-        "inaccuracy": 1 - np.asarray(certificate.accuracy),
-    }
-    return {
-        name: {"midpoint": float(curve[points // 2]), "max": float(curve[1:-1].max())}
-        for name, curve in curves.items()
-    }
+def _bounds(certificate: Certificate) -> Certified:
+    return Certified(
+        c1=_peak(_rms(certificate.function_error_c1)),
+        c1_prime=_peak(_rms(certificate.function_error)),
+        c2=_peak(_rms(certificate.function_error_c2)),
+        c3=_peak(np.asarray(certificate.barrier)),
+        inaccuracy=_peak(1 - np.asarray(certificate.accuracy)),
+    )
 
 
-def _costs(pairs: AlignedPairs[Any], alignment: str) -> Record:
+def _rms(errors: np.ndarray) -> np.ndarray:
+    return np.asarray(np.sqrt((errors**2).mean(axis=-1)))
+
+
+def _peak(curve: np.ndarray) -> Peak:
+    """The largest over 0 < t < 1, as for the barrier."""
+    return Peak(midpoint=float(curve[len(curve) // 2]), max=float(curve[1:-1].max()))
+
+
+def _costs(pairs: AlignedPairs[Any], alignment: str) -> dict[str, list[list[float]]]:
     return {
         metric: [
             [
@@ -118,7 +115,7 @@ def _costs(pairs: AlignedPairs[Any], alignment: str) -> Record:
     }
 
 
-def _predictions(pairs: AlignedPairs[Any], law: Law | None) -> list[Record]:
+def _predictions(pairs: AlignedPairs[Any], law: Law | None) -> list[dict[str, list[Sandwich]]]:
     """For every layer and metric the sandwich of each pair: ``[layers][metric][pairs]``."""
     by_metric = {metric: _sandwiches(pairs, metric, law) for metric in METRICS}
     layers = len(by_metric["data"][0])
@@ -128,7 +125,7 @@ def _predictions(pairs: AlignedPairs[Any], law: Law | None) -> list[Record]:
     ]
 
 
-def _sandwiches(pairs: AlignedPairs[Any], metric: str, law: Law | None) -> list[list[Record]]:
+def _sandwiches(pairs: AlignedPairs[Any], metric: str, law: Law | None) -> list[list[Sandwich]]:
     """``[pairs][layers]``."""
     matched = METRICS[metric] if METRICS[metric] in pairs.aligned else list(pairs.aligned)[-1]
     as_they_came, in_order = (

@@ -16,7 +16,7 @@ from torch import Tensor
 from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, participation_ratio, upper_bound
-from lmctheory.sweeps.study import Record
+from lmctheory.sweeps.measured import Sandwich
 
 __all__ = ["features_law", "initial_law", "sandwich", "trained_law"]
 
@@ -86,11 +86,11 @@ def _spectrum(covariance: Float[Tensor, "k k"]) -> Float[np.ndarray, " k"]:
     return torch.linalg.eigvalsh(covariance).clamp(min=0).numpy()
 
 
-def sandwich(law: Gaussian, m: int) -> Record:
+def sandwich(law: Gaussian, m: int) -> Sandwich:
     """L <= M <= U, the trivial bound 2 tr, and the participation ratio."""
-    return {
-        "lower": lower_bound(law, m).value,
-        "upper": upper_bound(law, m).value,
-        "trivial": 2 * law.second_moment,
-        "dimension": participation_ratio(law.spectrum) if law.second_moment else 0.0,
-    }
+    return Sandwich(
+        lower=lower_bound(law, m).value,
+        upper=upper_bound(law, m).value,
+        trivial=2 * law.second_moment,
+        dimension=participation_ratio(law.spectrum) if law.second_moment else 0.0,
+    )

@@ -10,19 +10,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmctheory.choices import require_choice
-from lmctheory.sweeps.aligned_pairs import UNMATCHED
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.measurement import METRICS
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.measured import METRICS, UNMATCHED, Curves, Measured
 from lmctheory.tables import csv_text
 from lmctheory.terminal import WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Sweep"]
+__all__ = ["Sweep", "SweepTask"]
 
 _HEAD = ("width", "accuracy", "alignment", "barrier", "certified", "L", "cost", "U")
+
+
+@dataclass(frozen=True)
+class SweepTask:
+    """All networks of one width, as `lmctheory.sweep` was asked for them.
+
+    Attributes:
+        width: of the networks.
+        pairs: how many.
+        seed: of everything.
+        points: of the grid on the segment.
+        methods: matchings.
+        certify: whether to compute certificates.
+        training: in what it differs from the defaults of `lmctheory.networks.TrainingConfig`: a
+            field that is added later leaves old tasks known; None without training.
+        factory: its name.
+        data: their fingerprint.
+        network: that of the first network.
+    """
+
+    width: int
+    pairs: int
+    seed: int
+    points: int
+    methods: list[str]
+    certify: bool
+    training: dict[str, Any] | None
+    factory: str
+    data: str
+    network: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,14 +58,14 @@ class Sweep:
     """Measurements of pairs of networks by width; means are over pairs, with standard errors.
 
     Attributes:
-        results: configuration and record of each width, see `lmctheory.sweeps.measurement.measure`.
+        results: task and measurements of each width.
     """
 
-    results: tuple[tuple[Config, Record], ...]
+    results: tuple[tuple[SweepTask, Measured], ...]
 
     @cached_property
-    def _records(self) -> dict[int, Record]:
-        return {config["width"]: record for config, record in self.results}
+    def _records(self) -> dict[int, Measured]:
+        return {task.width: record for task, record in self.results}
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -47,12 +75,11 @@ class Sweep:
     @property
     def alignments(self) -> tuple[str, ...]:
         """As the networks came, and after every method."""
-        return (UNMATCHED, *self.results[0][0]["methods"])
+        return (UNMATCHED, *self.results[0][0].methods)
 
     def accuracy(self, width: int) -> Mean:
         """Test accuracy of the networks themselves."""
-        ends = np.array(self._of(width)[UNMATCHED]["test"]["accuracy"])[:, [0, -1]]
-        return Mean.over(ends.mean(axis=1).tolist())
+        return self._of(width).accuracy()
 
     def barrier(
         self, width: int, alignment: str, *, split: str = "test", where: str = "max"
@@ -65,17 +92,16 @@ class Sweep:
             split: "train" or "test".
             where: "max", over the path, or "midpoint".
         """
-        return Mean.over(self._of(width, alignment)[split][where])
+        return self._of(width).barrier(alignment, split=split, where=where)
 
     def certified(self, width: int, alignment: str, *, where: str = "max") -> Mean | None:
         """Certified barrier (C3) of the test loss; None if there is none."""
-        found = self._of(width, alignment).get("certificate")
-        return None if found is None else Mean.over([pair["C3"][where] for pair in found])
+        return self._of(width).certified(alignment, where=where)
 
     @property
     def no_certificate(self) -> str:
         """Why there is no certificate; empty if there is one, or none was asked for."""
-        return str(self.results[0][1][UNMATCHED].get("no_certificate", ""))
+        return self.results[0][1].aligned[UNMATCHED].no_certificate or ""
 
     def cost(self, width: int, alignment: str, *, metric: str = "data") -> Mean | None:
         """Cost per neuron of the last hidden layer; None if its neurons cannot be reordered.
@@ -85,8 +111,7 @@ class Sweep:
             alignment: of `alignments`.
             metric: "data", the second moment of what the layer of A reads, or "euclidean".
         """
-        costs = self._of(width, alignment)["cost"][metric]
-        return Mean.over([pair[-1] for pair in costs]) if costs[0] else None
+        return self._of(width).cost(alignment, metric)
 
     def bound(self, width: int, side: str, *, metric: str = "data") -> Mean | None:
         """L ("lower") or U ("upper") of the least cost in a metric, or "trivial", 2 tr.
@@ -95,15 +120,11 @@ class Sweep:
         ``weighted`` in the metric of the data and ``naive`` in the Euclidean one, lies between L
         and U; L bounds the cost of every other alignment, too.
         """
-        layers = self._of(width)["layers"]
-        return Mean.over([pair[side] for pair in layers[-1][metric]]) if layers else None
+        return self._of(width).bound(side, metric)
 
-    def _of(self, width: int, alignment: str | None = None) -> Record:
+    def _of(self, width: int) -> Measured:
         require_choice("width", width, self.widths)
-        if alignment is None:
-            return self._records[width]
-        require_choice("alignment", alignment, self.alignments)
-        return dict(self._records[width][alignment])
+        return self._records[width]
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -112,26 +133,25 @@ class Sweep:
             self._row(width, alignment, pair)
             for width in self.widths
             for alignment in self.alignments
-            for pair in range(len(self._of(width)["seeds"]) // 2)
+            for pair in range(len(self._of(width).seeds or ()) // 2)
         ]
 
     def _row(self, width: int, alignment: str, pair: int) -> dict[str, Any]:
-        whole, record = self._of(width), self._of(width, alignment)
+        whole = self._of(width)
+        record, seeds = whole.aligned[alignment], whole.seeds or ()
         row: dict[str, Any] = {"width": width, "alignment": alignment, "pair": pair}
-        seeds = whole["seeds"][2 * pair : 2 * pair + 2]
-        row |= {"seed_a": seeds[0], "seed_b": seeds[1]}
-        for split in ("train", "test"):
-            row[f"{split}_barrier"] = record[split]["max"][pair]
-            row[f"{split}_barrier_midpoint"] = record[split]["midpoint"][pair]
-            for end, place in (("a", -1), ("b", 0)):
-                row[f"{split}_accuracy_{end}"] = record[split]["accuracy"][pair][place]
-        if "certificate" in record:
-            row["certified_barrier"] = record["certificate"][pair]["C3"]["max"]
+        row |= {"seed_a": seeds[2 * pair], "seed_b": seeds[2 * pair + 1]}
+        row |= _segment("train", record.train, pair) | _segment("test", record.test, pair)
+        if record.certificate is not None:
+            row["certified_barrier"] = record.certificate[pair].c3.max
         for metric in METRICS:
-            if costs := record["cost"][metric][pair]:
-                bounds = whole["layers"][-1][metric][pair]
-                row[f"{metric}_cost"] = costs[-1]
-                row |= {f"{metric}_{side}": bounds[side] for side in ("lower", "upper")}
+            if costs := record.cost[metric][pair]:
+                bounds = whole.layers[-1][metric][pair]
+                row |= {
+                    f"{metric}_cost": costs[-1],
+                    f"{metric}_lower": bounds.lower,
+                    f"{metric}_upper": bounds.upper,
+                }
         return row
 
     def to_csv(self, path: str | Path) -> None:
@@ -215,3 +235,13 @@ class Sweep:
         axes.errorbar(self.widths, shown, errors, marker="o", markersize=3, label=label)
         if (values > 0).any():
             axes.set_yscale("log")
+
+
+def _segment(split: str, curves: Curves, pair: int) -> dict[str, Any]:
+    """Of one pair; A is at t = 1."""
+    return {
+        f"{split}_barrier": curves.max[pair],
+        f"{split}_barrier_midpoint": curves.midpoint[pair],
+        f"{split}_accuracy_a": curves.accuracy[pair][-1],
+        f"{split}_accuracy_b": curves.accuracy[pair][0],
+    }

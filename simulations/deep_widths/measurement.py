@@ -1,6 +1,7 @@
 """What one task of the study measures: a pair of networks, or bounds for them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,35 @@ from jaxtyping import Float
 from lmctheory.measures import Marginal, RademacherMixture, TruncatedNormal, Uniform
 from lmctheory.networks import load_dataset
 from lmctheory.rates import OutOfReach
-from lmctheory.sweeps.store import encode
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import entropy_of
 from lmctheory.widths.deep import Ensemble, ensemble, error_bound, required_widths
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.non_gaussian import non_gaussian_cost
 from lmctheory.widths.simulated import simulated_layers
 from simulations.deep_widths.networks import matched_layers, reduced_layers
-from simulations.deep_widths.plan import GAUSSIAN, TIMES
+from simulations.deep_widths.tasks import (
+    GAUSSIAN,
+    TIMES,
+    BoundTask,
+    PairTask,
+    RequiredTask,
+    SimulationTask,
+    Task,
+)
 
-__all__ = ["DELTA", "cost_of", "inputs", "run"]
+__all__ = [
+    "DELTA",
+    "Bound",
+    "Pair",
+    "Simulation",
+    "Widths",
+    "inputs",
+    "run_bound",
+    "run_pair",
+    "run_required",
+    "run_simulation",
+]
 
 _MARGINALS: dict[str, Marginal] = {
     "uniform": Uniform(),
@@ -28,29 +47,6 @@ _MARGINALS: dict[str, Marginal] = {
 }
 DELTA = 0.01
 """Probability with which the bound from simulated costs may fail."""
-
-
-def run(config: Config, data_dir: Path | None = None) -> Record:
-    """Measures what `config` names by its ``task``."""
-    x = inputs(config["dataset"], config["examples"], data_dir)
-    # the configuration is the seed: no two tasks share their draws
-    rng = np.random.default_rng(list(encode(config).encode()))
-    if config["task"] == "pair":
-        return _pair(config, x, rng)
-    if config["task"] == "bound":
-        return _bound(config, x)
-    if config["task"] == "simulation":
-        return _simulation(config, x, rng)
-    return _required(config, x)
-
-
-def cost_of(config: Config) -> float:
-    """Seconds, roughly, for 1000 examples."""
-    if config["task"] == "pair":
-        return 0.3 + 0.5 * config["depth"] * float((config["width"] / 1024) ** 2)
-    if config["task"] == "simulation":
-        return 0.5 * config["repeats"] * config["depth"] * float((config["width"] / 1024) ** 2)
-    return {"bound": 1.0, "required": 6.0}[config["task"]] * config["depth"]
 
 
 def inputs(dataset: str, examples: int, data_dir: Path | None = None) -> Float[np.ndarray, "n d"]:
@@ -65,35 +61,50 @@ def inputs(dataset: str, examples: int, data_dir: Path | None = None) -> Float[n
     return x[:examples]
 
 
-def _pair(config: Config, x: Float[np.ndarray, "n d"], rng: np.random.Generator) -> Record:
-    width, depth = config["width"], config["depth"]
+def _inputs(task: Task, data_dir: Path | None) -> Float[np.ndarray, "n d"]:
+    return inputs(task.dataset, task.examples, data_dir)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A pair, layer by layer, see `simulations.deep_widths.networks`; lower: D2, if Gaussian."""
+
+    cost: list[float]
+    own_cost: list[float]
+    lower: list[float] | None
+    gap: list[float]
+    square: list[float]
+    errors: list[list[float]]
+    merged: list[float]
+    doubled: list[float]
+
+
+def run_pair(task: PairTask, data_dir: Path | None = None) -> Pair:
+    """Matches and measures a pair, and halves a network."""
+    rng = np.random.default_rng(entropy_of(task))
+    gaussian, width, depth = task.law == GAUSSIAN, task.width, task.depth
 
     def rows(m: int, fan_in: int) -> np.ndarray:
-        if config["law"] == GAUSSIAN:
+        if gaussian:
             weights = rng.standard_normal((m, fan_in), dtype=np.float32)
         else:
-            weights = _MARGINALS[config["law"]].sample((m, fan_in), rng=rng).astype(np.float32)
+            weights = _MARGINALS[task.law].sample((m, fan_in), rng=rng).astype(np.float32)
         return weights * np.float32((2 / fan_in) ** 0.5)
 
-    x = x.astype(np.float32)  # half the time; errors are of order 0.1
+    x = _inputs(task, data_dir).astype(np.float32)  # half the time; errors are of order 0.1
     layers = list(matched_layers(x, width, depth, TIMES, rows))
-    gaussian = config["law"] == GAUSSIAN
     lower = matching_lower_bounds([one.moment for one in layers], [width] * depth)
     reduced = list(reduced_layers(x, width, depth, rows))
-    return {
-        "cost": [one.cost for one in layers],
-        "own_cost": [one.own_cost for one in layers],
-        "lower": list(lower) if gaussian else None,
-        "gap": [one.gap for one in layers],
-        "square": [one.square for one in layers],
-        "errors": [list(one.errors) for one in layers],
-        "merged": [one.merged for one in reduced],
-        "doubled": [one.doubled for one in reduced],
-    }
-
-
-def _networks(config: Config, x: Float[np.ndarray, "n d"]) -> Ensemble:
-    return ensemble(x, config["depth"])
+    return Pair(
+        cost=[one.cost for one in layers],
+        own_cost=[one.own_cost for one in layers],
+        lower=list(lower) if gaussian else None,
+        gap=[one.gap for one in layers],
+        square=[one.square for one in layers],
+        errors=[list(one.errors) for one in layers],
+        merged=[one.merged for one in reduced],
+        doubled=[one.doubled for one in reduced],
+    )
 
 
 def _prefixes(
@@ -108,44 +119,81 @@ def _prefixes(
     return [t * (1 - t) * X for X in ends]
 
 
-def _bound(config: Config, x: Float[np.ndarray, "n d"]) -> Record:
-    networks, widths = _networks(config, x), [config["width"]] * config["depth"]
-    if config["law"] != GAUSSIAN:
-        cost = non_gaussian_cost(_MARGINALS[config["law"]])
-        bound = error_bound(widths, networks, matching_cost=cost)
-        errors = _prefixes(bound.matching_cost, networks, 0.5)
-        return {"cost": list(bound.matching_cost), "errors": [errors]}
-    bound = error_bound(widths, networks)
+@dataclass(frozen=True)
+class Bound:
+    """D1: costs by layer, and squared errors at each t and depth.
+
+    Attributes:
+        cost: bounds of the matching costs.
+        errors: of the outputs, for other laws than the Gaussian at t = 1/2 alone.
+        dropout: D6, for Gaussian weights.
+        square: mean square of an output, likewise.
+    """
+
+    cost: list[float]
+    errors: list[list[float]]
+    dropout: list[float] | None = None
+    square: float | None = None
+
+
+def run_bound(task: BoundTask, data_dir: Path | None = None) -> Bound:
+    """Computes D1 and D6, or D5."""
+    networks = ensemble(_inputs(task, data_dir), task.depth)
+    widths = [task.width] * task.depth
+    if task.law != GAUSSIAN:
+        matching_cost = non_gaussian_cost(_MARGINALS[task.law])
+        cost = error_bound(widths, networks, matching_cost=matching_cost).matching_cost
+        return Bound(list(cost), [_prefixes(cost, networks, 0.5)])
+    cost = error_bound(widths, networks).matching_cost
     dropout = dropout_bound(widths, networks)
-    return {
-        "cost": list(bound.matching_cost),
-        "errors": [_prefixes(bound.matching_cost, networks, t) for t in TIMES],
-        "dropout": [4 * one for one in _prefixes(dropout.matching_cost, networks, 0.5)],
-        "square": networks.mean_square,
-    }
+    return Bound(
+        cost=list(cost),
+        errors=[_prefixes(cost, networks, t) for t in TIMES],
+        dropout=[4 * one for one in _prefixes(dropout.matching_cost, networks, 0.5)],
+        square=networks.mean_square,
+    )
 
 
-def _simulation(config: Config, x: Float[np.ndarray, "n d"], rng: np.random.Generator) -> Record:
-    networks = _networks(config, x)
+@dataclass(frozen=True)
+class Simulation:
+    """D1 from simulated costs, as `Bound`."""
+
+    cost: list[float]
+    errors: list[list[float]]
+
+
+def run_simulation(task: SimulationTask, data_dir: Path | None = None) -> Simulation:
+    """Simulates the matchings of every layer."""
+    networks = ensemble(_inputs(task, data_dir), task.depth)
     layers = simulated_layers(
-        [config["width"]] * config["depth"],
+        [task.width] * task.depth,
         networks,
         times=TIMES,
-        repeats=config["repeats"],
+        repeats=task.repeats,
         delta=DELTA,
-        rng=rng,
+        rng=np.random.default_rng(entropy_of(task)),
     )
     errors = [_prefixes(layers.costs, networks, t, layers.first[t]) for t in TIMES]
-    return {"cost": list(layers.costs), "errors": errors}
+    return Simulation(list(layers.costs), errors)
 
 
-def _required(config: Config, x: Float[np.ndarray, "n d"]) -> Record:
+@dataclass(frozen=True)
+class Widths:
     """Widths for a tolerance, equal and with the fewest neurons; infinite if none will do."""
-    networks = _networks(config, x)
-    eps = config["eps"] * networks.mean_square**0.5
+
+    equal: list[float]
+    free: list[float]
+    inputs: int
+
+
+def run_required(task: RequiredTask, data_dir: Path | None = None) -> Widths:
+    """Inverts D1."""
+    x = _inputs(task, data_dir)
+    networks = ensemble(x, task.depth)
+    eps = task.eps * networks.mean_square**0.5
     try:
         equal, free = (required_widths(eps, networks, objective=o) for o in (None, "neurons"))
     except OutOfReach:
         none = [float("inf")] * networks.depth
-        return {"equal": none, "free": none, "inputs": x.shape[1]}
-    return {"equal": list(equal), "free": list(free), "inputs": x.shape[1]}
+        return Widths(none, none, x.shape[1])
+    return Widths([*equal], [*free], x.shape[1])

@@ -1,20 +1,29 @@
 """What the study measured, arranged for its tables and its figure."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.widths.paper_rates import Tower, ferbach_deep
-from simulations.deep_widths.plan import GAUSSIAN, TIMES
+from simulations.declaration import require_equal
+from simulations.deep_widths.measurement import Bound, Pair, Simulation, Widths
+from simulations.deep_widths.tasks import (
+    GAUSSIAN,
+    TIMES,
+    BoundTask,
+    PairTask,
+    RequiredTask,
+    SimulationTask,
+    Task,
+)
 
-__all__ = ["Required", "Summary", "require_one_study", "required", "summarise"]
+__all__ = ["Required", "Results", "Summary", "require_one_study", "required", "summarise"]
 
-Results = Sequence[tuple[Config, Record]]
+Results = Sequence[tuple[Task, Pair | Bound | Simulation | Widths]]
 
 
 @dataclass(frozen=True)
@@ -24,99 +33,113 @@ class Summary:
     Attributes:
         width: of every hidden layer.
         law: of the weights.
-        pairs: records of the measured pairs.
-        bound: record of the bound.
-        simulated: record of the bound from simulated costs, if there is one.
+        pairs: that were measured.
+        bound: D1.
+        simulated: the bound from simulated costs, if there is one.
         square: mean square of an output, that of every depth under He's initialisation.
     """
 
     width: int
     law: str
-    pairs: tuple[Record, ...]
-    bound: Record
-    simulated: Record | None
+    pairs: tuple[Pair, ...]
+    bound: Bound
+    simulated: Simulation | None
     square: float
 
     @property
     def depth(self) -> int:
         """Hidden layers of the deepest networks."""
-        return len(self.pairs[0]["cost"])
+        return len(self.pairs[0].cost)
+
+    @property
+    def depths(self) -> range:
+        """All of them."""
+        return range(1, self.depth + 1)
 
     @property
     def chosen_depths(self) -> list[int]:
         """The least, the middle and the largest depth, for tables that do not show all."""
         return sorted({1, (self.depth + 1) // 2, self.depth})
 
-    def layer(self, name: str, layer: int) -> Mean:
-        """A mean square per neuron: "cost", "own_cost", "gap"."""
-        return Mean.over([pair[name][layer - 1] for pair in self.pairs])
+    def layer(self, of: Callable[[Pair], list[float]], layer: int) -> Mean:
+        """Of a mean square per neuron."""
+        return Mean.over([of(pair)[layer - 1] for pair in self.pairs])
 
     def error(self, depth: int, t: float = 0.5) -> Mean:
         """Root mean square error of the outputs on the line, relative to the outputs."""
         place = TIMES.index(t)
-        return self._root([pair["errors"][depth - 1][place] for pair in self.pairs])
+        return self._root([pair.errors[depth - 1][place] for pair in self.pairs])
 
-    def reduced(self, depth: int, how: str = "merged") -> Mean:
-        """The same for half of the neurons, "merged" or "doubled"."""
-        return self._root([pair[how][depth - 1] for pair in self.pairs])
+    def merged(self, depth: int) -> Mean:
+        """The same for half of the neurons, which take over their partners' outgoing weights."""
+        return self._root([pair.merged[depth - 1] for pair in self.pairs])
+
+    def doubled(self, depth: int) -> Mean:
+        """For half of the neurons, which double their own."""
+        return self._root([pair.doubled[depth - 1] for pair in self.pairs])
 
     def _root(self, squares: Sequence[float]) -> Mean:
         mean = Mean.over(squares)
         root = (mean.value / self.square) ** 0.5
         return Mean(root, mean.error / (2 * mean.value) * root)
 
+    def gap_bound(self, layer: int) -> float:
+        """D1 for the mean square of phi^A - phi^B."""
+        return sum(self.bound.cost[:layer]) / 2
+
     def error_bound(self, depth: int, t: float = 0.5) -> float:
-        """D1 for the same."""
-        return self._bounded(self.bound["errors"][TIMES.index(t)][depth - 1])
+        """D1 for the error of the outputs."""
+        return self._bounded(self.bound.errors[TIMES.index(t)][depth - 1])
+
+    def over(self, depth: int, t: float = 0.5) -> float:
+        """The bound over the error."""
+        return self.error_bound(depth, t) / self.error(depth, t).value
 
     def simulated_bound(self, depth: int, t: float = 0.5) -> float | None:
         """D1 from simulated costs, where they are."""
         if self.simulated is None:
             return None
-        return self._bounded(self.simulated["errors"][TIMES.index(t)][depth - 1])
+        return self._bounded(self.simulated.errors[TIMES.index(t)][depth - 1])
 
     def reduced_bound(self, depth: int) -> float:
-        """D6."""
-        return self._bounded(self.bound["dropout"][depth - 1])
+        """D6; NaN if the weights are not Gaussian."""
+        dropout = self.bound.dropout
+        return np.nan if dropout is None else self._bounded(dropout[depth - 1])
 
     def _bounded(self, square: float) -> float:
         return float((square / self.square) ** 0.5)
 
     def lower(self, layer: int) -> float:
         """D2: mean over the networks of the lower bound of the matching cost."""
-        return float(np.mean([pair["lower"][layer - 1] for pair in self.pairs]))
+        return float(np.mean([lower for _, lower in self._own_and_lower(layer)]))
 
     def undercut(self, layer: int, errors: float = 4.0) -> bool:
         """Whether own costs lie below D2 by more than that many standard errors."""
-        above = Mean.over(
-            [pair["own_cost"][layer - 1] - pair["lower"][layer - 1] for pair in self.pairs]
-        )
+        above = Mean.over([own - lower for own, lower in self._own_and_lower(layer)])
         return above.value < -errors * above.error
+
+    def _own_and_lower(self, layer: int) -> list[tuple[float, float]]:
+        pairs = [(pair.own_cost, pair.lower) for pair in self.pairs]
+        return [(own[layer - 1], low[layer - 1]) for own, low in pairs if low is not None]
 
 
 def summarise(results: Results, law: str = GAUSSIAN) -> list[Summary]:
     """Networks whose weights have one law, by width."""
-
-    def records(task: str, width: int) -> list[Record]:
-        return [
-            record
-            for config, record in results
-            if (config["task"], config.get("width")) == (task, width)
-            and config.get("law", GAUSSIAN) == law
-        ]
-
-    widths = sorted({c["width"] for c, _ in results if c.get("law") == law})
-    squares = [r["square"] for c, r in results if c["task"] == "bound" and "square" in r]
+    bounds = of_kind(results, BoundTask, Bound)
+    pairs = of_kind(results, PairTask, Pair)
+    simulated = {t.width: r for t, r in of_kind(results, SimulationTask, Simulation)}
+    [square, *_] = [bound.square for _, bound in bounds if bound.square is not None]
     return [
         Summary(
-            width,
+            task.width,
             law,
-            tuple(records("pair", width)),
-            records("bound", width)[0],
-            next(iter(records("simulation", width)), None) if law == GAUSSIAN else None,
-            squares[0],
+            tuple(r for t, r in pairs if (t.width, t.law) == (task.width, law)),
+            bound,
+            simulated.get(task.width) if law == GAUSSIAN else None,
+            square,
         )
-        for width in widths
+        for task, bound in sorted(bounds, key=lambda one: one[0].width)
+        if task.law == law
     ]
 
 
@@ -145,22 +168,18 @@ class Required:
 def required(results: Results) -> list[Required]:
     """By depth and tolerance."""
     shapes = summarise(results)
-    found = []
-    for config, record in results:
-        if config["task"] != "required":
-            continue
-        depth, eps = config["depth"], config["eps"]
-        errors = [shape.error(depth).value for shape in shapes]
-        found.append(
-            Required(
-                depth,
-                eps,
-                record["equal"][0],
-                tuple(record["free"]),
-                ferbach_deep(eps, record["inputs"], depth)[-1],
-                _passes(errors, [shape.width for shape in shapes], eps),
-            )
+    widths = [shape.width for shape in shapes]
+    found = [
+        Required(
+            task.depth,
+            task.eps,
+            record.equal[0],
+            tuple(record.free),
+            ferbach_deep(task.eps, record.inputs, task.depth)[-1],
+            _passes([shape.error(task.depth).value for shape in shapes], widths, task.eps),
         )
+        for task, record in of_kind(results, RequiredTask, Widths)
+    ]
     return sorted(found, key=lambda one: (one.depth, -one.eps))
 
 
@@ -182,14 +201,11 @@ def require_one_study(results: Results) -> None:
         ValueError: if they differ in data, depth or seed, a width lacks its bound or its pairs, or
             there is but one.
     """
-    pairs = [config for config, _ in results if config["task"] == "pair"]
-    for setting in ("dataset", "examples", "depth", "seed"):
-        if len(values := {config[setting] for config in pairs}) > 1:
-            raise ValueError(f"the results mix studies with {setting} {sorted(values)}")
-    bounds = Counter((c["width"], c["law"]) for c, _ in results if c["task"] == "bound")
-    measured = Counter((c["width"], c["law"]) for c in pairs)
-    tolerances = {c["depth"] for c, _ in results if c["task"] == "required"}
-    if set(bounds) != set(measured) or not tolerances:
+    pairs = [task for task, _ in of_kind(results, PairTask, Pair)]
+    require_equal(pairs, ("dataset", "examples", "depth", "seed"))
+    bounds = {(task.width, task.law) for task, _ in of_kind(results, BoundTask, Bound)}
+    measured = {(task.width, task.law) for task in pairs}
+    if bounds != measured or not of_kind(results, RequiredTask, Widths):
         raise ValueError("the results are not complete: resume the study")
     if len(bounds) < 2:
         raise ValueError("the results hold one width, and the figure shows what changes with it")

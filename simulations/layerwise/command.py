@@ -1,15 +1,17 @@
 """The layer-wise study, and its command."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from lmctheory.networks import load_dataset
-from lmctheory.sweeps.study import Config
 from simulations.declaration import Declaration, study
 from simulations.layerwise.measurement import run
-from simulations.layerwise.plan import ARCHITECTURES, cost_of, plan
-from simulations.layerwise.tables import print_report
+from simulations.layerwise.networks import JOINING, NETWORKS
+from simulations.layerwise.tables import report
+from simulations.layerwise.tasks import ARCHITECTURES, LEWC, TRAINED, Task, cost_of
 from simulations.options import (
     DataDir,
     DataSet,
@@ -20,7 +22,12 @@ from simulations.options import (
 
 __all__ = ["DECLARATION", "STUDY", "layerwise"]
 
-STUDY = study("layerwise", version=1, run=run, cost=cost_of)
+CHECKPOINTS = (1, 2, 4, 8, 16, 32)
+"""In epochs."""
+WIDTHS = (16, 64, 256, 1024)
+"""Of `LEWC`."""
+
+STUDY = study("layerwise", 1, run, cost=cost_of)
 
 
 def layerwise(
@@ -35,25 +42,41 @@ def layerwise(
         int | None, typer.Option(min=2, help="Test examples, at most; 200 or 360.")
     ] = None,
     seed: Seed = 0,
-) -> list[Config]:
+) -> Iterator[Task]:
     """Layer by layer: barriers with their null models, features, and which layers to average."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     require_architectures(architecture, ARCHITECTURES)
-    return list(
-        plan(
-            dataset,
-            architecture or ARCHITECTURES,
+    chosen = architecture or ARCHITECTURES
+
+    def task(name: str, joining: str) -> Task:
+        network = NETWORKS.get(name)
+        return Task(
+            dataset=dataset,
+            architecture=name,
+            joining=joining,
+            width=network.width if network else 32,
             epochs=epochs,
-            pairs=pairs,
-            examples=examples,
+            schedule="cosine",
+            pairs=pairs or (network.pairs if network else 6),
+            examples=examples or (network.examples if network else 360),
+            details=True,
             seed=seed,
         )
-    )
+
+    def brief(name: str) -> Task:
+        return replace(task(name, JOINING[0]), details=False, pairs=pairs or 3)
+
+    yield from (task(name, joining) for name in chosen for joining in JOINING)
+    if TRAINED in chosen:
+        constant = replace(brief(TRAINED), schedule="constant")
+        yield from (replace(constant, epochs=checkpoint) for checkpoint in CHECKPOINTS)
+    if LEWC in chosen:
+        yield from (replace(brief(LEWC), width=width) for width in WIDTHS)
 
 
 DECLARATION = Declaration(
     STUDY,
     layerwise,
-    print_report,
+    report,
     quick={"architecture": ["linear 3"], "pairs": 1, "examples": 2},
 )

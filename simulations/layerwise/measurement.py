@@ -17,6 +17,7 @@ Deep linear networks are fitted by least squares, and L2's condition is put to p
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -46,12 +47,22 @@ from lmctheory.layerwise import (
 from lmctheory.layerwise.barriers.selection import Subset
 from lmctheory.matching import Matching, match
 from lmctheory.networks import Dataset, Examples, affine_chain, find_chain, load_dataset
-from lmctheory.sweeps.study import Config, Record
 from simulations.layerwise.networks import LINEAR, NETWORKS, least_squares_pair, trained_pair
+from simulations.layerwise.pair import (
+    Barriers,
+    Curvature,
+    Features,
+    LinearPair,
+    Measured,
+    Pair,
+    Recommended,
+    Split,
+    TwoLayers,
+)
+from simulations.layerwise.tasks import Task
 
-__all__ = ["ALIGNMENTS", "MATCHING", "TOLERANCE", "run"]
+__all__ = ["MATCHING", "TOLERANCE", "run"]
 
-ALIGNMENTS = ("unmatched", "matched")
 MATCHING = "weight"
 TOLERANCE = 0.1
 """By which a recommendation may raise the loss, in nats."""
@@ -65,30 +76,34 @@ _ORDERS = 8
 """Random orders for Shapley values of deep networks."""
 _BENT = -1e-5
 """A second difference below this is negative beyond rounding."""
-_FEATURES = ("cosine", "baseline", "coefficient", "llfc_error", "lewc_error")
 
 
-def run(config: Config, data_dir: Path | None = None) -> Record:
-    """Measures all pairs that `config` names."""
-    data = load_dataset(config["dataset"], data_dir=data_dir)
-    entropy = np.random.SeedSequence([config["seed"], *config["architecture"].encode()])
-    seeds = entropy.generate_state(2 * config["pairs"]).tolist()
-    record: Record = {name: [] for name in ALIGNMENTS}
+def run(task: Task, data_dir: Path | None = None) -> Measured:
+    """Measures all pairs of a task."""
+    data = load_dataset(task.dataset, data_dir=data_dir)
+    entropy = np.random.SeedSequence([task.seed, *task.architecture.encode()])
+    seeds = entropy.generate_state(2 * task.pairs).tolist()
+    unmatched, matched = [], []
     for place, pair_seeds in enumerate(zip(seeds[::2], seeds[1::2], strict=True)):
-        if config["architecture"] == LINEAR:
-            a, b = least_squares_pair(data, config["joining"], list(pair_seeds))
+        if task.architecture == LINEAR:
+            a, b = least_squares_pair(data, task.joining, list(pair_seeds))
         else:
-            network = NETWORKS[config["architecture"]]
-            a, b = trained_pair(network, data, config["joining"], list(pair_seeds), config)
+            a, b = trained_pair(
+                NETWORKS[task.architecture],
+                data,
+                task.joining,
+                list(pair_seeds),
+                width=task.width,
+                epochs=task.epochs,
+                schedule=task.schedule,
+            )
         matching = match(a, b, MATCHING, data.train.inputs)
-        measured = _measured(a, b, data, config, place)
-        record["unmatched"].append(measured)
-        record["matched"].append(
-            _measured(a, matching.apply(b), data, config, place)
-            if _permutes(matching)
-            else measured
-        )
-    return record
+        measured = _measured(a, b, data, task, place)
+        unmatched.append(measured)
+        if _permutes(matching):
+            measured = _measured(a, matching.apply(b), data, task, place)
+        matched.append(measured)
+    return Measured(unmatched, matched)
 
 
 def _permutes(matching: Matching) -> bool:
@@ -96,26 +111,43 @@ def _permutes(matching: Matching) -> bool:
     return any((perm != np.arange(len(perm))).any() for perm in matching.permutations.values())
 
 
-def _measured(a: nn.Module, b: nn.Module, data: Dataset, config: Config, place: int) -> Record:
-    if config["architecture"] == LINEAR:
+def _measured(
+    a: nn.Module, b: nn.Module, data: Dataset, task: Task, place: int
+) -> Pair | LinearPair:
+    if task.architecture == LINEAR:
         return _two_layers(a, b, data.test)
-    count = config["examples"]
-    test = Examples(data.test.inputs[:count], data.test.labels[:count])
-    found: Record = _barriers(a, b, test, place)
-    found |= {"curvature": _curvature(a, b, test, place)}
-    if config["details"]:
-        found |= {
-            "recommended": _recommended(a, b, data, test),
-            "shapley": _shapley(a, b, test, place),
-        }
-        if place == 0 and (kinks := NETWORKS[config["architecture"]].kink_examples):
-            few = Examples(test.inputs[:kinks], test.labels[:kinks])
-            split = interaction_matrix(a, b, few)
-            found["split"] = {"matrix": split.matrix.tolist(), "barrier": split.barrier}
-    return found | _connectivity(a, b, data, test) | _bounds(a, b, test)
+    test = _first(data.test, task.examples)
+    found = Pair(
+        **vars(_barriers(a, b, test, place)),
+        curvature=_curvature(a, b, test, place),
+        features=_features(a, b, test),
+        recalibrated=_recalibrated(a, b, data, test),
+    )
+    if find_chain(a) is not None:
+        bound = layer_bounds(a, b, test)
+        l3, lipschitz = bound.edge_barrier.tolist(), bound.lipschitz_edge_barrier.tolist()
+        found = replace(found, l3=l3, l3_lipschitz=lipschitz)
+    if not task.details:
+        return found
+    kinks = NETWORKS[task.architecture].kink_examples if place == 0 else 0
+    return replace(
+        found,
+        recommended=_recommended(a, b, data, test),
+        shapley=_shapley(a, b, test, place),
+        split=_split(a, b, _first(test, kinks)) if kinks else None,
+    )
 
 
-def _barriers(a: nn.Module, b: nn.Module, test: Examples, place: int) -> Record:
+def _first(examples: Examples, count: int) -> Examples:
+    return Examples(examples.inputs[:count], examples.labels[:count])
+
+
+def _split(a: nn.Module, b: nn.Module, few: Examples) -> Split:
+    found = interaction_matrix(a, b, few)
+    return Split(found.matrix.tolist(), found.barrier)
+
+
+def _barriers(a: nn.Module, b: nn.Module, test: Examples, place: int) -> Barriers:
     names = [layer.name for layer in layers(a)]
     deep = len(names) > _DEEP
     windows = moving_windows(names)
@@ -128,27 +160,26 @@ def _barriers(a: nn.Module, b: nn.Module, test: Examples, place: int) -> Record:
     noise = random_directions(
         a, b, test, null, draws=_DRAWS, rng=torch.Generator().manual_seed(place)
     )
-    where = [windows.index(subset) for subset in null]
-    return {
-        "layers": names,
-        "parameters": found.parameters.tolist(),
-        "path": float(found.path.midpoint[0, 0]),
-        "path max": float(found.path.max[0, 0]),
-        "losses": found.loss_ends.tolist(),
-        "subsets": [[names.index(name) for name in subset] for subset in found.subsets],
-        "windows": len(windows),
-        "full": found.full.midpoint.tolist(),
-        "full error": found.full.midpoint_error.tolist(),
-        "full max": found.full.max.tolist(),
-        "edge": found.edge.midpoint.tolist(),
-        "edge error": found.edge.midpoint_error.tolist(),
-        "accuracy drop": found.full_accuracy.midpoint.tolist(),
-        "rise": found.rise.tolist(),
-        "null windows": where,
-        "null rise": noise.rise.tolist(),
-        "null edge": noise.edge.tolist(),
-        "bent": _bent(twos),
-    }
+    return Barriers(
+        layers=names,
+        parameters=found.parameters.tolist(),
+        path=float(found.path.midpoint[0, 0]),
+        path_max=float(found.path.max[0, 0]),
+        losses=found.loss_ends.tolist(),
+        subsets=[[names.index(name) for name in subset] for subset in found.subsets],
+        window_count=len(windows),
+        full=found.full.midpoint.tolist(),
+        full_error=found.full.midpoint_error.tolist(),
+        full_max=found.full.max.tolist(),
+        edge=found.edge.midpoint.tolist(),
+        edge_error=found.edge.midpoint_error.tolist(),
+        accuracy_drop=found.full_accuracy.midpoint.tolist(),
+        rise=found.rise.tolist(),
+        null_windows=[windows.index(subset) for subset in null],
+        null_rise=noise.rise.tolist(),
+        null_edge=noise.edge.tolist(),
+        bent=_bent(twos),
+    )
 
 
 def _ones_and_twos(names: Sequence[str]) -> tuple[Subset, ...]:
@@ -165,51 +196,42 @@ def _null_subsets(names: Sequence[str], windows: tuple[Subset, ...]) -> tuple[Su
     return tuple(dict.fromkeys(groups))
 
 
-def _bent(found: LayerBarriers) -> Record:
+def _bent(found: LayerBarriers) -> dict[int, tuple[int, int]]:
     """By the number of layers moved, how many segments bend downwards, and of how many."""
     second = np.diff(found.loss, n=2, axis=-1)
     bent = second.min(-1) < _BENT
     sizes = np.array([len(subset) for subset in found.subsets])
     return {
-        str(size): [int(bent[:, sizes == size].sum()), bent[:, sizes == size].size]
-        for size in (1, 2)
+        size: (int(bent[:, sizes == size].sum()), bent[:, sizes == size].size) for size in (1, 2)
     }
 
 
-def _curvature(a: nn.Module, b: nn.Module, test: Examples, place: int) -> Record:
+def _curvature(a: nn.Module, b: nn.Module, test: Examples, place: int) -> Curvature:
     """Of single layers at A: towards B, and the mean of random directions of that norm."""
     rng = torch.Generator().manual_seed(place)
     random = [layer_hessian(a, perturbed(a, b, rng=rng), test).diagonal() for _ in range(_DRAWS)]
-    return {
-        "towards": layer_hessian(a, b, test).diagonal().tolist(),
-        "random": np.mean(random, axis=0).tolist(),
-    }
+    towards = layer_hessian(a, b, test).diagonal()
+    return Curvature(towards.tolist(), np.mean(random, axis=0).tolist())
 
 
-def _connectivity(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> Record:
-    features = feature_connectivity(a, b, test)
+def _features(a: nn.Module, b: nn.Module, test: Examples) -> Features:
+    found = feature_connectivity(a, b, test)
+    return Features(
+        cosine=found.mean("cosine").tolist(),
+        baseline=found.mean("baseline").tolist(),
+        coefficient=found.mean("coefficient").tolist(),
+        llfc_error=found.mean("llfc_error").tolist(),
+        lewc_error=found.mean("lewc_error").tolist(),
+        names=list(found.names),
+        depth=list(found.depth),
+    )
+
+
+def _recalibrated(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> float | None:
     try:
-        temperature = recalibrated_barrier(a, b, test, data.train)
+        return recalibrated_barrier(a, b, test, data.train).recalibrated
     except ValueError:  # no temperature is best: the midpoint is right or wrong throughout
-        recalibrated = None
-    else:
-        recalibrated = temperature.recalibrated
-    return {
-        "features": {name: features.mean(name).tolist() for name in _FEATURES}
-        | {"names": list(features.names), "depth": list(features.depth)},
-        "recalibrated": recalibrated,
-    }
-
-
-def _bounds(a: nn.Module, b: nn.Module, test: Examples) -> Record:
-    chain = find_chain(a)
-    if chain is None:
-        return {}
-    bound = layer_bounds(a, b, test)
-    return {
-        "L3": bound.edge_barrier.tolist(),
-        "L3 Lipschitz": bound.lipschitz_edge_barrier.tolist(),
-    }
+        return None
 
 
 def _shapley(a: nn.Module, b: nn.Module, test: Examples, place: int) -> list[float]:
@@ -219,29 +241,28 @@ def _shapley(a: nn.Module, b: nn.Module, test: Examples, place: int) -> list[flo
     return shapley(a, b, test, draws=_ORDERS, rng=rng).values.tolist()
 
 
-def _recommended(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> Record:
+def _recommended(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> Recommended:
     """Chosen on as many training examples as there are test examples."""
-    few = Examples(data.train.inputs[: len(test)], data.train.labels[: len(test)])
+    few = _first(data.train, len(test))
     found = recommend(a, b, few, test, tolerance=TOLERANCE, rng=np.random.default_rng(0))
-    return {
-        "layers": list(found.layers),
-        "parameters": found.parameters,
-        "rise": round(found.test_loss - found.test_limit + TOLERANCE, 12),
-        "holds": found.holds,
-        "random rise": round(found.random_mean - found.test_limit + TOLERANCE, 12),
-        "random holds": found.random_holds,
-    }
+    return Recommended(
+        layers=list(found.layers),
+        parameters=found.parameters,
+        rise=round(found.test_loss - found.test_limit + TOLERANCE, 12),
+        holds=found.holds,
+        random_rise=round(found.random_mean - found.test_limit + TOLERANCE, 12),
+        random_holds=found.random_holds,
+    )
 
 
-def _two_layers(a: nn.Module, b: nn.Module, test: Examples) -> Record:
-    """L2's condition for every pair of layers, and the same for single ones (L1)."""
-    found: Record = {"pairs": [], "single": []}
+def _two_layers(a: nn.Module, b: nn.Module, test: Examples) -> LinearPair:
+    def moved(*chosen: int) -> TwoLayers:
+        l2 = two_layer_convexity(a, _with_layers_of(a, b, chosen), test)
+        return TwoLayers(l2.convex, l2.has_barrier, l2.max_barrier, l2.min_curvature)
+
     count = affine_chain(a).depth + 1
-    for moved in (*combinations(range(count), 2), *((k,) for k in range(count))):
-        l2 = two_layer_convexity(a, _with_layers_of(a, b, moved), test)
-        entry = [l2.convex, l2.has_barrier, l2.max_barrier, l2.min_curvature]
-        found["pairs" if len(moved) == 2 else "single"].append(entry)
-    return found
+    pairs = [moved(*chosen) for chosen in combinations(range(count), 2)]
+    return LinearPair(pairs, [moved(k) for k in range(count)])
 
 
 def _with_layers_of(a: nn.Module, b: nn.Module, moved: Sequence[int]) -> nn.Module:

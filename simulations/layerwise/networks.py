@@ -106,7 +106,14 @@ _LINEAR_STEPS = 300
 
 
 def trained_pair(
-    network: Network, data: Dataset, joining: str, seeds: list[int], config: Mapping[str, int | str]
+    network: Network,
+    data: Dataset,
+    joining: str,
+    seeds: list[int],
+    *,
+    width: int,
+    epochs: int,
+    schedule: str,
 ) -> tuple[nn.Module, nn.Module]:
     """Two networks that differ in their data order, and in what `joining` says.
 
@@ -117,14 +124,15 @@ def trained_pair(
         data: what they are trained on.
         joining: one of `JOINING`.
         seeds: two.
-        config: with "width", "epochs" and "schedule".
+        width: of both.
+        epochs: of the whole training.
+        schedule: of the learning rate.
     """
     side = round(data.train.inputs[0].numel() ** 0.5)
-    epochs, schedule = int(config["epochs"]), str(config["schedule"])
     rest = network.training(epochs, schedule)
 
     def initial(seed: int) -> nn.Module:
-        return network.build(side, int(config["width"]), seeded_generators(seed)[0])
+        return network.build(side, width, seeded_generators(seed)[0])
 
     if joining == "independent":
         starts = [initial(seed) for seed in seeds]

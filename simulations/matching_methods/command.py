@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
-from lmctheory.sweeps.study import Config
+from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.matching_methods.architectures import ARCHITECTURES
-from simulations.matching_methods.measurement import cost_of, run
-from simulations.matching_methods.narrow import NETWORKS
-from simulations.matching_methods.tables import print_report
+from simulations.matching_methods.measurement import cost_of, run_pair
+from simulations.matching_methods.narrow import NETWORKS, run_narrow
+from simulations.matching_methods.tables import report
+from simulations.matching_methods.tasks import NarrowPairs, NarrowTask, Pair, PairTask
 from simulations.options import (
     Seed,
     architecture_option,
@@ -21,7 +22,9 @@ from simulations.options import (
 
 __all__ = ["DECLARATION", "STUDY", "matching_methods"]
 
-STUDY = study("matching_methods", version=1, run=run, cost=cost_of)
+STUDY: TypedStudy[PairTask | NarrowTask, Pair | NarrowPairs] = study(
+    "matching_methods", 1, run_pair, run_narrow, cost=cost_of
+)
 
 
 def matching_methods(
@@ -35,10 +38,11 @@ def matching_methods(
     pairs: Annotated[int, typer.Option(min=1, help="Independent pairs per architecture.")] = 2,
     narrow_pairs: Annotated[int, typer.Option(min=1, help="Pairs of narrow networks.")] = 20,
     seed: Seed = 0,
-) -> list[Config]:
+) -> Iterator[PairTask | NarrowTask]:
     """Every matching method on every architecture, planted permutations, and narrow networks."""
-    names = _chosen(architecture, data_dir)
-    return list(_plan(names, pairs, narrow_pairs, seed))
+    for name in _chosen(architecture, data_dir):
+        yield from (PairTask(name, pair, seed) for pair in range(pairs))
+    yield from (NarrowTask(shape, narrow_pairs, seed) for shape in NETWORKS)
 
 
 def _chosen(names: Sequence[str] | None, data_dir: Path | None) -> list[str]:
@@ -54,17 +58,9 @@ def _chosen(names: Sequence[str] | None, data_dir: Path | None) -> list[str]:
     return chosen
 
 
-def _plan(names: Sequence[str], pairs: int, narrow_pairs: int, seed: int) -> Iterator[Config]:
-    for name in names:
-        for pair in range(pairs):
-            yield {"architecture": name, "pair": pair, "seed": seed}
-    for shape in NETWORKS:
-        yield {"narrow": shape, "pairs": narrow_pairs, "seed": seed}
-
-
 DECLARATION = Declaration(
     STUDY,
     matching_methods,
-    print_report,
+    report,
     quick={"architecture": ["CNN"], "pairs": 1, "narrow_pairs": 1},
 )

@@ -1,4 +1,4 @@
-"""What one task of the study measures: a pair of one architecture, or all narrow pairs."""
+"""What a task measures of a pair of one architecture."""
 
 import time
 from dataclasses import replace
@@ -18,13 +18,13 @@ from lmctheory.networks import (
     train_many,
 )
 from lmctheory.paths import Barrier, barrier, interpolate
-from lmctheory.sweeps.study import Config, Record
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.methods import METHODS, head, solve
-from simulations.matching_methods.narrow import run_narrow, similarity
+from simulations.matching_methods.narrow import similarity
 from simulations.matching_methods.planted import recovery
+from simulations.matching_methods.tasks import Line, NarrowTask, Pair, PairTask
 
-__all__ = ["STATISTICS", "cost_of", "run"]
+__all__ = ["STATISTICS", "cost_of", "repaired", "run_pair"]
 
 _POINTS = 11
 _TEST = 2000
@@ -33,63 +33,56 @@ STATISTICS = 512
 """Examples from which statistics are repaired or reset."""
 
 
-def run(config: Config, data_dir: Path | None = None) -> Record:
-    """Measures what `config` names: an ``architecture`` and a pair, or ``narrow`` networks."""
-    return run_narrow(config) if "narrow" in config else _run_pair(config, data_dir)
-
-
-def cost_of(config: Config) -> float:
+def cost_of(task: PairTask | NarrowTask) -> float:
     """Seconds on one core, roughly."""
-    if "narrow" in config:
-        return 1.5 * config["pairs"]
-    return ARCHITECTURES[config["architecture"]].cost
+    if isinstance(task, NarrowTask):
+        return 1.5 * task.pairs
+    return ARCHITECTURES[task.architecture].cost
 
 
-def _run_pair(config: Config, data_dir: Path | None) -> Record:
-    architecture = ARCHITECTURES[config["architecture"]]
+def run_pair(task: PairTask, data_dir: Path | None = None) -> Pair:
+    """Trains, matches and measures a pair."""
+    architecture = ARCHITECTURES[task.architecture]
     whole = load_dataset(architecture.dataset, data_dir=data_dir)
     data = replace(whole, test=head(whole.test, _TEST))
     # the place of the architecture is part of the seed: no two tasks share their draws
-    entropy = [config["seed"], list(ARCHITECTURES).index(config["architecture"]), config["pair"]]
+    entropy = [task.seed, list(ARCHITECTURES).index(task.architecture), task.pair]
     first, second, planted = np.random.SeedSequence(entropy).generate_state(3).tolist()
     initial = [architecture.build(seeded_generators(seed)[0]) for seed in (first, second)]
     trained = train_many(initial, data.train, architecture.training, seeds=(first, second))
     a, b = (evaluation_mode(model) for model in trained)
     groups = symmetry(a, data.train.inputs[:2]).groups
-    neurons = sum(group.size for group in groups)
     apart = barrier(a, b, data.test, _POINTS)
-    return {
-        "parameters": sum(parameter.numel() for parameter in a.parameters()),
-        "groups": len(groups),
-        "neurons": neurons,
-        "accuracy": apart.accuracy[[0, -1]].tolist(),
-        "unmatched": _on_the_line(a, b, data, apart),
-        **{name: _matched(name, a, b, data) for name in METHODS},
-        "planted": recovery(a, data.train, list(METHODS), planted),
-    }
+    return Pair(
+        parameters=sum(parameter.numel() for parameter in a.parameters()),
+        groups=len(groups),
+        neurons=sum(group.size for group in groups),
+        accuracy=apart.accuracy[[0, -1]].tolist(),
+        planted=recovery(a, data.train, list(METHODS), planted),
+        lines={"unmatched": _on_the_line(a, b, data, apart)}
+        | {name: _matched(name, a, b, data) for name in METHODS},
+    )
 
 
-def _matched(name: str, a: nn.Module, b: nn.Module, data: Dataset) -> Record:
+def _matched(name: str, a: nn.Module, b: nn.Module, data: Dataset) -> Line:
     start = time.process_time()
     matching = solve(name, a, b, data.train)
     seconds = time.process_time() - start
     aligned = matching.apply(b)
-    return _on_the_line(a, aligned, data, barrier(a, aligned, data.test, _POINTS)) | {
-        "seconds": seconds,
-        "change": matching.function_change,
-    }
+    line = _on_the_line(a, aligned, data, barrier(a, aligned, data.test, _POINTS))
+    return replace(line, seconds=seconds, change=matching.function_change)
 
 
-def _on_the_line(a: nn.Module, b: nn.Module, data: Dataset, curve: Barrier) -> Record:
-    return {
-        "cosine": similarity(a, b),
-        "barrier": float(curve.max),
-        "midpoint": float(curve.midpoint),
-        "repaired": _repaired(a, b, data, curve),
-    }
+def _on_the_line(a: nn.Module, b: nn.Module, data: Dataset, curve: Barrier) -> Line:
+    return Line(
+        cosine=similarity(a, b),
+        barrier=float(curve.max),
+        midpoint=float(curve.midpoint),
+        repaired=repaired(a, b, data, curve),
+    )
 
 
-def _repaired(a: nn.Module, b: nn.Module, data: Dataset, curve: Barrier) -> float:
+def repaired(a: nn.Module, b: nn.Module, data: Dataset, curve: Barrier) -> float:
     """The barrier at t = 1/2 after REPAIR, or with BatchNorm after its statistics are reset."""
     inputs = data.train.inputs[:STATISTICS]
     middle = interpolate(a, b, 0.5)

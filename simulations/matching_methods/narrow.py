@@ -1,6 +1,7 @@
 """Where coordinate descent is stuck: narrow networks, and Git Re-Basin as it was published."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,8 +21,8 @@ from lmctheory.networks import (
     train_many,
 )
 from lmctheory.paths import barrier, interpolate
-from lmctheory.sweeps.study import Config, Record
 from simulations.matching_methods.methods import head
+from simulations.matching_methods.tasks import NarrowPairs, NarrowTask, Search
 
 __all__ = ["NETWORKS", "SEARCHES", "git_rebasin", "run_narrow", "similarity"]
 
@@ -108,12 +109,11 @@ def similarity(model_a: nn.Module, model_b: nn.Module) -> float:
     return float(torch.nn.functional.cosine_similarity(a, b, dim=0))
 
 
-def run_narrow(config: Config) -> Record:
+def run_narrow(task: NarrowTask, data_dir: Path | None = None) -> NarrowPairs:
     """What every search finds for all pairs of one shape: cosines, bends and, trained, barriers."""
-    widths, trained = NETWORKS[config["narrow"]], config["narrow"] == "digits"
-    seeds = np.random.SeedSequence([config["seed"], len(widths)]).generate_state(
-        2 * config["pairs"]
-    )
+    del data_dir  # of MNIST
+    widths, trained = NETWORKS[task.narrow], task.narrow == "digits"
+    seeds = np.random.SeedSequence([task.seed, len(widths)]).generate_state(2 * task.pairs)
     networks: Sequence[nn.Module] = [
         MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds.tolist()
     ]
@@ -125,17 +125,17 @@ def run_narrow(config: Config) -> Record:
     else:
         x = torch.randn(_INPUTS, widths[0], generator=torch.Generator().manual_seed(0))
     pairs = list(zip(networks[::2], networks[1::2], strict=True))
-    record: Record = {"accuracy": [_accuracy(net, data.test) for net in networks if trained]}
+    searches = {}
     for name, search in SEARCHES.items():
-        rng = np.random.default_rng(config["seed"])
+        rng = np.random.default_rng(task.seed)
         found = [search(a, b, rng) for a, b in pairs]
         aligned = [(a, b) for (a, _), b in zip(pairs, found, strict=True)]
-        record[name] = {
-            "cosine": [similarity(a, b) for a, b in aligned],
-            "bend": [_bend(a, b, x) for a, b in aligned],
-            "barrier": [float(barrier(a, b, data.test, 11).max) for a, b in aligned if trained],
-        }
-    return record
+        searches[name] = Search(
+            cosine=[similarity(a, b) for a, b in aligned],
+            bend=[_bend(a, b, x) for a, b in aligned],
+            barrier=[float(barrier(a, b, data.test, 11).max) for a, b in aligned if trained],
+        )
+    return NarrowPairs([_accuracy(net, data.test) for net in networks if trained], searches)
 
 
 def _accuracy(model: nn.Module, test: Examples) -> float:

@@ -17,10 +17,10 @@ from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.merging.composition import occupation
 from lmctheory.matching.objectives import LOSS, MidpointLoss
 from lmctheory.networks import Examples
-from lmctheory.sweeps.study import Record
 from simulations.matching_methods.methods import BY_LOSS, CURVES, head, solve
+from simulations.matching_methods.tasks import Recovery
 
-__all__ = ["NOISES", "noisy", "recovery", "shares"]
+__all__ = ["NOISES", "is_tied", "noisy", "recovery", "shares"]
 
 NOISES = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Norm of the noise over that of the network."""
@@ -32,7 +32,7 @@ _ROUNDING = 1e-9
 """Of a loss."""
 
 
-def recovery(model: nn.Module, train: Examples, methods: Sequence[str], seed: int) -> Record:
+def recovery(model: nn.Module, train: Examples, methods: Sequence[str], seed: int) -> Recovery:
     """The share of neurons recovered, for each method a list over `NOISES`.
 
     Args:
@@ -40,10 +40,6 @@ def recovery(model: nn.Module, train: Examples, methods: Sequence[str], seed: in
         train: the examples that methods may use.
         methods: to try; those too slow for a curve without noise only.
         seed: of permutations and noise.
-
-    Returns:
-        ``recovered``, the shares; ``tied``, for each method whether what it found without noise is
-        as good as the planted permutation by what it minimises.
     """
     example = train.inputs[:2]
     groups = symmetry(model, example)
@@ -60,11 +56,12 @@ def recovery(model: nn.Module, train: Examples, methods: Sequence[str], seed: in
                 home = shares(model, example, planted, found.permutations)
                 recovered[name].append(float(home.mean()))
                 if size == 0:
-                    tied[name] = _is_tied(found, model, train)
-    return {"recovered": recovered, "tied": tied}
+                    tied[name] = is_tied(found, model, train)
+    return Recovery(recovered, tied)
 
 
-def _is_tied(found: Matching, model: nn.Module, train: Examples) -> bool:
+def is_tied(found: Matching, model: nn.Module, train: Examples) -> bool:
+    """Whether a matching of A with its copy is as good as the planted one, up to rounding."""
     if found.method != LOSS:
         return max(found.cost.values()) <= _TIED
     objective = MidpointLoss.of(model, head(train, BY_LOSS))

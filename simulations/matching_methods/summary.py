@@ -1,19 +1,21 @@
 """What the study measured, arranged for its tables and its figure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import of_kind
+from simulations.declaration import require_equal
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.narrow import NETWORKS
+from simulations.matching_methods.tasks import Line, NarrowPairs, NarrowTask, Pair, PairTask, Search
 
-__all__ = ["Narrow", "Summary", "narrow", "require_one_study", "summarise"]
+__all__ = ["Narrow", "Results", "Summary", "narrow", "require_one_study", "summarise"]
 
-Results = Sequence[tuple[Config, Record]]
+Results = Sequence[tuple[PairTask | NarrowTask, Pair | NarrowPairs]]
 
 
 @dataclass(frozen=True)
@@ -21,49 +23,43 @@ class Summary:
     """All pairs of one architecture."""
 
     architecture: str
-    records: tuple[Record, ...]
+    pairs: tuple[Pair, ...]
 
     def accuracy(self) -> Mean:
         """Test accuracy of the networks themselves, the standard error over pairs."""
-        return Mean.over([float(np.mean(record["accuracy"])) for record in self.records])
+        return Mean.over([float(np.mean(pair.accuracy)) for pair in self.pairs])
 
     def least_accuracy(self) -> float:
         """That of the worst network: one that failed to train would hide in a mean."""
-        return float(min(min(record["accuracy"]) for record in self.records))
+        return float(min(min(pair.accuracy) for pair in self.pairs))
 
     def has(self, method: str) -> bool:
         """Whether the method was tried."""
-        return method in self.records[0]
+        return method in self.pairs[0].lines
 
-    def mean(self, method: str, quantity: str) -> Mean:
-        """Of "cosine", "barrier", "midpoint", "repaired", "seconds" or "change"."""
-        return Mean.over([record[method][quantity] for record in self.records])
+    def mean(self, method: str, of: Callable[[Line], float | None]) -> Mean:
+        """Of a number that is known of the method's line."""
+        values = (of(pair.lines[method]) for pair in self.pairs)
+        return Mean.over([value for value in values if value is not None])
 
     def largest_change(self) -> float:
         """The largest function change of any matching."""
-        return max(
-            found["change"]
-            for record in self.records
-            for found in record.values()
-            if isinstance(found, dict) and "change" in found
-        )
+        lines = (line for pair in self.pairs for line in pair.lines.values())
+        return max(line.change for line in lines if line.change is not None)
 
     def recovered(self, method: str) -> list[Mean]:
         """Share of the planted permutation that was found, for each of `NOISES` that was tried."""
-        shares = [record["planted"]["recovered"][method] for record in self.records]
+        shares = [pair.planted.recovered[method] for pair in self.pairs]
         return [Mean.over(at_noise) for at_noise in zip(*shares, strict=True)]
 
     def recovered_exactly(self, method: str) -> tuple[int, int]:
         """Neurons found without noise, and all neurons."""
-        found = sum(
-            round(record["planted"]["recovered"][method][0] * record["neurons"])
-            for record in self.records
-        )
-        return found, sum(record["neurons"] for record in self.records)
+        found = sum(round(pair.planted.recovered[method][0] * pair.neurons) for pair in self.pairs)
+        return found, sum(pair.neurons for pair in self.pairs)
 
     def tied(self, method: str) -> bool:
         """Whether all that was not found without noise the method cannot tell apart."""
-        return all(record["planted"]["tied"][method] for record in self.records)
+        return all(pair.planted.tied[method] for pair in self.pairs)
 
 
 @dataclass(frozen=True)
@@ -71,40 +67,42 @@ class Narrow:
     """All pairs of narrow networks of one shape."""
 
     shape: str
-    record: Record
+    record: NarrowPairs
 
-    def mean(self, search: str, quantity: str) -> Mean | None:
-        """Of "cosine", "bend" or "barrier"; None if it was not measured."""
-        values = self.record[search][quantity]
+    @property
+    def trained(self) -> bool:
+        """Whether the networks are."""
+        return bool(self.record.accuracy)
+
+    def mean(self, search: str, of: Callable[[Search], list[float]]) -> Mean | None:
+        """Over pairs; None if it was not measured."""
+        values = of(self.record.searches[search])
         return Mean.over(values) if values else None
 
     def best(self, search: str) -> tuple[int, int]:
         """Pairs in which no other search found a larger cosine, and all pairs."""
-        cosines = {
-            name: np.array(found["cosine"])
-            for name, found in self.record.items()
-            if name != "accuracy"
-        }
+        cosines = {name: np.array(found.cosine) for name, found in self.record.searches.items()}
         largest = np.max(list(cosines.values()), axis=0)
         return int((cosines[search] >= largest - 1e-9).sum()), len(largest)
 
     def accuracy(self) -> Mean:
         """Test accuracy of the networks themselves."""
-        return Mean.over(self.record["accuracy"])
+        return Mean.over(self.record.accuracy)
 
 
 def summarise(results: Results) -> list[Summary]:
     """The architectures that were measured, in the order of `ARCHITECTURES`."""
+    measured = of_kind(results, PairTask, Pair)
     found = {
-        name: tuple(record for config, record in results if config.get("architecture") == name)
+        name: tuple(pair for task, pair in measured if task.architecture == name)
         for name in ARCHITECTURES
     }
-    return [Summary(name, records) for name, records in found.items() if records]
+    return [Summary(name, pairs) for name, pairs in found.items() if pairs]
 
 
 def narrow(results: Results) -> list[Narrow]:
     """The narrow networks, in the order of `NETWORKS`."""
-    found = {config["narrow"]: record for config, record in results if "narrow" in config}
+    found = {task.narrow: record for task, record in of_kind(results, NarrowTask, NarrowPairs)}
     return [Narrow(shape, found[shape]) for shape in NETWORKS if shape in found]
 
 
@@ -115,14 +113,9 @@ def require_one_study(results: Results) -> None:
         ValueError: if they have several seeds, architectures differ in their pairs, or there are no
             architectures at all.
     """
-    if len(seeds := {config["seed"] for config, _ in results}) > 1:
-        raise ValueError(f"the results mix studies with seed {sorted(seeds)}")
-    pairs = Counter(_architectures(results))
+    require_equal((task for task, _ in results), ("seed",))
+    pairs = Counter(task.architecture for task, _ in of_kind(results, PairTask, Pair))
     if not pairs:
         raise ValueError("the results are not complete: resume the study")
     if len(set(pairs.values())) > 1:
         raise ValueError(f"the results are not complete, pairs by architecture: {dict(pairs)}")
-
-
-def _architectures(results: Results) -> Iterable[str]:
-    return (config["architecture"] for config, _ in results if "architecture" in config)

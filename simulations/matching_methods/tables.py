@@ -1,55 +1,64 @@
 """The tables that the study prints, each at most 100 columns wide."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from rich.table import Table
-
-from lmctheory.sweeps.study import Config, Record
-from lmctheory.terminal import make_table, show
+from lmctheory.tables import Cell, Column, Table
+from simulations.declaration import Part
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.measurement import STATISTICS
 from simulations.matching_methods.methods import BY_ACTIVATIONS, BY_LOSS, CURVES, METHODS
 from simulations.matching_methods.narrow import NETWORKS, SEARCHES
 from simulations.matching_methods.planted import NOISES
-from simulations.matching_methods.summary import Narrow, Summary, narrow, summarise
+from simulations.matching_methods.summary import Narrow, Results, Summary, narrow, summarise
+from simulations.matching_methods.tasks import Line
 
-__all__ = ["print_report", "verdict"]
+__all__ = ["report", "verdict"]
 
 _SHOWN_NOISE = 1.0
 
-_QUANTITIES = {
-    "barrier": (
+_QUANTITIES: tuple[tuple[str, str, Callable[[Line], float]], ...] = (
+    (
         "Barrier of the test loss: signed maximum over 11 points of the line, mean over pairs",
         "In brackets, the standard error of the last digit. -: too slow. Training examples used by"
         f" activations: {BY_ACTIVATIONS}, by the loss: {BY_LOSS}.",
+        lambda line: line.barrier,
     ),
-    "midpoint": ("Barrier of the test loss at t = 1/2", ""),
-    "repaired": (
+    ("Barrier of the test loss at t = 1/2", "", lambda line: line.midpoint),
+    (
         "The same after REPAIR (RN batch: after BatchNorm's statistics are reset)",
         f"Statistics on {STATISTICS} training examples.",
+        lambda line: line.repaired,
     ),
-    "cosine": (
+    (
         "Objective <theta_A, P theta_B>, relative to |theta_A| |theta_B|",
         "What weight maximises; the others do not.",
+        lambda line: line.cosine,
     ),
-}
-"""Titles and captions."""
+)
+"""Titles, captions, and what is shown."""
 
 
-def print_report(results: Sequence[tuple[Config, Record]]) -> None:
-    """Prints networks, barriers, similarities, times, planted permutations, narrow networks."""
+def report(results: Results) -> list[Part]:
+    """Networks, barriers, similarities, times, planted permutations, narrow networks."""
     measured = summarise(results)
-    show(_networks(measured))
-    for quantity, (title, caption) in _QUANTITIES.items():
+
+    def lines(title: str, caption: str, of: Callable[[Line], float]) -> Table[str]:
         rows = ("unmatched", *METHODS)
-        show(_across(title, caption, measured, rows, _mean(quantity)))
-    show(
+        return _across(title, caption, measured, rows, lambda one, name: one.mean(name, of))
+
+    largest = max((one.largest_change() for one in measured), default=0.0)
+    noise = NOISES.index(_SHOWN_NOISE)
+    return [
+        _networks(measured),
+        *(lines(*quantity) for quantity in _QUANTITIES),
         _across(
             "CPU seconds of one matching",
-            f"Largest change of an output by any matching: {_largest(measured):.1g}.",
+            f"Largest change of an output by any matching: {largest:.1g}.",
             measured,
             tuple(METHODS),
-            lambda summary, name: f"{summary.mean(name, 'seconds').value:.2f}",
+            lambda one, name: one.mean(name, lambda line: line.seconds).value,
+            ".2f",
         ),
         _across(
             "Planted permutation without noise: neurons recovered, over all pairs",
@@ -64,10 +73,10 @@ def print_report(results: Sequence[tuple[Config, Record]]) -> None:
             f"Noise of norms {', '.join(f'{size:g}' for size in NOISES)}: see the figure.",
             measured,
             CURVES,
-            lambda summary, name: str(summary.recovered(name)[NOISES.index(_SHOWN_NOISE)]),
+            lambda one, name: one.recovered(name)[noise],
         ),
         _narrow(narrow(results)),
-    )
+    ]
 
 
 def verdict(measured: Sequence[Summary]) -> str:
@@ -83,49 +92,43 @@ def verdict(measured: Sequence[Summary]) -> str:
     )
 
 
-def _largest(measured: Sequence[Summary]) -> float:
-    return max((one.largest_change() for one in measured), default=0.0)
-
-
-def _networks(measured: Sequence[Summary]) -> Table:
-    counts = ("epochs", "parameters", "groups", "neurons", "pairs")
-    table = make_table(
+def _networks(measured: Sequence[Summary]) -> Table[Summary]:
+    return Table(
         "The networks, trained independently of each other, on digits or MNIST; RN is ResNet-20",
         "accuracy: on test data, of the networks themselves; least: of the worst of them."
         " groups: of the permutation symmetry.",
-        ("name", "architecture", *counts, "accuracy", "least"),
-        left=2,
+        [
+            Column("name", lambda one: one.architecture, left=True),
+            Column("architecture", lambda one: ARCHITECTURES[one.architecture].shape, left=True),
+            Column("epochs", lambda one: ARCHITECTURES[one.architecture].training.epochs, "d"),
+            Column("parameters", lambda one: one.pairs[0].parameters, form="d"),
+            Column("groups", lambda one: one.pairs[0].groups, form="d"),
+            Column("neurons", lambda one: one.pairs[0].neurons, form="d"),
+            Column("pairs", lambda one: len(one.pairs), form="d"),
+            Column("accuracy", lambda one: one.accuracy()),
+            Column("least", lambda one: one.least_accuracy(), form=".3f"),
+        ],
+        measured,
     )
-    for one in measured:
-        built, first = ARCHITECTURES[one.architecture], one.records[0]
-        sizes = (first["parameters"], first["groups"], first["neurons"], len(one.records))
-        table.add_row(
-            one.architecture,
-            built.shape,
-            str(built.training.epochs),
-            *map(str, sizes),
-            str(one.accuracy()),
-            f"{one.least_accuracy():.3f}",
-        )
-    return table
-
-
-def _mean(quantity: str) -> Callable[[Summary, str], str]:
-    return lambda summary, name: str(summary.mean(name, quantity))
 
 
 def _across(
     title: str,
     caption: str,
     measured: Sequence[Summary],
-    rows: Sequence[str],
-    cell: Callable[[Summary, str], str],
-) -> Table:
+    methods: Sequence[str],
+    cell: Callable[[Summary, str], Cell],
+    form: str = "",
+) -> Table[str]:
     """Methods in rows, architectures in columns."""
-    table = make_table(title, caption, ("", *(one.architecture for one in measured)), left=1)
-    for name in rows:
-        table.add_row(name, *(cell(one, name) if one.has(name) else "-" for one in measured))
-    return table
+
+    def column(one: Summary) -> Column[str]:
+        return Column(
+            one.architecture, lambda name: cell(one, name) if one.has(name) else None, form
+        )
+
+    methods_ = Column[str]("method", str, head=" ", left=True)
+    return Table(title, caption, [methods_, *map(column, measured)], methods)
 
 
 def _exactly(summary: Summary, method: str) -> str:
@@ -134,27 +137,30 @@ def _exactly(summary: Summary, method: str) -> str:
     return f"{found}/{neurons}{mark}"
 
 
-def _narrow(shapes: Sequence[Narrow]) -> Table:
+def _narrow(shapes: Sequence[Narrow]) -> Table[str]:
     names = [f"{one.shape} {'-'.join(map(str, NETWORKS[one.shape]))}" for one in shapes]
-    accuracies = [str(one.accuracy()) for one in shapes if one.record["accuracy"]]
-    table = make_table(
+    accuracies = [str(one.accuracy()) for one in shapes if one.trained]
+    return Table(
         f"Narrow networks, weight matching: {' | '.join(names)}",
         "cosine: objective over |theta_A| |theta_B|. best: pairs in which no search found more."
         " bend: distance of f at t = 1/2 from the mean of the ends, over the size of these."
         f" barrier: test loss, maximum over 11 points (accuracy {', '.join(accuracies)}).",
-        ("", *(column for one in shapes for column in _columns(one))),
-        left=1,
+        [
+            Column("search", str, head=" ", left=True),
+            *(column for one in shapes for column in _searched(one)),
+        ],
+        list(SEARCHES),
     )
-    for search in SEARCHES:
-        cells = []
-        for one in shapes:
-            best, pairs = one.best(search)
-            means = {name: one.mean(search, name) for name in ("cosine", "bend", "barrier")}
-            shown = [str(mean) for mean in means.values() if mean is not None]
-            cells += [shown[0], f"{best}/{pairs}", *shown[1:]]
-        table.add_row(search, *cells)
-    return table
 
 
-def _columns(one: Narrow) -> tuple[str, ...]:
-    return ("cosine", "best", "bend", *(("barrier",) if one.record["accuracy"] else ()))
+def _searched(one: Narrow) -> list[Column[str]]:
+    columns = [
+        Column[str]("cosine", lambda search: one.mean(search, lambda found: found.cosine)),
+        Column[str]("best", lambda search: "{}/{}".format(*one.best(search))),
+        Column[str]("bend", lambda search: one.mean(search, lambda found: found.bend)),
+        Column[str]("barrier", lambda search: one.mean(search, lambda found: found.barrier)),
+    ]
+    shown = columns if one.trained else columns[:-1]
+    return [
+        replace(column, name=f"{one.shape}: {column.name}", head=column.name) for column in shown
+    ]

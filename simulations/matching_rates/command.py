@@ -1,20 +1,38 @@
 """The study of matching rates, and its command."""
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
-from lmctheory.sweeps.study import Config
+from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
-from simulations.matching_rates.laws import DIMENSIONS
-from simulations.matching_rates.measurement import cost_of, run
-from simulations.matching_rates.plan import plan
-from simulations.matching_rates.tables import print_report
+from simulations.matching_rates.known_dimensions import DATA
+from simulations.matching_rates.laws import (
+    CANTOR,
+    CUBES,
+    DIMENSIONS,
+    LOW_RANK,
+    SANDWICHED,
+    SHARPENED,
+)
+from simulations.matching_rates.measurement import Cost, Dimensions, run_cost, run_dimensions
+from simulations.matching_rates.tables import SANDWICH_WIDTHS, SHARPENED_WIDTH, report
+from simulations.matching_rates.tasks import (
+    CURVE_WIDTHS,
+    EXPONENTS,
+    CostTask,
+    DimensionTask,
+    cost_of,
+)
 from simulations.options import Seed
 
 __all__ = ["DECLARATION", "STUDY", "matching_rates"]
 
-STUDY = study("matching_rates", version=1, run=run, cost=cost_of)
+STUDY: TypedStudy[CostTask | DimensionTask, Cost | Dimensions] = study(
+    "matching_rates", 1, run_cost, run_dimensions, cost=cost_of
+)
+_CURVES = {*CUBES.values(), *CANTOR.values(), *LOW_RANK.values()}
 
 
 def matching_rates(
@@ -25,14 +43,39 @@ def matching_rates(
     widest: Annotated[int, typer.Option(min=64, help="Largest width.")] = 4096,
     draws: Annotated[int, typer.Option(min=2, help="Draws at small widths.")] = 64,
     seed: Seed = 0,
-) -> list[Config]:
+) -> Iterator[CostTask | DimensionTask]:
     """Matching costs between their bounds, exponents and dimensions, measured beside the theory."""
-    return list(plan(sorted(set(dimension or DIMENSIONS)), widest, draws, seed))
+
+    def costs(
+        laws: Sequence[str], widths: Sequence[int], powers: Sequence[float]
+    ) -> Iterator[CostTask]:
+        """A cost that tables and curves share comes more than once."""
+        for law in laws:
+            for width in widths:
+                if width <= widest:
+                    repeats = _repeats(law, width, draws)
+                    yield from (CostTask(law, width, p, repeats, seed) for p in powers)
+
+    yield from costs(list(SANDWICHED), SANDWICH_WIDTHS, EXPONENTS)
+    chosen = sorted(set(dimension or DIMENSIONS))
+    curves = [names[d] for names in (CUBES, CANTOR) for d in chosen]
+    yield from costs(curves, CURVE_WIDTHS, EXPONENTS)
+    yield from costs(list(LOW_RANK.values()), CURVE_WIDTHS, (2.0,))
+    yield from costs(list(SHARPENED), (SHARPENED_WIDTH,), (2.0,))
+    yield from (DimensionTask(data, min(2000, widest), min(8, draws), seed) for data in DATA)
+
+
+def _repeats(law: str, width: int, draws: int) -> int:
+    """Fewer draws beyond a width of 500; many more on the line, where an exact draw is a sort."""
+    if law == CUBES[1]:
+        return 16 * draws
+    least = 6 if law in _CURVES else 4  # an interval needs degrees of freedom
+    return min(draws, max(least, int(draws * min(1, (500 / width) ** 2))))
 
 
 DECLARATION = Declaration(
     STUDY,
     matching_rates,
-    print_report,
+    report,
     quick={"dimension": [1], "widest": 64, "draws": 2},
 )

@@ -1,5 +1,7 @@
 """What one task of the study measures: a matching cost beside its bounds, or dimensions."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lmctheory.rates import (
@@ -10,54 +12,71 @@ from lmctheory.rates import (
     upper_bound,
     wasserstein_dimension,
 )
-from lmctheory.sweeps.store import encode
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import entropy_of
 from simulations.matching_rates.known_dimensions import DATA, Sampler
-from simulations.matching_rates.laws import CUBES, LAWS
+from simulations.matching_rates.laws import LAWS
+from simulations.matching_rates.tasks import CostTask, DimensionTask
 
-__all__ = ["WASSERSTEIN", "cost_of", "run"]
+__all__ = ["WASSERSTEIN", "Cost", "Dimensions", "run_cost", "run_dimensions"]
 
 WASSERSTEIN = "Wasserstein"
 
 
-def run(config: Config) -> Record:
-    """Measures what `config` names: a ``law`` at one width and p, or ``data``."""
-    # the configuration is the seed: no two tasks share their draws
-    rng = np.random.default_rng(list(encode(config).encode()))
-    return _cost(config, rng) if "law" in config else _dimensions(config, rng)
+@dataclass(frozen=True)
+class Cost:
+    """The matching cost of one law at one width, beside its bounds (published: R4, or None)."""
+
+    draws: list[float]
+    lower: float
+    upper: float
+    upper_key: str
+    published: float | None
+    trivial: float
+
+    @property
+    def mean(self) -> Mean:
+        """The measured cost per neuron."""
+        return Mean.over(self.draws)
+
+    def sandwiched(self, errors: float = 4.0) -> bool:
+        """Whether L <= M <= U, up to that many standard errors."""
+        slack = errors * self.mean.error
+        return self.lower - slack <= self.mean.value <= self.upper + slack
 
 
-def cost_of(config: Config) -> float:
-    """Seconds, roughly: 2 for an assignment of 4096 neurons, a half for bounds."""
-    if "data" in config:
-        return 3.0 * config["repeats"]
-    if config["law"] == CUBES[1]:  # sorted
-        return 0.5
-    return 0.5 + 2 * config["repeats"] * float((config["width"] / 4096) ** 2.7)
-
-
-def _cost(config: Config, rng: np.random.Generator) -> Record:
-    mu, m, p = LAWS[config["law"]](), config["width"], config["p"]
-    upper = upper_bound(mu, m, p)
-    return {
-        "draws": matching_cost(mu, m, repeats=config["repeats"], p=p, rng=rng).draws.tolist(),
-        "lower": lower_bound(mu, m, p).value,
-        "upper": upper.value,
-        "upper_key": upper.key,
-        "published": upper.terms.get("R4 published"),  # bounded laws only
-        "trivial": upper.terms["trivial"],
-    }
-
-
-def _dimensions(config: Config, rng: np.random.Generator) -> Record:
+@dataclass(frozen=True)
+class Dimensions:
     """Every estimate for each of several independent samples, by the estimator's name."""
-    data, points = DATA[config["data"]], config["points"]
+
+    estimates: dict[str, list[float]]
+
+
+def run_cost(task: CostTask) -> Cost:
+    """Draws a matching cost."""
+    rng = np.random.default_rng(entropy_of(task))
+    mu, m, p = LAWS[task.law](), task.width, task.p
+    upper = upper_bound(mu, m, p)
+    return Cost(
+        draws=matching_cost(mu, m, repeats=task.repeats, p=p, rng=rng).draws.tolist(),
+        lower=lower_bound(mu, m, p).value,
+        upper=upper.value,
+        upper_key=upper.key,
+        published=upper.terms.get("R4 published"),  # bounded laws only
+        trivial=upper.terms["trivial"],
+    )
+
+
+def run_dimensions(task: DimensionTask) -> Dimensions:
+    """Samples data and estimates their dimension."""
+    rng = np.random.default_rng(entropy_of(task))
+    data, points = DATA[task.data], task.points
     rows = [
         compare_dimensions(data.sample(points, rng=rng))
         | {WASSERSTEIN: _cost_sees(data, points, rng)}
-        for _ in range(config["repeats"])
+        for _ in range(task.repeats)
     ]
-    return {"estimates": {name: [row[name] for row in rows] for name in rows[0]}}
+    return Dimensions({name: [row[name] for row in rows] for name in rows[0]})
 
 
 def _cost_sees(data: Sampler, points: int, rng: np.random.Generator) -> float:

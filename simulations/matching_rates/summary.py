@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from lmctheory.rates import Curve, Estimate
 from lmctheory.rates.empirical.curve import Crossover
 from lmctheory.rates.empirical.power_law import PowerLaw
-from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import of_kind
 from simulations.matching_rates.laws import CANTOR, CUBES, LOW_RANK
-from simulations.matching_rates.plan import CURVE_WIDTHS, EXPONENTS
+from simulations.matching_rates.measurement import Cost, Dimensions
+from simulations.matching_rates.tasks import CURVE_WIDTHS, EXPONENTS, CostTask, DimensionTask
 from simulations.matching_rates.theory import Rate, any_law, cube
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Exponent",
     "Measured",
     "NoisyCurve",
+    "Results",
     "exponents",
     "noisy",
     "select",
@@ -34,32 +36,14 @@ FAMILIES: Mapping[str, tuple[Mapping[int, str], Callable[[int, float], Rate]]] =
 }
 """For each family of curves, the names of its laws by dimension, and their rates."""
 
-Results = Sequence[tuple[Config, Record]]
+Results = Sequence[tuple[CostTask | DimensionTask, Cost | Dimensions]]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The matching cost of one law at one width, beside its bounds (published: R4, or None)."""
+class Measured(NamedTuple):
+    """The matching cost of one law at one width."""
 
-    law: str
-    width: int
-    p: float
-    draws: tuple[float, ...]
-    lower: float
-    upper: float
-    upper_key: str
-    published: float | None
-    trivial: float
-
-    @property
-    def cost(self) -> Mean:
-        """The measured cost per neuron."""
-        return Mean.over(self.draws)
-
-    def sandwiched(self, errors: float = 4.0) -> bool:
-        """Whether L <= M <= U, up to that many standard errors."""
-        slack = errors * self.cost.error
-        return self.lower - slack <= self.cost.value <= self.upper + slack
+    task: CostTask
+    record: Cost
 
 
 @dataclass(frozen=True)
@@ -101,20 +85,10 @@ class NoisyCurve:
 
 def select(results: Results, laws: Collection[str], widths: Collection[int]) -> list[Measured]:
     """The measured costs of the given laws and widths, in the order of laws, widths and p."""
-    names = ("lower", "upper", "upper_key", "published", "trivial")
-    found = [
-        Measured(
-            config["law"],
-            config["width"],
-            config["p"],
-            tuple(record["draws"]),
-            **{name: record[name] for name in names},
-        )
-        for config, record in results
-        if config.get("law") in laws and config["width"] in widths
-    ]
+    costs = (Measured(*one) for one in of_kind(results, CostTask, Cost))
+    found = [one for one in costs if one.task.law in laws and one.task.width in widths]
     order = {law: place for place, law in enumerate(laws)}
-    return sorted(found, key=lambda one: (order[one.law], one.width, one.p))
+    return sorted(found, key=lambda one: (order[one.task.law], one.task.width, one.task.p))
 
 
 def exponents(results: Results, family: str, p: float) -> list[Exponent]:
@@ -145,7 +119,7 @@ def require_one_study(results: Results) -> None:
         ValueError: if a cost was measured twice, with different options, or curves are not
             complete.
     """
-    costs = [(c["law"], c["p"], c["width"]) for c, _ in results if "law" in c]
+    costs = [(c.law, c.p, c.width) for c, _ in of_kind(results, CostTask, Cost)]
     for (law, p, width), times in Counter(costs).items():
         if times > 1:
             raise ValueError(
@@ -164,27 +138,28 @@ def require_one_study(results: Results) -> None:
 
 
 def _curve(results: Results, law: str, p: float) -> list[Measured]:
-    return [point for point in select(results, (law,), CURVE_WIDTHS) if point.p == p]
+    return [point for point in select(results, (law,), CURVE_WIDTHS) if point.task.p == p]
 
 
 def _estimates(points: Sequence[Measured]) -> Curve:
-    widths = tuple(point.width for point in points)
-    return Curve(widths, tuple(Estimate(np.array(point.draws)) for point in points), points[0].p)
+    widths = tuple(point.task.width for point in points)
+    estimates = tuple(Estimate(np.array(point.record.draws)) for point in points)
+    return Curve(widths, estimates, points[0].task.p)
 
 
 def _exponent(d: int, rate: Rate, points: Sequence[Measured]) -> Exponent:
     def fit(chosen: Sequence[Measured]) -> PowerLaw:
         return _estimates(chosen).power_law(log_power=rate.log_power)
 
-    large = [point for point in points if point.width >= LARGE]
+    large = [point for point in points if point.task.width >= LARGE]
     end = fit(large) if len(large) > 1 else None
     return Exponent(d, rate, _upper(points, rate), fit(points), end)
 
 
 def _upper(points: Sequence[Measured], rate: Rate) -> float:
     """Least-squares slope of ln U, less the logarithm of the theory."""
-    x = np.log([point.width for point in points])
-    y = np.log([point.upper for point in points]) - rate.log_power * np.log(x)
+    x = np.log([point.task.width for point in points])
+    y = np.log([point.record.upper for point in points]) - rate.log_power * np.log(x)
     return float(np.polyfit(x, y, 1)[0])
 
 
@@ -192,6 +167,6 @@ def _falls_to(points: Sequence[Measured], cost: float) -> float:
     """The width at which a falling curve has this cost, by interpolation of the logarithms."""
     if cost <= 0 or not points:
         return np.nan
-    costs = np.log([point.cost.value for point in points])[::-1]
-    widths = np.log([point.width for point in points])[::-1]
+    costs = np.log([point.record.mean.value for point in points])[::-1]
+    widths = np.log([point.task.width for point in points])[::-1]
     return float(np.exp(np.interp(np.log(cost), costs, widths, left=np.nan, right=np.nan)))

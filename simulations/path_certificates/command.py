@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from lmctheory.networks import load_dataset
-from lmctheory.sweeps.study import Config
 from simulations.declaration import Declaration, study
 from simulations.options import (
     DataDir,
@@ -18,21 +17,22 @@ from simulations.options import (
 )
 from simulations.path_certificates.measurement import run
 from simulations.path_certificates.networks import NETWORKS
-from simulations.path_certificates.tables import print_report
+from simulations.path_certificates.tables import report
+from simulations.path_certificates.tasks import Task
 
 __all__ = ["DECLARATION", "STUDY", "path_certificates"]
 
 
-def _cost(config: Config) -> float:
+def _cost(task: Task) -> float:
     """Seconds on one core, roughly."""
-    share, width = config["examples"] / 360, config["width"]
-    kind, _, depth = config["architecture"].partition(" ")
+    share, width = task.examples / 360, task.width
+    kind, _, depth = task.architecture.partition(" ")
     if kind != "MLP":
-        return NETWORKS[config["architecture"]].pairs(config["pairs"]) * share * width
-    return config["pairs"] * share * (0.3 + int(depth) * (width / 128) ** 2)
+        return NETWORKS[task.architecture].pairs(task.pairs) * share * width
+    return task.pairs * share * (0.3 + int(depth) * (width / 128) ** 2)
 
 
-STUDY = study("path_certificates", version=3, run=run, cost=_cost)
+STUDY = study("path_certificates", 3, run, cost=_cost)
 
 
 def path_certificates(
@@ -44,20 +44,12 @@ def path_certificates(
     pairs: Pairs = 8,
     examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 360,
     seed: Seed = 0,
-) -> list[Config]:
+) -> list[Task]:
     """Certificates C1 to C4 of trained pairs beside what is true, after every matching."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     require_architectures(architecture, NETWORKS)
     return [
-        {
-            "dataset": dataset,
-            "architecture": name,
-            "width": neurons,
-            "weight_decay": decay,
-            "pairs": pairs,
-            "examples": examples,
-            "seed": seed,
-        }
+        Task(dataset, name, neurons, decay, pairs, examples, seed)
         for name in architecture or NETWORKS
         for decay in weight_decay or NETWORKS[name].weight_decays
         for neurons in width or NETWORKS[name].widths
@@ -67,7 +59,7 @@ def path_certificates(
 DECLARATION = Declaration(
     STUDY,
     path_certificates,
-    print_report,
+    report,
     quick={
         "architecture": ["MLP 1"],
         "width": [1],

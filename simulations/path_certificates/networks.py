@@ -16,7 +16,7 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
-from lmctheory.sweeps.study import Config
+from simulations.path_certificates.tasks import Task
 
 __all__ = ["NETWORKS", "Network", "Pair", "trained_pairs"]
 
@@ -88,21 +88,20 @@ NETWORKS: Mapping[str, Network] = {
 """By the name they have in the tables; the number of an MLP is its hidden layers'."""
 
 
-def trained_pairs(config: Config, data: Dataset) -> list[Pair]:
+def trained_pairs(task: Task, data: Dataset) -> list[Pair]:
     """All pairs of a shape, in evaluation mode and float64."""
-    network = NETWORKS[config["architecture"]]
+    network = NETWORKS[task.architecture]
     # no two tasks share their draws: equal seeds would share the first layer's weights
-    place = list(NETWORKS).index(config["architecture"])
-    entropy = [config["seed"], place, config["width"], round(1e6 * config["weight_decay"])]
-    count = network.pairs(config["pairs"])
+    place = list(NETWORKS).index(task.architecture)
+    entropy = [task.seed, place, task.width, round(1e6 * task.weight_decay)]
+    count = network.pairs(task.pairs)
     seeds = np.random.SeedSequence(entropy).generate_state(2 * count).tolist()
     shape = tuple(data.train.inputs.shape[1:])
     initial = [
-        network.build(shape, data.classes, config["width"], seeded_generators(seed)[0])
-        for seed in seeds
+        network.build(shape, data.classes, task.width, seeded_generators(seed)[0]) for seed in seeds
     ]
     training = TrainingConfig(
-        epochs=network.epochs, learning_rate=0.05, weight_decay=config["weight_decay"]
+        epochs=network.epochs, learning_rate=0.05, weight_decay=task.weight_decay
     )
     if not network.trunk_epochs:
         models = train_many(initial, data.train, training, seeds=seeds)

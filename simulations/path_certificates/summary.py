@@ -1,18 +1,20 @@
 """Means over pairs of what `path_certificates` measured, for its tables and its figure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
+from simulations.declaration import require_equal
 from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
 from simulations.path_certificates.networks import NETWORKS
+from simulations.path_certificates.tasks import Measured, Pair, Task, Whole
 
 __all__ = [
     "QUANTITIES",
     "Ratios",
+    "Results",
     "Summary",
     "matching_ratios",
     "points",
@@ -21,61 +23,57 @@ __all__ = [
     "violations",
 ]
 
-Results = Sequence[tuple[Config, Record]]
+Results = Sequence[tuple[Task, Measured]]
 
-QUANTITIES: dict[str, Callable[[Record], float]] = {
-    "C1": lambda pair: pair["C1"],
-    "C1'": lambda pair: pair["C1'"],
-    "C2": lambda pair: pair["C2"],
-    "error": lambda pair: pair["error"],
-    "C4 loss": lambda pair: pair["C4"][str(NODES[-1])]["loss"],
-    "loss": lambda pair: pair["loss"],
+QUANTITIES: dict[str, Callable[[Pair], float]] = {
+    "C1": lambda pair: pair.c1,
+    "C1'": lambda pair: pair.c1_prime,
+    "C2": lambda pair: pair.c2,
+    "error": lambda pair: pair.error,
+    "C4 loss": lambda pair: pair.c4[NODES[-1]].loss,
+    "loss": lambda pair: pair.loss,
 }
 """What a matching may minimise: bounds, and what they bound."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """All pairs of one architecture, width and weight decay."""
+    """All pairs of one architecture, width and weight decay, by alignment."""
 
-    architecture: str
-    width: int
-    weight_decay: float
-    record: Record
+    task: Task
+    pairs: dict[str, list[Pair]]
 
-    def mean(self, quantity: Callable[[Record], float], alignment: str = REFERENCE) -> Mean:
+    def mean(self, quantity: Callable[[Pair], float], alignment: str = REFERENCE) -> Mean:
         """Of a number that every pair has."""
-        return Mean.over([quantity(pair) for pair in self.record[alignment]])
+        return Mean.over([quantity(pair) for pair in self.pairs[alignment]])
 
-    def certified(self, name: str, nodes: int) -> Mean:
-        """Of C4's "accuracy", "attainable", "loss" or "barrier" with so many pieces."""
-        return self.mean(lambda pair: pair["C4"][str(nodes)][name])
+    def certified(self, nodes: int, quantity: Callable[[Whole], float]) -> Mean:
+        """Of what C4 certifies with so many pieces."""
+        return self.mean(lambda pair: quantity(pair.c4[nodes]))
 
-    def share(self, nodes: int) -> float:
-        """Of the attainable accuracy, what C4 certifies with so many pieces; NaN if it is zero."""
-        attainable = self.certified("attainable", NODES[-1]).value
-        return self.certified("accuracy", nodes).value / attainable if attainable else np.nan
-
-    def ends(self) -> Mean:
-        """Accuracy of the worse of two networks: no segment between them has more."""
-        return self.mean(lambda pair: min(pair["accuracy"]))
+    def share(self, nodes: int) -> float | None:
+        """Of the attainable accuracy, what C4 certifies with so many pieces; None if it is zero."""
+        attainable = self.certified(NODES[-1], lambda whole: whole.attainable).value
+        certified = self.certified(nodes, lambda whole: whole.accuracy).value
+        return certified / attainable if attainable else None
 
 
-def summarise(results: Iterable[tuple[Config, Record]]) -> list[Summary]:
+def summarise(results: Results) -> list[Summary]:
     """The shapes, by architecture, weight decay and width."""
-    shapes = [
-        Summary(config["architecture"], config["width"], config["weight_decay"], record)
-        for config, record in results
-    ]
     order = list(NETWORKS)
-    return sorted(shapes, key=lambda s: (order.index(s.architecture), s.weight_decay, s.width))
+
+    def place(shape: Summary) -> tuple[int, float, int]:
+        task = shape.task
+        return order.index(task.architecture), task.weight_decay, task.width
+
+    return sorted((Summary(task, record.pairs) for task, record in results), key=place)
 
 
 def points(
-    shapes: Sequence[Summary], x: Callable[[Record], float], y: Callable[[Record], float]
+    shapes: Sequence[Summary], x: Callable[[Pair], float], y: Callable[[Pair], float]
 ) -> np.ndarray:
     """Two numbers of every pair, weighted matching, ``[pairs, 2]``."""
-    pairs = [pair for shape in shapes for pair in shape.record[REFERENCE]]
+    pairs = [pair for shape in shapes for pair in shape.pairs[REFERENCE]]
     return np.array([(x(pair), y(pair)) for pair in pairs])
 
 
@@ -84,20 +82,14 @@ def violations(shapes: Sequence[Summary]) -> tuple[int, int]:
     checks = [
         below
         for shape in shapes
-        for pairs in shape.record.values()
+        for pairs in shape.pairs.values()
         for pair in pairs
         for below in (
-            *(pair[bound] < pair["error"] for bound in ("C1", "C1'", "C2")),
-            pair["C3"] < pair["midpoint"],
-            *(
-                wrong
-                for bound in pair["C4"].values()
-                for wrong in (
-                    bound["accuracy"] > pair["least accuracy"],
-                    bound["loss"] < pair["loss"],
-                    bound["barrier"] < pair["barrier"],
-                )
-            ),
+            *(bound < pair.error for bound in (pair.c1, pair.c1_prime, pair.c2)),
+            pair.c3 < pair.midpoint,
+            *(whole.accuracy > pair.least_accuracy for whole in pair.c4.values()),
+            *(whole.loss < pair.loss for whole in pair.c4.values()),
+            *(whole.barrier < pair.barrier for whole in pair.c4.values()),
         )
     ]
     return sum(checks), len(checks)
@@ -124,8 +116,8 @@ def matching_ratios(shapes: Sequence[Summary]) -> Ratios:
     complete = [
         dict(zip(ALIGNMENTS, pairs, strict=True))
         for shape in shapes
-        if all(name in shape.record for name in ALIGNMENTS)
-        for pairs in zip(*(shape.record[name] for name in ALIGNMENTS), strict=True)
+        if all(name in shape.pairs for name in ALIGNMENTS)
+        for pairs in zip(*(shape.pairs[name] for name in ALIGNMENTS), strict=True)
     ]
     logs: dict[str, dict[str, Mean | None]] = {name: {} for name in ALIGNMENTS}
     best: dict[str, dict[str, float]] = {name: {} for name in ALIGNMENTS}
@@ -150,6 +142,4 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than shape and weight decay.
     """
-    for name in ("dataset", "pairs", "examples", "seed"):
-        if len(values := {config[name] for config, _ in results}) > 1:
-            raise ValueError(f"the results mix studies with {name} {sorted(values)}")
+    require_equal((task for task, _ in results), ("dataset", "pairs", "examples", "seed"))

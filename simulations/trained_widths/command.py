@@ -1,12 +1,10 @@
 """The study of trained networks at unseen widths, and its command."""
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from lmctheory.networks import TrainingConfig, load_dataset
-from lmctheory.sweeps.study import Config
+from lmctheory.networks import load_dataset
 from simulations.declaration import Declaration, study
 from simulations.options import (
     BatchSize,
@@ -18,17 +16,19 @@ from simulations.options import (
     Momentum,
 )
 from simulations.trained_widths.measurement import run
-from simulations.trained_widths.tables import print_report
+from simulations.trained_widths.tables import report
+from simulations.trained_widths.tasks import Task
+from simulations.training import Training
 
 __all__ = ["DECLARATION", "STUDY", "trained_widths"]
 
 
-def _cost(config: Config) -> float:
+def _cost(task: Task) -> float:
     """Assignments of the widest layers, and training, which is as dear in deep networks."""
-    return float(config["depth"]) * (1.0 if config["training"] is None else 1.5)
+    return float(task.depth) * (1.0 if task.training is None else 1.5)
 
 
-STUDY = study("trained_widths", version=1, run=run, cost=_cost)
+STUDY = study("trained_widths", 1, run, cost=_cost)
 
 
 def trained_widths(
@@ -53,33 +53,33 @@ def trained_widths(
         list[float] | None, typer.Option(help="Weight decays; may be repeated.")
     ] = None,
     seed: FirstSeed = 0,
-) -> list[Config]:
+) -> list[Task]:
     """Costs and function errors of wide trained networks, predicted from narrow ones."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     narrow, wide = _widths(estimating or (32, 64, 128, 256), testing or (512, 1024), pool)
-    phases: list[dict[str, Any] | None] = [None]
+    phases: list[Training | None] = [None]
     for decay in weight_decay or (0.0, 1e-3):
-        training = TrainingConfig(
+        training = Training(
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
             momentum=momentum,
             weight_decay=decay,
         )
-        phases.append(asdict(training))
+        phases.append(training)
     return [
-        {
-            "dataset": dataset,
-            "depth": layers,
-            "estimating": narrow,
-            "testing": wide,
-            "pool": pool,
-            "networks": networks,
-            "examples": examples,
-            "permutations": permutations,
-            "seed": seed,
-            "training": training,
-        }
+        Task(
+            dataset=dataset,
+            depth=layers,
+            estimating=narrow,
+            testing=wide,
+            pool=pool,
+            networks=networks,
+            examples=examples,
+            permutations=permutations,
+            seed=seed,
+            training=training,
+        )
         for training in phases
         for layers in depth or (1, 2)
     ]
@@ -103,7 +103,7 @@ def _widths(
 DECLARATION = Declaration(
     STUDY,
     trained_widths,
-    print_report,
+    report,
     quick={
         "estimating": [8, 9, 10],
         "testing": [20],

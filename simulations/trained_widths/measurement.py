@@ -25,9 +25,9 @@ from lmctheory.rates.empirical.independence import (
 )
 from lmctheory.rates.empirical.pooling import pooled_matching_cost
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
-from simulations.trained_widths.networks import Layer, Networks, trained_networks
+from simulations.trained_widths.networks import Networks, Neurons, trained_networks
 from simulations.trained_widths.prediction import predict
+from simulations.trained_widths.tasks import AtWidth, Layer, Measured, Task, Tested
 
 __all__ = ["COST_TEST_WIDTH", "TESTS", "run"]
 
@@ -47,50 +47,43 @@ TESTS: dict[str, Callable[[np.ndarray], float]] = {
 """Statistics of the tests of independence."""
 
 
-def run(config: Config, data_dir: Path | None = None) -> Record:
+def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Trains the networks of all widths, measures them, and predicts the wide from the narrow."""
-    data = load_dataset(config["dataset"], data_dir=data_dir)
-    rng = np.random.default_rng([config["seed"], config["depth"]])
-    measured: Record = {}
-    source: Sequence[Layer] = ()
-    for width in config["estimating"]:
-        networks = trained_networks(config, width, config["pool"], data)
-        measured[str(width)] = _measure(networks, config, rng)
+    data = load_dataset(task.dataset, data_dir=data_dir)
+    rng = np.random.default_rng([task.seed, task.depth])
+    measured: dict[int, AtWidth] = {}
+    source: Sequence[Neurons] = ()
+    for width in task.estimating:
+        networks = trained_networks(task, width, task.pool, data)
+        measured[width] = _measure(networks, task, rng)
         source = networks.layers
     movements = [
-        [_over_networks(measured[str(width)], layer) for width in config["estimating"]]
-        for layer in range(config["depth"])
+        [Mean.over(measured[width].layers[layer].movement) for width in task.estimating]
+        for layer in range(task.depth)
     ]
     predictions = [
-        predict(layer, moved, config["estimating"], config["testing"], rng)
+        predict(layer, moved, task.estimating, task.testing, rng)
         for layer, moved in zip(source, movements, strict=True)
     ]
-    for width in config["testing"]:
-        networks = trained_networks(config, width, config["networks"], data)
-        measured[str(width)] = _measure(networks, config, rng)
-    return {"measured": measured, "predictions": predictions}
+    for width in task.testing:
+        networks = trained_networks(task, width, task.networks, data)
+        measured[width] = _measure(networks, task, rng)
+    return Measured(measured, predictions)
 
 
-def _over_networks(record: Record, layer: int) -> Mean:
-    return Mean.over(record["layers"][layer]["movement"])
-
-
-def _measure(networks: Networks, config: Config, rng: np.random.Generator) -> Record:
+def _measure(networks: Networks, task: Task, rng: np.random.Generator) -> AtWidth:
     orders = [_pairwise(layer.neurons) for layer in networks.layers]
-    return _errors(networks, [order for order, _ in orders]) | {
-        "accuracy": list(networks.accuracy),
-        "gain": [_gain(chain, networks.inputs) for chain in networks.chains],
-        "layers": [
-            _independence(layer.neurons, config["permutations"], rng)
-            | {
-                "costs": costs.tolist(),
-                "variance": float(layer.neurons.var(axis=(0, 1)).sum()),
-                "kept": layer.kept,
-                "movement": layer.movement.tolist(),
-            }
+    errors, incoherent = _errors(networks, [order for order, _ in orders])
+    return AtWidth(
+        accuracy=list(networks.accuracy),
+        gain=[_gain(chain, networks.inputs) for chain in networks.chains],
+        errors=errors.tolist(),
+        incoherent=incoherent.tolist(),
+        layers=[
+            _layer(layer, costs, task.permutations, rng)
             for layer, (_, costs) in zip(networks.layers, orders, strict=True)
         ],
-    }
+    )
 
 
 def _pairwise(
@@ -113,7 +106,7 @@ def _gain(chain: AffineChain, inputs: Tensor) -> float:
 @torch.no_grad()
 def _errors(
     networks: Networks, orders: Sequence[dict[tuple[int, int], np.ndarray]]
-) -> dict[str, list[list[float]]]:
+) -> tuple[Float[np.ndarray, "K K"], Float[np.ndarray, "K K"]]:
     """E|f_{1/2} - f-bar|^2 of every pair, and its incoherent part, relative to E|f|^2.
 
     With the outgoing weights w_i and activations phi_i of the last hidden neurons, f_{1/2} - f-bar
@@ -138,7 +131,7 @@ def _errors(
         parts += (gap.square() @ dW.square().sum(0)).sum()
         parts += 2 * ((curved * gap) @ (W * dW).sum(0)).sum()
         incoherent[j, k] = float(parts) / scale
-    return {"errors": whole.tolist(), "incoherent": incoherent.tolist()}
+    return whole, incoherent
 
 
 def _midpoint(a: AffineChain, b: AffineChain) -> AffineChain:
@@ -149,15 +142,23 @@ def _midpoint(a: AffineChain, b: AffineChain) -> AffineChain:
     return AffineChain(a.names, weights, biases, a.activations)
 
 
-def _independence(
-    neurons: Float[np.ndarray, "K m n"], permutations: int, rng: np.random.Generator
-) -> Record:
-    """The cost of pseudo-networks from the networks' own pool, and the tests of independence."""
+def _layer(
+    layer: Neurons, costs: Float[np.ndarray, "K K"], permutations: int, rng: np.random.Generator
+) -> Layer:
+    """With the cost of pseudo-networks from the networks' own pool, and tests of independence."""
+    neurons = layer.neurons
     width = neurons.shape[1]
     own = pooled_matching_cost(neurons, width, partitions=2, rng=rng)
     tests = {}
     for name, statistic in TESTS.items():
         if name != "cost" or width <= COST_TEST_WIDTH:
             found = permutation_test(neurons, statistic, permutations=permutations, rng=rng)
-            tests[name] = {"ratio": found.ratio, "p": found.p_value}
-    return {"own": [own.mean, own.standard_error], "tests": tests}
+            tests[name] = Tested(found.ratio, found.p_value)
+    return Layer(
+        costs=costs.tolist(),
+        own=(own.mean, own.standard_error),
+        tests=tests,
+        variance=float(neurons.var(axis=(0, 1)).sum()),
+        kept=layer.kept,
+        movement=layer.movement.tolist(),
+    )

@@ -20,18 +20,17 @@ from lmctheory.networks import (
     MLP,
     AffineChain,
     Dataset,
-    TrainingConfig,
     affine_chain,
     seeded_generators,
     train_many,
 )
-from lmctheory.sweeps.study import Config
+from simulations.trained_widths.tasks import Task
 
-__all__ = ["Layer", "Networks", "trained_networks"]
+__all__ = ["Networks", "Neurons", "functions", "trained_networks"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class Neurons:
     """One hidden layer of K networks: its neurons on n examples, before and after training.
 
     Attributes:
@@ -71,31 +70,30 @@ class Networks:
     """
 
     chains: Sequence[AffineChain]
-    layers: Sequence[Layer]
+    layers: Sequence[Neurons]
     inputs: Tensor
     accuracy: Sequence[float]
 
 
-def trained_networks(config: Config, width: int, count: int, data: Dataset) -> Networks:
-    """Trains so many networks of one width; without "training" they stay at initialisation."""
-    widths = (data.train.inputs.shape[1], *[width] * config["depth"], data.classes)
+def trained_networks(task: Task, width: int, count: int, data: Dataset) -> Networks:
+    """Trains so many networks of one width; without a training they stay at initialisation."""
+    widths = (data.train.inputs.shape[1], *[width] * task.depth, data.classes)
     # different for every shape: equal seeds would share first-layer weights
-    sequence = np.random.SeedSequence([config["seed"], config["depth"], width])
+    sequence = np.random.SeedSequence([task.seed, task.depth, width])
     seeds = sequence.generate_state(count).tolist()
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
     initial = [affine_chain(model) for model in models]
-    if config["training"] is not None:
-        training = TrainingConfig(**config["training"])
-        models = train_many(models, data.train, training, seeds=seeds)
+    if task.training is not None:
+        models = train_many(models, data.train, task.training.config, seeds=seeds)
         if not all(p.isfinite().all() for model in models for p in model.parameters()):
             raise ValueError("training diverged to NaN weights: lower --learning-rate")
     chains = [affine_chain(model) for model in models]
     test = data.test
-    inputs = test.inputs[: config["examples"]]  # as they come: both data sets are shuffled
-    before, after = (_functions(networks, inputs) for networks in (initial, chains))
+    inputs = test.inputs[: task.examples]  # as they come: both data sets are shuffled
+    before, after = (functions(networks, inputs) for networks in (initial, chains))
     return Networks(
         chains=chains,
-        layers=[Layer(*pair) for pair in zip(before, after, strict=True)],
+        layers=[Neurons(*pair) for pair in zip(before, after, strict=True)],
         inputs=inputs,
         accuracy=[
             float((chain(test.inputs).argmax(1) == test.labels).float().mean()) for chain in chains
@@ -103,7 +101,7 @@ def trained_networks(config: Config, width: int, count: int, data: Dataset) -> N
     )
 
 
-def _functions(chains: Sequence[AffineChain], inputs: Tensor) -> list[np.ndarray]:
+def functions(chains: Sequence[AffineChain], inputs: Tensor) -> list[np.ndarray]:
     """For every layer the neurons of all networks ``[K, m, n]``."""
     hidden = [chain.hidden(inputs) for chain in chains]
     scale = len(inputs) ** -0.5

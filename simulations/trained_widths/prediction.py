@@ -25,9 +25,9 @@ from lmctheory.measures import Gaussian
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
 from lmctheory.rates.empirical.pooling import pooled_matching_cost
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Record
 from simulations.power_law import power_law
-from simulations.trained_widths.networks import Layer
+from simulations.trained_widths.networks import Neurons
+from simulations.trained_widths.tasks import Prediction
 
 __all__ = ["predict"]
 
@@ -37,13 +37,13 @@ _DRAWS = 4
 
 
 def predict(
-    layer: Layer,
+    layer: Neurons,
     movements: Sequence[Mean],
     estimating: Sequence[int],
     testing: Sequence[int],
     rng: np.random.Generator,
-) -> dict[str, Record]:
-    """For each testing width the predictions by name, each a value and its standard error.
+) -> dict[int, Prediction]:
+    """For each testing width the predictions.
 
     Args:
         layer: of the networks of the last estimating width.
@@ -59,17 +59,19 @@ def predict(
         moved = layer.with_movement(_scale(movements, estimating, width))
         law = _gaussian(moved)
         draws = matching_cost(law, width, repeats=_DRAWS, rng=rng)
-        means = {
-            "pool": _pooled(layer.neurons, width, rng),
-            "moved": _pooled(moved, width, rng),
-            "gauss": Mean(draws.mean, draws.standard_error),
-            "slope": slope.at(width),
-        }
-        found[str(width)] = {name: [mean.value, mean.error] for name, mean in means.items()} | {
-            "lower": lower_bound(law, width).value,
-            "upper": upper_bound(law, width).value,
-        }
+        found[width] = Prediction(
+            pool=_pair(_pooled(layer.neurons, width, rng)),
+            moved=_pair(_pooled(moved, width, rng)),
+            gauss=(draws.mean, draws.standard_error),
+            slope=_pair(slope.at(width)),
+            lower=lower_bound(law, width).value,
+            upper=upper_bound(law, width).value,
+        )
     return found
+
+
+def _pair(mean: Mean) -> tuple[float, float]:
+    return mean.value, mean.error
 
 
 def _scale(movements: Sequence[Mean], estimating: Sequence[int], width: int) -> float:

@@ -1,22 +1,35 @@
 """What the study measured, arranged for its tables and its figures."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import of_kind
 from simulations.power_law import power_law
-from simulations.two_layer_widths.plan import CASES
 from simulations.two_layer_widths.problems import PROBLEMS
 from simulations.two_layer_widths.sampling import LAWS
+from simulations.two_layer_widths.tasks import (
+    AtWidth,
+    Case,
+    Errors,
+    MeanField,
+    MeanFieldTask,
+    Pair,
+    Sampling,
+    SamplingTask,
+    Task,
+    Teacher,
+    TeacherTask,
+)
 from simulations.two_layer_widths.teacher import INPUTS
 
 __all__ = [
+    "CASES",
     "PEAKED",
     "Draws",
+    "Results",
     "Sampled",
     "Students",
     "Trained",
@@ -28,9 +41,11 @@ __all__ = [
     "trained",
 ]
 
-Results = Sequence[tuple[Config, Record]]
+Results = Sequence[tuple[Task, Sampling | MeanField | Teacher]]
 Draws = Mapping[int, Sequence[float]]
 """Independent measurements by width."""
+CASES = ((1, False), (2, False), (3, False), (5, False), (2, True))
+"""Numbers of inputs, and whether neurons have biases."""
 PEAKED = 16
 """Students of at least that many neurons, four times the teacher's, are past the double descent."""
 
@@ -52,60 +67,49 @@ def exponent(draws: Draws, least: int = 1) -> str:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class Sampled(Case):
     """Independent networks of one law of neurons, matched for one p, by width (T2)."""
 
-    law: str
-    inputs: int
-    bias: bool
     p: int
-    records: Mapping[int, Record]
-
-    @property
-    def dimension(self) -> int:
-        """The dimension of a neuron."""
-        return self.inputs + self.bias + (self.law == "bounded")
+    records: Mapping[int, Sampling]
 
     @property
     def distance(self) -> Draws:
         """W_p."""
-        return {width: record["distance"] for width, record in self.records.items()}
+        return {width: record.distance for width, record in self.records.items()}
 
-    def of(self, activation: str, name: str) -> Draws:
-        """``error``, ``gaps`` or ``given``, see `sampling.run`."""
-        return {width: record[activation][name] for width, record in self.records.items()}
-
-    def bound(self, activation: str) -> Mapping[int, float]:
-        """Of the expected error, known before."""
-        return {width: record[activation]["bound"] for width, record in self.records.items()}
+    def of(self, activation: str, value: Callable[[Errors], list[float]]) -> Draws:
+        """Errors or bounds."""
+        return {width: value(record.errors[activation]) for width, record in self.records.items()}
 
     def worst(self, activation: str) -> float:
         """The largest error over its bound given the neurons, of all draws."""
+        found = [record.errors[activation] for record in self.records.values()]
         return max(
             error / bound
-            for record in self.records.values()
-            for error, bound in zip(
-                record[activation]["error"], record[activation]["given"], strict=True
-            )
+            for one in found
+            for error, bound in zip(one.error, one.given, strict=True)
         )
 
     def worst_mean(self, activation: str) -> float:
         """The largest mean error over its bound, of all widths."""
-        bounds = self.bound(activation)
-        return max(
-            float(np.mean(errors)) / bounds[width]
-            for width, errors in self.of(activation, "error").items()
-        )
+        found = [record.errors[activation] for record in self.records.values()]
+        return max(float(np.mean(one.error)) / one.bound for one in found)
 
 
 def sampled(results: Results, p: int) -> list[Sampled]:
     """By law, number of inputs and bias."""
-    return [
-        Sampled(law, inputs, bias, p, records)
-        for law in LAWS
-        for inputs, bias in CASES
-        if (records := _by_width(results, part="sampling", law=law, inputs=inputs, bias=bias, p=p))
-    ]
+    measured = of_kind(results, SamplingTask, Sampling)
+    found = []
+    for case in (Case(law, *case) for law in LAWS for case in CASES):
+        records = {
+            task.width: record
+            for task, record in measured
+            if (Case(task.law, task.inputs, task.bias), task.p) == (case, p)
+        }
+        if records:
+            found.append(Sampled(**vars(case), p=p, records=dict(sorted(records.items()))))
+    return found
 
 
 @dataclass(frozen=True)
@@ -113,35 +117,25 @@ class Trained:
     """Networks in the mean-field scaling that learnt one problem (T5)."""
 
     problem: str
-    record: Record
+    record: MeanField
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Measured widths."""
-        return tuple(sorted(map(int, self.record["widths"])))
+        return tuple(sorted(self.record.widths))
 
-    def of(self, name: str) -> Draws:
-        """A quantity of networks or pairs, see `training`, by width."""
-        return self._each(
-            lambda width: width[name] if name in width else [pair[name] for pair in width["pairs"]]
-        )
+    def of(self, value: Callable[[AtWidth], list[float]]) -> Draws:
+        """A quantity of networks or pairs, by width."""
+        return {width: value(self.record.widths[width]) for width in self.widths}
 
-    def known(self, name: str) -> Mapping[int, float]:
-        """``distance`` or ``error``: what was known before, with probability 0.95."""
-        return self._each(lambda width: width[f"known_{name}"])
-
-    def spread(self, name: str) -> Sequence[float]:
-        """``largest``, ``mean_square``, ``local`` or ``bound``, see `dynamics.Spread`."""
-        found: Sequence[float] = self.record["spread"][name]
-        return found
-
-    def _each(self, value: Callable[[Record], Any]) -> dict[int, Any]:
-        return {int(width): value(record) for width, record in self.record["widths"].items()}
+    def pairs(self, value: Callable[[Pair], float]) -> Draws:
+        """A number of every pair, by width."""
+        return self.of(lambda at: [value(pair) for pair in at.pairs])
 
 
 def trained(results: Results) -> list[Trained]:
     """By problem."""
-    found = {c["problem"]: record for c, record in results if c["part"] == "mean_field"}
+    found = {task.problem: record for task, record in of_kind(results, MeanFieldTask, MeanField)}
     return [Trained(problem, found[problem]) for problem in PROBLEMS if problem in found]
 
 
@@ -150,20 +144,21 @@ class Students:
     """Students of one teacher, by width (T6)."""
 
     inputs: int
-    records: Mapping[int, Record]
+    records: Mapping[int, Teacher]
 
-    def of(self, name: str) -> Draws:
-        """``loss``, ``matched`` or ``unmatched``, over the target's power."""
-        return {width: record[name] for width, record in self.records.items()}
+    def of(self, value: Callable[[Teacher], list[float]]) -> Draws:
+        """Losses or barriers, over the target's power."""
+        return {width: value(record) for width, record in self.records.items()}
 
 
 def students(results: Results) -> list[Students]:
     """By number of inputs."""
-    return [
-        Students(inputs, records)
+    measured = sorted(of_kind(results, TeacherTask, Teacher), key=lambda one: one[0].width)
+    found = [
+        Students(inputs, {task.width: record for task, record in measured if task.inputs == inputs})
         for inputs in INPUTS
-        if (records := _by_width(results, part="teacher", inputs=inputs))
     ]
+    return [group for group in found if group.records]
 
 
 def require_one_study(results: Results) -> None:
@@ -172,18 +167,16 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if a width was measured twice, with different options, or a part is missing.
     """
-    options = ("draws", "seed", "reference", "widths", "pairs")
-    names = [str({k: v for k, v in c.items() if k not in options}) for c, _ in results]
+    names = [_without_options(task) for task, _ in results]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"the results mix studies: they hold {min(twice)} twice")
     if not (sampled(results, 2) and trained(results) and students(results)):
         raise ValueError("the results are not complete: resume the study")
 
 
-def _by_width(results: Iterable[tuple[Config, Record]], **wanted: Any) -> dict[int, Record]:
-    found = {
-        c["width"]: record
-        for c, record in results
-        if all(c.get(name) == value for name, value in wanted.items())
-    }
-    return dict(sorted(found.items()))
+def _without_options(task: Task) -> str:
+    if isinstance(task, SamplingTask):
+        return str(replace(task, draws=0, seed=0))
+    if isinstance(task, MeanFieldTask):
+        return str(replace(task, reference=0, widths=[], seed=0))
+    return str(replace(task, pairs=0, seed=0))

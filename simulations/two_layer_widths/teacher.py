@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from lmctheory.rates import optimal_permutation
-from lmctheory.sweeps.store import encode
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import entropy_of
+from simulations.two_layer_widths.tasks import Teacher, TeacherTask
 
-__all__ = ["INPUTS", "STUDENTS", "TEACHER", "run"]
+__all__ = ["INPUTS", "STUDENTS", "TEACHER", "run_teacher"]
 
 INPUTS = (5, 20)
 TEACHER = 4
@@ -21,32 +21,35 @@ TEST = 4096
 TIMES = np.linspace(0, 1, 11)[1:-1].tolist()
 
 
-def run(config: Config) -> Record:
+def run_teacher(task: TeacherTask) -> Teacher:
     """Barriers of every pair, matched and not, and every student's loss, over the target's power.
 
     Students are in the mean-field scaling, f = (1/m) sum a_i relu(<w_i, x>), and see fresh inputs
     x ~ N(0, I) in every step; Adam, with a cosine schedule.
     """
     torch.set_num_threads(1)
-    seeds = np.random.SeedSequence(list(encode(config).encode())).generate_state(1)
+    seeds = np.random.SeedSequence(entropy_of(task)).generate_state(1)
     rng = torch.Generator().manual_seed(int(seeds[0]))
     directions = torch.randn(
-        TEACHER, config["inputs"], generator=torch.Generator().manual_seed(config["seed"])
+        TEACHER, task.inputs, generator=torch.Generator().manual_seed(task.seed)
     )
     teacher = torch.nn.functional.normalize(directions)
-    w, a = _trained(teacher, config["width"], 2 * config["pairs"], rng)
-    x = torch.randn(TEST, config["inputs"], generator=rng)
+    w, a = _trained(teacher, task.width, 2 * task.pairs, rng)
+    x = torch.randn(TEST, task.inputs, generator=rng)
     y = _target(teacher, x)
     power = float(y.square().mean())
-    order = torch.from_numpy(np.random.default_rng(seeds).permutation(config["width"]))
-    record: Record = {"loss": [], "matched": [], "unmatched": []}
+    order = torch.from_numpy(np.random.default_rng(seeds).permutation(task.width))
+    found = Teacher(loss=[], matched=[], unmatched=[])
     for k in range(0, len(w), 2):
         ends = [torch.cat([a[i, :, None], w[i]], dim=1) for i in (k, k + 1)]
         perm = optimal_permutation(ends[0].double().numpy(), ends[1].double().numpy())
-        for name, indices in (("matched", torch.from_numpy(perm)), ("unmatched", order)):
-            record[name].append(_barrier(ends[0], ends[1][indices], x, y) / power)
-        record["loss"] += [_loss(theta, x, y) / power for theta in ends]
-    return record
+        for barriers, indices in (
+            (found.matched, torch.from_numpy(perm)),
+            (found.unmatched, order),
+        ):
+            barriers.append(_barrier(ends[0], ends[1][indices], x, y) / power)
+        found.loss.extend(_loss(theta, x, y) / power for theta in ends)
+    return found
 
 
 def _target(teacher: Tensor, x: Tensor) -> Tensor:

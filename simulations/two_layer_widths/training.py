@@ -6,8 +6,7 @@ from jaxtyping import Float
 
 from lmctheory.measures import Gaussian
 from lmctheory.rates import optimal_permutation
-from lmctheory.sweeps.store import encode
-from lmctheory.sweeps.study import Config, Record
+from lmctheory.sweeps.typed import entropy_of
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from lmctheory.widths.mean_field import coupling_bound, trained_error_bound
 from lmctheory.widths.two_layer import Neuron, squared_loss_barrier
@@ -19,8 +18,10 @@ from simulations.two_layer_widths.dynamics import (
     predict,
 )
 from simulations.two_layer_widths.problems import PROBLEMS, Problem
+from simulations.two_layer_widths.tasks import AtWidth, MeanField, MeanFieldTask, Pair
+from simulations.two_layer_widths.tasks import Spread as Kept
 
-__all__ = ["CHECKPOINTS", "DELTA", "run"]
+__all__ = ["CHECKPOINTS", "DELTA", "run_mean_field"]
 
 SIZE = 0.02
 STEPS = 50
@@ -33,38 +34,33 @@ NEURONS = 16384
 PAIRS = 16
 
 
-def run(config: Config) -> Record:
+def run_mean_field(task: MeanFieldTask) -> MeanField:
     """Measures one problem at all widths, and the spread of its flow."""
     torch.set_num_threads(1)
-    rng = np.random.default_rng(list(encode(config).encode()))
-    problem = PROBLEMS[config["problem"]]()
-    limit = mean_field_limit(problem, config["reference"], SIZE, STEPS, rng=rng)
+    rng = np.random.default_rng(entropy_of(task))
+    problem = PROBLEMS[task.problem]()
+    limit = mean_field_limit(problem, task.reference, SIZE, STEPS, rng=rng)
     constants = neuron_on_data("tanh", output=problem.output, inputs=problem.inputs)
     d = problem.dimension
     # a derivative takes d^2 numbers
     followed = rng.standard_normal((max(16, 4096 // d**2), d))
     spread = limit.spread(followed, constants.curvature)
     kept = np.linspace(0, STEPS, CHECKPOINTS).astype(int)
-    return {
-        "risk": [*limit.risks[kept[:-1]].tolist(), limit.risk],
-        "spread": {
-            name: getattr(spread, name)[kept].tolist()
-            for name in ("largest", "mean_square", "local", "bound")
-        },
-        "widths": {
-            str(width): _width(limit, constants, width, spread, rng) for width in config["widths"]
-        },
-    }
+    return MeanField(
+        risk=[*limit.risks[kept[:-1]].tolist(), limit.risk],
+        spread=Kept(
+            largest=spread.largest[kept].tolist(),
+            mean_square=spread.mean_square[kept].tolist(),
+            local=spread.local[kept].tolist(),
+            bound=spread.bound[kept].tolist(),
+        ),
+        widths={width: _width(limit, constants, width, spread, rng) for width in task.widths},
+    )
 
 
 def _width(
     limit: Limit, constants: Neuron, width: int, spread: Spread, rng: np.random.Generator
-) -> Record:
-    """Couplings of all networks, and the ways of all pairs.
-
-    ``coupling_bound`` takes the sampling errors as measured; ``first_order`` is its first order
-    with the flow's own spread in place of the products of 1 + 2 s H sqrt(R), and no bound.
-    """
+) -> AtWidth:
     problem = limit.problem
     growth = spread.local[-1] / spread.local[1:]
     pairs = min(PAIRS, NEURONS // (2 * width))
@@ -86,22 +82,22 @@ def _width(
         risks=limit.risks,
         delta=DELTA,
     )
-    return {
-        "coupling": couplings.ravel().tolist(),
-        "coupling_max": distances.max(axis=-1).ravel().tolist(),
-        "coupling_bound": [coupling_bound(constants, limit.steps, limit.risks, e) for e in nets],
-        "first_order": np.sqrt(limit.size * np.square(nets) @ growth**2).tolist(),
-        "initial": _apart(start).tolist(),
-        "trained": _apart(ends).tolist(),
-        "limit": _apart(carried).tolist(),
-        "known_distance": known.distance,
-        "known_error": known.function_error,
-        "pairs": [
+    return AtWidth(
+        coupling=couplings.ravel().tolist(),
+        coupling_max=distances.max(axis=-1).ravel().tolist(),
+        coupling_bound=[coupling_bound(constants, limit.steps, limit.risks, e) for e in nets],
+        first_order=np.sqrt(limit.size * np.square(nets) @ growth**2).tolist(),
+        initial=_apart(start).tolist(),
+        trained=_apart(ends).tolist(),
+        limit=_apart(carried).tolist(),
+        known_distance=known.distance,
+        known_error=known.function_error,
+        pairs=[
             _pair(problem, constants, pair, float(spread.local[-1] * apart + D.sum()))
             for pair, apart, D in zip(ends, _apart(start), couplings, strict=True)
         ],
-        "unmatched": [_line(problem, a, b[rng.permutation(width)])[1] for a, b in ends],
-    }
+        unmatched=[_line(problem, a, b[rng.permutation(width)])[1] for a, b in ends],
+    )
 
 
 def _apart(pairs: Float[np.ndarray, "pairs 2 N d"]) -> Float[np.ndarray, " pairs"]:
@@ -111,20 +107,19 @@ def _apart(pairs: Float[np.ndarray, "pairs 2 N d"]) -> Float[np.ndarray, " pairs
 
 def _pair(
     problem: Problem, constants: Neuron, pair: Float[np.ndarray, "2 N d"], distance: float
-) -> Record:
-    """Measured, beside T2 at the distance of the trained neurons, and T2 and T3 at its bound."""
+) -> Pair:
     error, barrier, risk = _line(problem, *pair)
     bound = constants.function_error(distance)
     apart = float(_apart(pair[None])[0])
-    return {
-        "error": error,
-        "given": constants.function_error(apart),
-        "barrier": barrier,
-        "risk": risk,
-        "distance_bound": distance,
-        "error_bound": bound,
-        "barrier_bound": squared_loss_barrier(bound, risk, t=0.5),
-    }
+    return Pair(
+        error=error,
+        given=constants.function_error(apart),
+        barrier=barrier,
+        risk=risk,
+        distance_bound=distance,
+        error_bound=bound,
+        barrier_bound=squared_loss_barrier(bound, risk, t=0.5),
+    )
 
 
 def _line(problem: Problem, a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:

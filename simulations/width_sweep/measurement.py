@@ -5,6 +5,7 @@ known, after training it is the Gaussian with their sample covariance.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,32 +14,56 @@ from torch import nn
 from lmctheory.matching import METHODS
 from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
-from lmctheory.networks import MLP, TrainingConfig, load_dataset, seeded_generators, train_many
-from lmctheory.sweeps.aligned_pairs import UNMATCHED
+from lmctheory.networks import MLP, load_dataset, seeded_generators, train_many
+from lmctheory.sweeps.measured import UNMATCHED, Measured
 from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.neuron_laws import initial_law
-from lmctheory.sweeps.study import Config, Record
+from simulations.training import Training
 
-__all__ = ["ALIGNMENTS", "PHASES", "run"]
+__all__ = ["ALIGNMENTS", "PHASES", "Task", "cost_of", "run"]
 
 PHASES = ("initial", "trained")
 ALIGNMENTS = (UNMATCHED, *METHODS)
 
 
-def run(config: Config, data_dir: Path | None = None) -> Record:
+@dataclass(frozen=True)
+class Task:
+    """All networks of one shape in one phase.
+
+    Attributes:
+        dataset: "digits" or "mnist".
+        phase: of `PHASES`.
+        depth: number of hidden layers.
+        width: of each.
+        pairs: of networks.
+        seed: of the first.
+        training: None at initialisation.
+    """
+
+    dataset: str
+    phase: str
+    depth: int
+    width: int
+    pairs: int
+    seed: int
+    training: Training | None
+
+    @property
+    def seeds(self) -> list[int]:
+        """One per network, different for every shape: equal seeds would share first layers."""
+        sequence = np.random.SeedSequence([self.seed, self.depth, self.width])
+        return sequence.generate_state(2 * self.pairs).tolist()
+
+
+def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Measures all networks of one shape, at initialisation or after training."""
-    data = load_dataset(config["dataset"], data_dir=data_dir)
-    widths = (
-        data.train.inputs.shape[1],
-        *[config["width"]] * config["depth"],
-        data.classes,
-    )
-    seeds = _seeds(config)
+    data = load_dataset(task.dataset, data_dir=data_dir)
+    widths = (data.train.inputs.shape[1], *[task.width] * task.depth, data.classes)
+    seeds = task.seeds
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
-    if config["phase"] == "initial":
+    if task.training is None:
         return measure(models, data, METHODS, law=_initial)
-    training = TrainingConfig(**config["training"])
-    models = train_many(models, data.train, training, seeds=seeds)
+    models = train_many(models, data.train, task.training.config, seeds=seeds)
     if not all(p.isfinite().all() for model in models for p in model.parameters()):
         raise ValueError("training diverged to NaN weights: lower --learning-rate")
     return measure(models, data, METHODS)
@@ -49,7 +74,7 @@ def _initial(features: Sequence[Features]) -> Gaussian:
     return initial_law(rows.a.shape[1], rows.metric)
 
 
-def _seeds(config: Config) -> list[int]:
-    """One per network, different for every shape: equal seeds would share first-layer weights."""
-    sequence = np.random.SeedSequence([config["seed"], config["depth"], config["width"]])
-    return sequence.generate_state(2 * config["pairs"]).tolist()
+def cost_of(task: Task) -> float:
+    """Multiplications of a forward pass, plus what overhead amounts to; training adds half."""
+    passes = 1e5 + task.width * (64 + (task.depth - 1) * task.width + 10)
+    return passes * (1.0 if task.training is None else 1.5)

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from lmctheory.sweeps import workers
+from lmctheory.terminal import shown
 
 
 class InThisProcess(Executor):
@@ -26,15 +27,13 @@ def in_this_process(monkeypatch):
 
 
 @pytest.fixture
-def printed(capsys):
-    """Prints a report and returns its text, which fits into 100 columns uncut."""
+def printed():
+    """The text of a report, which fits into 100 columns uncut."""
 
-    def report(print_report, results):
-        capsys.readouterr()
-        print_report(results)
-        text = capsys.readouterr().out
+    def text_of(report, results):
+        text = shown(*report(results))
         assert max(map(len, text.splitlines())) <= 100
         assert "…" not in text
         return text
 
-    return report
+    return text_of

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from toy_study import DECLARATION, ENTRIES, toy
 from typer.testing import CliRunner
 
 from lmctheory.sweeps import RunError
+from lmctheory.tables import FORMATS
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 from simulations.declaration import Entry
@@ -94,7 +96,7 @@ def test_fields_of_the_plan_are_set_in_three_ways(tmp_path):
     assert len(planned(tmp_path)) == 4
     [config, *others] = planned(tmp_path, "--quick", "--set", "labels=a,b c", "--set", "seconds=3")
     assert len(others) == 1
-    assert (config["seconds"], config["labels"]) == (3.0, ["a", "b c"])
+    assert (config.seconds, config.labels) == (3.0, ["a", "b c"])
     # an option of its own comes first, then --set, then --quick, in whatever order
     assert len(planned(tmp_path, "--set", "tasks=3", "--quick")) == 3
     assert len(planned(tmp_path, "--tasks", "5", "--set", "tasks=3", "--quick")) == 5
@@ -164,8 +166,26 @@ def test_results_are_exported_as_flat_rows(tmp_path):
         assert {row["config.directory"] for row in rows} == {str(tmp_path)}
         assert all(row["provenance.python"] and row["created"] for row in rows)
         assert rows[0]["record.limits"] == "[NaN,Infinity]"
-    refused = invoke("export", "toy", *place)
-    assert refused.exit_code == 2
-    assert "name a format: --csv" in refused.output
+    for options in ((), ("--csv", "--tables", "json")):
+        refused = invoke("export", "toy", *options, *place)
+        assert refused.exit_code == 2
+        assert "name a format: --csv" in refused.output
     unwritable = invoke("export", "toy", "--csv", *place, "--output", tmp_path / "no" / "x.csv")
     assert unwritable.exit_code == 2
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_the_tables_of_a_report_are_exported_in_every_form(tmp_path):
+    place = ("--results", tmp_path / "x.sqlite")
+    invoke("run", "toy", "--directory", tmp_path, "--tasks", 2, *place)
+    texts = {form: invoke("export", "toy", "--tables", form, *place).output for form in FORMATS}
+    squares = sorted(row["square"] for row in json.loads(texts["json"])[0]["rows"])
+    assert squares == [0, 1]
+    head, *rows = texts["csv"].splitlines()
+    assert head == "# Squares"
+    assert sorted(rows) == ["0", "1", "square"]
+    assert texts["latex"].startswith(r"\begin{table}")
+    assert "Squares" in texts["table"]
+    refused = invoke("export", "toy", "--tables", "html", *place)
+    assert refused.exit_code == 2
+    assert "--tables must be one of" in refused.output

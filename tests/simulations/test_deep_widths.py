@@ -1,18 +1,37 @@
 """The study of deep networks, small: tasks, summaries, tables, figure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-import simulations.deep_widths.tables as tables_module
 from lmctheory.widths.deep import ensemble, error_bound
 from paper_figures import deep_widths as figure_module
-from simulations.deep_widths.measurement import inputs, run
+from simulations.deep_widths.command import deep_widths
+from simulations.deep_widths.measurement import (
+    Bound,
+    Pair,
+    Simulation,
+    Widths,
+    inputs,
+    run_bound,
+    run_pair,
+)
 from simulations.deep_widths.networks import matched_layers, reduced_layers
-from simulations.deep_widths.plan import GAUSSIAN, MARGINALS, TIMES, plan
 from simulations.deep_widths.summary import require_one_study, required, summarise
+from simulations.deep_widths.tables import report, verdict
+from simulations.deep_widths.tasks import (
+    GAUSSIAN,
+    MARGINALS,
+    TIMES,
+    BoundTask,
+    PairTask,
+    RequiredTask,
+    SimulationTask,
+)
 
-COMMON = {"dataset": "digits", "examples": 30, "depth": 2, "seed": 0}
+COMMON = ("digits", 30, 2, 0)
 
 
 def rows(seed=0):
@@ -22,25 +41,40 @@ def rows(seed=0):
 
 def synthetic():
     """A plan's tasks with errors that fall like m^{-1/5} and bounds 1.3 times as large."""
-    for config in plan("digits", 1000, (64, 512, 1024), depth=3, draws=4, seed=0):
-        m, depth = config.get("width"), config["depth"]
-        if config["task"] == "required":
-            widths = [1234567.0 if config["eps"] > 0.2 else np.inf] * depth
-            record = {"equal": widths, "free": widths, "inputs": 64}
-        elif config["task"] == "pair":
-            noise = 1 + 0.01 * (-1) ** config["draw"]
-            square = [0.5 * (layer + 1) * m**-0.4 * noise for layer in range(depth)]
-            names = ("cost", "own_cost", "gap", "merged", "doubled")
-            record = dict.fromkeys(names, square) | {"square": [0.25] * depth}
-            record |= {
-                "lower": [0.7 * s for s in square],
-                "errors": [[s] * len(TIMES) for s in square],
-            }
+    plan = deep_widths("digits", examples=1000, width=[64, 512, 1024], depth=3, draws=4)
+    for task in plan:
+        if isinstance(task, RequiredTask):
+            widths = [1234567.0 if task.eps > 0.2 else np.inf] * task.depth
+            yield task, Widths(widths, widths, inputs=64)
+        elif isinstance(task, PairTask):
+            noise = 1 + 0.01 * (-1) ** task.draw
+            square = falling(task, 0.5 * noise)
+            yield (
+                task,
+                Pair(
+                    cost=square,
+                    own_cost=square,
+                    lower=[0.7 * s for s in square],
+                    gap=square,
+                    square=[0.25] * task.depth,
+                    errors=[[s] * len(TIMES) for s in square],
+                    merged=square,
+                    doubled=square,
+                ),
+            )
         else:
-            square = [1.69 * 0.5 * (layer + 1) * m**-0.4 for layer in range(depth)]
-            record = {"cost": square, "errors": [square] * len(TIMES)}
-            record |= {"dropout": square, "square": 0.25} if config.get("law") == GAUSSIAN else {}
-        yield config, record
+            square = falling(task, 1.69 * 0.5)
+            errors = [square] * len(TIMES)
+            if isinstance(task, SimulationTask):
+                yield task, Simulation(square, errors)
+            elif task.law == GAUSSIAN:
+                yield task, Bound(square, errors, dropout=square, square=0.25)
+            else:
+                yield task, Bound(square, errors)
+
+
+def falling(task, scale):
+    return [scale * (layer + 1) * task.width**-0.4 for layer in range(task.depth)]
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +83,11 @@ def results():
 
 
 def test_a_task_is_reproducible_and_shares_no_draws():
-    pair = COMMON | {"task": "pair", "width": 16, "law": GAUSSIAN, "draw": 0}
-    first = run(pair)
-    assert run(pair) == first
+    pair = PairTask(*COMMON, width=16, law=GAUSSIAN, draw=0)
+    first = run_pair(pair)
+    assert run_pair(pair) == first
     for other in ({"draw": 1}, {"width": 18}, {"seed": 1}, {"law": MARGINALS[0]}):
-        assert run(pair | other)["cost"] != first["cost"]
+        assert run_pair(replace(pair, **other)).cost != first.cost
 
 
 def test_a_network_and_itself_leave_no_error():
@@ -98,20 +132,20 @@ def test_half_of_a_network_of_twins_is_the_network():
 
 
 def test_bounds_are_those_of_the_package():
-    record = run(COMMON | {"task": "bound", "width": 16, "law": GAUSSIAN})
+    record = run_bound(BoundTask(*COMMON, width=16, law=GAUSSIAN))
     networks = ensemble(inputs("digits", 30), 2)
     for place, t in enumerate(TIMES):
         bound = error_bound((16, 16), networks, t=t)
-        assert record["errors"][place][-1] == pytest.approx(bound.value)
+        assert record.errors[place][-1] == pytest.approx(bound.value)
     one = error_bound((16,), ensemble(inputs("digits", 30), 1))
-    assert record["errors"][0][0] == pytest.approx(one.value)
+    assert record.errors[0][0] == pytest.approx(one.value)
 
 
 def test_measured_errors_lie_below_the_bound():
     """16 pairs, 5 standard errors: false alarm 2e-4 (t law), were the bound sharp."""
-    tasks = [COMMON | {"task": "pair", "width": 32, "law": GAUSSIAN, "draw": k} for k in range(16)]
-    errors = np.array([run(task)["errors"] for task in tasks])  # [pairs, depths, times]
-    bounds = np.array(run(COMMON | {"task": "bound", "width": 32, "law": GAUSSIAN})["errors"]).T
+    tasks = [PairTask(*COMMON, width=32, law=GAUSSIAN, draw=k) for k in range(16)]
+    errors = np.array([run_pair(task).errors for task in tasks])  # [pairs, depths, times]
+    bounds = np.array(run_bound(BoundTask(*COMMON, width=32, law=GAUSSIAN)).errors).T
     slack = 5 * errors.std(axis=0, ddof=1) / 4
     assert (errors.mean(axis=0) <= bounds + slack).all()
     assert (bounds <= 4 * errors.mean(axis=0)).all()
@@ -131,25 +165,25 @@ def test_summaries(results):
 
 def test_violations_are_counted(results):
     shapes = summarise(results)
-    assert tables_module.verdict(shapes).startswith("27 of 27 measured errors")
+    assert verdict(shapes).startswith("27 of 27 measured errors")
     broken = [
-        (c, r | {"errors": [[0.5 * e for e in row] for row in r["errors"]]})
-        if c["task"] == "bound" and c["width"] == 64
+        (c, replace(r, errors=[[0.5 * e for e in row] for row in r.errors]))
+        if isinstance(c, BoundTask) and c.width == 64
         else (c, r)
         for c, r in results
     ]
-    assert tables_module.verdict(summarise(broken)).startswith("18 of 27 measured errors")
+    assert verdict(summarise(broken)).startswith("18 of 27 measured errors")
     floors = [
-        (c, r | {"lower": [2 * s for s in r["cost"]]})
-        if c.get("law") == GAUSSIAN and "gap" in r
+        (c, replace(r, lower=[2 * s for s in r.cost]))
+        if isinstance(c, PairTask) and c.law == GAUSSIAN
         else (c, r)
         for c, r in results
     ]
-    assert "0 of 9 costs lie above D2" in tables_module.verdict(summarise(floors))
+    assert "0 of 9 costs lie above D2" in verdict(summarise(floors))
 
 
 def test_the_report_fits_into_100_columns_uncut(results, printed):
-    text = printed(tables_module.print_report, results)
+    text = printed(report, results)
     assert "10^(" in text  # the published tower
 
 
@@ -165,9 +199,9 @@ def test_the_figure_shows_what_was_stored(results):
 
 def test_results_that_do_not_belong_together_are_not_drawn(results):
     require_one_study(results)
-    other = [({**c, "seed": 1}, r) for c, r in results[:1]]
+    other = [(replace(c, seed=1), r) for c, r in results[:1]]
     with pytest.raises(ValueError, match="mix studies with seed"):
         require_one_study([*results, *other])
-    lacking = [(c, r) for c, r in results if c["task"] != "required"]
+    lacking = [(c, r) for c, r in results if not isinstance(c, RequiredTask)]
     with pytest.raises(ValueError, match="not complete: resume the study"):
         require_one_study(lacking)

@@ -1,15 +1,19 @@
 """What holds for every study: its command, refused options, its figure."""
 
 import inspect
+import json
 import re
 import shlex
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib import import_module
 
 import pytest
 from typer.testing import CliRunner
 
-from lmctheory.sweeps.store import encode, read, writing
+from lmctheory.sweeps.store import decode, encode, read, writing
+from lmctheory.sweeps.typed import dump, load
+from lmctheory.tables import FORMATS
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 
@@ -94,9 +98,67 @@ REFUSED = {
 }
 
 
+KEYS = {
+    "width_sweep": (
+        (28, "ea4b338fd47853097f17cdefbb5004d5f5504436e6ee391d8def235e938423e8"),
+        (2, "1c1528fc29150a9ee204fd20383fc7553fa40f1766c740471a910ce32bd3923e"),
+    ),
+    "matching_rates": (
+        (513, "f6e16cdee0d0da5fdde1b7ace517960e83178ee6193e64b29e42b401993424f8"),
+        (58, "da24773ba2135ed5963db53d2639e03db0ba2b9165e31a69ca742a9e62c7657e"),
+    ),
+    "matching_methods": (
+        (14, "b0bb904c5a00fbcf71cd71e51eec7338ddff37883ae5547638c27d025a4968aa"),
+        (3, "3fd1eda4e2a9454815f16ae4adc0825072c4d821a8c69c1afed738c93bfc1ca5"),
+    ),
+    "two_layer_widths": (
+        (173, "97bab123215847f75d79cb11366a2f5cc7261282a23c8744b0e21222ed07510b"),
+        (67, "1e0c5d80fcfe5e1fdab4f60e48f694f68cd2d512b6dc9eeffd3ba18c02b4a7bb"),
+    ),
+    "deep_widths": (
+        (116, "de9e2c121c97a8819e701fcc2650a59c3fac0607f13f3dfcdf06ea3f3a58f7ae"),
+        (7, "c05824b90af2fb95057d3b4edfc5fdb129fab999b0222fde9b39f93c9a8f9912"),
+    ),
+    "trained_widths": (
+        (6, "141913924181e1909eef40ee15e709f027cc22a41910b8fb86251d8a574fa732"),
+        (2, "78cb43dc80822d121fa2bb7ce7e6c7fae2e66055dd24722f617908f1e816cc06"),
+    ),
+    "path_certificates": (
+        (34, "015d4b12e12175b89f01af1a2c0c1b3b4d0cd2d40154779091456db2ffe4b7a0"),
+        (1, "265974b5aa9f267dabe07ccd5d6c3090e86e500809e8311e372fe6fbd24c94cc"),
+    ),
+    "layerwise": (
+        (31, "e185f6dbcb93ce4282d5b26feda248c3f70820c62338be6f8fe0d51aea4b0e95"),
+        (3, "96628152c049ad5c06c8661c882388a5b585371378f0f3ef466c24c61da9397b"),
+    ),
+}
+"""Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
+
+Where they change without a new version of the study, old results are not found again."""
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_tasks_keep_their_keys(name):
+    declared = STUDIES[name].load()
+    usual = {p.name: p.default for p in inspect.signature(declared.plan).parameters.values()}
+    for options, expected in zip((usual, usual | declared.quick), KEYS[name], strict=True):
+        study, configs = declared.planned(options)
+        keys = sorted(map(study.key, configs))
+        assert (len(keys), sha256("\n".join(keys).encode()).hexdigest()) == expected
+        # as the runner gives them to tasks
+        loaded = [load(decode(encode(config)), *study.records) for config in configs]
+        assert sorted(study.key(dump(config)) for config in loaded) == keys
+
+
 def invoke(study, options, results, charset="utf-8"):
-    arguments = [study, *shlex.split(options), "--results", str(results)]
+    arguments = [*study.split(), *shlex.split(options), "--results", str(results)]
     return CliRunner(charset).invoke(application(STUDIES), arguments)
+
+
+def words_of(text):
+    """By line, without the lines of a box, which differ by the terminal's characters."""
+    lines = (line.replace("|", " ").split() for line in text.splitlines())
+    return [words for words in lines if words and not set("".join(words)) & set("─+")]
 
 
 def figure_of(study):
@@ -135,6 +197,16 @@ def test_the_command_stores_reports_and_feeds_the_figure(study, tmp_path):
     assert "nan" not in re.findall(r"\w+", ran.stdout)
     figure, of_study = figure_of(study), import_module(f"simulations.{study}.command").STUDY
     stored = read(of_study, results)
+    for (config, record), task in zip(stored, of_study.typed(stored), strict=True):
+        again = [encode(decode(encode(dump(part)))) for part in task]
+        assert again == [encode(config), encode(record)]
+    exported = {
+        form: invoke(f"export {study}", f"--tables {form}", results).output for form in FORMATS
+    }
+    printed = iter(words_of(ran.stdout))
+    assert all(words in printed for words in words_of(exported["table"]))
+    tables = json.loads(exported["json"], parse_constant=pytest.fail)
+    assert exported["csv"].count("# ") == exported["latex"].count(r"\toprule") == len(tables)
     assert len(stored) == small.tasks
     if study in NOT_DRAWN:
         with pytest.raises(SystemExit, match=NOT_DRAWN[study]):

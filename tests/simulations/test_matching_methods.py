@@ -10,16 +10,16 @@ from typer.testing import CliRunner
 
 import simulations.matching_methods.measurement as measurement_module
 import simulations.matching_methods.planted as planted_module
-import simulations.matching_methods.tables as tables_module
 from lmctheory.matching import match, permute, symmetry
 from lmctheory.networks import CNN, MLP, ResNet20, ViT, load_dataset
 from lmctheory.paths import interpolate
+from lmctheory.sweeps.typed import dump
 from paper_figures import matching_methods as figure_module
 from simulations import command_line
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
 from simulations.matching_methods.architectures import ARCHITECTURES, Architecture
-from simulations.matching_methods.measurement import run
+from simulations.matching_methods.measurement import repaired, run_pair
 from simulations.matching_methods.methods import CURVES, METHODS
 from simulations.matching_methods.narrow import (
     NETWORKS,
@@ -28,8 +28,18 @@ from simulations.matching_methods.narrow import (
     run_narrow,
     similarity,
 )
-from simulations.matching_methods.planted import NOISES, noisy, recovery, shares
+from simulations.matching_methods.planted import NOISES, is_tied, noisy, recovery, shares
 from simulations.matching_methods.summary import Narrow, narrow, require_one_study, summarise
+from simulations.matching_methods.tables import report, verdict
+from simulations.matching_methods.tasks import (
+    Line,
+    NarrowPairs,
+    NarrowTask,
+    Pair,
+    PairTask,
+    Recovery,
+    Search,
+)
 
 DIGITS = load_dataset("digits")
 QUICK = ("naive", "activation", "weight, descent")
@@ -40,42 +50,43 @@ def rng(seed=0):
 
 
 def config(name="MLP", pair=0, seed=0):
-    return {"architecture": name, "pair": pair, "seed": seed}
+    return PairTask(name, pair, seed)
 
 
 def on_the_line(value):
-    return {"cosine": value, "barrier": value, "midpoint": value, "repaired": value}
+    return Line(value, value, value, value)
 
 
 def pair_record(name, pair, *, lost=0):
     """Every barrier is 1 + pair/10, and `activation` misses `lost` of 128 neurons."""
-    found = {
-        method: on_the_line(1 + pair / 10) | {"seconds": 2.0, "change": 1e-14} for method in METHODS
-    }
+    matched = dataclasses.replace(on_the_line(1 + pair / 10), seconds=2.0, change=1e-14)
+    found = dict.fromkeys(METHODS, matched)
     recovered = {
         method: [1.0] if method not in CURVES else [1.0, *[1 / (1 + n) for n in NOISES[1:]]]
         for method in found
     }
     recovered["activation"][0] = 1 - lost / 128
     tied = dict.fromkeys(found, True) | {"weighted": False}
-    sizes = {"parameters": 8970, "groups": 2, "neurons": 128, "accuracy": [0.95, 0.97]}
-    return sizes | {
-        "unmatched": on_the_line(2.0),
-        **found,
-        "planted": {"recovered": recovered, "tied": tied},
-    }
+    return Pair(
+        parameters=8970,
+        groups=2,
+        neurons=128,
+        accuracy=[0.95, 0.97],
+        planted=Recovery(recovered, tied),
+        lines={"unmatched": on_the_line(2.0), **found},
+    )
 
 
 def narrow_record(shape, pairs):
     found = {
-        search: {
-            "cosine": [0.1 * k] * pairs,
-            "bend": [0.5] * pairs,
-            "barrier": [0.2] * pairs if shape == "digits" else [],
-        }
+        search: Search(
+            cosine=[0.1 * k] * pairs,
+            bend=[0.5] * pairs,
+            barrier=[0.2] * pairs if shape == "digits" else [],
+        )
         for k, search in enumerate(SEARCHES)
     }
-    return found | {"accuracy": [0.96] * 2 * pairs if shape == "digits" else []}
+    return NarrowPairs([0.96] * 2 * pairs if shape == "digits" else [], found)
 
 
 @pytest.fixture
@@ -85,9 +96,7 @@ def results():
         for name in ARCHITECTURES
         for pair in range(2)
     ]
-    shapes = [
-        ({"narrow": shape, "pairs": 20, "seed": 0}, narrow_record(shape, 20)) for shape in NETWORKS
-    ]
+    shapes = [(NarrowTask(shape, 20, seed=0), narrow_record(shape, 20)) for shape in NETWORKS]
     return pairs + shapes
 
 
@@ -107,21 +116,23 @@ def tiny(monkeypatch):
 
 def test_a_task_records_its_methods_and_nothing_but_its_own_draws(monkeypatch):
     tiny(monkeypatch)
-    record = run(config())
-    again = run(config())
-    assert set(QUICK) < set(record)
-    for one in (record, again):
-        for name in QUICK:
-            del one[name]["seconds"]
+    record, again = (timeless(run_pair(config())) for _ in range(2))
+    lines = record.lines
+    assert set(QUICK) < set(lines)
     assert again == record
     for name in QUICK:
-        assert record[name]["change"] < 1e-12
-        assert record[name]["cosine"] <= 1
-        assert record[name]["midpoint"] <= record[name]["barrier"]
-    assert record["weight, descent"]["cosine"] > record["unmatched"]["cosine"]
+        assert lines[name].change < 1e-12
+        assert lines[name].cosine <= 1
+        assert lines[name].midpoint <= lines[name].barrier
+    assert lines["weight, descent"].cosine > lines["unmatched"].cosine
     monkeypatch.setattr(measurement_module, "METHODS", ())
     for other in (config(pair=1), config(seed=1)):
-        assert run(other)["unmatched"] != record["unmatched"]
+        assert run_pair(other).lines["unmatched"] != lines["unmatched"]
+
+
+def timeless(record):
+    lines = {name: dataclasses.replace(line, seconds=None) for name, line in record.lines.items()}
+    return dataclasses.replace(record, lines=lines)
 
 
 def test_the_barrier_after_repair_is_a_loss_less_the_chord(monkeypatch):
@@ -137,7 +148,7 @@ def test_the_barrier_after_repair_is_a_loss_less_the_chord(monkeypatch):
         hidden = (scale * middle.linears[0](test.inputs) + shift).relu()
         loss = cross_entropy(middle.linears[1](hidden), test.labels)
         chord = sum(cross_entropy(net(test.inputs), test.labels) for net in (a, b)) / 2
-    found = measurement_module._repaired(a, b, DIGITS, curve)
+    found = repaired(a, b, DIGITS, curve)
     assert found == pytest.approx(float(loss - chord), abs=1e-5)
 
 
@@ -157,16 +168,16 @@ def test_a_planted_permutation_is_recovered_exactly_without_noise(model, monkeyp
     methods = ["naive", "weight, by layer", "weight, descent"]
     found = recovery(model.eval(), DIGITS.train, methods, 0)
     for name in methods:
-        exact, hidden = found["recovered"][name]
+        exact, hidden = found.recovered[name]
         assert exact == 1
-        assert found["tied"][name]
+        assert found.tied[name]
         assert hidden < 0.8
 
 
 def test_curves_are_drawn_of_quick_methods_alone(monkeypatch):
     monkeypatch.setattr(planted_module, "NOISES", (0.0, 1.0))
     found = recovery(MLP((64, 4, 10), rng=rng()), DIGITS.train, ["naive", "loss, straight"], 0)
-    assert [len(values) for values in found["recovered"].values()] == [2, 1]
+    assert [len(values) for values in found.recovered.values()] == [2, 1]
 
 
 def test_a_local_optimum_of_the_loss_is_no_tie(monkeypatch):
@@ -175,13 +186,13 @@ def test_a_local_optimum_of_the_loss_is_no_tie(monkeypatch):
     train = planted_module.head(DIGITS.train, 64)
     other = permute(model, {"layers.0": np.array([1, 2, 0])})
     found = match(model, other, "loss", train, solver="exhaustive")
-    assert planted_module._is_tied(found, model, train)
+    assert is_tied(found, model, train)
     with torch.no_grad():
         planted = -float(cross_entropy(model.double()(train.inputs.double()), train.labels))
     assert found.trace[-1] >= planted  # of two random networks the mean may be better
     for change, tied in ((0.0, True), (-1e-6, False)):
         other = dataclasses.replace(found, traces={found.start: (planted + change,)})
-        assert planted_module._is_tied(other, model, train) == tied
+        assert is_tied(other, model, train) == tied
 
 
 def test_shares_of_a_half_found_permutation():
@@ -209,9 +220,9 @@ def test_neurons_that_a_method_cannot_tell_apart_are_ties_and_others_are_not():
     with torch.no_grad():
         model.linears[0].bias[:3] = -1e3  # dead
     found = recovery(model, DIGITS.train, ["activation", "naive"], 3)
-    assert found["recovered"]["activation"][0] < 1
-    assert found["recovered"]["naive"][0] == 1
-    assert found["tied"] == {"activation": True, "naive": True}
+    assert found.recovered["activation"][0] < 1
+    assert found.recovered["naive"][0] == 1
+    assert found.tied == {"activation": True, "naive": True}
 
 
 def test_noise_has_the_norm_that_it_says():
@@ -241,26 +252,26 @@ def test_git_rebasin_ends_where_no_layer_can_be_improved():
 
 
 def test_searches_of_narrow_networks_keep_their_order():
-    record = run_narrow({"narrow": "random", "pairs": 1, "seed": 0})
-    cosine = {name: found["cosine"][0] for name, found in record.items() if name != "accuracy"}
+    record = run_narrow(NarrowTask("random", pairs=1, seed=0))
+    cosine = {name: found.cosine[0] for name, found in record.searches.items()}
     # what one search tries, the other tries too
     assert cosine["its best of 20 orders"] >= cosine["Git Re-Basin, transcribed"] - 1e-9
     assert cosine["coord. descent, four starts"] >= cosine["coord. descent, from identity"] - 1e-9
     assert cosine["Frank-Wolfe, 20 restarts"] >= cosine["Frank-Wolfe, two starts"] - 1e-9
-    assert record["unmatched"]["barrier"] == []
+    assert record.searches["unmatched"].barrier == []
 
 
 def test_best_counts_pairs_and_ties():
     record = narrow_record("random", 2)
-    record["unmatched"]["cosine"] = [0.8, 0.7]
-    one = Narrow("random", record)
+    unmatched = dataclasses.replace(record.searches["unmatched"], cosine=[0.8, 0.7])
+    one = Narrow("random", NarrowPairs([], record.searches | {"unmatched": unmatched}))
     last = list(SEARCHES)[-1]
     assert one.best("unmatched") == (1, 2)  # equal in the first pair
     assert one.best(last) == (2, 2)
 
 
 def test_the_report_fits_into_100_columns_uncut(results, printed):
-    text = printed(tables_module.print_report, results)
+    text = printed(report, results)
     assert "1.05(5)" in text  # the barrier of every method
     assert "244/256=" in text
     assert "20/20" in text
@@ -269,9 +280,9 @@ def test_the_report_fits_into_100_columns_uncut(results, printed):
 def test_the_verdict_counts_ties_and_failures(results):
     measured = summarise(results)
     cells = len(ARCHITECTURES) * len(METHODS)
-    assert tables_module.verdict(measured).startswith(f"{cells - 1} of {cells} exact; 1 others (=)")
-    results[0][1]["planted"]["recovered"]["weighted"][0] = 0.5
-    text = tables_module.verdict(summarise(results))
+    assert verdict(measured).startswith(f"{cells - 1} of {cells} exact; 1 others (=)")
+    results[0][1].planted.recovered["weighted"][0] = 0.5
+    text = verdict(summarise(results))
     assert text.startswith(f"{cells - 2} of {cells} exact; 1 others (=)")
     assert "1 (!)" in text
 
@@ -284,7 +295,7 @@ def test_the_figure_shows_what_was_stored(results):
     np.testing.assert_allclose(
         naive.lines[0].get_ydata(orig=False), [1, *[1 / (1 + n) for n in NOISES[1:]]]
     )
-    odd = [(c, r) for c, r in results if c.get("architecture") != "ViT"]
+    odd = [(c, r) for c, r in results if getattr(c, "architecture", "") != "ViT"]
     assert not figure_module.draw(odd).axes[-1].axison
 
 
@@ -293,15 +304,15 @@ def test_the_command_asks_for_what_its_options_say(results, monkeypatch):
 
     def run_study(study, configs, **kwargs):
         asked.extend(configs)
-        return results
+        return [(dump(task), dump(record)) for task, record in results]
 
     monkeypatch.setattr(command_line, "run_study", run_study)
     options = ["--architecture", "ViT", "--architecture", "CNN", "--pairs", "2", "--seed", "5"]
     ran = CliRunner().invoke(application(STUDIES), ["matching_methods", *options])
     assert ran.exit_code == 0, ran.output
     assert asked == [
-        *(config(name, pair, 5) for name in ("CNN", "ViT") for pair in range(2)),
-        *({"narrow": shape, "pairs": 20, "seed": 5} for shape in NETWORKS),
+        *(dump(config(name, pair, 5)) for name in ("CNN", "ViT") for pair in range(2)),
+        *(dump(NarrowTask(shape, 20, seed=5)) for shape in NETWORKS),
     ]
     asked.clear()
     CliRunner().invoke(application(STUDIES), ["matching_methods"])

@@ -1,33 +1,39 @@
 """The study of matching rates, small: laws, tasks, summaries, tables, figure."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-import simulations.matching_rates.tables as tables_module
 from lmctheory.measures import Measure
 from lmctheory.rates import covering_bound, fournier_bound, lower_bound, upper_bound
 from paper_figures import matching_rates as figure_module
-from simulations.matching_rates.command import STUDY
+from simulations.matching_rates.command import matching_rates
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import CANTOR, CUBES, LAWS, LOW_RANK, SANDWICHED, CantorDust
-from simulations.matching_rates.measurement import WASSERSTEIN, run
-from simulations.matching_rates.plan import CURVE_WIDTHS, SANDWICH_WIDTHS, plan
+from simulations.matching_rates.measurement import (
+    WASSERSTEIN,
+    Cost,
+    Dimensions,
+    run_cost,
+    run_dimensions,
+)
 from simulations.matching_rates.summary import exponents, noisy, require_one_study, select
+from simulations.matching_rates.tables import ESTIMATORS, SANDWICH_WIDTHS, report, verdict
+from simulations.matching_rates.tasks import CURVE_WIDTHS, CostTask, DimensionTask
 from simulations.matching_rates.theory import any_law, cube
 
 
 def config(law="cube, d = 2", width=10, p=2.0, repeats=16):
-    return {"law": law, "width": width, "p": p, "repeats": repeats, "seed": 0}
+    return CostTask(law, width, p, repeats, seed=0)
 
 
 def task(law, width, p, cost, *, lower=0.5, upper=2.0):
     """A configuration and a record whose draws have the given mean and a spread of 1 %."""
     draws = cost * (1 + 0.01 * np.array([-1.0, 0.0, 0.0, 1.0]))
-    record = {"draws": draws.tolist(), "published": None, "trivial": 9.0}
-    bounds = {"lower": lower * cost, "upper": upper * cost, "upper_key": "R14"}
-    return config(law, width, p, 4), record | bounds
+    record = Cost(draws.tolist(), lower * cost, upper * cost, "R14", published=None, trivial=9.0)
+    return config(law, width, p, 4), record
 
 
 def synthetic():
@@ -35,14 +41,12 @@ def synthetic():
     rates = {name: (cube, d) for d, name in CUBES.items()}
     rates |= {name: (any_law, d) for d, name in CANTOR.items()}
     etas = {name: eta for eta, name in LOW_RANK.items()}
-    tasks = {STUDY.key(c): c for c in plan([2, 4], widest=4096, draws=4, seed=0)}
-    for c in tasks.values():
-        if "data" in c:
-            names = [*tables_module._ESTIMATORS]
-            estimates = dict.fromkeys(names, [float(DATA[c["data"]].intrinsic)] * 4)
-            yield c, {"estimates": estimates}
+    for c in dict.fromkeys(matching_rates([2, 4], widest=4096, draws=4, seed=0)):
+        if isinstance(c, DimensionTask):
+            estimates = dict.fromkeys(ESTIMATORS, [float(DATA[c.data].intrinsic)] * 4)
+            yield c, Dimensions(estimates)
             continue
-        law, m, p = c["law"], c["width"], c["p"]
+        law, m, p = c.law, c.width, c.p
         if law in rates:
             rate = rates[law][0](rates[law][1], p)
             yield c, task(law, m, p, m**-rate.exponent * np.log(m) ** rate.log_power)[1]
@@ -53,42 +57,51 @@ def synthetic():
             yield c, task(law, m, p, 1.0)[1]
 
 
+def law_of(task):
+    return getattr(task, "law", None)
+
+
+def width_of(task):
+    return getattr(task, "width", 0)
+
+
 @pytest.fixture(scope="module")
 def results():
     return list(synthetic())
 
 
 def test_a_task_is_reproducible_and_shares_no_draws():
-    first = run(config())
-    assert run(config()) == first
-    for other in (config(p=1.0), config(width=11), config("cube, d = 5"), config() | {"seed": 1}):
-        assert not set(run(other)["draws"]) & set(first["draws"])
+    first = run_cost(config())
+    assert run_cost(config()) == first
+    others = (config(p=1.0), config(width=11), config("cube, d = 5"), replace(config(), seed=1))
+    for other in others:
+        assert not set(run_cost(other).draws) & set(first.draws)
 
 
 def test_a_task_records_the_bounds_of_its_law():
-    record = run(config("cube, d = 5", 100, 1.0))
+    record = run_cost(config("cube, d = 5", 100, 1.0))
     mu = LAWS["cube, d = 5"]()
-    assert record["lower"] == lower_bound(mu, 100, 1.0).value
-    assert record["upper"] == upper_bound(mu, 100, 1.0).value
-    assert record["published"] == pytest.approx(5**0.5 * fournier_bound(50.0, 5, 1.0))
-    assert record["trivial"] == pytest.approx((2 * 5 / 12) ** 0.5)
-    assert len(record["draws"]) == 16
+    assert record.lower == lower_bound(mu, 100, 1.0).value
+    assert record.upper == upper_bound(mu, 100, 1.0).value
+    assert record.published == pytest.approx(5**0.5 * fournier_bound(50.0, 5, 1.0))
+    assert record.trivial == pytest.approx((2 * 5 / 12) ** 0.5)
+    assert len(record.draws) == 16
 
 
 def test_the_published_bound_is_25_times_too_large():
     """The unit cube in five dimensions, m = 1000: U against R4."""
-    record = run(config("cube, d = 5", 1000, 2.0, repeats=2))
-    assert 25 * record["upper"] <= record["published"]
+    record = run_cost(config("cube, d = 5", 1000, 2.0, repeats=2))
+    assert 25 * record.upper <= record.published
 
 
 @pytest.mark.parametrize("name", SANDWICHED)
 @pytest.mark.parametrize("p", [1.0, 2.0])
 def test_measured_costs_lie_between_the_bounds(name, p):
     # 32 draws at width 10, 5 standard errors: false alarm 4e-6 (t law), if a bound were sharp
-    record = run(config(name, 10, p, repeats=32))
-    mean, slack = np.mean(record["draws"]), 5 * np.std(record["draws"], ddof=1) / np.sqrt(32)
-    assert record["lower"] - slack <= mean <= record["upper"] + slack
-    assert record["upper"] <= record["trivial"] * (1 + 1e-9)
+    record = run_cost(config(name, 10, p, repeats=32))
+    mean, slack = np.mean(record.draws), 5 * np.std(record.draws, ddof=1) / np.sqrt(32)
+    assert record.lower - slack <= mean <= record.upper + slack
+    assert record.upper <= record.trivial * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("name", [*SANDWICHED, *LOW_RANK.values()])
@@ -135,23 +148,24 @@ def test_data_lie_in_twelve_dimensions(name):
 
 
 def test_estimates_of_known_data():
-    record = run({"data": "plane", "points": 400, "repeats": 2, "seed": 0})
-    estimates = record["estimates"]
-    assert set(estimates) == set(tables_module._ESTIMATORS)
+    record = run_dimensions(DimensionTask("plane", points=400, repeats=2, seed=0))
+    estimates = record.estimates
+    assert set(estimates) == set(ESTIMATORS)
     assert all(len(values) == 2 for values in estimates.values())
     assert np.mean(estimates["two-NN"]) == pytest.approx(2, rel=0.15)
     assert 2 <= np.mean(estimates[WASSERSTEIN]) <= 4
 
 
 def test_the_plan_keeps_to_its_options():
-    tasks = list(plan([2, 7], widest=1024, draws=64, seed=5))
-    costs = [c for c in tasks if "law" in c]
-    assert all(c["seed"] == 5 for c in tasks)
-    assert max(c["width"] for c in costs) == 1024
-    assert {CUBES[7], CANTOR[7]} <= {c["law"] for c in costs}
-    assert not {CUBES[4], CANTOR[4]} & {c["law"] for c in costs}
-    assert sum("data" in c for c in tasks) == len(DATA)
-    draws = {(c["law"], c["width"]): c["repeats"] for c in plan([1, 2], 4096, 64, 0) if "law" in c}
+    tasks = list(matching_rates([2, 7], widest=1024, draws=64, seed=5))
+    costs = [c for c in tasks if isinstance(c, CostTask)]
+    assert all(c.seed == 5 for c in tasks)
+    assert max(c.width for c in costs) == 1024
+    assert {CUBES[7], CANTOR[7]} <= {c.law for c in costs}
+    assert not {CUBES[4], CANTOR[4]} & {c.law for c in costs}
+    assert sum(isinstance(c, DimensionTask) for c in tasks) == len(DATA)
+    costs = [c for c in matching_rates([1, 2], 4096, 64, 0) if isinstance(c, CostTask)]
+    draws = {(c.law, c.width): c.repeats for c in costs}
     assert [draws[CUBES[2], m] for m in SANDWICH_WIDTHS] == [64, 64, 16, 6]
     assert [draws["torus in R^4", m] for m in SANDWICH_WIDTHS] == [64, 64, 16, 4]
     assert {draws[CUBES[1], m] for m in CURVE_WIDTHS} == {1024}
@@ -191,7 +205,7 @@ def test_crossovers_are_recovered(results):
             assert curve.predicted == pytest.approx(width)
             assert curve.crossover.width == pytest.approx(width, rel=0.1)
             assert curve.crossover.slopes == pytest.approx((-1, 0), abs=0.05)
-    narrow = [(c, r) for c, r in results if c.get("width", 0) <= 64]
+    narrow = [(c, r) for c, r in results if width_of(c) <= 64]
     assert all(np.isnan(curve.predicted) for curve in noisy(narrow)[:2])
     assert all(curve.crossover is None for curve in noisy(narrow))
 
@@ -199,7 +213,7 @@ def test_crossovers_are_recovered(results):
 def test_violations_are_counted(results):
     costs = select(results, SANDWICHED, SANDWICH_WIDTHS)
     assert len(costs) == 96
-    assert tables_module.verdict(costs).startswith("96 of 96 measured costs lie between L and U")
+    assert verdict(costs).startswith("96 of 96 measured costs lie between L and U")
     # a standard error is 0.4 % here: 1 % below the mean is within 4 of them, 2 % is not
     broken = [
         *costs[:-3],
@@ -207,12 +221,12 @@ def test_violations_are_counted(results):
         *select([task("cube, d = 2", 10, 1.0, 1.0, upper=0.98)], SANDWICHED, SANDWICH_WIDTHS),
         *select([task("cube, d = 2", 10, 1.0, 1.0, lower=1.02)], SANDWICHED, SANDWICH_WIDTHS),
     ]
-    text = tables_module.verdict(broken)
+    text = verdict(broken)
     assert text.startswith("94 of 96")
     assert "93 without any allowance" in text
     assert "L is 0 for 0 of them" in text
     blind = select([task("torus in R^4", 10, 1.0, 1.0, lower=0.0)], SANDWICHED, SANDWICH_WIDTHS)
-    assert "L is 0 for 1 of them" in tables_module.verdict([*costs, *blind])
+    assert "L is 0 for 1 of them" in verdict([*costs, *blind])
     # P(|t| < 4) with 3 degrees of freedom
     assert "97% interval" in text
 
@@ -220,9 +234,9 @@ def test_violations_are_counted(results):
 def test_the_report_fits_into_100_columns_uncut(results, printed):
     # as long as numbers get: a square of 4096 neurons at p = 2, and a layer of few dimensions
     long = {"lower": 0.000163, "upper": 0.000875, "published": 0.0872, "upper_key": "R5 clusters"}
-    draws = {"draws": [0.00045, 0.00048, 0.00051, 0.00048]}
-    results = [(c, r | long | draws if c.get("law") in SANDWICHED else r) for c, r in results]
-    text = printed(tables_module.print_report, results)
+    long["draws"] = [0.00045, 0.00048, 0.00051, 0.00048]
+    results = [(c, replace(r, **long) if law_of(c) in SANDWICHED else r) for c, r in results]
+    text = printed(report, results)
     assert "96 of 96 measured costs" in text
     assert "1.000*" in text  # the square at p = 2
     assert "sphere in R^3" in text
@@ -244,10 +258,10 @@ def test_the_figure_shows_what_was_stored(results):
 
 def test_results_of_several_studies_are_not_drawn_together(results):
     require_one_study(results)
-    again = (results[0][0] | {"seed": 1}, results[0][1])
+    again = (replace(results[0][0], seed=1), results[0][1])
     with pytest.raises(ValueError, match=re.escape("they hold Gaussian, d = 5, p = 1, m = 10")):
         require_one_study([*results, again])
     for law in (CUBES[2], CANTOR[4], LOW_RANK[0.1]):
-        lacking = [(c, r) for c, r in results if (c.get("law"), c.get("width")) != (law, 64)]
+        lacking = [(c, r) for c, r in results if (law_of(c), width_of(c)) != (law, 64)]
         with pytest.raises(ValueError, match="not complete: resume the study"):
             require_one_study(lacking)

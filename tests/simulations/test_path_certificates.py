@@ -1,12 +1,11 @@
 """The study of certificates, small: records against direct computation, tables, figure."""
 
-import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-import simulations.path_certificates.tables as tables_module
 from lmctheory.matching import match
 from lmctheory.networks import Examples, load_dataset
 from lmctheory.paths import certify, interpolate
@@ -19,19 +18,13 @@ from simulations.path_certificates.summary import (
     summarise,
     violations,
 )
+from simulations.path_certificates.tables import report
+from simulations.path_certificates.tasks import Measured, Task, Whole
 
 
 def config(**changes):
-    usual = {
-        "dataset": "digits",
-        "architecture": "MLP 2",
-        "width": 8,
-        "weight_decay": 1e-3,
-        "pairs": 2,
-        "examples": 40,
-        "seed": 0,
-    }
-    return usual | changes
+    usual = Task("digits", "MLP 2", width=8, weight_decay=1e-3, pairs=2, examples=40, seed=0)
+    return replace(usual, **changes)
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +49,13 @@ def test_a_record_is_what_its_networks_give(results):
     a, b = trained_pairs(task, data)[1]
     aligned = match(a, b, "activation", data.train.inputs).apply(b)
     whole = certify(a, aligned, test, nodes=NODES[-1])
-    pair = record["activation"][1]
-    assert pair["C4"] == {
-        str(NODES[-1]): {
-            "accuracy": whole.accuracy,
-            "attainable": whole.attainable,
-            "loss": whole.loss,
-            "barrier": whole.barrier,
-        }
+    pair = record.pairs["activation"][1]
+    assert pair.c4 == {
+        NODES[-1]: Whole(whole.accuracy, whole.attainable, whole.loss, whole.barrier)
     }
     x = test.inputs.double()
     gap = interpolate(a, aligned, 0.5)(x) - (a(x) + aligned(x)) / 2
-    assert pair["error"] == pytest.approx(
-        float(gap.detach().square().sum(1).mean().sqrt()), rel=1e-12
-    )
+    assert pair.error == pytest.approx(float(gap.detach().square().sum(1).mean().sqrt()), rel=1e-12)
 
 
 def test_pairs_and_shapes_share_no_network():
@@ -103,19 +89,27 @@ def test_no_certificate_is_below_what_it_bounds_and_halved_ones_are(results, con
     per_pair = 4 * len(ALIGNMENTS) + 3 * (len(ALIGNMENTS) - 1 + len(NODES))
     convolutional_pair = 4 + 3 * len(NODES)
     assert (wrong, all_) == (0, 3 * per_pair + 2 * convolutional_pair)
-    halved = copy.deepcopy(shapes)
-    for pair in halved[0].record["weighted"]:
-        pair["C4"]["8"]["barrier"] /= 2
-    assert violations(halved)[0] > 0
+    first, *rest = shapes
+    halved = [
+        replace(pair, c4=pair.c4 | {8: replace(pair.c4[8], barrier=pair.c4[8].barrier / 2)})
+        for pair in first.pairs["weighted"]
+    ]
+    changed = replace(first, pairs=first.pairs | {"weighted": halved})
+    assert violations([changed, *rest])[0] > 0
 
 
 def test_ratios_are_geometric_and_count_the_best(results):
-    shapes = summarise(copy.deepcopy(results))
-    for shape in shapes:
-        for alignment in ALIGNMENTS:
-            factor = 0.25 if alignment == "naive" else 2.0 if alignment == "weight" else 1.0
-            for pair in shape.record[alignment]:
-                pair["C1"] = factor
+    factors = dict.fromkeys(ALIGNMENTS, 1.0) | {"naive": 0.25, "weight": 2.0}
+    shapes = [
+        replace(
+            shape,
+            pairs={
+                name: [replace(pair, c1=factors[name]) for pair in pairs]
+                for name, pairs in shape.pairs.items()
+            },
+        )
+        for shape in summarise(results)
+    ]
     ratios = matching_ratios(shapes)
     assert ratios.pairs == 3
     mean = ratios.logs["naive"]["C1"]
@@ -126,14 +120,14 @@ def test_ratios_are_geometric_and_count_the_best(results):
 
 
 def test_the_report_fits_into_100_columns_uncut(results, convolutional, printed):
-    lines = printed(tables_module.print_report, [*results, *convolutional]).splitlines()
+    lines = printed(report, [*results, *convolutional]).splitlines()
     assert sum("MLP 2" in line for line in lines) == 4
     assert sum("CNN near" in line for line in lines) == 2
     assert any(line.strip().startswith("activation ") for line in lines)
 
 
 def test_the_report_of_convolutional_networks_alone_compares_no_matchings(convolutional, printed):
-    assert "relative to" not in printed(tables_module.print_report, convolutional)
+    assert "relative to" not in printed(report, convolutional)
 
 
 def test_the_figure_has_a_point_for_every_pair(results, convolutional):
@@ -148,7 +142,7 @@ def test_the_figure_has_a_point_for_every_pair(results, convolutional):
 
 
 def test_results_of_several_studies_are_not_drawn_together(results):
-    one, wider = results[0], (config(width=12), {})
+    one, wider = results[0], (config(width=12), Measured({}))
     require_one_study([one, wider])
     with pytest.raises(ValueError, match=r"mix studies with examples \[40, 50\]"):
-        require_one_study([one, (config(examples=50), {})])
+        require_one_study([one, (config(examples=50), Measured({}))])

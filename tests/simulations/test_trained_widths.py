@@ -1,13 +1,12 @@
 """Trained networks at unseen widths, small: measurements, predictions, tables, figure."""
 
-import copy
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
 
-import simulations.trained_widths.tables as tables_module
 from lmctheory.matching import match, permute
 from lmctheory.measures import Gaussian
 from lmctheory.networks import MLP, load_dataset, seeded_generators
@@ -18,7 +17,7 @@ from lmctheory.widths.deep import ensemble
 from paper_figures import trained_widths as figure_module
 from simulations.trained_widths.means import pair_mean, power, product
 from simulations.trained_widths.measurement import TESTS, run
-from simulations.trained_widths.networks import Layer, _functions, trained_networks
+from simulations.trained_widths.networks import Neurons, functions, trained_networks
 from simulations.trained_widths.prediction import predict
 from simulations.trained_widths.summary import (
     COST_PREDICTORS,
@@ -27,23 +26,26 @@ from simulations.trained_widths.summary import (
     require_one_study,
     summarise,
 )
+from simulations.trained_widths.tables import report, verdict
+from simulations.trained_widths.tasks import AtWidth, Layer, Measured, Task
+from simulations.training import Training
 
-TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05, "weight_decay": 0.001}
+TRAINING = Training(epochs=2, batch_size=64, learning_rate=0.05, weight_decay=0.001)
 
 
 def config(depth=2, training=TRAINING):
-    return {
-        "dataset": "digits",
-        "depth": depth,
-        "estimating": [8, 10, 12],
-        "testing": [16, 20],
-        "pool": 8,
-        "networks": 4,
-        "examples": 20,
-        "permutations": 19,
-        "seed": 0,
-        "training": training,
-    }
+    return Task(
+        dataset="digits",
+        depth=depth,
+        estimating=[8, 10, 12],
+        testing=[16, 20],
+        pool=8,
+        networks=4,
+        examples=20,
+        permutations=19,
+        seed=0,
+        training=training,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_a_task_is_reproducible(results):
 
 
 def test_shapes_are_sorted(shapes):
-    found = [(shape.phase, shape.depth) for shape in shapes]
+    found = [(shape.task.phase, shape.task.depth) for shape in shapes]
     assert found == [("initial", 1), ("initial", 2), ("0.001", 1), ("0.001", 2)]
 
 
@@ -92,16 +94,16 @@ def test_neurons_do_not_depend_on_the_order_of_earlier_layers():
     chain = trained_networks(config(2, None), 8, 2, data).chains[0]
     orders = [np.random.default_rng(0).permutation(8), np.arange(8)]
     other = permute(chain, dict(zip(chain.names, orders, strict=False)))
-    before, after = _functions([chain, other], data.test.inputs[:20])[1]
+    before, after = functions([chain, other], data.test.inputs[:20])[1]
     np.testing.assert_allclose(before, after, atol=1e-6)
 
 
 def untrained(results, width=16):
     """What was measured at that width, one hidden layer, its networks, and the examples."""
-    record = next(r for c, r in results if c["depth"] == 1 and c["training"] is None)
+    record = next(r for c, r in results if c.depth == 1 and c.training is None)
     seeds = np.random.SeedSequence([0, 1, width]).generate_state(4).tolist()
     models = [MLP((64, width, 10), rng=seeded_generators(s)[0]) for s in seeds]
-    return record["measured"][str(width)], models, load_dataset("digits").test.inputs[:20]
+    return record.measured[width], models, load_dataset("digits").test.inputs[:20]
 
 
 def test_costs_and_errors_are_those_of_the_definition(results):
@@ -111,15 +113,15 @@ def test_costs_and_errors_are_those_of_the_definition(results):
     matching = match(a, b, "weighted", x)
     b = matching.apply(b)
     [cost] = matching.cost.values()
-    assert measured["layers"][0]["costs"][1][3] == pytest.approx(cost, rel=1e-4)
+    assert measured.layers[0].costs[1][3] == pytest.approx(cost, rel=1e-4)
     with torch.no_grad():
         f_a, f_b, f = a(x), b(x), interpolate(a, b, 0.5)(x)
         square = models[0](x).square().sum(1).mean()
     scale = (f_a.square().sum() + f_b.square().sum()) / 2
     error = (f - (f_a + f_b) / 2).square().sum() / scale
-    assert measured["errors"][1][3] == pytest.approx(float(error), rel=1e-3)
+    assert measured.errors[1][3] == pytest.approx(float(error), rel=1e-3)
     gain = models[0].linears[-1].weight.detach().square().sum() / square
-    assert measured["gain"][0] == pytest.approx(float(gain), rel=1e-5)
+    assert measured.gain[0] == pytest.approx(float(gain), rel=1e-5)
 
 
 def test_the_incoherent_error_is_the_mean_over_signs_of_the_output_weights(results):
@@ -138,7 +140,7 @@ def test_the_incoherent_error_is_the_mean_over_signs_of_the_output_weights(resul
             / 2
         )
     expected = float(parts.square().sum() / scale)
-    found = measured["incoherent"][0][1]
+    found = measured.incoherent[0][1]
     assert found == pytest.approx(expected, rel=1e-3)
 
 
@@ -148,8 +150,12 @@ def test_d1_is_the_recursion_of_deep_networks(shapes):
     G1 = 0.5 * V[0]
     networks = ensemble(np.eye(3), 2, s_w=s_w)
     _, X = networks.recursion([V[0], V[1] - s_w**2 * G1], 0.5)
-    record = {"layers": [None, {"costs": np.full((3, 3), V[1]).tolist()}], "gain": [gain] * 3}
-    shape = Shape(config(2), {"measured": {"8": record}})
+    layers = [
+        Layer(np.full((3, 3), v).tolist(), (v, 0.0), {}, variance=1.0, kept=1.0, movement=[0.0] * 3)
+        for v in V
+    ]
+    at_width = AtWidth([1.0] * 3, [gain] * 3, errors=[], incoherent=[], layers=layers)
+    shape = Shape(config(2), Measured({8: at_width}, predictions=[]))
     assert shape.d1(8).value ** 2 == pytest.approx(gain * 0.25 * X)
 
 
@@ -187,37 +193,37 @@ def test_independent_neurons_of_one_law_are_predicted():
     law = Gaussian(spectrum=[1.0, 1.0, 1.0])
     neurons = law.sample(32 * 64, rng=rng).reshape(32, 64, 3)
     still = [Mean(0.0, 0.0)] * 3
-    found = predict(Layer(neurons, neurons), still, [16, 32, 64], [128, 256], rng)
+    found = predict(Neurons(neurons, neurons), still, [16, 32, 64], [128, 256], rng)
     for width in (128, 256):
         true = matching_cost(law, width, repeats=32, rng=rng)
         for name in ("pool", "moved", "gauss"):
-            value, error = found[str(width)][name]
+            value, error = getattr(found[width], name)
             assert abs(value - true.mean) < 5 * np.hypot(error, true.standard_error), name
             assert error < 0.1 * value
-        assert found[str(width)]["lower"] < true.mean < found[str(width)]["upper"]
+        assert found[width].lower < true.mean < found[width].upper
         # the local slope steepens towards -2/3 in this range: an extrapolation from 8..64 lags
-        assert found[str(width)]["slope"][0] == pytest.approx(true.mean, rel=0.25)
+        assert found[width].slope[0] == pytest.approx(true.mean, rel=0.25)
 
 
 def test_movement_that_falls_with_the_width_is_rescaled():
     """x = x_0 + delta, variances 1 and 256/m: the cost at 256 is twice the initial one."""
     rng = np.random.default_rng(3)
     start = rng.standard_normal((64, 64, 3))
-    layer = Layer(start, start + 2 * rng.standard_normal(start.shape))
+    layer = Neurons(start, start + 2 * rng.standard_normal(start.shape))
     movements = [Mean(3 * 256 / m, 1e-3 / m) for m in (16, 32, 64)]
-    found = predict(layer, movements, [16, 32, 64], [256], rng)["256"]
+    found = predict(layer, movements, [16, 32, 64], [256], rng)[256]
     true = matching_cost(Gaussian(spectrum=[2.0] * 3), 256, repeats=64, rng=rng)
-    value, error = found["moved"]
+    value, error = found.moved
     assert abs(value - true.mean) < 5 * np.hypot(error, true.standard_error)
     assert error < 0.05 * value
-    assert found["pool"][0] == pytest.approx(2.5 * value, rel=0.25)
+    assert found.pool[0] == pytest.approx(2.5 * value, rel=0.25)
 
 
 def test_the_kept_part_is_a_regression():
     rng = np.random.default_rng(4)
     start = rng.standard_normal((2, 2000, 3))
     move = 0.1 * rng.standard_normal(start.shape)
-    layer = Layer(start, 0.9 * start + move)
+    layer = Neurons(start, 0.9 * start + move)
     assert layer.kept == pytest.approx(0.9, abs=0.01)  # five standard errors 0.1 / sqrt(12000)
     assert layer.movement.mean() == pytest.approx(0.03, rel=0.1)
     np.testing.assert_allclose(layer.with_movement(1.0), layer.neurons)
@@ -226,8 +232,8 @@ def test_the_kept_part_is_a_regression():
 
 def test_every_prediction_is_there(shapes):
     for shape in shapes:
-        for width in shape.config["testing"]:
-            for layer in range(shape.depth):
+        for width in shape.task.testing:
+            for layer in range(shape.task.depth):
                 for name in COST_PREDICTORS:
                     assert shape.predicted_cost(layer, width, name).value > 0
                 lower, upper = shape.sandwich(layer, width)
@@ -240,43 +246,57 @@ def test_every_prediction_is_there(shapes):
 def test_predictions_use_nothing_of_the_testing_widths(results):
     """Other testing networks, the same predictions."""
     c, record = results[0]
-    fewer = run(c | {"networks": 3})
-    assert fewer["predictions"] == record["predictions"]
-    assert fewer["measured"]["16"]["gain"] != record["measured"]["16"]["gain"]
+    fewer = run(replace(c, networks=3))
+    assert fewer.predictions == record.predictions
+    assert fewer.measured[16].gain != record.measured[16].gain
 
 
 def precise(results):
     """As many digits as many networks give: relative errors of 0.1 per cent."""
-    found = copy.deepcopy(results)
     rng = np.random.default_rng(5)
-    for _, record in found:
-        for of_width in record["measured"].values():
-            for layer in of_width["layers"]:
-                K = len(layer["costs"])
-                layer["costs"] = (0.1507 * (1 + 2e-3 * rng.standard_normal((K, K)))).tolist()
-        for layer in record["predictions"]:
-            for of_width in layer.values():
-                for name in COST_PREDICTORS[:-1]:
-                    of_width[name] = [1.1 * 0.1507, 1e-3]
-    return found
+
+    def layer(one):
+        K = len(one.costs)
+        costs = 0.1507 * (1 + 2e-3 * rng.standard_normal((K, K)))
+        return replace(one, costs=costs.tolist())
+
+    def prediction(one):
+        names = COST_PREDICTORS[:-1]
+        return replace(one, **dict.fromkeys(names, (1.1 * 0.1507, 1e-3)))
+
+    return [
+        (
+            task,
+            Measured(
+                {
+                    width: replace(one, layers=list(map(layer, one.layers)))
+                    for width, one in record.measured.items()
+                },
+                [
+                    {width: prediction(one) for width, one in of_layer.items()}
+                    for of_layer in record.predictions
+                ],
+            ),
+        )
+        for task, record in results
+    ]
 
 
 def test_the_report_fits_into_100_columns_uncut(results, printed):
-    printed(tables_module.print_report, precise(results))
-    text = printed(tables_module.print_report, results)
+    printed(report, precise(results))
+    text = printed(report, results)
     assert str(summarise(results)[0].cost(0, 16)) in text
     assert "untrained, layer 1 (independent by construction): cost " in text
 
 
-def test_the_verdict_counts_rejections(results):
-    shapes = summarise(results)
-    lines = tables_module.verdict(shapes).splitlines()
+def test_the_verdict_counts_rejections(shapes):
+    lines = verdict(shapes).splitlines()
     assert len(lines) == 5
     ps = [
-        shape.test(0, width, "mean")[1]
+        shape.test(0, width, "mean").p
         for shape in shapes
-        if shape.phase != "initial"
-        for width in shape.widths
+        if shape.task.training is not None
+        for width in shape.task.widths
     ]
     assert f"mean {sum(p <= 0.05 for p in ps)} of {len(ps)}" in lines[3]
 
@@ -292,28 +312,28 @@ def test_wide_layers_are_not_tested_by_their_cost(monkeypatch):
 
 def test_the_figure_shows_what_was_stored(results, shapes):
     figure = figure_module.draw(results)
-    measured = [shape for shape in shapes if shape.phase == "0.001"]
+    measured = [shape for shape in shapes if shape.task.phase == "0.001"]
     first = figure.axes[0].containers[0]
     assert first.get_label() == "measured"
-    expected = [measured[0].cost(0, m).value for m in measured[0].widths]
+    expected = [measured[0].cost(0, m).value for m in measured[0].task.widths]
     np.testing.assert_allclose(first.lines[0].get_ydata(orig=False), expected)
     error = figure.axes[-1].containers[0].lines[0].get_ydata(orig=False)
-    np.testing.assert_allclose(error, [measured[1].error(m).value for m in measured[1].widths])
+    np.testing.assert_allclose(error, [measured[1].error(m).value for m in measured[1].task.widths])
 
 
 def test_results_of_several_studies_are_not_drawn_together(results):
     require_one_study(results)
     first, record = results[0]
     for other, message in (
-        (first | {"training": TRAINING | {"epochs": 3}}, "different training options"),
-        (first | {"training": TRAINING | {"weight_decay": 0.5}}, "not complete"),
+        (replace(first, training=replace(TRAINING, epochs=3)), "different training options"),
+        (replace(first, training=replace(TRAINING, weight_decay=0.5)), "not complete"),
     ):
         with pytest.raises(ValueError, match=message):
             require_one_study([*results, (other, record)])
     with pytest.raises(ValueError, match="no trained networks"):
-        require_one_study([(c, r) for c, r in results if c["training"] is None])
+        require_one_study([(c, r) for c, r in results if c.training is None])
 
 
 def test_a_diverged_training_says_so():
     with pytest.raises(ValueError, match="lower --learning-rate"):
-        run(config(1, TRAINING | {"learning_rate": 1e30}))
+        run(config(1, replace(TRAINING, learning_rate=1e30)))

@@ -1,18 +1,17 @@
 """The study of two-layer widths, small: its three parts, summaries, tables, figure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-import simulations.two_layer_widths.tables as tables_module
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from paper_figures import two_layer_widths as figure_module
-from simulations.two_layer_widths.command import STUDY
+from simulations.two_layer_widths.command import two_layer_widths
 from simulations.two_layer_widths.dynamics import descend, mean_field_limit, predict
-from simulations.two_layer_widths.measurement import run
-from simulations.two_layer_widths.plan import plan
 from simulations.two_layer_widths.problems import PROBLEMS
-from simulations.two_layer_widths.sampling import ACTIVATIONS, law_of
+from simulations.two_layer_widths.sampling import ACTIVATIONS, law_of, run_sampling
 from simulations.two_layer_widths.summary import (
     require_one_study,
     sampled,
@@ -20,6 +19,10 @@ from simulations.two_layer_widths.summary import (
     students,
     trained,
 )
+from simulations.two_layer_widths.tables import report
+from simulations.two_layer_widths.tasks import Case, MeanFieldTask, SamplingTask, TeacherTask
+from simulations.two_layer_widths.teacher import run_teacher
+from simulations.two_layer_widths.training import run_mean_field
 
 OPTIONS = {"widest": 64, "draws": 2, "reference": 256, "pairs": 2, "seed": 0}
 RNG = np.random.default_rng(0)
@@ -28,38 +31,42 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(scope="module")
 def results():
     """The smallest study, without its dearest tasks."""
-    wanted = {
-        "sampling": lambda c: c["inputs"] < 3,
-        "mean_field": lambda c: c["problem"] != "digits, 64 pixels",
-        "teacher": lambda c: c["width"] in (4, 16),
-    }
-    return [(c, run(c)) for c in plan(**OPTIONS) if wanted[c["part"]](c)]
+    found = []
+    for task in two_layer_widths(**OPTIONS):
+        if isinstance(task, SamplingTask):
+            if task.inputs < 3:
+                found.append((task, run_sampling(task)))
+        elif isinstance(task, MeanFieldTask):
+            if task.problem != "digits, 64 pixels":
+                found.append((task, run_mean_field(task)))
+        elif task.width in (4, 16):
+            found.append((task, run_teacher(task)))
+    return found
 
 
-def sampling_config(law, inputs=2, bias=False, p=2, width=48, draws=8):
-    case = {"law": law, "inputs": inputs, "bias": bias, "p": p}
-    return {"part": "sampling", **case, "width": width, "draws": draws, "seed": 0}
+def sampling_task(law, inputs=2, bias=False, p=2, width=48, draws=8):
+    return SamplingTask(law, inputs, bias, p, width, draws, seed=0)
 
 
 @pytest.mark.parametrize("law", ["bounded", "Gaussian"])
 @pytest.mark.parametrize("p", [1, 2])
 def test_errors_obey_their_bounds(law, p):
-    record = run(sampling_config(law, bias=True, p=p))
-    assert run(sampling_config(law, bias=True, p=p)) == record
+    record = run_sampling(sampling_task(law, bias=True, p=p))
+    assert run_sampling(sampling_task(law, bias=True, p=p)) == record
     for activation in ACTIVATIONS:
-        one = record[activation]
-        for error, gaps, given in zip(one["error"], one["gaps"], one["given"], strict=True):
+        one = record.errors[activation]
+        for error, gaps, given in zip(one.error, one.gaps, one.given, strict=True):
             assert error <= gaps * (1 + 1e-12)
             assert gaps <= given
         # 8 draws far below the bound of their mean
-        assert np.mean(one["error"]) <= one["bound"]
-    fewer = run(sampling_config(law, bias=True, p=p, width=12))
-    assert np.mean(fewer["distance"]) > np.mean(record["distance"])
+        assert np.mean(one.error) <= one.bound
+    fewer = run_sampling(sampling_task(law, bias=True, p=p, width=12))
+    assert np.mean(fewer.distance) > np.mean(record.distance)
 
 
 def test_laws_are_those_of_the_neurons():
-    assert law_of(sampling_config("bounded", 3, True)) == UniformCube(5, side=2.0)
-    gaussian = law_of(sampling_config("Gaussian", 3, False))
+    assert law_of(Case("bounded", 3, True)) == UniformCube(5, side=2.0)
+    gaussian = law_of(Case("Gaussian", 3, False))
     assert isinstance(gaussian, Gaussian)
     assert gaussian.dimension == 3
 
@@ -120,24 +127,24 @@ def test_trained_networks_obey_their_bounds(results):
     for one in trained(results):
         assert one.widths == (32, 64)
         for width in one.widths:
-            for measured, bound in (
-                ("coupling", "coupling_bound"),
-                ("trained", "distance_bound"),
-                ("error", "given"),
-                ("error", "error_bound"),
-                ("barrier", "barrier_bound"),
-            ):
-                pairs = zip(one.of(measured)[width], one.of(bound)[width], strict=True)
-                assert all(a <= b for a, b in pairs), (measured, width)
-            assert max(one.of("trained")[width]) <= one.known("distance")[width]
-            assert max(one.of("error")[width]) <= one.known("error")[width]
-        assert one.record["risk"][-1] < one.record["risk"][0]
+            at = one.record.widths[width]
+            for coupling, bound in zip(at.coupling, at.coupling_bound, strict=True):
+                assert coupling <= bound
+            for trained_, pair in zip(at.trained, at.pairs, strict=True):
+                assert trained_ <= pair.distance_bound
+                assert pair.error <= pair.given
+                assert pair.error <= pair.error_bound
+                assert pair.barrier <= pair.barrier_bound
+            assert max(at.trained) <= at.known_distance
+            assert max(pair.error for pair in at.pairs) <= at.known_error
+        assert one.record.risk[-1] < one.record.risk[0]
 
 
 def test_students_learn_and_match(results):
     for group in students(results):
-        assert np.mean(group.of("loss")[16]) < 0.05
-        assert np.mean(group.of("matched")[16]) < np.mean(group.of("unmatched")[16]) / 4
+        record = group.records[16]
+        assert np.mean(record.loss) < 0.05
+        assert np.mean(record.matched) < np.mean(record.unmatched) / 4
 
 
 def test_slopes_are_recovered():
@@ -153,7 +160,7 @@ def test_slopes_are_recovered():
 
 
 def test_the_report_fits_into_100_columns_uncut(results, printed):
-    text = printed(tables_module.print_report, results)
+    text = printed(report, results)
     for name in ("teacher, 2 inputs", "digits, 3 components", "slope", "2 + 1", "20 inputs"):
         assert name in text
     assert all(one.worst(name) <= 1 for one in sampled(results, 2) for name in ACTIVATIONS)
@@ -164,7 +171,7 @@ def test_the_figure_shows_what_was_stored(results, monkeypatch):
     figure = figure_module.draw(results)
     couplings = figure.axes[2].containers[0].lines[0]
     widths, heights = couplings.get_data(orig=False)
-    first = trained(results)[0].of("coupling")
+    first = trained(results)[0].of(lambda at: at.coupling)
     np.testing.assert_allclose(widths, [32, 64])
     np.testing.assert_allclose(heights, [np.mean(first[N]) for N in (32, 64)])
 
@@ -173,19 +180,20 @@ def test_results_of_several_studies_are_not_drawn_together(results):
     require_one_study(results)
     config, record = results[0]
     with pytest.raises(ValueError, match="the results mix studies"):
-        require_one_study([*results, (config | {"seed": 1}, record)])
-    for part in ("sampling", "mean_field", "teacher"):
-        lacking = [(c, r) for c, r in results if c["part"] != part]
+        require_one_study([*results, (replace(config, seed=1), record)])
+    for part in (SamplingTask, MeanFieldTask, TeacherTask):
+        lacking = [(c, r) for c, r in results if not isinstance(c, part)]
         with pytest.raises(ValueError, match="not complete: resume the study"):
             require_one_study(lacking)
 
 
 def test_the_plan_keeps_to_its_options():
-    tasks = list(plan(8192, 16, 1024, 3, 5))
-    assert all(c["seed"] == 5 for c in tasks)
-    widths = {(c["inputs"], c["bias"], c["width"]) for c in tasks if c["part"] == "sampling"}
+    tasks = list(two_layer_widths(8192, 16, 1024, 3, 5))
+    assert all(task.seed == 5 for task in tasks)
+    sampling = [task for task in tasks if isinstance(task, SamplingTask)]
+    widths = {(task.inputs, task.bias, task.width) for task in sampling}
     assert (2, False, 8192) in widths
     assert (5, False, 8192) not in widths
-    draws = {c["width"]: c["draws"] for c in tasks if c["part"] == "sampling"}
+    draws = {task.width: task.draws for task in sampling}
     assert [draws[N] for N in (32, 512, 1024, 4096, 8192)] == [16, 16, 8, 2, 1]
-    assert len({STUDY.key(c) for c in tasks}) == len(tasks)
+    assert len(set(map(str, tasks))) == len(tasks)

@@ -1,28 +1,24 @@
 """The width sweep, small: measurements, table, figure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-import simulations.width_sweep.summary as summary_module
-from lmctheory.sweeps.measurement import METRICS
+from lmctheory.sweeps.measured import METRICS, Measured
 from paper_figures import width_sweep as figure_module
-from simulations.width_sweep.measurement import ALIGNMENTS, PHASES, _seeds, run
-from simulations.width_sweep.summary import Summary, require_one_sweep, summarise
+from simulations.training import Training
+from simulations.width_sweep.measurement import ALIGNMENTS, PHASES, Task, run
+from simulations.width_sweep.summary import costs, report, require_one_sweep, summarise
 
 TIMES = np.linspace(0, 1, 25)
-TRAINING = {"epochs": 2, "batch_size": 64, "learning_rate": 0.05}
+TRAINING = Training(epochs=2, batch_size=64, learning_rate=0.05)
+EMPTY = Measured(layers=[], aligned={})
 
 
 def config(phase="trained", depth=2, width=8, pairs=2):
-    return {
-        "phase": phase,
-        "dataset": "digits",
-        "depth": depth,
-        "width": width,
-        "pairs": pairs,
-        "seed": 0,
-        "training": TRAINING,
-    }
+    training = TRAINING if phase == "trained" else None
+    return Task("digits", phase, depth, width, pairs, seed=0, training=training)
 
 
 @pytest.fixture(scope="module")
@@ -38,41 +34,41 @@ def test_a_task_is_reproducible(records, phase):
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
 def test_every_alignment_is_measured_and_certified(records, phase, alignment):
-    measured = records[phase][alignment]
-    for split in ("train", "test"):
-        loss = np.array(measured[split]["loss"])
+    measured = records[phase].aligned[alignment]
+    for split in (measured.train, measured.test):
+        loss = np.array(split.loss)
         assert loss.shape == (2, len(TIMES))
         barrier = loss - (TIMES * loss[:, -1:] + (1 - TIMES) * loss[:, :1])
-        np.testing.assert_allclose(measured[split]["max"], barrier[:, 1:-1].max(axis=1), atol=1e-6)
-        np.testing.assert_allclose(
-            measured[split]["midpoint"], barrier[:, len(TIMES) // 2], atol=1e-6
-        )
-    for where in ("midpoint", "max"):
-        certified = [row["C3"][where] for row in measured["certificate"]]
+        np.testing.assert_allclose(split.max, barrier[:, 1:-1].max(axis=1), atol=1e-6)
+        np.testing.assert_allclose(split.midpoint, barrier[:, len(TIMES) // 2], atol=1e-6)
+    for pair, midpoint, largest in zip(
+        measured.certificate, measured.test.midpoint, measured.test.max, strict=True
+    ):
         # measured in float32, certified in float64
-        assert (np.array(certified) >= np.array(measured["test"][where]) - 1e-5).all()
+        assert pair.c3.midpoint >= midpoint - 1e-5
+        assert pair.c3.max >= largest - 1e-5
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_matchings_are_optimal_in_their_metric(records, phase):
     """In the first layer, whose rows no earlier permutation touches."""
     for metric, method in METRICS.items():
-        costs = {name: np.array(records[phase][name]["cost"][metric]) for name in ALIGNMENTS}
+        costs = {name: np.array(records[phase].aligned[name].cost[metric]) for name in ALIGNMENTS}
         for name in ALIGNMENTS:
             assert (costs[method][:, 0] <= costs[name][:, 0] * (1 + 1e-9)).all()
 
 
 def test_shapes_of_one_phase_are_sorted_by_depth_and_width():
     shapes = [("trained", 2, 8), ("trained", 1, 16), ("initial", 1, 4), ("trained", 1, 8)]
-    results = [(config(*shape), {}) for shape in shapes]
+    results = [(config(*shape), EMPTY) for shape in shapes]
     shapes = summarise(results, "trained")
-    assert [(shape.depth, shape.width) for shape in shapes] == [(1, 8), (1, 16), (2, 8)]
+    assert [(shape.task.depth, shape.task.width) for shape in shapes] == [(1, 8), (1, 16), (2, 8)]
 
 
 def test_the_report_fits_into_100_columns_uncut(records, printed):
     results = [(config(phase), record) for phase, record in records.items()]
-    text = printed(summary_module.print_report, results)
-    assert str(Summary(2, 8, records["trained"]).barrier("naive")) in text
+    text = printed(report, results)
+    assert str(records["trained"].barrier("naive")) in text
 
 
 def test_the_figure_shows_what_was_stored(records):
@@ -81,10 +77,10 @@ def test_the_figure_shows_what_was_stored(records):
     )
     upper, lower = figure.axes
     lines = {line.get_label(): line.get_ydata() for line in upper.lines}
-    naive = Summary(2, 8, records["trained"]).barrier("naive").value
+    naive = records["trained"].barrier("naive").value
     assert lines["naive"][0] == pytest.approx(naive)
     assert set(lines) >= set(ALIGNMENTS)
-    measured = Summary(2, 8, records["initial"]).cost("weighted", "data", 1).value
+    measured = records["initial"].cost("weighted", "data", 1).value
     assert any(line.get_ydata()[0] == pytest.approx(measured) for line in lower.lines)
 
 
@@ -92,29 +88,29 @@ def test_the_figure_shows_what_was_stored(records):
     ("changes", "message"),
     [
         ({"pairs": 3}, r"mix sweeps with pairs \[2, 3\]"),
-        ({"training": TRAINING | {"epochs": 3}}, "different training options"),
+        ({"training": replace(TRAINING, epochs=3)}, "different training options"),
         ({"width": 16}, "not complete"),
     ],
 )
 def test_results_of_several_sweeps_are_not_drawn_together(changes, message):
-    results = [(config(phase), {}) for phase in PHASES]
+    results = [(config(phase), EMPTY) for phase in PHASES]
     require_one_sweep(results)
     with pytest.raises(ValueError, match=message):
-        require_one_sweep([*results, (config() | changes, {})])
+        require_one_sweep([*results, (replace(config(), **changes), EMPTY)])
 
 
 def test_one_pair_does_not_test_the_sandwich():
     single = config("initial", depth=1, width=4, pairs=1)
     shapes = summarise([(single, run(single))], "initial")
-    assert "not tested, as one pair" in summary_module._costs(shapes, "initial").caption
+    assert "not tested, as one pair" in costs(shapes, "initial").caption
 
 
 def test_shapes_share_no_networks():
-    seeds = [s for d in (1, 2) for w in (8, 16) for s in _seeds(config(depth=d, width=w))]
+    seeds = [s for d in (1, 2) for w in (8, 16) for s in config(depth=d, width=w).seeds]
     assert len(set(seeds)) == len(seeds)
 
 
 def test_a_diverged_training_says_so():
-    diverging = config() | {"training": TRAINING | {"learning_rate": 1e30}}
+    diverging = replace(config(), training=replace(TRAINING, learning_rate=1e30))
     with pytest.raises(ValueError, match="lower --learning-rate"):
         run(diverging)

@@ -6,6 +6,7 @@ import torch
 
 from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
+from lmctheory.sweeps.measured import Sandwich
 from lmctheory.sweeps.neuron_laws import features_law, initial_law, sandwich, trained_law
 
 
@@ -29,15 +30,15 @@ def test_a_trained_law_pools_its_layers():
 
 def test_a_sandwich_reports_both_sides():
     sides = sandwich(Gaussian(spectrum=[1.0, 1.0]), 10)
-    assert 0 < sides["lower"] < sides["upper"] < sides["trivial"] == 4
-    assert sides["dimension"] == pytest.approx(2)
+    assert 0 < sides.lower < sides.upper < sides.trivial == 4
+    assert sides.dimension == pytest.approx(2)
 
 
 def test_dead_layers_have_an_empty_law():
     rows = [torch.ones(3, 2), torch.zeros(3, 2)]
     law = trained_law(rows, torch.zeros(2, 2, dtype=torch.float64))
     sides = sandwich(law, 3)
-    assert sides == {"lower": 0.0, "upper": 0.0, "trivial": 0.0, "dimension": 0.0}
+    assert sides == Sandwich(lower=0.0, upper=0.0, trivial=0.0, dimension=0.0)
 
 
 def test_neurons_with_several_weights_are_described_by_all_of_them():

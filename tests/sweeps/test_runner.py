@@ -18,6 +18,7 @@ from toy_study import STUDY, configs, executions, wait_for
 import lmctheory
 from lmctheory.sweeps.runner import RunError, run_study
 from lmctheory.sweeps.store import read, read_rows, reading
+from lmctheory.sweeps.study import Study
 
 
 def test_records_come_back_in_order_and_only_new_tasks_run(tmp_path):
@@ -146,23 +147,23 @@ def test_workers_share_the_cores(tmp_path, monkeypatch):
 
 
 def located(config, *, directory):
-    return toy_study.measure(config | {"directory": directory})
+    return STUDY.run(config | {"directory": directory})
 
 
 def test_a_place_may_be_bound_without_changing_the_key(tmp_path):
     results = tmp_path / "toy.sqlite"
     for place in ("a", "b"):
         (tmp_path / place).mkdir()
-        study = replace(STUDY, run=partial(located, directory=str(tmp_path / place)))
+        study = Study("toy", 1, partial(located, directory=str(tmp_path / place)))
         run_study(study, [{"index": 1, "seconds": 0.0}], results=results)
     assert executions(tmp_path / "a") == {1: 1}
     assert executions(tmp_path / "b") == {}
 
 
 def test_the_task_sees_its_configuration_as_the_store_gives_it_back(tmp_path):
-    config = configs(tmp_path, 1)[0] | {"widths": (16, 32)}
+    config = configs(tmp_path, 1)[0] | {"labels": ("a", "b")}
     [(returned, _)] = run_study(STUDY, [config], results=tmp_path / "toy.sqlite")
-    assert returned["widths"] == [16, 32]
+    assert returned["labels"] == ["a", "b"]
 
 
 def test_bad_arguments_are_refused_before_any_work(tmp_path):

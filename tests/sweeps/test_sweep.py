@@ -18,7 +18,10 @@ from lmctheory.networks import train_many as train
 from lmctheory.paths import barrier
 from lmctheory.sweeps import RunError, _sweep
 from lmctheory.sweeps.aligned_pairs import _aligned, _Chains, _Modules, aligned_pairs
+from lmctheory.sweeps.measured import Measured
 from lmctheory.sweeps.store import reading
+from lmctheory.sweeps.sweep_result import SweepTask
+from lmctheory.sweeps.typed import dump
 
 TRAINING = TrainingConfig(epochs=2, batch_size=16, learning_rate=0.05)
 
@@ -68,17 +71,16 @@ def test_the_table_is_readable_anywhere(found):
 
 
 def test_what_is_measured_is_what_the_parts_measure(data, found):
-    for config, record in found.results:
-        seeds = record["seeds"]
-        models = [mlp(config["width"], seeded_generators(seed)[0]) for seed in seeds]
+    for task, record in found.results:
+        seeds = record.seeds
+        models = [mlp(task.width, seeded_generators(seed)[0]) for seed in seeds]
         a, b, *_ = train(models, data.train, TRAINING, seeds=seeds)
         for method in ("naive", "weighted"):
             aligned = match(a, b, method, data.train).apply(b)
             expected = barrier(a, aligned, data.test, points=5)
-            np.testing.assert_allclose(record[method]["test"]["loss"][0], expected.loss, rtol=1e-5)
-            np.testing.assert_allclose(
-                record[method]["test"]["max"][0], expected.max, rtol=1e-3, atol=1e-6
-            )
+            test = record.aligned[method].test
+            np.testing.assert_allclose(test.loss[0], expected.loss, rtol=1e-5)
+            np.testing.assert_allclose(test.max[0], expected.max, rtol=1e-3, atol=1e-6)
 
 
 def test_certificates_and_bounds_hold(found):
@@ -125,6 +127,30 @@ def test_unknown_widths_and_alignments_are_refused(found):
         found.accuracy(4)
     with pytest.raises(ValueError, match="alignment must be one of"):
         found.barrier(3, "loss")
+    with pytest.raises(ValueError, match="split must be one of"):
+        found.barrier(3, "naive", split="all")
+    with pytest.raises(ValueError, match="where must be one of"):
+        found.certified(3, "naive", where="mean")
+    with pytest.raises(ValueError, match="metric must be one of"):
+        found.cost(3, "naive", metric="cosine")
+    with pytest.raises(ValueError, match="side must be one of"):
+        found.bound(3, "middle")
+
+
+def test_a_task_stands_in_the_store_as_it_always_did():
+    task = {
+        "width": 3,
+        "pairs": 2,
+        "seed": 0,
+        "points": 5,
+        "methods": ["naive"],
+        "certify": True,
+        "training": {"epochs": 2},
+        "factory": "f",
+        "data": "d",
+        "network": "n",
+    }
+    assert dump(SweepTask(**task)) == task
 
 
 @pytest.fixture
@@ -134,7 +160,7 @@ def counted(monkeypatch):
 
     def measure(models, *args, **options):
         widths.append(models[0].linears[0].out_features)
-        return {}
+        return Measured(layers=[], aligned={})
 
     monkeypatch.setattr(_sweep, "measure", measure)
     return widths
@@ -233,8 +259,8 @@ def test_worker_processes_measure_the_same(data, tmp_path):
     here = swept(data, tmp_path / "a", **options)
     there = swept(data, tmp_path / "b", jobs=1, **options)
     np.testing.assert_allclose(
-        there.results[0][1]["naive"]["test"]["loss"],
-        here.results[0][1]["naive"]["test"]["loss"],
+        there.results[0][1].aligned["naive"].test.loss,
+        here.results[0][1].aligned["naive"].test.loss,
         rtol=1e-5,
     )
 

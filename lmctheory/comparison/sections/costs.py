@@ -1,6 +1,6 @@
 """Matching costs of layers, between what the theory says of neurons of the same law."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -49,7 +49,8 @@ def _measured(pair: ComparedPair) -> Part:
         law = features_law(found[pair.best], [found[pair.best]])
         bounds = sandwich(law, group.size)
         costs = {name: sum(f.cost for f in features) for name, features in found.items()}
-        rows.append(_Layer(group.name, group.size, costs, **_sides(bounds)))
+        lower, upper = float(bounds.lower), float(bounds.upper)
+        rows.append(_Layer(group.name, group.size, costs, lower, upper, float(bounds.trivial)))
     caption = (
         "Per neuron, of incoming weights in the metric of what the layer of A reads. L and U bound "
         "the least cost in expectation for Gaussian neurons with the covariance of these (R11): a "
@@ -58,10 +59,6 @@ def _measured(pair: ComparedPair) -> Part:
     table = Table("Matching cost per neuron", caption, _columns(list(sides)), rows)
     drawing = Drawing("Cost per neuron over 2 tr, by layer; shaded L to U.", partial(_draw, rows))
     return Part((table,), _findings(rows), (drawing,))
-
-
-def _sides(bounds: Mapping[str, float]) -> dict[str, float]:
-    return {side: float(bounds[side]) for side in ("lower", "upper", "trivial")}
 
 
 def _columns(alignments: Sequence[str]) -> tuple[Column[_Layer], ...]:
