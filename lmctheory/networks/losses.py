@@ -195,9 +195,10 @@ class CrossEntropy(Loss):
             label_smoothing=self.label_smoothing,
             reduction="none",
         )
-        found: Tensor = (
-            taken(logits[0].mT, flat[0])[None] if len(logits) == 1 else taken(logits, flat)
-        )
+        if len(logits) == 1:  # as a view, also of gradients
+            found = taken(logits.squeeze(0).mT, flat[0]).unsqueeze(0)
+        else:
+            found = taken(logits, flat)
         return found.view(len(found), *labels.shape).sum(2) if labels.ndim > 1 else found
 
     def hits(self, outputs: Tensor, labels: Tensor) -> Tensor:

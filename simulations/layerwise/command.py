@@ -27,7 +27,7 @@ CHECKPOINTS = (1, 2, 4, 8, 16, 32)
 WIDTHS = (16, 64, 256, 1024)
 """Of `LEWC`."""
 
-STUDY = study("layerwise", 1, run, cost=cost_of)
+STUDY = study("layerwise", 2, run, cost=cost_of)
 
 
 def layerwise(

@@ -32,7 +32,7 @@ def _cost(task: Task) -> float:
     return task.pairs * share * (0.3 + int(depth) * (width / 128) ** 2)
 
 
-STUDY = study("path_certificates", 3, run, cost=_cost)
+STUDY = study("path_certificates", 4, run, cost=_cost)
 
 
 def path_certificates(

@@ -184,3 +184,16 @@ def test_rows_and_copies_keep_the_loss():
     assert few.loss == data.to(dtype=torch.float64).loss == SquaredError()
     assert np.isclose(len(data[:2]), 2)
     assert MLP((2, 1), rng=generator())(few.inputs).shape == (2, 1)
+
+
+def test_gradients_of_one_network_lie_as_its_outputs_do():
+    """Else products with them are rounded otherwise than in the ordinary loop."""
+    leaf = torch.randn(6, 3, generator=generator(), requires_grad=True)
+    outputs = leaf * 1
+    outputs.register_hook(lambda gradient: strides.append(gradient.stride()))
+    strides: list[tuple[int, ...]] = []
+    CrossEntropy().each(outputs[None], torch.arange(6) % 3).sum().backward()
+    assert strides == [(3, 1)]
+    other = leaf.detach().clone().requires_grad_()
+    nn.CrossEntropyLoss(reduction="sum")(other, torch.arange(6) % 3).backward()
+    assert torch.equal(leaf.grad, other.grad)

@@ -100,16 +100,16 @@ REFUSED = {
 
 KEYS = {
     "width_sweep": (
-        (28, "ea4b338fd47853097f17cdefbb5004d5f5504436e6ee391d8def235e938423e8"),
-        (2, "1c1528fc29150a9ee204fd20383fc7553fa40f1766c740471a910ce32bd3923e"),
+        (28, "766bf4867b42d96350ed57a514badda88e89f29c66db64a45ce6d7f66d479662"),
+        (2, "ac07a3deae800a79f3f567ca47015bf734deb8c00c1e8a027a5e5697786d7ec6"),
     ),
     "matching_rates": (
         (513, "f6e16cdee0d0da5fdde1b7ace517960e83178ee6193e64b29e42b401993424f8"),
         (58, "da24773ba2135ed5963db53d2639e03db0ba2b9165e31a69ca742a9e62c7657e"),
     ),
     "matching_methods": (
-        (14, "b0bb904c5a00fbcf71cd71e51eec7338ddff37883ae5547638c27d025a4968aa"),
-        (3, "3fd1eda4e2a9454815f16ae4adc0825072c4d821a8c69c1afed738c93bfc1ca5"),
+        (14, "3f422f600d3cda658438a03fc2dfb1e81fad75ef8238ef8c1dbd955e437a9043"),
+        (3, "d069cf999d73795e83f305ff939edb6ac9b472da680208415c5b8773868dbdcf"),
     ),
     "two_layer_widths": (
         (173, "97bab123215847f75d79cb11366a2f5cc7261282a23c8744b0e21222ed07510b"),
@@ -124,12 +124,12 @@ KEYS = {
         (2, "78cb43dc80822d121fa2bb7ce7e6c7fae2e66055dd24722f617908f1e816cc06"),
     ),
     "path_certificates": (
-        (34, "015d4b12e12175b89f01af1a2c0c1b3b4d0cd2d40154779091456db2ffe4b7a0"),
-        (1, "265974b5aa9f267dabe07ccd5d6c3090e86e500809e8311e372fe6fbd24c94cc"),
+        (34, "b75e6f6be83500a58b75dfb728b2af8f52895f47fc98ba60613e81ae24c352ab"),
+        (1, "b8dcfe4e825b31e40eb7e3f0581b5008c0ab684be2da1f566de3fced40e6cd9a"),
     ),
     "layerwise": (
-        (31, "e185f6dbcb93ce4282d5b26feda248c3f70820c62338be6f8fe0d51aea4b0e95"),
-        (3, "96628152c049ad5c06c8661c882388a5b585371378f0f3ef466c24c61da9397b"),
+        (31, "92327b86ff87e2ff7b64aed17f8c1fdbce52cc20f35d16eae27c40faa393de69"),
+        (3, "49944923917f5e7998332da79c8370f6f28698a06a4863f9cc038925380fbf31"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
