@@ -1,7 +1,8 @@
-"""The commands about checkpoints, for the program to add."""
+"""The commands about users' own networks and laws, for the program to add."""
 
 import typer
 
+from lmctheory.commands.bound_command import bound
 from lmctheory.commands.comparing import SECTION_COMMANDS
 from lmctheory.commands.match_command import match
 from lmctheory.commands.report_command import report
@@ -11,6 +12,7 @@ __all__ = ["add_commands"]
 
 def add_commands(app: typer.Typer) -> None:
     """Adds them to a program."""
+    app.add_typer(bound, name="bound")
     app.command()(match)
     for name, command in SECTION_COMMANDS.items():
         app.command(name)(command)
