@@ -11,15 +11,20 @@ on first use, so that the theory alone does not import PyTorch:
     paths      loss barriers, and certificates that bound them (C)
     layerwise  which layers make the barrier, and why (L)
     sweeps     numerical sweeps that resume
+    files      checkpoints, models' code and data of users
+    comparison two networks compared by all of these, and the report
     theorems   every statement with its source and a check that could fail
 
-and one function, `lmc.sweep`, which sweeps widths of one's own networks (`lmctheory.sweeps.sweep`).
+and two functions about one's own networks: `lmc.compare`, all that can be said of two of them
+(`lmctheory.comparison`), and `lmc.sweep`, which sweeps their widths (`lmctheory.sweeps`).
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what `__getattr__` does while programs run, type checkers and editors see here
     from lmctheory import (
+        comparison,
+        files,
         layerwise,
         matching,
         measures,
@@ -30,13 +35,16 @@ if TYPE_CHECKING:  # what `__getattr__` does while programs run, type checkers a
         theorems,
         widths,
     )
+    from lmctheory.comparison import compare
     from lmctheory.sweeps import sweep
 else:
     from importlib import import_module
 
+    _FUNCTIONS = {"compare": "comparison", "sweep": "sweeps"}
+
     def __getattr__(name):
-        if name == "sweep":
-            return import_module("lmctheory.sweeps").sweep
+        if name in _FUNCTIONS:
+            return getattr(import_module(f"lmctheory.{_FUNCTIONS[name]}"), name)
         if name in __all__:
             return import_module(f"lmctheory.{name}")
         raise AttributeError(f"module 'lmctheory' has no attribute {name!r}")
@@ -46,6 +54,9 @@ else:
 
 
 __all__ = [
+    "compare",
+    "comparison",
+    "files",
     "layerwise",
     "matching",
     "measures",
