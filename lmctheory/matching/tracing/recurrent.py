@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lmctheory.matching.tracing.contractions import combined
+from lmctheory.matching.tracing.folding import combined
 from lmctheory.matching.tracing.labelling import Call, Labelling, Slot, Value
 from lmctheory.matching.tracing.movements import movement
 from lmctheory.matching.tracing.neurons import Labels
