@@ -37,7 +37,12 @@ from lmctheory.matching.tracing.normalisations import (
     weight_norm,
 )
 from lmctheory.matching.tracing.pointwise import pointwise
-from lmctheory.matching.tracing.recurrent import States, recurrent, recurrent_cell
+from lmctheory.matching.tracing.recurrent import (
+    States,
+    recurrent,
+    recurrent_cell,
+    recurrent_function,
+)
 from lmctheory.networks.program import Layer, operation
 
 __all__ = ["rule_of"]
@@ -269,6 +274,7 @@ _RULES: dict[str, Rule] = {
     "prelu": prelu,
     "rms_norm": layer_norm,
     **dict.fromkeys(("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell"), recurrent_cell),
+    **dict.fromkeys(("rnn_tanh", "rnn_relu", "lstm", "gru"), recurrent_function),
     "scaled_dot_product_attention": attention,
     "_assert": _shape,
 }

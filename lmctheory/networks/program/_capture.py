@@ -34,7 +34,7 @@ from lmctheory.networks.calling import (
     rows,
     shapes,
 )
-from lmctheory.networks.program.named_operations import in_place
+from lmctheory.networks.program.named_operations import in_place, operation
 from lmctheory.networks.program.normal_form import UnreadableError, normal_form
 from lmctheory.networks.program.steps import Program
 from lmctheory.networks.state import Evaluation, alike, copied, require_network, seeded, tensors
@@ -331,9 +331,15 @@ def _exported(root: _Root, inputs: Inputs) -> torch.export.ExportedProgram:
     batches = filled(inputs, lambda _: {0: torch.export.Dim.AUTO})
     with torch.no_grad():
         exported = torch.export.export(root, (inputs,), dynamic_shapes=(batches,), strict=False)
-    if any(node.op == "call_function" and in_place(node.target) for node in exported.graph.nodes):
+    if any(map(_overwrites, exported.graph.nodes)):
         exported = exported.run_decompositions({})
     return exported
+
+
+def _overwrites(node: Node) -> bool:
+    """Whether a step overwrites numbers; to detach a tensor in place overwrites none."""
+    works = node.op == "call_function" and in_place(node.target)
+    return works and operation(node.target) != "detach"
 
 
 def _probes(inputs: SomeInputs) -> Iterator[SomeInputs]:
