@@ -46,6 +46,7 @@ from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.chain import gaussian_inputs
+from lmctheory.networks.data import AnyExamples
 
 __all__ = ["Matching", "match", "tried"]
 
@@ -115,7 +116,7 @@ def match(
     model_a: Network,
     model_b: Network,
     method: str = "weight",
-    data: Inputs | Examples | None = None,
+    data: Inputs | AnyExamples | None = None,
     *,
     solver: str | Solver | None = None,
     restarts: int = 0,
@@ -241,7 +242,7 @@ def _cost(method: str, model_a: Network, model_b: Network, inputs: Inputs | None
     return activation(layer_inputs(model_a, inputs), layer_inputs(model_b, inputs))
 
 
-def _midpoint_loss(network: Network, data: Inputs | Examples | None) -> MidpointLoss:
+def _midpoint_loss(network: Network, data: Inputs | AnyExamples | None) -> MidpointLoss:
     if not isinstance(data, Examples):
         raise ValueError(
             f"method {LOSS!r} needs data with labels, Examples, got {type(data).__name__}"
@@ -265,7 +266,9 @@ def _require_shapes(network: Network, matched: Mapping[str, tuple[int, ...]]) ->
             )
 
 
-def tried(network: Network, data: Inputs | Examples | None) -> tuple[Inputs | None, Inputs, Tensor]:
+def tried(
+    network: Network, data: Inputs | AnyExamples | None
+) -> tuple[Inputs | None, Inputs, Tensor]:
     """Refuses data with which a network could not be checked after the work.
 
     Returns:

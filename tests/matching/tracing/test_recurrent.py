@@ -362,6 +362,7 @@ EXPORTED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
 @pytest.mark.parametrize("kind", EXPORTED)
 def test_layers_that_are_exported(kind):
     layer, expected = EXPORTED[kind]
