@@ -46,13 +46,13 @@ def float32_change(model, found, example, seed):
 @pytest.fixture
 def exports(monkeypatch):
     """Notes which networks are exported, since they could not be traced."""
-    noted, by_export = [], _capture._by_export
+    noted, by_export = [], _capture.exported
 
     def noting(evaluation, *args):
         noted.append(evaluation)
         return by_export(evaluation, *args)
 
-    monkeypatch.setattr(_capture, "_by_export", noting)
+    monkeypatch.setattr(_capture, "exported", noting)
     return noted
 
 
