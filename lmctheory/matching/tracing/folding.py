@@ -173,13 +173,8 @@ def beside(labelling: Labelling, heads: Heads, labels: Labels | None, name: str)
     """
     if labels is None:
         places = np.broadcast_to(np.arange(heads.grid.shape[1]), heads.grid.shape)
-        marks = {
-            atom: place.to_bytes(8, "big")
-            for atom, place in zip(
-                heads.grid.ravel().tolist(), places.ravel().tolist(), strict=True
-            )
-        }
-        labelling.neurons.distinguish(heads.grid.ravel(), marks)
+        moving = labelling.neurons.neurons(heads.grid) > 0
+        labelling.neurons.tell_apart(heads.grid[moving], places[moving])
         return
     grid = spread(labels, heads.grid.shape)
     alike(labelling, heads, as_heads(labelling, grid, heads.axis, heads.channel, name), name)

@@ -171,7 +171,15 @@ class Neurons:
         if not len(atoms):
             return
         numbers = {mark: k for k, mark in enumerate(sorted(set(marks.values())))}
-        code = np.array([numbers[marks[a]] for a in atoms.tolist()])
+        self.tell_apart(atoms, np.array([numbers[marks[a]] for a in atoms.tolist()]))
+
+    def tell_apart(self, atoms: Labels, code: Labels) -> None:
+        """Neurons can be exchanged only if their atoms, strand by strand, have the same codes.
+
+        Args:
+            atoms: that can move, each once.
+            code: of each.
+        """
         self.conditions.append(Condition(atoms[:, None], code[:, None]))
         pairs = np.stack([self._strand[atoms], code])
         joint = np.unique(pairs, axis=1, return_inverse=True)[1].ravel()
@@ -231,7 +239,7 @@ class Neurons:
         """Makes one neuron of each pair, for as many spaces as are apart from each other."""
         free = ~np.isin(self._space[a], self._space[b])
         if not free.any():
-            free = (self._space[a] == self._space[a[0]]) & (self._space[b] == self._space[b[0]])
+            free = _apart(self._space[a], self._space[b])
         a, b = a[free], b[free]
         space = self._space[a]
         least, most = np.minimum(a, b), np.maximum(a, b)
@@ -248,6 +256,17 @@ def ranks(labels: Labels) -> Int[np.ndarray, " n"]:
     result = np.empty(len(labels), dtype=np.int64)
     result[order] = np.arange(len(labels)) - starts[0][starts[1].ravel()]
     return result
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of pairs of spaces some of which no two have one in common: the first at both its ends."""
+    pairs, which = np.unique(np.stack([a, b]), axis=1, return_inverse=True)
+    number = np.arange(pairs.shape[1])
+    first = np.full(int(pairs.max()) + 1, len(number))
+    for spaces in pairs:
+        np.minimum.at(first, spaces, number)
+    chosen: np.ndarray = (first[pairs] == number).all(axis=0)
+    return chosen[which.ravel()]
 
 
 def _first(a: np.ndarray, b: np.ndarray) -> np.ndarray:
