@@ -123,8 +123,15 @@ def test_heads_whose_channels_have_places_move_as_wholes(kind):
     assert (values, rest) == ([4, 4], pairs)
 
 
-def test_heads_that_differ_stay_but_not_their_channels():
-    found = found_in(heads(lambda q, k, v: (q @ k.mT + BIAS).softmax(-1) @ v), inputs(4, 5, 3))
+DIFFERENT = {
+    "scores": lambda q, k, v: (q @ k.mT + BIAS).softmax(-1) @ v,
+    "queries": lambda q, k, v: SCALED(q * BIAS, k, v),
+}
+
+
+@pytest.mark.parametrize("kind", DIFFERENT)
+def test_heads_that_differ_stay_but_not_their_channels(kind):
+    found = found_in(heads(DIFFERENT[kind]), inputs(4, 5, 3))
     assert sizes(found) == {"embed": 6} | {f"qkv.{k}": 4 for k in range(4)}
 
 
@@ -146,12 +153,12 @@ def test_parameters_of_heads_move_with_them():
 class Grouped(nn.Module):
     """Six heads of queries, of which three share keys and values."""
 
-    def __init__(self, shared, places=None, normed=False):
+    def __init__(self, shared, places=None, normed=False, alone=False):
         super().__init__()
         self.q, self.k, self.v = nn.Linear(5, 24), *(nn.Linear(5, 24 // shared) for _ in range(2))
         self.out, self.head = nn.Linear(24, 5), nn.Linear(5, 2)
         self.norm = nn.RMSNorm(4) if normed else nn.Identity()
-        self.places = places
+        self.places, self.alone = places, alone
 
     def forward(self, x):
         q, k, v = (
@@ -161,7 +168,8 @@ class Grouped(nn.Module):
         if self.places is not None:
             q, k = q * self.places, k * self.places
         h = SCALED(q, k, v, enable_gqa=True)
-        return self.head(self.out(h.transpose(1, 2).flatten(2)).mean(1))
+        made = self.head(self.out(h.transpose(1, 2).flatten(2)).mean(1))
+        return made + q[:, :1].sum((1, 2, 3))[:, None] if self.alone else made
 
 
 def test_heads_that_share_keys_move_within_their_group_and_groups_as_wholes():
@@ -177,6 +185,14 @@ def test_heads_that_share_keys_move_within_their_group_and_groups_as_wholes():
         *("q.weight", "k.weight", "v.weight", "out.weight"),
     }
     assert dict(found["q.heads.0"].axes).keys() == {"q.weight", "q.bias", "out.weight"}
+
+
+def test_a_head_that_is_used_alone_stays():
+    found = found_in(Grouped(3, alone=True), inputs(4, 5, 5))
+    heads = {g.name: g.size for g in found.groups if "q.weight" in dict(g.axes) and g.size < 4}
+    assert sorted(heads.values()) == [2, 3]
+    first = min(found[name].actions[0].index.min() for name in heads)
+    assert first == 4  # channels of the second head
 
 
 def test_heads_that_share_all_keys():
