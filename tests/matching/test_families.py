@@ -8,7 +8,7 @@ import torch
 
 from lmctheory.matching import match, permute, symmetry
 from lmctheory.matching._symmetry import function_change, outputs
-from lmctheory.networks.calling import call
+from lmctheory.networks.calling import call, rows
 from lmctheory.networks.program import _capture
 from lmctheory.networks.state import copied, slots
 from lmctheory.paths import barrier
@@ -95,6 +95,16 @@ def test_tied_tables_move_as_one():
     moved = permute(model, random_orders(found, 1), found)
     assert moved.lm_head.weight is moved.transformer.wte.weight
     assert not torch.equal(moved.lm_head.weight, model.lm_head.weight)
+
+
+@pytest.mark.parametrize("name", ["transformers gpt2", "timm vit"])
+def test_activations_find_a_planted_order(name):
+    family = FAMILIES[name]
+    model = varied(built(family))
+    found = symmetry(model, family.example)
+    planted = permute(model, random_orders(found, 1), found)
+    inputs = rows(family.data().inputs, slice(64))
+    assert not wrong(match(model, planted, "activation", inputs).apply(planted), slots(model))
 
 
 def rise(a, b, data):

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
+from torch.fx import Node
 from torch.nn import functional
 
 from lmctheory.matching._symmetry import Network, chain_inputs, double_inputs
@@ -39,6 +40,10 @@ __all__ = ["compressed_responses", "layer_inputs", "layer_outputs", "second_mome
 
 _CONSTANT = 1e-10
 """A column whose deviation is so small a part of its norm is constant, up to rounding."""
+
+
+_PRODUCTS = {"addmm": 2, "matmul": 1, "mm": 1}
+"""Of products with a matrix, whose rows read, which argument it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,6 +305,11 @@ def _of_program(program: Program, x: Inputs) -> Iterator[_Response]:
                     options=None if name == "linear" else values,
                     transposed=name in TRANSPOSED,
                 )
+        elif name in _PRODUCTS and len(node.args) > _PRODUCTS[name]:
+            place = _PRODUCTS[name]
+            weight = node.args[place]
+            if isinstance(weight, Node) and str(weight.target) in program.state:
+                yield _Response(str(weight.target), args[place - 1], result)
 
 
 def _attended(
