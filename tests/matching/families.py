@@ -29,6 +29,7 @@ class Family:
         blocks: how many of them exchange blocks: heads, or groups of heads.
         exported: whether it is exported, rather than traced.
         tolerance: relative change of outputs, in float64, that its own rounding explains.
+        steps: of training.
     """
 
     build: Callable[[], nn.Module]
@@ -37,6 +38,7 @@ class Family:
     blocks: int = 0
     exported: bool = False
     tolerance: float = 1e-12
+    steps: int = 300
 
     @property
     def example(self) -> Any:
@@ -149,8 +151,8 @@ def encoder() -> nn.Module:
 
 
 FAMILIES: dict[str, Family] = {
-    "torchvision resnet18": Family(torchvision("resnet18"), images, 12),
-    "torchvision resnet50": Family(torchvision("resnet50"), images, 37),
+    "torchvision resnet18": Family(torchvision("resnet18"), images, 12, steps=40),
+    "torchvision resnet50": Family(torchvision("resnet50"), images, 37, steps=40),
     "torchvision bottleneck": Family(bottleneck, images, 13),
     "timm vit": Family(timm_vit, images, 17, 2),
     "transformers gpt2": Family(
@@ -213,12 +215,12 @@ def built(family: Family, seed: int = 0) -> nn.Module:
         return family.build().eval()
 
 
-def trained(family: Family, seed: int, steps: int = 300) -> nn.Module:
+def trained(family: Family, seed: int) -> nn.Module:
     """A network after a few steps of Adam from its own first weights, on its own batches."""
     model, data = built(family, seed).train(), family.data()
     rng = np.random.default_rng(seed)
     optimiser = torch.optim.Adam(model.parameters(), 2e-3)
-    for _ in range(steps):
+    for _ in range(family.steps):
         batch = torch.from_numpy(rng.choice(len(data), 64, replace=False))
         outputs = call(model, rows(data.inputs, batch))
         loss = cross_entropy(outputs.flatten(0, -2), data.labels[batch].flatten())
