@@ -131,7 +131,7 @@ def test_barriers_of_trained_networks(name, capsys):
     near = permute(near, random_orders(found, 3), found)
     perturbed = rise(a, near, data), rise(a, match(a, near, data=family.example).apply(near), data)
     assert after <= before + 0.05
-    assert perturbed[1] <= perturbed[0] + 0.05
+    assert perturbed[1] <= 0.05
     change = max(float32_change(a, found, family.example, seed) for seed in range(3))
     planted = permute(a, random_orders(found, 5), found)
     exact = not wrong(match(a, planted, data=family.example).apply(planted), slots(a))
