@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64
 from torch import Tensor
 
 from lmctheory.choices import require_choice
@@ -14,9 +14,9 @@ from lmctheory.matching._symmetry import (
     Network,
     SomeNetwork,
     Symmetry,
-    as_inputs,
     change_by,
     common_symmetry,
+    double_inputs,
     holding,
     outputs,
     parameters,
@@ -44,7 +44,9 @@ from lmctheory.matching.solvers import SOLVERS, Search, Solver
 from lmctheory.measures.arguments import at_least
 from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples, find_chain
+from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.chain import gaussian_inputs
+from lmctheory.networks.data import AnyExamples
 
 __all__ = ["Matching", "match", "tried"]
 
@@ -114,7 +116,7 @@ def match(
     model_a: Network,
     model_b: Network,
     method: str = "weight",
-    data: Shaped[Tensor, "n ..."] | Examples | None = None,
+    data: Inputs | AnyExamples | None = None,
     *,
     solver: str | Solver | None = None,
     restarts: int = 0,
@@ -140,8 +142,9 @@ def match(
         model_a: any module of which `lmctheory.matching.symmetry` finds the groups, or a chain.
         model_b: another of the same architecture.
         method: one of `METHODS`, or "loss".
-        data: inputs ``[n, ...]`` or examples; inputs are required by ``weighted``, ``activation``
-            and modules that `lmctheory.networks.affine_chain` cannot read, labels by ``loss``.
+        data: inputs ``[n, ...]`` (a tensor, a tuple of them or a mapping by name) or examples;
+            inputs are required by ``weighted``, ``activation`` and modules that
+            `lmctheory.networks.affine_chain` cannot read, labels by ``loss``.
         solver: the name of one that solves the method's problem, or a
             `lmctheory.matching.solvers.Solver` of one's own; None is the method's default.
         restarts: so many further starts from random permutations.
@@ -227,7 +230,7 @@ def _checked_restarts(solver: Solver, restarts: int, rng: np.random.Generator | 
     return restarts
 
 
-def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None) -> Cost:
+def _cost(method: str, model_a: Network, model_b: Network, inputs: Inputs | None) -> Cost:
     if method == "naive":
         return naive
     if method in ("weight", LOSS):
@@ -239,7 +242,7 @@ def _cost(method: str, model_a: Network, model_b: Network, inputs: Tensor | None
     return activation(layer_inputs(model_a, inputs), layer_inputs(model_b, inputs))
 
 
-def _midpoint_loss(network: Network, data: Tensor | Examples | None) -> MidpointLoss:
+def _midpoint_loss(network: Network, data: Inputs | AnyExamples | None) -> MidpointLoss:
     if not isinstance(data, Examples):
         raise ValueError(
             f"method {LOSS!r} needs data with labels, Examples, got {type(data).__name__}"
@@ -263,7 +266,9 @@ def _require_shapes(network: Network, matched: Mapping[str, tuple[int, ...]]) ->
             )
 
 
-def tried(network: Network, data: Tensor | Examples | None) -> tuple[Tensor | None, Tensor, Tensor]:
+def tried(
+    network: Network, data: Inputs | AnyExamples | None
+) -> tuple[Inputs | None, Inputs, Tensor]:
     """Refuses data with which a network could not be checked after the work.
 
     Returns:
@@ -279,10 +284,9 @@ def tried(network: Network, data: Tensor | Examples | None) -> tuple[Tensor | No
         seen = _gaussian_inputs(network)
         return None, seen, outputs(network, seen)
     raw = data.inputs if isinstance(data, Examples) else data
-    if not isinstance(raw, Tensor):
-        raise TypeError(f"data must be a tensor or Examples, got {type(data).__name__}")
-    inputs = as_inputs(network, raw, "data")
-    return inputs, inputs[:_CHECKED], outputs(network, inputs[:_CHECKED], "data")
+    inputs = double_inputs(network, raw, "data")
+    few = rows(inputs, slice(_CHECKED))
+    return inputs, few, outputs(network, few, "data")
 
 
 def _in_double(network: Network) -> Network:
@@ -290,11 +294,11 @@ def _in_double(network: Network) -> Network:
 
 
 def _change(
-    found: Alignment, network: Network, groups: Symmetry, x: Tensor, before: Tensor
+    found: Alignment, network: Network, groups: Symmetry, x: Inputs, before: Tensor
 ) -> float:
     """Largest change of an output of B by what was found."""
     if isinstance(network, AffineChain):  # it has been reordered already
-        return float((holding(network, found.b)(x) - before).abs().max())
+        return float((outputs(holding(network, found.b), x) - before).abs().max())
     return change_by(found.permutations, network, groups, x, before)
 
 

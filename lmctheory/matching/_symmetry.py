@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 from lmctheory.matching.groups import (
@@ -22,7 +22,7 @@ from lmctheory.matching.groups import (
 )
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
-from lmctheory.networks.calling import call
+from lmctheory.networks.calling import Inputs, as_inputs, each, parts, rows, shapes
 from lmctheory.networks.chain import SAME_ARCHITECTURE
 from lmctheory.networks.program import Program, capture, require_program
 from lmctheory.networks.state import Evaluation, copied, tensors
@@ -33,7 +33,9 @@ __all__ = [
     "Network",
     "PermutationGroup",
     "Symmetry",
+    "chain_inputs",
     "common_symmetry",
+    "double_inputs",
     "function_change",
     "holding",
     "outputs",
@@ -50,7 +52,7 @@ Network: TypeAlias = nn.Module | AffineChain
 SomeNetwork = TypeVar("SomeNetwork", nn.Module, AffineChain)
 
 
-def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> Symmetry:
+def symmetry(model: Network, example: Inputs | None = None) -> Symmetry:
     """The permutation groups of a network: of all that its neurons allow, what was found.
 
     Reordering the neurons of a hidden layer permutes the rows of its weight and the columns of
@@ -61,7 +63,8 @@ def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> 
 
     Args:
         model: any module whose forward pass can be traced or exported; or a chain.
-        example: inputs ``[n, ...]``, two of which are run through the model. Not needed for a
+        example: inputs ``[n, ...]``, a tensor, a tuple of them or a mapping by name (see
+            `lmctheory.networks.calling`), two of which are run through the model. Not needed for a
             module that `lmctheory.networks.affine_chain` can read.
 
     Raises:
@@ -84,9 +87,7 @@ def symmetry(model: Network, example: Shaped[Tensor, "n ..."] | None = None) -> 
     return assembled(labelled(program, inputs), parameters(model))
 
 
-def common_symmetry(
-    model_a: Network, model_b: Network, example: Shaped[Tensor, "n ..."] | None = None
-) -> Symmetry:
+def common_symmetry(model_a: Network, model_b: Network, example: Inputs | None = None) -> Symmetry:
     """The permutation groups of two networks with the same parameters and buffers.
 
     Args:
@@ -112,13 +113,11 @@ def common_symmetry(
     return found
 
 
-def _read(model: nn.Module, example: Tensor | None) -> tuple[Program, Tensor]:
+def _read(model: nn.Module, example: Inputs | None) -> tuple[Program, Inputs]:
     """A network's program, and inputs in its type."""
-    example = _example(model) if example is None else example
-    if example.ndim == 0 or example.numel() == 0:
-        raise ValueError(f"example must hold at least one example, got {tuple(example.shape)}")
+    example = as_inputs(_example(model) if example is None else example, "example")
     program = capture(model, example)
-    return program, program.evaluation.inputs(example[:2])
+    return program, program.evaluation.inputs(rows(example, slice(2)))
 
 
 def _example(model: nn.Module) -> Tensor:
@@ -196,22 +195,38 @@ def as_chain(network: Network) -> AffineChain:
     return chain
 
 
-def as_inputs(network: Network, data: Shaped[Tensor, "n ..."], argument: str) -> Tensor:
+def double_inputs(network: Network, data: Inputs, argument: str) -> Inputs:
     """Inputs ``[n, ...]`` on the network's device, in float64 if they are floating point.
 
     Raises:
-        ValueError: naming `argument`, for no examples, NaN or infinities, or, for a chain, another
-            width.
+        TypeError: naming `argument`, for inputs of no form that `lmctheory.networks.calling` knows;
+            for a chain, for several tensors.
+        ValueError: for no examples, NaN or infinities, or, for a chain, another width.
     """
-    if data.ndim == 0 or data.numel() == 0:
-        raise ValueError(f"{argument} must hold at least one example, got {tuple(data.shape)}")
-    first = next(iter(parameters(network).values()), data)
-    x = data.detach().to(first.device)
     if isinstance(network, AffineChain):
-        x = x.reshape(len(x), -1).double()
-        width = network.weights[0].shape[-1]
-        if x.shape[1] != width:
-            raise ValueError(f"{argument} must have {width} numbers per example, got {x.shape[1]}")
+        return chain_inputs(network, data, argument)
+    device = next((tensor.device for tensor in parameters(network).values()), None)
+    return each(as_inputs(data, argument), lambda x: _double(x.detach().to(device), argument))
+
+
+def chain_inputs(chain: AffineChain, data: Inputs, argument: str) -> Float64[Tensor, "n d"]:
+    """What a chain reads.
+
+    Raises:
+        TypeError: naming `argument`, for several tensors.
+        ValueError: for no examples, NaN or infinities, or another width.
+    """
+    data = as_inputs(data, argument)
+    if not isinstance(data, Tensor):
+        raise TypeError(f"{argument} must be a tensor, got {type(data).__name__}")
+    x = data.detach().to(chain.weights[0].device).reshape(len(data), -1).double()
+    width = chain.weights[0].shape[-1]
+    if x.shape[1] != width:
+        raise ValueError(f"{argument} must have {width} numbers per example, got {x.shape[1]}")
+    return _double(x, argument)
+
+
+def _double(x: Tensor, argument: str) -> Tensor:
     if not x.is_floating_point():
         return x
     if not torch.isfinite(x).all():
@@ -308,9 +323,7 @@ def _require_tensors(group: PermutationGroup, tensors: Mapping[str, Tensor]) -> 
 
 
 @torch.no_grad()
-def outputs(
-    network: Network, x: Shaped[Tensor, "n ..."], argument: str = "x"
-) -> Float64[Tensor, "..."]:
+def outputs(network: Network, x: Inputs, argument: str = "x") -> Float64[Tensor, "..."]:
     """What the network computes in evaluation mode, in float64.
 
     A network that makes numbers of its own type, such as a first state of zeros, computes in that
@@ -323,11 +336,11 @@ def outputs(
 
     Raises:
         TypeError: if it returns nothing that is its output, see `lmctheory.networks.calling`.
-        ValueError: as `as_inputs` does.
+        ValueError: as `double_inputs` does.
     """
-    x = as_inputs(network, x, argument)
     if isinstance(network, AffineChain):
-        return network.to(dtype=torch.float64)(x)
+        return network.to(dtype=torch.float64)(chain_inputs(network, x, argument))
+    x = double_inputs(network, x, argument)
     try:
         return evaluated(Evaluation(network, torch.float64), x, argument)
     except ValueError as error:
@@ -337,7 +350,7 @@ def outputs(
             raise error from None
 
 
-def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor:
+def evaluated(evaluation: Evaluation, x: Inputs, argument: str) -> Tensor:
     """The output for the inputs.
 
     Raises:
@@ -345,18 +358,19 @@ def evaluated(model: nn.Module | Evaluation, x: Tensor, argument: str) -> Tensor
         ValueError: naming `argument`, if the inputs do not fit.
     """
     try:
-        return call(model, x)
+        return evaluation(x)
     except (RuntimeError, IndexError) as error:
-        kind = "" if x.is_floating_point() else f" and type {x.dtype}"
+        types = {t.dtype for t in parts(x).values() if not t.is_floating_point()}
+        kind = f" and type {', '.join(map(str, types))}" if types else ""
         raise ValueError(
-            f"{argument} of shape {list(x.shape)}{kind} does not fit the network: {error}"
+            f"{argument} of shape {shapes(x)}{kind} does not fit the network: {error}"
         ) from error
 
 
 def function_change(
     model: Network,
     groups: Symmetry,
-    example: Shaped[Tensor, "n ..."],
+    example: Inputs,
     *,
     rng: np.random.Generator,
 ) -> float:
@@ -386,7 +400,7 @@ def change_by(
     permutations: Mapping[str, np.ndarray],
     model: Network,
     groups: Symmetry,
-    x: Shaped[Tensor, "n ..."],
+    x: Inputs,
     before: Float64[Tensor, "..."],
 ) -> float:
     """Largest change of an output, in float64, by these permutations.

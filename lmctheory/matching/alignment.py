@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from lmctheory.matching._symmetry import (
@@ -20,6 +20,7 @@ from lmctheory.matching._symmetry import (
 from lmctheory.matching.groups import PermutationGroup, Symmetry, reorder
 from lmctheory.networks import AffineChain
 from lmctheory.networks.agreement import require_same_state
+from lmctheory.networks.calling import Inputs
 from lmctheory.networks.chain import require_same_architecture
 
 __all__ = [
@@ -120,9 +121,7 @@ class Alignment:
         return self.norms[0] * self.norms[1]
 
 
-def side_by_side(
-    model_a: Network, model_b: Network, example: Shaped[Tensor, "n ..."] | None = None
-) -> Alignment:
+def side_by_side(model_a: Network, model_b: Network, example: Inputs | None = None) -> Alignment:
     """The alignment of two networks as they stand.
 
     Args:

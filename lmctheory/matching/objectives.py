@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from lmctheory.matching._symmetry import Network, holding
 from lmctheory.networks import AffineChain, Examples
+from lmctheory.networks.calling import Inputs, call
+from lmctheory.networks.data import AnyExamples
 from lmctheory.networks.derivatives import require_slopes
 from lmctheory.networks.state import Evaluation, copied
 
@@ -47,10 +49,10 @@ class MidpointLoss:
     """
 
     network: AffineChain | Evaluation
-    data: Examples
+    data: AnyExamples
 
     @classmethod
-    def of(cls, network: Network, data: Examples) -> "MidpointLoss":
+    def of(cls, network: Network, data: AnyExamples) -> "MidpointLoss":
         """The objective in float64, on the device of the network."""
         if isinstance(network, AffineChain):
             flat = Examples(data.inputs.flatten(1), data.labels, data.loss)
@@ -67,7 +69,7 @@ class MidpointLoss:
     def outputs(self, count: int) -> Tensor:
         """What the network makes of the first few examples."""
         with torch.no_grad():
-            return self._outputs({}, self.data.inputs[:count])
+            return self._outputs({}, self.data[:count].inputs)
 
     def __call__(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
         """The value at parameters of A and B."""
@@ -89,7 +91,7 @@ class MidpointLoss:
         names = [f"parameter {name!r}" for name in a]
         require_slopes(loss, names, next(iter(a.values())), torch.enable_grad())
 
-    def _outputs(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    def _outputs(self, tensors: Mapping[str, Tensor], inputs: Inputs) -> Tensor:
         if isinstance(self.network, Evaluation):
             return self.network(inputs, tensors)
-        return holding(self.network, tensors)(inputs)
+        return call(holding(self.network, tensors), inputs)

@@ -210,6 +210,19 @@ class Evaluation:
         """Inputs in the network's type and on its device, a copy of them."""
         return _given(self._first, inputs)
 
+    @property
+    def unsaved(self) -> frozenset[str]:
+        """Buffers that no checkpoint holds: who loads one gets them as the network makes them."""
+        return frozenset(
+            f"{prefix}.{name}".removeprefix(".")
+            for prefix, module in self.model.named_modules()
+            for name in module._non_persistent_buffers_set
+        )
+
+    def first_name(self, name: str) -> str:
+        """Of a slot; of one that is tied to others the first name under which its tensor lies."""
+        return self._tied.get(name, [name])[0]
+
     def __call__(self, inputs: Inputs, state: Mapping[str, Tensor] | None = None) -> Tensor:
         """What the network makes of the inputs: its output, see `calling`.
 

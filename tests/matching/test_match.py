@@ -595,7 +595,7 @@ def test_data_of_a_wrong_type_are_named_as_the_caller_names_them():
     images = torch.zeros(5, 16, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"data of shape \[4, 16\] and type torch.uint8 does"):
         match(*nets, data=images)
-    with pytest.raises(TypeError, match="data must be a tensor or Examples, got ndarray"):
+    with pytest.raises(TypeError, match=r"data must be a tensor, a tuple .* got ndarray"):
         unwrap(tried)(nets[0], images.numpy())  # tests check types before
     with pytest.raises(ValueError, match=r"data of shape \[4, 15\] does not fit the network"):
         match(*nets, data=torch.zeros(5, 15))

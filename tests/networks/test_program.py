@@ -232,3 +232,9 @@ def test_arguments_by_name_or_place_and_one_output_of_several(form, branch, name
 def test_inputs_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"example of shape 'ids' \[2, 5\], 'mask' \[2, 4\] does"):
         capture(Masked(FORMS["one"]), {"ids": torch.ones(2, 5).long(), "mask": torch.ones(2, 4)})
+
+
+def test_what_cannot_be_read_is_named_with_its_line():
+    model = Forward(lambda self, x: self.last(x) if x.sum() > 0 else x, last=nn.Linear(3, 3))
+    with pytest.raises(TypeError, match=r"control flow \(test_program.py, line \d+: .*x.sum\(\) >"):
+        capture(model, inputs(2, 3))

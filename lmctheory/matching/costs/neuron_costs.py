@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
-from lmctheory.matching._symmetry import Network, as_inputs
+from lmctheory.matching._symmetry import Network, double_inputs
 from lmctheory.matching.alignment import Alignment, side_by_side
 from lmctheory.matching.costs.activation_costs import activation, pre_activation
 from lmctheory.matching.costs.neuron_features import Cost, Features, gain_matrix, incoming
@@ -25,6 +25,7 @@ from lmctheory.matching.costs.responses import (
 )
 from lmctheory.matching.groups import Action, PermutationGroup
 from lmctheory.networks import Examples
+from lmctheory.networks.calling import call
 from lmctheory.networks.losses import LossLike
 from lmctheory.networks.state import copied, seeded
 
@@ -257,9 +258,10 @@ def _normalised(found: Sequence[Features], share: float) -> list[Features]:
 
 def _gradients(model: nn.Module, data: Examples) -> dict[str, Tensor]:
     model = copied(model).eval().double().requires_grad_()
-    x = as_inputs(model, data.inputs, "inputs")
+    x = double_inputs(model, data.inputs, "inputs")
     named = dict(model.named_parameters())
     with seeded():
-        loss = data.loss.mean(model(x), data.labels.to(x.device))
+        outputs = call(model, x)
+        loss = data.loss.mean(outputs, data.labels.to(outputs.device))
     found = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
     return dict(zip(named, found, strict=True))

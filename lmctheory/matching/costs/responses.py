@@ -17,13 +17,15 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64
 from torch import Tensor, nn
+from torch.fx import Node
 from torch.nn import functional
 
-from lmctheory.matching._symmetry import Network, as_inputs
+from lmctheory.matching._symmetry import Network, chain_inputs, double_inputs
 from lmctheory.matching.costs.recurrent_responses import recurrent_responses
 from lmctheory.networks import AffineChain
+from lmctheory.networks.calling import Inputs, as_inputs, batches
 from lmctheory.networks.program import (
     CONVOLUTIONS,
     TRANSPOSED,
@@ -38,6 +40,10 @@ __all__ = ["compressed_responses", "layer_inputs", "layer_outputs", "second_mome
 
 _CONSTANT = 1e-10
 """A column whose deviation is so small a part of its norm is constant, up to rounding."""
+
+
+_PRODUCTS = {"addmm": 2, "matmul": 1, "mm": 1}
+"""Of products with a matrix, whose rows read, which argument it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +70,11 @@ class _Response:
         return -1 if self.options is None else 1 - self.options["weight"].ndim
 
 
-_Responses = Callable[[Tensor], Iterator[_Response]]
+_Responses = Callable[[Inputs], Iterator[_Response]]
 """From a batch of inputs to the responses of all weights, in the order of evaluation."""
 
 
-def layer_inputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:
+def layer_inputs(network: Network, data: Inputs) -> dict[str, Tensor]:
     """What each weight reads on the data: x for the first, phi_{l-1}(x) for W_l.
 
     Args:
@@ -85,7 +91,7 @@ def layer_inputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, T
     return _gathered(_responses(network, data)(data), before=False)
 
 
-def layer_outputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, Tensor]:
+def layer_outputs(network: Network, data: Inputs) -> dict[str, Tensor]:
     """What each weight makes of the data, with its bias: as `layer_inputs`, before the activation.
 
     Raises:
@@ -96,7 +102,7 @@ def layer_outputs(network: Network, data: Shaped[Tensor, "n ..."]) -> dict[str, 
 
 def compressed_responses(
     networks: Sequence[Network],
-    data: Shaped[Tensor, "n ..."],
+    data: Inputs,
     *,
     before: bool = False,
     centred: bool = False,
@@ -124,7 +130,7 @@ def compressed_responses(
     sums: dict[str, Tensor] = {}
     widths: dict[str, list[int]] = {}
     responses = [_responses(network, data) for network in networks]
-    for batch in torch.split(data, batch_size):
+    for batch in batches(as_inputs(data, "data"), batch_size):
         seen = [_gathered(respond(batch), before=before) for respond in responses]
         for name, first in seen[0].items():
             parts = [of[name] for of in seen]
@@ -154,7 +160,7 @@ def _short(rows: Float64[Tensor, "n k"]) -> Float64[Tensor, "_ k"]:
 
 def second_moments(
     network: Network,
-    data: Shaped[Tensor, "n ..."],
+    data: Inputs,
     *,
     centred: bool = False,
     batch_size: int = 256,
@@ -186,7 +192,7 @@ def second_moments(
     sums: dict[str, tuple[Tensor, Tensor, int]] = {}
 
     respond = _responses(network, data)
-    for batch in torch.split(data, batch_size):
+    for batch in batches(as_inputs(data, "data"), batch_size):
         for response in respond(batch):
             rows = _reading_rows(response)
             if rows is not None:
@@ -253,19 +259,19 @@ def _padding(padding: Any, kernel: tuple[int, ...], dilation: tuple[int, ...]) -
     return [width for pair in reversed(sides) for width in pair]
 
 
-def _responses(network: Network, data: Tensor) -> _Responses:
+def _responses(network: Network, data: Inputs) -> _Responses:
     """How the weights of a network respond to batches of inputs like `data`.
 
     Raises:
         TypeError: if the network cannot be traced.
         ValueError: for empty data or inputs that do not fit.
     """
-    x = as_inputs(network, data, "data")
     if isinstance(network, AffineChain):
         chain = network.to(dtype=torch.float64)
-        return lambda batch: _of_chain(chain, as_inputs(network, batch, "data"))
+        return lambda batch: _of_chain(chain, chain_inputs(network, batch, "data"))
+    x = double_inputs(network, data, "data")
     program = capture(network, x, "data").to(torch.float64)
-    return lambda batch: _of_program(program, as_inputs(network, batch, "data"))
+    return lambda batch: _of_program(program, double_inputs(network, batch, "data"))
 
 
 def _of_chain(chain: AffineChain, x: Tensor) -> Iterator[_Response]:
@@ -277,7 +283,7 @@ def _of_chain(chain: AffineChain, x: Tensor) -> Iterator[_Response]:
 
 
 @torch.no_grad()
-def _of_program(program: Program, x: Tensor) -> Iterator[_Response]:
+def _of_program(program: Program, x: Inputs) -> Iterator[_Response]:
     for node, args, kwargs, result in program.run(x):
         if node.op != "call_function":
             continue
@@ -299,6 +305,11 @@ def _of_program(program: Program, x: Tensor) -> Iterator[_Response]:
                     options=None if name == "linear" else values,
                     transposed=name in TRANSPOSED,
                 )
+        elif name in _PRODUCTS and len(node.args) > _PRODUCTS[name]:
+            place = _PRODUCTS[name]
+            weight = node.args[place]
+            if isinstance(weight, Node) and str(weight.target) in program.state:
+                yield _Response(str(weight.target), args[place - 1], result)
 
 
 def _attended(

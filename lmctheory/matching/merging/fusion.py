@@ -41,7 +41,7 @@ import torch
 from jaxtyping import Float64, Shaped
 from torch import Tensor, nn
 
-from lmctheory.matching._symmetry import Network, SomeNetwork, as_chain, as_inputs
+from lmctheory.matching._symmetry import Network, SomeNetwork, as_chain, chain_inputs
 from lmctheory.matching.merging.means import average
 from lmctheory.matching.merging.transport import distances, gathered, spread, transport_plan
 from lmctheory.measures.arguments import number, share
@@ -229,7 +229,7 @@ def _inputs(
         return [], []
     if data is None:
         raise ValueError(f"method {method!r} needs data, got None")
-    x = as_inputs(a, data, "data")
+    x = chain_inputs(a, data, "data")
     of_a, of_b = ([x, *(phi for _, phi in chain.hidden(x))] for chain in (a, b))
     return of_a, of_b
 

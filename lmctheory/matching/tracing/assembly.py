@@ -5,8 +5,12 @@ Every space of neurons gives one group. Blocks (`Blocks`) give groups that excha
 if they look alike in every condition that any operation imposed.* Pair the neurons of the rows by
 their places in the blocks, and the atoms of paired neurons by origin. If paired atoms have equal
 entries in all conditions, exchanging them maps every condition to itself, so the exchange commutes
-with every operation, as permutations inside the blocks do. A neuron with two atoms of one origin
-has no such pairing; its row stays where it is.
+with every operation, as permutations inside the blocks do. Where a neuron has several atoms of one
+origin these are paired by age, and the conditions are tried one by one (`exchanges`).
+
+Blocks that share neurons (the heads of queries that read the same keys) are one row. Inside it they
+can still be exchanged, atom by atom: the neurons that they share stay, and hand those of their
+atoms that belong to one block to the other.
 """
 
 from collections import Counter, defaultdict
@@ -21,7 +25,7 @@ from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
 from lmctheory.matching.tracing.fixed import unmoved
 from lmctheory.matching.tracing.labelling import Labelling
 from lmctheory.matching.tracing.neurons import Labels, Origin
-from lmctheory.matching.tracing.rows import Row, exchangeable_rows
+from lmctheory.matching.tracing.rows import Row, Rows, exchangeable_rows
 
 __all__ = ["assembled"]
 
@@ -32,12 +36,14 @@ class _Moved:
 
     Attributes:
         units: what it permutes, each some neurons in corresponding order.
+        atoms: of each unit, in corresponding order.
         key: its place among the groups.
         origin: the name of what its neurons come from.
         options: of the group to be.
     """
 
     units: tuple[Row, ...]
+    atoms: tuple[Row, ...]
     key: tuple[int, int]
     origin: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -59,17 +65,19 @@ class _Assembly:
         self.labelling = labelling
         self.neurons = labelling.neurons
         self.members = self.neurons.members()
-        self._known: dict[tuple[int, bool], dict[int, list[int]]] = {}
+        self._known: dict[int, dict[int, list[int]]] = {}
 
     def symmetry(self, parameters: frozenset[str]) -> Symmetry:
         spaces = sorted(self._spaces(), key=lambda moved: moved.key)
         names = _distinct([moved.origin for moved in spaces])
         named = dict(zip(names, spaces, strict=True))
         families, mismatched = exchangeable_rows(self.labelling, self.members)
-        for title, rows in families:
-            name, children = self._parent(title, rows, named)
+        titles: list[str] = []
+        for family in families:
+            name, children = self._parent(family, named)
             named |= children
-            named[name] = self._outer(name, rows)
+            named[name] = self._outer(name, family, titles)
+            titles.append(name)
         groups = (
             self._group(name, moved)
             for name, moved in sorted(named.items(), key=lambda item: item[1].key)
@@ -94,7 +102,12 @@ class _Assembly:
                 ordered = sorted(members, key=self._first_atom)
                 first = self._first_atom(ordered[0])
                 units = tuple((neuron,) for neuron in ordered)
-                yield _Moved(units, (first, 0), self._origin(first).name or "constants")
+                atoms = tuple(self._by_strand(neuron) for neuron in ordered)
+                yield _Moved(units, atoms, (first, 0), self._origin(first).name or "constants")
+
+    def _by_strand(self, neuron: int) -> Row:
+        atoms = self.members[neuron]
+        return tuple(atoms[np.argsort(self.neurons.strands(atoms))].tolist())
 
     def _first_atom(self, neuron: int) -> int:
         """The atom after which a neuron is named: the first that a layer computes, if any."""
@@ -105,34 +118,38 @@ class _Assembly:
     def _origin(self, atom: int) -> Origin:
         return self.neurons.origins[int(self.neurons.origins_of(np.array([atom]))[0])]
 
-    def _parent(
-        self, title: str | None, rows: Sequence[Row], named: dict[str, _Moved]
-    ) -> tuple[str, dict[str, _Moved]]:
+    def _parent(self, family: Rows, named: dict[str, _Moved]) -> tuple[str, dict[str, _Moved]]:
         """A name for the group that exchanges rows, and the groups inside them as its children."""
-        name = title or self._origin(self._first_atom(rows[0][0])).name or "constants"
+        name = family.name or self._origin(min(family.atoms[0])).name or "constants"
+        if family.around is not None:
+            name = f"{name}.heads.{family.around[1]}"
         if name in named:
             taken = sum(other.startswith(f"{name}.blocks") for other in named)
             name = f"{name}.blocks.{taken}"
         children = {}
-        for slot, row in enumerate(rows):
+        for slot, row in enumerate(family.rows):
             inside = [
                 (n, m) for n, m in named.items() if len(m.units[0]) == 1 and m.units[0][0] in row
             ]
             inside.sort(key=lambda item: row.index(item[1].units[0][0]))
             families = _distinct([moved.origin for _, moved in inside])
-            for family, (child, moved) in zip(families, inside, strict=True):
-                options = {"parent": name, "family": family, "slot": slot}
+            for kind, (child, moved) in zip(families, inside, strict=True):
+                options = {"parent": name, "family": kind, "slot": slot}
                 children[child] = replace(moved, options=options)
         return name, children
 
-    def _outer(self, name: str, rows: Sequence[Row]) -> _Moved:
-        last = max(self._first_atom(neuron) for row in rows for neuron in row)
-        return _Moved(tuple(rows), (last, 1), name)
+    def _outer(self, name: str, family: Rows, titles: Sequence[str]) -> _Moved:
+        last = max(atom for row in family.atoms for atom in row)
+        if family.around is None:
+            return _Moved(family.rows, family.atoms, (last, 1), name)
+        number, slot = family.around
+        options = {"parent": titles[number], "family": "heads", "slot": slot}
+        return _Moved(family.rows, family.atoms, (last, 0), name, options)
 
     def _group(self, name: str, moved: _Moved) -> PermutationGroup:
         actions, roles = [], {"made": [], "read": [], "": []}  # type: tuple[list[Action], dict[str, list[str]]]
         for (parameter, axis, within), found in self.labelling.axes.items():
-            positions = self._positions(found.labels, moved.units)
+            positions = self._positions(found.labels, moved.atoms)
             if positions is not None:
                 reads = found.role == "read"
                 actions.append(Action(parameter, axis, positions, within, reads))
@@ -152,24 +169,14 @@ class _Assembly:
         """For each unit its entries along an axis, in corresponding order."""
         if labels is None:
             return None
-        by_origin = len(units[0]) > 1
-        key = (id(labels), by_origin)
-        if key not in self._known:
-            self._known[key] = self._entries(labels, by_origin=by_origin)
-        entries = self._known[key]
-        if not any(neuron in entries for neuron in units[0]):
+        if id(labels) not in self._known:
+            self._known[id(labels)] = _entries(labels)
+        entries = self._known[id(labels)]
+        if not any(atom in entries for atom in units[0]):
             return None
-        found = tuple(tuple(e for n in unit for e in entries.get(n, ())) for unit in units)
+        found = tuple(tuple(e for a in unit for e in entries.get(a, ())) for unit in units)
         # of a grouped convolution's weight each row holds one block's part, which moves with it
         return found if all(found) else None
-
-    def _entries(self, labels: Labels, *, by_origin: bool) -> dict[int, list[int]]:
-        neurons = self.neurons.neurons(labels)
-        strands = self.neurons.origins_of(labels) if by_origin else self.neurons.strands(labels)
-        order = np.lexsort((np.arange(len(labels)), strands, neurons))
-        values, starts = np.unique(neurons[order], return_index=True)
-        parts = np.split(order, starts[1:])
-        return {n: part.tolist() for n, part in zip(values.tolist(), parts, strict=True)}
 
     def _fixed(self, moving: set[int], groups: tuple[PermutationGroup, ...]) -> dict[str, str]:
         """The layers none of whose neurons moves, with the reason."""
@@ -184,6 +191,14 @@ class _Assembly:
                     number, "no two of its neurons can be exchanged"
                 )
         return fixed
+
+
+def _entries(labels: Labels) -> dict[int, list[int]]:
+    """For each atom its places along an axis."""
+    order = np.argsort(labels, kind="stable")
+    values, starts = np.unique(labels[order], return_index=True)
+    parts = np.split(order, starts[1:])
+    return {a: part.tolist() for a, part in zip(values.tolist(), parts, strict=True)}
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -18,13 +18,14 @@ from lmctheory.matching.tracing.attention import multihead_attention
 from lmctheory.matching.tracing.contractions import (
     addmm,
     attention,
+    bilinear,
     einsum,
     embedding,
     linear,
     matmul,
-    paired,
 )
 from lmctheory.matching.tracing.convolutions import conv
+from lmctheory.matching.tracing.folding import Folded, settled
 from lmctheory.matching.tracing.labelling import Call, Labelling, Rule, Value, unlabelled
 from lmctheory.matching.tracing.movements import MOVEMENTS, movement
 from lmctheory.matching.tracing.normalisations import (
@@ -35,7 +36,13 @@ from lmctheory.matching.tracing.normalisations import (
     prelu,
     weight_norm,
 )
-from lmctheory.matching.tracing.recurrent import States, recurrent, recurrent_cell
+from lmctheory.matching.tracing.pointwise import pointwise
+from lmctheory.matching.tracing.recurrent import (
+    States,
+    recurrent,
+    recurrent_cell,
+    recurrent_function,
+)
 from lmctheory.networks.program import Layer, operation
 
 __all__ = ["rule_of"]
@@ -66,6 +73,9 @@ _SAME = _words(
     """
 )
 """Those whose result moves as their first argument does, whatever the others are."""
+
+_ALONG = _words("log_softmax normalize softmax softmin")
+"""Those among them that compute with all entries along an axis."""
 
 _REDUCTIONS = _words("all amax amin any logsumexp mean nanmean nansum norm prod std sum var")
 _WINDOWS = {
@@ -112,21 +122,20 @@ def _is_known_library(target: Any) -> bool:
     return not isinstance(target, ModuleType) and module.split(".")[0] in known
 
 
-def same(_: Labelling, call: Call) -> Any:
+def same(labelling: Labelling, call: Call) -> Any:
     """The result moves as the first argument does."""
     first = call.args[0]
+    if isinstance(first, Folded):
+        if call.operation in _ALONG:
+            position = 2 if call.operation == "normalize" else 1
+            axis = call.argument(position, "dim", 1)
+            if not isinstance(axis, int):
+                return None
+            along = axis % first.tensor.ndim in first.axes
+            if along and settled(labelling, first, axis, call.name) is None:
+                return None
+        return first.holding(call.result)
     return Value(call.result, first.labels) if isinstance(first, Value) else None
-
-
-def pointwise(labelling: Labelling, call: Call) -> Any:
-    """All arguments and the result move alike, axes of size one excepted."""
-    if not isinstance(call.result, Tensor):
-        return None
-    labels = tuple(
-        paired(labelling, [v for v in call.values if v.tensor.ndim >= back], back, call.name)
-        for back in range(call.result.ndim, 0, -1)
-    )
-    return Value(call.result, labels)
 
 
 def gated(labelling: Labelling, call: Call) -> Any:
@@ -157,17 +166,26 @@ def _axes(dim: Any, ndim: int) -> set[int] | None:
     return {axis % ndim for axis in axes}
 
 
-def _reduction(_: Labelling, call: Call) -> Any:
-    """What is reduced may be in any order."""
+def _reduction(labelling: Labelling, call: Call) -> Any:
+    """What is reduced may be in any order; of heads the channels alone."""
     x = call.args[0]
     position = 2 if call.operation.endswith("norm") else 1
     dim = call.argument(position, "dim", call.kwargs.get("axis"))
     axes = _axes(dim, x.tensor.ndim)
     if axes is None or not isinstance(call.result, Tensor):
         return None
-    kept = [labels for axis, labels in enumerate(x.labels) if axis not in axes]
+    if isinstance(x, Folded):
+        channel = axes & set(x.axes)
+        heads = settled(labelling, x, min(channel), call.name) if len(channel) == 1 else None
+        if heads is None:
+            return None
+        known = list(x.plain)
+        known[heads.axis] = heads.atoms
+    else:
+        known = list(x.labels)
+    kept = [labels for axis, labels in enumerate(known) if axis not in axes]
     if call.result.ndim == x.tensor.ndim:  # keepdim
-        kept = [None if axis in axes else labels for axis, labels in enumerate(x.labels)]
+        kept = [None if axis in axes else labels for axis, labels in enumerate(known)]
     return Value(call.result, tuple(kept)) if len(kept) == call.result.ndim else None
 
 
@@ -232,6 +250,7 @@ _RULES: dict[str, Rule] = {
     "_weight_norm": weight_norm,
     "addmm": addmm,
     "batch_norm": batch_norm,
+    "bilinear": bilinear,
     "bmm": matmul,
     "conv1d": conv(1),
     "conv2d": conv(2),
@@ -255,6 +274,7 @@ _RULES: dict[str, Rule] = {
     "prelu": prelu,
     "rms_norm": layer_norm,
     **dict.fromkeys(("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell"), recurrent_cell),
+    **dict.fromkeys(("rnn_tanh", "rnn_relu", "lstm", "gru"), recurrent_function),
     "scaled_dot_product_attention": attention,
     "_assert": _shape,
 }

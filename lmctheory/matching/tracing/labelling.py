@@ -27,6 +27,11 @@ class Value:
     tensor: Tensor
     labels: tuple[Labels | None, ...]
 
+    @property
+    def everything(self) -> tuple[Labels | None, ...]:
+        """All atoms in it."""
+        return self.labels
+
 
 class Slot(Value):
     """A parameter or buffer of the network: its axes get atoms when an operation asks for them.
@@ -84,11 +89,13 @@ class Blocks:
         layer: that treats them so.
         name: of the blocks; None if the neurons' own layer is to name them.
         grids: atoms ``[blocks, size]``, all moved at once.
+        heads: atoms of the blocks themselves, for axes along which each has one entry.
     """
 
     layer: str
     name: str | None
     grids: tuple[Int[np.ndarray, "blocks _"], ...]
+    heads: Labels | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +240,7 @@ class Labelling:
 
     def fix(self, value: Value, reason: str) -> None:
         """Lets everything that is in a tensor stay where it is."""
-        for labels in value.labels:
+        for labels in value.everything:
             self.neurons.fix(labels, reason)
 
 

@@ -1,12 +1,13 @@
 """Operations that only put entries elsewhere: views, slices, concatenations, paddings.
 
 What such an operation does is found by carrying it out on the numbers of the entries. An axis of
-the result takes the label of that axis of the input on which alone the place along it depends;
-where two labelled axes fall on one (or one on two), their neurons are fixed. Entries that come from
-nowhere are constants, all equal, and may be in any order; so may copies along an expanded axis.
+the result takes the label of that axis of the input on which alone the place along it depends; one
+that is spread over several axes gives a `Folded` tensor; where two labelled axes fall on one, their
+neurons are fixed. Entries that come from nowhere are constants, all equal, and may be in any order;
+so may copies along an expanded axis.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.fx.node import map_aggregate
 
+from lmctheory.matching.tracing.folding import Folded, as_heads, combined
 from lmctheory.matching.tracing.labelling import Call, Labelling, Value
 from lmctheory.matching.tracing.neurons import Labels, ranks
 
@@ -98,23 +100,45 @@ def _labelled(
     labelling: Labelling, name: str, sources: list[_Source], numbers: Tensor, result: Tensor
 ) -> Value:
     entries = numbers.to(torch.int64).cpu().numpy()
+    found = (_placed(labelling, name, source, entries) for source in sources)
+    parts = [part for part in found if part is not None]
     labels: list[Labels | None] = [
         _constants(labelling, entries, axis) for axis in range(entries.ndim)
     ]
-    covered: dict[int, np.ndarray] = {}
-    for source in sources:
-        for axis, places in _placed(labelling, name, source, entries):
-            where = places >= 0
-            held = labels[axis]
+    folds = {axes for part in parts for axes in part if len(axes) > 1}
+    reason = f"{name} puts its neurons beside entries that cannot move with them"
+    together = len(folds) == 1 and all(folds <= part.keys() for part in parts)
+    covered: dict[tuple[int, ...], Labels] = {}
+    for axes, places in (item for part in parts for item in part.items()):
+        if len(axes) == 1 or together:
+            _cover(labelling, covered, axes, places, reason)
+        else:
+            labelling.neurons.fix(places[places >= 0], reason)
+    for axes, places in covered.items():
+        if len(axes) == 1:
+            held = labels[axes[0]]
             assert held is not None  # the axis is longer than one
-            if axis not in covered:
-                covered[axis] = np.zeros_like(where)
-            both, new = where & covered[axis], where & ~covered[axis]
-            reason = f"{name} puts its neurons beside entries that cannot move with them"
-            labelling.neurons.unify(held[both], places[both], reason)
-            held[new] = places[new]
-            covered[axis] = covered[axis] | where
-    return Value(result, tuple(found if found is None or found.any() else None for found in labels))
+            labels[axes[0]] = np.where(places >= 0, places, held)
+    plain = tuple(held if held is None or held.any() else None for held in labels)
+    if not together:
+        return Value(result, plain)
+    (axes,) = folds
+    plain = tuple(None if axis in axes else held for axis, held in enumerate(plain))
+    return Folded(result, plain, axes, np.maximum(covered[axes], 0), labelling)
+
+
+def _cover(
+    labelling: Labelling,
+    covered: dict[tuple[int, ...], Labels],
+    axes: tuple[int, ...],
+    places: Labels,
+    reason: str,
+) -> None:
+    """Adds what one source puts along some axes to what others have put there."""
+    held = covered.setdefault(axes, np.full_like(places, -1))
+    both = (places >= 0) & (held >= 0)
+    labelling.neurons.unify(held[both], places[both], reason)
+    covered[axes] = np.where(held < 0, places, held)
 
 
 def _constants(labelling: Labelling, entries: np.ndarray, axis: int) -> Labels | None:
@@ -132,47 +156,97 @@ def _constants(labelling: Labelling, entries: np.ndarray, axis: int) -> Labels |
     return labels
 
 
+def _dimensions(labelling: Labelling, value: Value) -> list[tuple[tuple[int, ...], Labels | None]]:
+    """The axes of a tensor with their labels, those together over which neurons are spread.
+
+    Labelled ones come first, and of these equal numbers last, which rather stay than others.
+    """
+    if isinstance(value, Folded):
+        folded = [(value.axes, value.grid.ravel())]
+        single = [((axis,), n) for axis, n in enumerate(value.plain) if axis not in value.axes]
+    else:
+        folded, single = [], [((axis,), labels) for axis, labels in enumerate(value.labels)]
+    equal = labelling.neurons.are_equal
+    return folded + sorted(single, key=lambda item: (item[1] is None, equal(item[1])))
+
+
 def _placed(
     labelling: Labelling, name: str, source: _Source, entries: np.ndarray
-) -> Iterator[tuple[int, Labels]]:
-    """For each axis of the result onto which an axis of the source falls, the labels (else -1)."""
+) -> dict[tuple[int, ...], Labels] | None:
+    """For axes of the result onto which axes of the source fall, the labels there (else -1).
+
+    None if the result holds nothing of the source.
+    """
     shape = source.value.tensor.shape
     last = source.start + source.value.tensor.numel()
     own = np.asarray((entries >= source.start) & (entries < last))
     if not own.any():
-        return
+        return None
     unravelled = np.unravel_index(np.where(own, entries - source.start, 0), shape)
     coordinates = tuple(map(np.asarray, unravelled))  # also of a single number
-    found: dict[int, tuple[int, Labels]] = {}
-    for d, (coordinate, labels) in enumerate(zip(coordinates, source.value.labels, strict=True)):
-        if shape[d] == 1:
+    found: dict[tuple[int, ...], Labels] = {}
+    origin: dict[tuple[int, ...], Labels] = {}
+    for dims, labels in _dimensions(labelling, source.value):
+        sizes = [shape[d] for d in dims]
+        if math.prod(sizes) == 1:
             continue
-        axis = _only_axis(coordinate, own)
-        if axis is None:
-            reason = f"{name} singles some of its neurons out, or spreads them over several axes"
-            labelling.neurons.fix(labels if labels is None else labels[coordinate[own]], reason)
+        coordinate = np.ravel_multi_index([coordinates[d] for d in dims], sizes)
+        axes = _axes_of(coordinate, own)
+        taken = [other for other in found if set(other) & set(axes)]
+        if labels is None:
+            if len(axes) == 1 and not taken:
+                found[axes] = np.where(_along(coordinate, own, axes) < 0, -1, 0)
             continue
-        places = _along(coordinate, own, axis)
-        values = places if labels is None else np.where(places < 0, -1, labels[places])
-        known = found.get(axis)
-        if known is not None and labels is not None and source.value.labels[known[0]] is not None:
-            reason = f"{name} joins two axes of neurons"
-            labelling.neurons.fix(labels, reason)
-            labelling.neurons.fix(source.value.labels[known[0]], reason)
-        if labels is not None:
-            _distinguish(labelling, labels, coordinates, d, own, axis, values)
-            found[axis] = (d, values)
-        elif known is None:
-            found[axis] = (d, np.where(places < 0, -1, 0))
-    yield from ((axis, values) for axis, (_, values) in found.items())
+        if not axes:
+            reason = f"{name} singles some of its neurons out"
+            labelling.neurons.fix(labels[coordinate[own]], reason)
+            continue
+        places = _along(coordinate, own, axes)
+        values = np.where(places < 0, -1, labels[places])
+        rest = [ranks(labels)[coordinate], *(c for d, c in enumerate(coordinates) if d not in dims)]
+        _distinguish(labelling, labels, np.where(own, np.stack(rest), -1), axes, values)
+        if not taken:
+            found[axes], origin[axes] = values, places
+        elif taken == [axes] and not labelling.neurons.are_equal(labels):
+            both = (found[axes], values), (origin[axes], places)
+            found[axes] = _product(labelling, name, *both)
+        else:
+            labelling.neurons.fix(labels, f"{name} joins two axes of neurons")
+    return found
 
 
-def _only_axis(coordinate: np.ndarray, own: np.ndarray) -> int | None:
-    """The axis on which alone a coordinate depends."""
-    varying = [
+def _product(
+    labelling: Labelling,
+    name: str,
+    labels: tuple[Labels, Labels],
+    places: tuple[Labels, Labels],
+) -> Labels:
+    """The labels of an axis onto which two axes of neurons fall: of a grid of neurons of its own.
+
+    Args:
+        labelling: of all.
+        name: of what joins them.
+        labels: of each, along the axis.
+        places: of each, on its own axis.
+    """
+    (u, v), (i, j) = labels, places
+    if len(u) and i.ndim == 1 and np.array_equal(j, np.arange(len(j)) // (i.max() + 1)):
+        u, v, i, j = v, u, j, i  # i is the slower one
+    size = int(j.max()) + 1
+    if not np.array_equal(i * size + j, np.arange(len(u))):
+        for one in (u, v):
+            labelling.neurons.fix(one[one >= 0], f"{name} joins two axes of neurons")
+        return np.zeros_like(u)
+    heads = as_heads(labelling, np.array(v.reshape(-1, size)), 0, 1, name)
+    labelling.neurons.unify(heads.atoms, u[::size], combined(name))
+    return heads.grid.ravel()
+
+
+def _axes_of(coordinate: np.ndarray, own: np.ndarray) -> tuple[int, ...]:
+    """The axes on which a coordinate depends."""
+    return tuple(
         axis for axis in range(coordinate.ndim) if not _is_constant_along(coordinate, own, axis)
-    ]
-    return varying[0] if len(varying) == 1 else None
+    )
 
 
 def _is_constant_along(coordinate: np.ndarray, own: np.ndarray, axis: int) -> bool:
@@ -181,28 +255,28 @@ def _is_constant_along(coordinate: np.ndarray, own: np.ndarray, axis: int) -> bo
     return bool((low >= high).all())
 
 
-def _along(coordinate: np.ndarray, own: np.ndarray, axis: int) -> np.ndarray:
-    """The coordinate at each place along the axis; -1 where there is nothing of the source."""
-    others = tuple(a for a in range(coordinate.ndim) if a != axis)
+def _along(coordinate: np.ndarray, own: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The coordinate at each place along the axes; -1 where there is nothing of the source."""
+    others = tuple(a for a in range(coordinate.ndim) if a not in axes)
     return np.where(own, coordinate, -1).max(axis=others)
 
 
 def _distinguish(
-    labelling: Labelling,
-    labels: Labels,
-    coordinates: tuple[np.ndarray, ...],
-    d: int,
-    own: np.ndarray,
-    axis: int,
-    values: Labels,
+    labelling: Labelling, labels: Labels, code: np.ndarray, axes: tuple[int, ...], values: Labels
 ) -> None:
-    """Neurons whose entries come to lie differently cannot be exchanged."""
-    rank = ranks(labels)
-    rest = [rank[c] if k == d else c for k, c in enumerate(coordinates)]
-    code = np.where(own, np.stack(rest), -1)
-    code = np.moveaxis(code, axis + 1, 0).reshape(code.shape[axis + 1], -1)
-    order = np.argsort(values, kind="stable")
-    atoms, starts = np.unique(values[order], return_index=True)
+    """Neurons whose entries come to lie differently cannot be exchanged.
+
+    Args:
+        labelling: of all.
+        labels: of the source.
+        code: for each entry of the result where it comes from, but for its neuron.
+        axes: of the result, onto which they fall.
+        values: the labels along them.
+    """
+    code = np.moveaxis(code, [axis + 1 for axis in axes], range(len(axes)))
+    code = code.reshape(values.size, -1)
+    order = np.argsort(values, axis=None, kind="stable")
+    atoms, starts = np.unique(values.ravel()[order], return_index=True)
     marks = dict.fromkeys(np.unique(labels).tolist(), b"")
     for atom, places in zip(atoms.tolist(), np.split(order, starts[1:]), strict=True):
         marks[atom] = code[places].tobytes()

@@ -53,10 +53,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Condition:
-    """What an operation asks of atoms: those of two blocks that are to be exchanged must agree."""
+    """What an operation asks of atoms: an exchange of blocks must map these rows to each other.
 
-    atoms: Labels
-    codes: Int[np.ndarray, "_ _"]
+    Attributes:
+        atoms: a row for each entry ``[n, k]``: the atom, or the two that were paired.
+        codes: what else is known of the entry ``[n, _]``.
+    """
+
+    atoms: Int[np.ndarray, "n k"]
+    codes: Int[np.ndarray, "n _"]
 
 
 class Neurons:
@@ -137,8 +142,11 @@ class Neurons:
         if np.array_equal(u, v):
             return u
         r, s = ranks(u), ranks(v)
-        self._note(u, r, self._origin[v], s)
-        self._note(v, s, self._origin[u], r)
+        self.conditions.append(Condition(np.stack([u, v], axis=1), np.stack([r, s], axis=1)))
+        return self._paired(u, v, r, s, reason)
+
+    def _paired(self, u: Labels, v: Labels, r: Labels, s: Labels, reason: str) -> Labels:
+        """Does so, for entries of these ranks."""
         while True:
             while (bad := self._unmatched(u, v)).any():
                 self.fix(np.concatenate([u[bad], v[bad]]), reason)
@@ -163,14 +171,49 @@ class Neurons:
         if not len(atoms):
             return
         numbers = {mark: k for k, mark in enumerate(sorted(set(marks.values())))}
-        code = np.array([numbers[marks[a]] for a in atoms.tolist()])
-        self._note(atoms, code)
+        self.tell_apart(atoms, np.array([numbers[marks[a]] for a in atoms.tolist()]))
+
+    def tell_apart(self, atoms: Labels, code: Labels) -> None:
+        """Neurons can be exchanged only if their atoms, strand by strand, have the same codes.
+
+        Args:
+            atoms: that can move, each once.
+            code: of each.
+        """
+        self.conditions.append(Condition(atoms[:, None], code[:, None]))
         pairs = np.stack([self._strand[atoms], code])
         joint = np.unique(pairs, axis=1, return_inverse=True)[1].ravel()
         self._split(*_signatures(self._neuron[atoms], joint))
 
-    def _note(self, atoms: Labels, *codes: Labels) -> None:
-        self.conditions.append(Condition(atoms, np.stack(codes, axis=1)))
+    def divide(self, labels: Labels, parts: Labels) -> None:
+        """Neurons can be exchanged only if they lie in the same parts.
+
+        Args:
+            labels: atoms.
+            parts: for each of them the number of its part.
+        """
+        neurons = self._neuron[labels]
+        self._split(*_signatures(neurons[neurons > 0], parts[neurons > 0]))
+
+    def join(self, u: Labels, v: Labels, ranked: Labels, reason: str) -> None:
+        """Makes two axes move alike, where one neuron may be paired with several: they become one.
+
+        Pairs are unified in rounds, in each of which every neuron has one partner.
+
+        Args:
+            u: atoms.
+            v: other ones, each of them once.
+            ranked: for each pair which of the entries of its atom in u it is.
+            reason: why they are fixed, if they are.
+        """
+        self.conditions.append(Condition(np.stack([u, v], axis=1), ranked[:, None]))
+        left = np.arange(len(u))
+        while len(left):
+            a, b = self._neuron[u[left]], self._neuron[v[left]]
+            now = (_first(a, b) == b) & (_first(b, a) == a)
+            x, y = u[left[now]], v[left[now]]
+            self._paired(x, y, ranks(x), ranks(y), reason)
+            left = left[~now]
 
     def _unmatched(self, u: Labels, v: Labels) -> np.ndarray:
         """Indices at which the pairing of neurons is not one of exchangeable equals."""
@@ -196,7 +239,7 @@ class Neurons:
         """Makes one neuron of each pair, for as many spaces as are apart from each other."""
         free = ~np.isin(self._space[a], self._space[b])
         if not free.any():
-            free = (self._space[a] == self._space[a[0]]) & (self._space[b] == self._space[b[0]])
+            free = _apart(self._space[a], self._space[b])
         a, b = a[free], b[free]
         space = self._space[a]
         least, most = np.minimum(a, b), np.maximum(a, b)
@@ -213,6 +256,23 @@ def ranks(labels: Labels) -> Int[np.ndarray, " n"]:
     result = np.empty(len(labels), dtype=np.int64)
     result[order] = np.arange(len(labels)) - starts[0][starts[1].ravel()]
     return result
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of pairs of spaces some of which no two have one in common: the first at both its ends."""
+    pairs, which = np.unique(np.stack([a, b]), axis=1, return_inverse=True)
+    number = np.arange(pairs.shape[1])
+    first = np.full(int(pairs.max()) + 1, len(number))
+    for spaces in pairs:
+        np.minimum.at(first, spaces, number)
+    chosen: np.ndarray = (first[pairs] == number).all(axis=0)
+    return chosen[which.ravel()]
+
+
+def _first(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """For each index the entry of b that the entry of a has where it occurs first."""
+    _, first, inverse = np.unique(a, return_index=True, return_inverse=True)
+    return b[first[inverse.ravel()]]
 
 
 def _has_several(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from lmctheory.matching.tracing.contractions import combined, layer_of
+from lmctheory.matching.tracing.contractions import layer_of
+from lmctheory.matching.tracing.folding import Folded, beside, combined, settled
 from lmctheory.matching.tracing.labelling import Blocks, Call, Labelling, Slot, Value
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "prelu", "weight_norm"]
@@ -33,6 +34,8 @@ def instance_norm(labelling: Labelling, call: Call, size: int) -> Any:
 def layer_norm(labelling: Labelling, call: Call) -> Any:
     """The last axes together, entry by entry scaled and shifted."""
     x, weight, bias = (call.argument(i, n) for i, n in ((0, "input"), (2, "weight"), (3, "bias")))
+    if isinstance(x, Folded):
+        return _of_heads(labelling, x, call.argument(1, "normalized_shape"), (weight, bias), call)
     labels = list(x.labels)
     for value in (weight, bias):
         if isinstance(value, Value):  # after its weight rms_norm takes a number
@@ -40,6 +43,20 @@ def layer_norm(labelling: Labelling, call: Call) -> Any:
                 axis = value.tensor.ndim - back
                 labels[-back] = labelling.axis(value, axis, labels=labels[-back])
     return Value(call.result, tuple(labels))
+
+
+def _of_heads(
+    labelling: Labelling, x: Folded, shape: Any, factors: tuple[Any, ...], call: Call
+) -> Any:
+    """The channels of each head together, by factors that all heads share."""
+    heads = settled(labelling, x, -1, call.name) if len(shape) == 1 else None
+    if heads is None:
+        return None
+    for value in factors:
+        if isinstance(value, Value):
+            name = layer_of(value)
+            beside(labelling, heads, labelling.axis(value, 0, name=name), call.name)
+    return x.holding(call.result)
 
 
 def group_norm(labelling: Labelling, call: Call) -> Any:

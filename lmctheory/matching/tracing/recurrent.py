@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lmctheory.matching.tracing.contractions import combined
+from lmctheory.matching.tracing.folding import combined
 from lmctheory.matching.tracing.labelling import Call, Labelling, Slot, Value
 from lmctheory.matching.tracing.movements import movement
 from lmctheory.matching.tracing.neurons import Labels
 from lmctheory.networks.program import Layer
 
-__all__ = ["States", "recurrent", "recurrent_cell"]
+__all__ = ["States", "recurrent", "recurrent_cell", "recurrent_function"]
 
 
 class States(Value):
@@ -68,26 +68,78 @@ def recurrent(labelling: Labelling, call: Call) -> Any:
         return None
     for labels in x.labels[:-1]:
         labelling.neurons.fix(labels, f"{call.name} runs along it")
-    read = x.labels[-1]
-    cells, states = list[Labels | None](), list[Labels | None]()
-    for k in range(module.num_layers):
-        beside = []
-        for suffix in ("", "_reverse")[: 1 + module.bidirectional]:
-            own = {kind: weights.get(f"{kind}_l{k}{suffix}") for kind in _KINDS}
-            units, made = _direction(labelling, own, read, f"{name}.l{k}{suffix}")
-            cells.append(units)
-            beside.append(made)
-        states.extend(beside)
-        read = _side_by_side(beside, weights[f"weight_hh_l{k}"].tensor.shape[1])
-    _begin(labelling, begin, (states, cells), call.name)
+    layers = [
+        {
+            f"{name}.l{k}{suffix}": {kind: weights.get(f"{kind}_l{k}{suffix}") for kind in _KINDS}
+            for suffix in ("", "_reverse")[: 1 + module.bidirectional]
+        }
+        for k in range(module.num_layers)
+    ]
+    read, units = _stacked(labelling, layers, x, begin, call.name)
     outputs, final = call.result
     known = Value(outputs, (*(None,) * (outputs.ndim - 1), read))
     if isinstance(final, tuple):
         return known, tuple(
-            States(tensor, units, labelling)
-            for tensor, units in zip(final, (states, cells), strict=True)
+            States(tensor, of, labelling) for tensor, of in zip(final, units, strict=True)
         )
-    return known, States(final, states, labelling)
+    return known, States(final, units[0], labelling)
+
+
+def recurrent_function(labelling: Labelling, call: Call) -> Any:
+    """The functions that `nn.RNN`, `nn.LSTM` and `nn.GRU` call; None for packed sequences."""
+    if not isinstance(call.args[3], bool):
+        return None
+    x, begin, weights, biased, count, _, _, both_ways = call.args[:8]
+    directions = 2 if both_ways else 1
+    step = len(weights) // (count * directions)
+    kinds = [kind for kind in _KINDS if "bias" not in kind or biased][:step]
+    cells: list[tuple[str, Mapping[str, Value | None]]] = []
+    for k in range(0, len(weights), step):
+        own: dict[str, Value | None] = dict.fromkeys(_KINDS)
+        own |= dict(zip(kinds, weights[k : k + step], strict=True))
+        slot = own["weight_ih"]
+        name = slot.name if isinstance(slot, Slot) else f"computed.{k // step}"
+        cells.append((name.replace("weight_ih_", ""), own))
+    layers = [dict(cells[k : k + directions]) for k in range(0, len(cells), directions)]
+    for labels in x.labels[:-1]:
+        labelling.neurons.fix(labels, f"{call.name} runs along it")
+    read, units = _stacked(labelling, layers, x, begin, call.name)
+    outputs, *final = call.result
+    known = Value(outputs, (*(None,) * (outputs.ndim - 1), read))
+    states = (States(t, of, labelling) for t, of in zip(final, units, strict=False))
+    return known, *states
+
+
+def _stacked(
+    labelling: Labelling,
+    layers: Sequence[Mapping[str, Mapping[str, Value | None]]],
+    x: Value,
+    begin: Any,
+    name: str,
+) -> tuple[Labels | None, tuple[list[Labels | None], list[Labels | None]]]:
+    """What a stack of layers hands on, and the numbers that it keeps: made of units, and units.
+
+    Args:
+        labelling: of all.
+        layers: from the input on the directions by name, each with its weights.
+        x: the inputs.
+        begin: the initial states.
+        name: of the operation.
+    """
+    read = x.labels[-1]
+    cells, states = list[Labels | None](), list[Labels | None]()
+    for directions in layers:
+        beside = []
+        for origin, own in directions.items():
+            units, made = _direction(labelling, own, read, origin)
+            cells.append(units)
+            beside.append(made)
+        states.extend(beside)
+        carried = next(iter(directions.values()))["weight_hh"]
+        assert carried is not None
+        read = _side_by_side(beside, carried.tensor.shape[1])
+    _begin(labelling, begin, (states, cells), name)
+    return read, (states, cells)
 
 
 def recurrent_cell(labelling: Labelling, call: Call) -> Any:

@@ -46,9 +46,9 @@ def labelled(program: Program, inputs: Inputs) -> Labelling:
 
 def _read(program: Program, labelling: Labelling, node: Node) -> Any:
     name = str(node.target)
-    if name in program.state:
-        return Slot(program.state[name], name, labelling)
-    return unlabelled(program.constants[name])
+    if name in program.state and name not in program.evaluation.unsaved:
+        return Slot(program.state[name], program.evaluation.first_name(name), labelling)
+    return unlabelled(program.attribute(node, program.state))
 
 
 def _fix_output(labelling: Labelling, item: Any) -> Any:

@@ -5,7 +5,6 @@ from lmctheory.networks.program._capture import (
     require_faithful,
     require_no_hooks,
     require_program,
-    symbolic,
 )
 from lmctheory.networks.program.named_operations import (
     CONVOLUTIONS,
@@ -18,6 +17,7 @@ from lmctheory.networks.program.named_operations import (
 from lmctheory.networks.program.normal_form import UnreadableError
 from lmctheory.networks.program.pointwise import step_activation
 from lmctheory.networks.program.steps import Program, described, needed, opaque
+from lmctheory.networks.program.symbols import symbolic
 
 __all__ = [
     "CONVOLUTIONS",

@@ -4,19 +4,10 @@ Both work on a copy. What they give is believed only if, on an example, it compu
 does, with its own numbers and a batch of another size.
 """
 
-import io
-import logging
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from functools import partial
-from typing import Any
 
-import jaxtyping
 import torch
 from torch import Tensor, nn
-from torch.export.graph_signature import InputKind
-from torch.fx import Graph, Node
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -26,34 +17,25 @@ from lmctheory.networks.calling import (
     SomeInputs,
     count,
     each,
-    entry,
-    filled,
     output_key,
     parts,
     returned,
     rows,
     shapes,
 )
-from lmctheory.networks.program.named_operations import in_place
-from lmctheory.networks.program.normal_form import UnreadableError, normal_form
+from lmctheory.networks.program.exports import exported
+from lmctheory.networks.program.normal_form import UnreadableError
 from lmctheory.networks.program.steps import Program
-from lmctheory.networks.state import Evaluation, alike, copied, require_network, seeded, tensors
+from lmctheory.networks.program.symbols import traced
+from lmctheory.networks.state import Evaluation, alike, copied, require_network, seeded
 
-__all__ = ["capture", "require_faithful", "require_no_hooks", "require_program", "symbolic"]
+__all__ = ["capture", "require_faithful", "require_no_hooks", "require_program"]
 
 _ROUNDING = 1e3
 """Units in the last place by which a program may differ from its network."""
 
-_PREFIX = "network."
-
 _KNOWN_HOOKS = (WeightNorm, SpectralNorm, BasePruningMethod)
 """Hooks that compute a weight from others: a trace sees what they do."""
-
-_CALLS = (
-    *(nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase, nn.EmbeddingBag, nn.CrossMapLRN2d),
-    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-)
-"""Modules of torch.nn whose forward pass branches on shapes: each is one operation."""
 
 
 def capture(model: nn.Module, example: Inputs, argument: str = "example") -> Program:
@@ -75,7 +57,7 @@ def capture(model: nn.Module, example: Inputs, argument: str = "example") -> Pro
     inputs = evaluation.inputs(_two(example))
     key = _fitting(evaluation, inputs, f"{argument} of shape {shapes(example)}")
     reasons = []
-    for read in (_by_tracing, _by_export):
+    for read in (traced, exported):
         try:
             with seeded():
                 program = read(evaluation, inputs, key)
@@ -116,224 +98,6 @@ def require_no_hooks(model: nn.Module, refusal: str) -> None:
                 f"{refusal}: {name or 'the whole'} ({type(module).__name__}) has a forward hook"
                 " or a forward method of its own"
             )
-
-
-class _Root(nn.Module):
-    """Holds a network, so that its own hooks and default arguments take effect.
-
-    It takes all inputs in one argument, and gives the output alone.
-    """
-
-    def __init__(self, network: nn.Module, like: Inputs | None, key: str | int | None) -> None:
-        super().__init__()
-        self.network, self.like, self.key = network, filled(like, lambda _: None), key
-
-    def forward(self, inputs: Any) -> Any:
-        given = filled(self.like, lambda place: inputs if place is None else inputs[place])
-        return entry(returned(self.network, given), self.key)
-
-
-class _SlotProxy(torch.fx.Proxy):
-    """A slot during a trace: its shape and type are known."""
-
-    def __init__(self, tracer: torch.fx.Tracer, node: Node, tensor: Tensor) -> None:
-        super().__init__(node, tracer)
-        self.tensor = tensor
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.tensor.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.tensor.ndim
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.tensor.dtype
-
-    @property
-    def device(self) -> torch.device:
-        return self.tensor.device
-
-    def size(self, dim: int | None = None) -> Any:
-        return self.tensor.size() if dim is None else self.tensor.size(dim)
-
-    def dim(self) -> int:
-        return self.tensor.dim()
-
-    def numel(self) -> int:
-        return self.tensor.numel()
-
-    def __len__(self) -> int:
-        return len(self.tensor)
-
-
-class _Tracer(torch.fx.Tracer):
-    """Traces into the modules of torch.nn, so that they and the functions they call are one."""
-
-    def __init__(self, names: dict[int, str]) -> None:
-        super().__init__()
-        self.names = names
-
-    def is_leaf_module(self, module: nn.Module, _: str) -> bool:
-        return isinstance(module, _CALLS)
-
-    def call_module(self, module: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        """Like any module but a stack of Transformer layers, which asks a symbol for its shape."""
-        if type(module) is nn.TransformerEncoder and len(args) == 1 and not kwargs:
-            return super().call_module(module, partial(_stacked, module), args, kwargs)
-        return super().call_module(module, forward, args, kwargs)
-
-    def getattr(self, _: str, value: Any, cache: dict[str, Any]) -> Any:
-        name = self.names.get(id(value))
-        if name is None:
-            return value
-        if name not in cache:
-            cache[name] = self.create_proxy(
-                *("get_attr", name, (), {}),
-                proxy_factory_fn=lambda node: _SlotProxy(self, node, value),
-            )
-        return cache[name]
-
-
-def _stacked(encoder: nn.TransformerEncoder, x: Any) -> Any:
-    for layer in encoder.layers:
-        x = layer(x)
-    return x if encoder.norm is None else encoder.norm(x)
-
-
-@contextmanager
-def _untyped() -> Iterator[None]:
-    """Suspends jaxtyping's checks, which the symbols that stand for tensors cannot pass."""
-    disabled = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        yield
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", disabled)
-
-
-@contextmanager
-def _unfused() -> Iterator[None]:
-    """Suspends the fused path of Transformer layers, which branches on the inputs."""
-    fused = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
-
-
-def symbolic(
-    model: nn.Module,
-    *,
-    evaluation: bool = True,
-    like: Inputs | None = None,
-    key: str | int | None = None,
-) -> tuple[Graph, dict[str, Tensor]]:
-    """The forward pass as traced symbols, in normal form, and its constants.
-
-    It was compared with nothing: see `require_faithful`.
-
-    Args:
-        model: left as it is.
-        evaluation: in evaluation mode; else in the mode that the model is in.
-        like: inputs whose form the symbols take; None is one tensor.
-        key: of the output, see `output_key`.
-
-    Raises:
-        UnreadableError: if the network cannot be traced.
-    """
-    own = copied(model)
-    if evaluation:
-        own.eval()
-    for module in own.modules():
-        for check in ("_check_input_dim", "_check_non_zero_input_channels"):
-            if hasattr(module, check):  # it would ask a symbol for its shape
-                setattr(module, check, lambda _: None)
-    root = _Root(own, like, key)
-    held = tensors(root)
-    names = {id(tensor): name for name, tensor in reversed(held.items())}
-    tracer = _Tracer(names)
-    with ExitStack() as contexts:
-        for context in (seeded, _untyped, _unfused):
-            contexts.enter_context(context())
-        try:
-            graph = tracer.trace(root)
-        except Exception as error:  # whatever a user's forward pass raises on symbols
-            raise UnreadableError(str(error) or type(error).__name__) from error
-    constants: dict[str, Tensor] = {}
-
-    def slot_of(node: Node) -> str | None:
-        if node.op != "get_attr":
-            return None
-        name = str(node.target)
-        if name in held:
-            return name.removeprefix(_PREFIX)
-        owner, _, attribute = name.rpartition(".")
-        constants[name] = getattr(root.get_submodule(owner), attribute)
-        return name
-
-    return normal_form(graph, own, slot_of, _PREFIX), constants
-
-
-def _by_tracing(evaluation: Evaluation, inputs: Inputs, key: str | int | None) -> Program:
-    graph, constants = symbolic(evaluation.model, like=inputs, key=key)
-    return Program(graph, evaluation.state, constants, evaluation)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keeps to itself what an export says; whether it is right is found out otherwise."""
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        disabled = logging.root.manager.disable
-        logging.disable(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logging.disable(disabled)
-
-
-def _by_export(evaluation: Evaluation, inputs: Inputs, key: str | int | None) -> Program:
-    with _untyped(), _silence():
-        try:
-            exported = _exported(_Root(copied(evaluation.model), inputs, key), inputs)
-        except Exception as error:  # whatever export raises
-            what = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UnreadableError(what) from error
-    signature = exported.graph_signature
-    slots = {
-        spec.arg.name: str(spec.target).removeprefix(_PREFIX)
-        for spec in signature.input_specs
-        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER)
-    }
-    lifted = {
-        spec.arg.name: spec.target
-        for spec in signature.input_specs
-        if spec.kind == InputKind.CONSTANT_TENSOR
-    }
-    graph = exported.graph
-    (output,) = (node for node in graph.nodes if node.op == "output")
-    wanted = set(signature.user_outputs)
-    output.args = (tuple(n for n in output.args[0] if getattr(n, "name", n) in wanted),)
-    named = {**slots, **lifted}
-    places = parts(inputs)
-    graph = normal_form(
-        graph, evaluation.model, lambda node: named.get(node.name), _PREFIX, list(places)
-    )
-    constants = {name: exported.constants[name] for name in lifted.values()}
-    return Program(graph, evaluation.state, constants, evaluation)
-
-
-def _exported(root: _Root, inputs: Inputs) -> torch.export.ExportedProgram:
-    batches = filled(inputs, lambda _: {0: torch.export.Dim.AUTO})
-    with torch.no_grad():
-        exported = torch.export.export(root, (inputs,), dynamic_shapes=(batches,), strict=False)
-    if any(node.op == "call_function" and in_place(node.target) for node in exported.graph.nodes):
-        exported = exported.run_decompositions({})
-    return exported
 
 
 def _probes(inputs: SomeInputs) -> Iterator[SomeInputs]:

@@ -18,6 +18,7 @@ from lmctheory.matching import (
     symmetry,
 )
 from lmctheory.matching._symmetry import function_change, outputs
+from tests.matching.tracing.examples import found_in, inputs, sizes
 
 
 class Reader(nn.Module):
@@ -336,3 +337,35 @@ def test_networks_that_make_states_of_their_own_type_are_matched():
     matching = match(a, b, data=X.float())
     assert 0 < matching.function_change < 1e-6
     assert outputs(a, X.float()).dtype == torch.float64
+
+
+class Exported(nn.Module):
+    """A layer inside a network that cannot be traced, only exported."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.last = layer, nn.LazyLinear(2)
+
+    def forward(self, x):
+        found = self.layer(x)
+        assert isinstance(found, tuple)  # a symbol is none
+        return self.last(found[0]).mean(1)
+
+
+EXPORTED = {
+    "rnn": (nn.RNN(3, 5, batch_first=True), [5]),
+    "relu": (nn.RNN(3, 5, nonlinearity="relu", bias=False, batch_first=True), [5]),
+    "lstm": (nn.LSTM(3, 5, 2, batch_first=True), [5, 5]),
+    "projected": (nn.LSTM(3, 5, proj_size=4, batch_first=True), [4, 5]),
+    "projected without bias": (nn.LSTM(3, 5, proj_size=4, bias=False, batch_first=True), [4, 5]),
+    "both ways": (nn.GRU(3, 5, 2, bidirectional=True, batch_first=True), [5] * 4),
+}
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+@pytest.mark.parametrize("kind", EXPORTED)
+def test_layers_that_are_exported(kind):
+    layer, expected = EXPORTED[kind]
+    model = Exported(copy.deepcopy(layer))
+    model(inputs(2, 4, 3))
+    assert sorted(sizes(found_in(model, inputs(2, 4, 3))).values()) == expected

@@ -62,9 +62,15 @@ def test_group_norms():
     assert sizes(found_in(normed(3, 6, 3), x)) == {"0.0": 2, "0.1": 2, "0.2": 2, "0": 3}
 
 
-def test_blocks_that_divide_neurons_differently_are_not_exchanged():
+def test_blocks_inside_blocks_move_with_them():
     found = found_in(normed(2, 8, 4), inputs(2, 1, 3, 3))
-    assert sizes(found) == {"0.0": 2, "0.1": 2, "0.2": 2, "0.3": 2}
+    assert sizes(found) == {"0.0": 2, "0.1": 2, "0.2": 2, "0.3": 2, "0": 2}
+    assert [g.slot for g in found.children(found["0"])] == [0, 0, 1, 1]
+
+
+def test_blocks_that_divide_neurons_differently_are_not_exchanged():
+    found = found_in(normed(2, 12, 3), inputs(2, 1, 3, 3))
+    assert sizes(found) == {"0.0": 4, "0.1": 2, "0.2": 2, "0.3": 4}
     assert found.fixed["1"] == "its blocks and those of ['3'] divide the same neurons differently"
 
 
