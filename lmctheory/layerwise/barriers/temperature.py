@@ -95,7 +95,7 @@ def recalibrated_barrier(
 
     Example:
         >>> import torch
-        >>> from lmctheory.networks import MLP, AnyExamples
+        >>> from lmctheory.networks import MLP, Examples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> inputs = torch.randn(60, 4, generator=rng)

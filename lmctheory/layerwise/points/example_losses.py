@@ -57,7 +57,7 @@ def example_losses(
 
     Example:
         >>> import numpy as np, torch
-        >>> from lmctheory.networks import MLP, AnyExamples
+        >>> from lmctheory.networks import MLP, Examples
         >>> rng = torch.Generator().manual_seed(0)
         >>> a, b = MLP((4, 8, 3), rng=rng), MLP((4, 8, 3), rng=rng)
         >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
