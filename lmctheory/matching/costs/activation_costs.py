@@ -101,13 +101,17 @@ def _seen(
 def _computed(
     action: Action, pair: Alignment, in_a: Mapping[str, Tensor], in_b: Mapping[str, Tensor]
 ) -> Features:
-    """What rows (of a transposed weight columns) make, without bias, of what it reads."""
+    """What rows (of a transposed weight columns) make, without bias, of what it reads.
+
+    Of a kernel each place by itself: the responses are not added up.
+    """
     name = action.parameter
     entries = torch.as_tensor(pair.entries(name, 1 - action.axis, in_b[name].shape[1]))
     found = []
     for weight, read in ((pair.a[name], in_a[name]), (pair.b[name], in_b[name][:, entries])):
-        rows = action.rows(weight).reshape(len(action.positions), -1, read.shape[1])
-        found.append((rows @ read.mT).flatten(1) * len(read) ** -0.5)
+        places = weight.shape[2:].numel()
+        rows = action.rows(weight).reshape(len(action.positions), -1, read.shape[1], places)
+        found.append((rows.mT @ read.mT).flatten(1) * len(read) ** -0.5)
     return Features(*found)
 
 
