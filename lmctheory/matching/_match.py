@@ -47,6 +47,7 @@ from lmctheory.networks import AffineChain, Examples, find_chain
 from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.chain import gaussian_inputs
 from lmctheory.networks.data import AnyExamples
+from lmctheory.results import Result
 
 __all__ = ["Matching", "match", "tried"]
 
@@ -55,7 +56,7 @@ _CHECKED = 4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Matching:
+class Matching(Result):
     """Permutations of B's hidden neurons that align them with A's.
 
     Attributes:

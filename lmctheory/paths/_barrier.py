@@ -22,12 +22,13 @@ from lmctheory.paths.interpolation import (
     require_fitting,
     require_stacks,
 )
+from lmctheory.results import Result
 
 __all__ = ["Barrier", "SegmentLosses", "barrier", "barriers", "segment_losses"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Barrier:
+class Barrier(Result):
     """Loss and accuracy of theta_t = t A + (1-t) B on a grid; the last entry is A, the first B.
 
     Results for a stack of pairs carry a leading dimension.
@@ -137,7 +138,7 @@ def barrier(
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentLosses:
+class SegmentLosses(Result):
     """Every example at every point of a segment: what standard errors are computed from.
 
     Attributes:

@@ -21,6 +21,7 @@ from lmctheory.paths.interpolation import blocks, require_stacks
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.reading import program_of
+from lmctheory.results import Result
 
 __all__ = ["Certificate", "Norms", "certificate", "certificates", "operator_norms"]
 
@@ -33,7 +34,7 @@ _TENSORS_PER_NODE = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Certificate:
+class Certificate(Result):
     """Upper bounds on what happens at theta_t, for every example on its own.
 
     The leading dimensions `...` are those of t: none for a number, ``[points]`` for a grid.

@@ -35,6 +35,7 @@ from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.propagated_enclosures import AffineBetween, Passage, between, chord
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.rounding import NORM_INFLATION, flat_length, length, rounding
+from lmctheory.results import Result
 
 __all__ = ["PathCertificate", "certify", "certify_chains"]
 
@@ -44,7 +45,7 @@ _TENSORS_PER_NODE = 14
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PathCertificate:
+class PathCertificate(Result):
     """What holds for every t in [0, 1].
 
     Attributes:

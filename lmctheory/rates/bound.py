@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lmctheory.measures.arguments import integer
+from lmctheory.results import Result
 
 __all__ = ["MAX_WIDTH", "Bound", "NotApplicable", "width"]
 
@@ -19,7 +20,7 @@ class NotApplicable(Exception):  # noqa: N818  a reason, not an error
 
 
 @dataclass(frozen=True, repr=False)
-class Bound:
+class Bound(Result):
     """A bound and where it comes from.
 
     It is a theorem, evaluated in float64 and, where integrals have no closed form, by quadrature:

@@ -9,11 +9,13 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lmctheory.results import Result
+
 __all__ = ["Check", "Theorem", "Trial", "registry", "theorem", "tries"]
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(Result):
     """One instance of a theorem: it claims ``smaller <= larger``.
 
     Attributes:
@@ -47,7 +49,7 @@ Trials = Callable[[np.random.Generator], Iterator[Trial]]
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Result):
     """What came of the trials of one theorem.
 
     Attributes:

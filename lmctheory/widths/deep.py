@@ -53,6 +53,7 @@ import numpy as np
 
 from lmctheory.measures import Gaussian
 from lmctheory.measures.arguments import at_least, positive
+from lmctheory.results import Result
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble, ensemble
 from lmctheory.widths.required import required_widths
@@ -72,7 +73,7 @@ MatchingCost = Callable[[Gaussian, int], float]
 
 
 @dataclass(frozen=True)
-class DeepBound:
+class DeepBound(Result):
     """A bound on the function error of two matched networks joined by a line.
 
     Attributes:

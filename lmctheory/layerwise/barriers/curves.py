@@ -11,12 +11,13 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from lmctheory.measures.arguments import odd_points
+from lmctheory.results import Result
 
 __all__ = ["Curves", "above_chord", "grid"]
 
 
 @dataclass(frozen=True, eq=False)
-class Curves:
+class Curves(Result):
     """Barriers on a grid of t.
 
     Attributes:

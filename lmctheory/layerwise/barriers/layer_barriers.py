@@ -35,12 +35,13 @@ from lmctheory.layerwise.barriers.selection import Subset, members, moving_windo
 from lmctheory.layerwise.points.example_losses import example_losses
 from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_same_state
+from lmctheory.results import Result
 
 __all__ = ["LayerBarriers", "layer_barriers", "parameter_counts", "windows"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LayerBarriers:
+class LayerBarriers(Result):
     """What some layers do to loss and accuracy when they alone are interpolated.
 
     Attributes:

@@ -30,12 +30,13 @@ from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_same_state
 from lmctheory.networks.state import copied
+from lmctheory.results import Result
 
 __all__ = ["RandomDirections", "perturbed", "random_directions"]
 
 
 @dataclass(frozen=True, eq=False)
-class RandomDirections:
+class RandomDirections(Result):
     """Losses in random directions, at half the distance between the networks.
 
     Attributes:

@@ -34,6 +34,7 @@ from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
 from lmctheory.measures.arguments import at_least, number, positive_share
 from lmctheory.networks import AnyExamples
+from lmctheory.results import Result
 
 __all__ = ["EXACT_LAYERS", "Recommendation", "recommend"]
 
@@ -48,7 +49,7 @@ _Losses: TypeAlias = Callable[[Bool[np.ndarray, "sets L"]], Float[np.ndarray, " 
 
 
 @dataclass(frozen=True, eq=False)
-class Recommendation:
+class Recommendation(Result):
     """Layers of A that can be moved towards B, and whether that holds on other examples.
 
     Attributes:

@@ -18,6 +18,7 @@ from lmctheory.networks.calling import batches
 from lmctheory.networks.losses import CrossEntropy
 from lmctheory.networks.state import Evaluation
 from lmctheory.paths import interpolate
+from lmctheory.results import Result
 
 __all__ = ["RecalibratedBarrier", "recalibrated_barrier"]
 
@@ -25,7 +26,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True)
-class RecalibratedBarrier:
+class RecalibratedBarrier(Result):
     """Losses of A, of B and of theta_t, each as it is and with the best temperature.
 
     Where no temperature is best (see `calibrate_temperature`), entries are NaN.

@@ -39,12 +39,13 @@ from lmctheory.networks.affine import find_chains
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.chain import require_same_architecture
 from lmctheory.paths.interpolation import require_fitting
+from lmctheory.results import Result
 
 __all__ = ["MEASURES", "FeatureConnectivity", "feature_connectivity"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FeatureConnectivity:
+class FeatureConnectivity(Result):
     """How the features at theta_t relate to those of A and B, per layer and example.
 
     All measures are ``[layers, n]``; NaN where a layer has no such thing, or where features vanish

@@ -27,6 +27,7 @@ from lmctheory.networks import AffineChain, Examples, affine_chain, evaluation_m
 from lmctheory.networks.chain import require_same_architecture
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.rounding import EPS
+from lmctheory.results import Result
 
 __all__ = ["TwoLayerConvexity", "two_layer_convexity"]
 
@@ -34,7 +35,7 @@ Times: TypeAlias = float | Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True)
-class TwoLayerConvexity:
+class TwoLayerConvexity(Result):
     """The squared loss on a segment along which two layers move; tau = t - 1/2.
 
     Attributes:

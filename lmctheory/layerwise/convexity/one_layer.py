@@ -35,12 +35,13 @@ from lmctheory.networks import AffineChain, Examples, affine_chain, evaluation_m
 from lmctheory.networks.chain import require_same_architecture, stack_chains
 from lmctheory.paths import Certificate, certificates
 from lmctheory.paths.certified_losses import certified_loss
+from lmctheory.results import Result
 
 __all__ = ["LayerBounds", "layer_bounds"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LayerBounds:
+class LayerBounds(Result):
     """Upper bounds for the interpolation of single layers, from A towards B.
 
     Attributes:

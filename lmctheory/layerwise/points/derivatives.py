@@ -36,6 +36,7 @@ from lmctheory.networks import AnyExamples
 from lmctheory.networks.calling import rows as rows_of
 from lmctheory.paths.interpolation import blocks
 from lmctheory.progress import tracked
+from lmctheory.results import Result
 
 __all__ = ["LayerCube", "derivatives", "layer_cube"]
 
@@ -44,7 +45,7 @@ _ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class LayerCube:
+class LayerCube(Result):
     """Values and derivatives at points of the layer cube.
 
     Attributes:

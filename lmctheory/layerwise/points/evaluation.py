@@ -22,12 +22,13 @@ from lmctheory.networks.calling import rows as rows_of
 from lmctheory.networks.losses import wide
 from lmctheory.networks.state import in_type_of
 from lmctheory.paths.interpolation import blocks
+from lmctheory.results import Result
 
 __all__ = ["Evaluated", "Walk", "evaluate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
+class Evaluated(Result):
     """Loss and accuracy at points of the layer cube.
 
     Attributes:

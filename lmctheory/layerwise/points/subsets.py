@@ -35,6 +35,7 @@ from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.measures.arguments import probability
 from lmctheory.networks import AnyExamples
+from lmctheory.results import Result
 
 __all__ = ["Moebius", "Shapley", "moebius", "shapley"]
 
@@ -43,7 +44,7 @@ _MOST_LAYERS = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Moebius:
+class Moebius(Result):
     """The midpoint loss of all subsets of layers.
 
     Attributes:
@@ -74,7 +75,7 @@ class Moebius:
 
 
 @dataclass(frozen=True, eq=False)
-class Shapley:
+class Shapley(Result):
     """What each layer contributes to the midpoint's loss.
 
     Attributes:

@@ -51,6 +51,7 @@ from lmctheory.networks.calling import rows as rows_of
 from lmctheory.networks.state import Evaluation, copied
 from lmctheory.paths.interpolation import blocks
 from lmctheory.progress import tracked
+from lmctheory.results import Result
 
 __all__ = ["Curvature", "curvature"]
 
@@ -58,7 +59,7 @@ _MODULE_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Curvature:
+class Curvature(Result):
     """The barrier, and the curvature that it is made of; t = 1 is A.
 
     Attributes:

@@ -54,12 +54,13 @@ from lmctheory.layerwise.second_order.quadrature import green, integrals
 from lmctheory.measures.arguments import at_least, probability
 from lmctheory.networks import AnyExamples, find_chain
 from lmctheory.networks.state import copied
+from lmctheory.results import Result
 
 __all__ = ["Interaction", "interaction_matrix"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Interaction:
+class Interaction(Result):
     """The barrier at one t, split into layers and pairs of layers.
 
     Attributes:

@@ -44,6 +44,7 @@ from lmctheory.layerwise.second_order.roots import (
 from lmctheory.networks import Activation, Examples, affine_chain, evaluation_mode
 from lmctheory.networks.chain import require_same_architecture
 from lmctheory.paths.interpolation import require_fitting
+from lmctheory.results import Result
 
 __all__ = ["Kinks", "Pieces", "diagonal_of", "kinks", "kinks_of", "pieces"]
 
@@ -52,7 +53,7 @@ _TOGETHER = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Kinks:
+class Kinks(Result):
     """Places on the segment where a neuron's pre-activation changes sign for one example.
 
     Attributes:

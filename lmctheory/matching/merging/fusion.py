@@ -49,6 +49,7 @@ from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain
 from lmctheory.networks.chain import require_finite
 from lmctheory.networks.state import placed, slots
+from lmctheory.results import Result
 
 __all__ = ["SoftMatching", "fuse", "soft_match"]
 
@@ -56,7 +57,7 @@ _METHODS = ("naive", "weighted", "activation")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SoftMatching:
+class SoftMatching(Result):
     """Transport plans from B's hidden neurons to A's.
 
     Attributes:

@@ -49,6 +49,7 @@ from lmctheory.matching.merging.joint import (
 from lmctheory.matching.merging.means import average
 from lmctheory.measures.display import some_items
 from lmctheory.networks import Examples
+from lmctheory.results import Result
 
 __all__ = ["MultiMatching", "match_several"]
 
@@ -57,7 +58,7 @@ _JOINT_METHODS = ("weight", "activation")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MultiMatching:
+class MultiMatching(Result):
     """Permutations of several networks' hidden neurons that align them with each other.
 
     Attributes:

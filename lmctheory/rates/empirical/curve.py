@@ -13,6 +13,7 @@ from lmctheory.measures.arguments import RandomSource, at_least, generator, posi
 from lmctheory.measures.display import Readable
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
 from lmctheory.rates.empirical.power_law import PowerLaw, fit_power_law
+from lmctheory.results import Result
 
 __all__ = ["Crossover", "Curve", "matching_cost_curve"]
 
@@ -35,7 +36,7 @@ class Crossover:
 
 
 @dataclass(frozen=True, repr=False)
-class Curve(Readable):
+class Curve(Result, Readable):
     """Matching costs measured over widths.
 
     Attributes:

@@ -39,6 +39,7 @@ from jaxtyping import Float, Shaped
 
 from lmctheory.measures.arguments import ArrayLike, RandomSource, array, at_least, generator
 from lmctheory.rates.empirical.exact import wasserstein_pow
+from lmctheory.results import Result
 
 __all__ = [
     "IndependenceTest",
@@ -52,7 +53,7 @@ Statistic = Callable[[Float[np.ndarray, "K m d"]], float]
 
 
 @dataclass(frozen=True, eq=False)
-class IndependenceTest:
+class IndependenceTest(Result):
     """A statistic of networks, and its values after dealing their neurons anew.
 
     Attributes:

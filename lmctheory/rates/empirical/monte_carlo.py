@@ -17,12 +17,13 @@ from lmctheory.measures.arguments import (
 from lmctheory.measures.display import Readable
 from lmctheory.measures.measure import require_law
 from lmctheory.rates.empirical.exact import MEMORY_LIMIT, wasserstein_pow
+from lmctheory.results import Result
 
 __all__ = ["Estimate", "matching_cost"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimate(Readable):
+class Estimate(Result, Readable):
     """A Monte Carlo mean with its draws.
 
     Args:

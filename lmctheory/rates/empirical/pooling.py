@@ -24,12 +24,13 @@ from lmctheory.measures.arguments import ArrayLike, RandomSource, at_least, gene
 from lmctheory.measures.display import Readable
 from lmctheory.rates.empirical.exact import wasserstein_pow
 from lmctheory.rates.empirical.independence import networks
+from lmctheory.results import Result
 
 __all__ = ["PooledCost", "pooled_matching_cost"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PooledCost(Readable):
+class PooledCost(Result, Readable):
     """A matching cost between samples from a pool of neurons.
 
     Attributes:
