@@ -38,6 +38,7 @@ __all__ = [
     "Uncertain",
     "as_json",
     "csv_text",
+    "frame",
     "tables_text",
 ]
 
@@ -242,11 +243,7 @@ class Table(Generic[Row]):
         Raises:
             ImportError: without pandas.
         """
-        try:
-            from pandas import DataFrame
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install pandas") from error
-        return DataFrame(self.records)
+        return frame(self.records)
 
 
 def tables_text(tables: Sequence[Table[Any]], form: str) -> str:
@@ -261,6 +258,19 @@ def tables_text(tables: Sequence[Table[Any]], form: str) -> str:
     if form == "csv":
         texts = [f"# {one.title}\n{text}" for one, text in zip(tables, texts, strict=True)]
     return "\n".join(texts)
+
+
+def frame(records: Iterable[Mapping[str, object]]) -> "pandas.DataFrame":
+    """Records as a data frame of pandas, which is imported here.
+
+    Raises:
+        ImportError: without pandas.
+    """
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise ImportError("to_frame needs pandas: pip install pandas") from error
+    return DataFrame(list(records))
 
 
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:

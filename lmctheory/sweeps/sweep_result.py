@@ -12,10 +12,12 @@ import numpy as np
 from lmctheory.choices import require_choice
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measured import METRICS, UNMATCHED, Curves, Measured
-from lmctheory.tables import csv_text
+from lmctheory.tables import csv_text, frame
 from lmctheory.terminal import WIDTH
 
 if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["Sweep", "SweepTask"]
@@ -154,6 +156,10 @@ class Sweep:
                 }
         return row
 
+    def to_frame(self) -> "pandas.DataFrame":
+        """The records as a data frame of pandas; ImportError without it."""
+        return frame(self.records)
+
     def to_csv(self, path: str | Path) -> None:
         """Writes `records` as comma-separated values."""
         Path(path).write_text(csv_text(self.records), encoding="utf-8")
@@ -191,21 +197,19 @@ class Sweep:
             "-" if upper is None else f"{upper.value:.3g}",
         )
 
-    def plot(self) -> "Figure":
+    def plot(self, axes: "Sequence[Axes] | None" = None) -> "Figure":
         """Barriers, and matching costs in their bounds, against the width.
 
+        Args:
+            axes: two of Matplotlib, to draw into; those of a new figure if None.
+
         Returns:
-            A figure of Matplotlib, which is imported here: ``sweep.plot().savefig("sweep.pdf")``.
+            Their figure: ``sweep.plot().savefig("sweep.pdf")``.
 
         Raises:
-            ImportError: without Matplotlib.
+            ImportError: without Matplotlib, which is imported for a new figure.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("plot needs Matplotlib: pip install matplotlib") from error
-        figure = Figure(figsize=(7.0, 3.0), layout="constrained")
-        left, right = figure.subplots(1, 2)
+        left, right = _new_axes() if axes is None else axes
         for alignment in self.alignments:
             barriers = [self.barrier(width, alignment) for width in self.widths]
             self._draw(left, barriers, alignment)
@@ -216,14 +220,15 @@ class Sweep:
             for side in ("lower", "upper")
         ]
         if bounds[0]:
-            right.fill_between(self.widths, *bounds, color="0.8", linewidth=0, label="L to U")
+            lower, upper = bounds
+            right.fill_between(self.widths, lower, upper, color="0.8", linewidth=0, label="L to U")
         left.set_ylabel("test loss barrier, max over t")
         right.set_ylabel("matching cost per neuron")
-        for axes in (left, right):
-            axes.set_xscale("log", base=2)
-            axes.set_xlabel("width")
+        for side in (left, right):
+            side.set_xscale("log", base=2)
+            side.set_xlabel("width")
         left.legend(fontsize="small")
-        return figure
+        return left.figure  # type: ignore[return-value]
 
     def _draw(self, axes: Any, means: Sequence[Mean], label: str) -> None:
         """A line with error bars; on a logarithmic axis what is not positive is a gap."""
@@ -235,6 +240,15 @@ class Sweep:
         axes.errorbar(self.widths, shown, errors, marker="o", markersize=3, label=label)
         if (values > 0).any():
             axes.set_yscale("log")
+
+
+def _new_axes() -> "Sequence[Axes]":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plot needs Matplotlib: pip install matplotlib") from error
+    axes: Sequence[Axes] = Figure(figsize=(7.0, 3.0), layout="constrained").subplots(1, 2)
+    return axes
 
 
 def _segment(split: str, curves: Curves, pair: int) -> dict[str, Any]:

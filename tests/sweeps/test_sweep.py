@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 import lmctheory as lmc
@@ -120,6 +121,16 @@ def test_it_plots_itself(found, tmp_path):
     np.testing.assert_array_equal(naive.lines[0].get_ydata(), expected)
     assert len(right.collections) > 3  # error bars, and L to U
     figure.savefig(tmp_path / "x.png")
+    own = Figure()
+    assert found.plot(own.subplots(2, 1)) is own
+    assert len(own.axes[0].containers) == len(left.containers)
+
+
+def test_it_is_a_data_frame(found):
+    pytest.importorskip("pandas")
+    frame = found.to_frame()
+    assert frame.to_dict("records")[0]["width"] == found.records[0]["width"]
+    assert len(frame) == len(found.records)
 
 
 def test_unknown_widths_and_alignments_are_refused(found):
