@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from lmctheory import paths
 from lmctheory.layerwise import (
     curvature,
     feature_connectivity,
@@ -136,10 +137,10 @@ def test_a_logit_that_is_no_number_is_no_hit():
 
 def test_labels_have_one_axis():
     inputs = torch.zeros(3, WIDTH)
-    with pytest.raises(
-        ValueError, match=r"labels must be \[n\], one class per example, got .*3, 1"
-    ):
-        Examples(inputs, torch.zeros(3, 1, dtype=torch.int64))
+    model = built("single precision", 0)
+    column = Examples(inputs, torch.zeros(3, 1, dtype=torch.int64))  # of one token each
+    with pytest.raises(ValueError, match=r"must give outputs \[n, 1, classes\], got"):
+        paths.barrier(model, model, column)
     with pytest.raises(TypeError, match=r"float32: use labels\.argmax\(1\) if they are one-hot"):
         Examples(inputs, nn.functional.one_hot(torch.zeros(3).long(), CLASSES).float())
 

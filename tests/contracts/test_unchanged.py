@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from lmctheory import layerwise, matching, networks, paths
+from lmctheory import comparison, layerwise, matching, networks, paths
+from lmctheory.comparison import compare
 from lmctheory.networks import Examples, TrainingConfig
 from tests.contracts.awkward import BUILD, built, data, fingerprint, saves, world
 
@@ -69,6 +70,10 @@ CALLS = {
     "interpolate": lambda a, b, d: paths.interpolate(a, b, 0.3),
     "with_layers_of": lambda a, b, d: paths.with_layers_of(a, b, [layerwise.layers(a)[0].name]),
     "barrier": lambda a, b, d: paths.barrier(a, b, d, 3),
+    "segment_losses": lambda a, b, d: paths.segment_losses(a, b, d, 3),
+    "compare": lambda a, b, d: compare(
+        a, b, d, methods=("weight",), points=3, sections=["barriers"]
+    ),
     "barrier with reset": lambda a, b, d: paths.barrier(a, b, d, 3, reset_batch_norm=d.inputs),
     "certificate": paths.certificate,
     "certify": lambda a, b, d: paths.certify(a, b, d, nodes=2),
@@ -103,7 +108,7 @@ def test_every_public_function_of_networks_is_called():
         "permute",  # by `apply`
         *("barriers", "certificates", "operator_norms"),  # of chains, which are tensors
     }
-    for package in (matching, paths, layerwise):
+    for package in (matching, paths, layerwise, comparison):
         functions = {name for name in package.__all__ if name[0].islower()}
         assert functions - named <= takes_no_network
 

@@ -307,8 +307,9 @@ def _of_program(program: Program, x: Inputs) -> Iterator[_Response]:
                 )
         elif name in _PRODUCTS and len(node.args) > _PRODUCTS[name]:
             place = _PRODUCTS[name]
-            weight = node.args[place]
-            if isinstance(weight, Node) and str(weight.target) in program.state:
+            read, weight = node.args[place - 1 : place + 1]
+            of_examples = isinstance(read, Node) and read in program.fed  # not a weight's rows
+            if of_examples and isinstance(weight, Node) and str(weight.target) in program.state:
                 yield _Response(str(weight.target), args[place - 1], result)
 
 

@@ -168,7 +168,8 @@ class _Finding:
         """The neurons all of whose atoms are among these."""
         among = set(atoms)
         neurons = dict.fromkeys(self.neurons.neurons(np.array(atoms)).tolist())
-        return tuple(n for n in neurons if among.issuperset(self.members[n].tolist()))
+        moving = (n for n in neurons if n)  # 0 is what stays
+        return tuple(n for n in moving if among.issuperset(self.members[n].tolist()))
 
     def _move(self, row: Row) -> bool:
         """Whether some of these neurons can be exchanged with others."""

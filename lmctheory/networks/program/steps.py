@@ -60,6 +60,15 @@ class Program:
         """The steps on which the output depends."""
         return needed(self.graph)
 
+    @cached_property
+    def fed(self) -> frozenset[Node]:
+        """The steps that depend on the inputs."""
+        found = {self.inputs}
+        for node in self.graph.nodes:
+            if not found.isdisjoint(node.all_input_nodes):
+                found.add(node)
+        return frozenset(found)
+
     def to(self, dtype: torch.dtype) -> "Program":
         """The same steps with floating-point numbers of another type."""
 
