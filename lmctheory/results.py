@@ -47,10 +47,10 @@ def plain(value: Any) -> Any:
     """A value as dictionaries, lists, numbers and words; what is none of them by its `repr`."""
     if isinstance(value, Result):
         return value.to_dict()
+    if isinstance(value, np.generic | np.ndarray) or hasattr(value, "detach"):
+        return value.tolist()  # of NumPy's floats, which are floats too, Python's
     if value is None or isinstance(value, str | bool | int | float):
         return value
-    if isinstance(value, np.generic | np.ndarray) or hasattr(value, "detach"):
-        return value.tolist()
     if is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
