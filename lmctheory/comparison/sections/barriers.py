@@ -153,7 +153,7 @@ def _draw(curves: Mapping[str, _Curve], axes: "Axes") -> None:
     axes.plot([0, 1], ends, color="0.5", linestyle="--", linewidth=1)
     axes.set_xlabel("t (0: network B, 1: network A)")
     axes.set_ylabel("loss")
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
 BARRIERS = Section(

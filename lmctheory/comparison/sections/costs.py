@@ -114,7 +114,7 @@ def _draw(rows: Sequence[_Layer], axes: "Axes") -> None:
     axes.set_xticks(places, [row.name for row in shown], rotation=60, ha="right")
     axes.set_ylabel("cost / 2 tr")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
 COSTS = Section(

@@ -84,7 +84,7 @@ def _draw(rows: Sequence[_Layer], axes: "Axes") -> None:
     axes.plot(places, [row.baseline.value for row in rows], "s--", label="A and B")
     axes.set_xticks(places, [row.name for row in rows], rotation=60, ha="right")
     axes.set_ylabel("cosine")
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
 FEATURES = Section(
