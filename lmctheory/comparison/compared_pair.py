@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lmctheory.matching import Matching, match
 from lmctheory.matching._symmetry import common_symmetry
@@ -61,14 +62,33 @@ class ComparedPair:
 
     @cached_property
     def losses(self) -> Mapping[str, SegmentLosses]:
-        """Of every example at every t, by alignment."""
-        return {
+        """Of every example at every t, by alignment.
+
+        Running statistics of BatchNorm that are interpolated are those of no network: where there
+        are any, the segment is evaluated also with statistics measured anew at every t.
+        """
+        found = {
             name: segment_losses(self.model_a, aligned, self.data, self.points)
             for name, aligned in tracked(list(self.aligned.items()), "evaluating the segment")
         }
+        if not self._normalised:
+            return found
+        return found | {
+            f"{name}, reset": segment_losses(
+                self.model_a, aligned, self.data, self.points, reset_batch_norm=self.data.inputs
+            )
+            for name, aligned in tracked(list(self.aligned.items()), "resetting BatchNorm")
+        }
+
+    @property
+    def _normalised(self) -> bool:
+        """Whether there are BatchNorm layers with running statistics, and inputs for them."""
+        layers = [m for m in self.model_a.modules() if isinstance(m, _BatchNorm)]
+        floating = isinstance(self.data.inputs, Tensor) and self.data.inputs.is_floating_point()
+        return floating and any(layer.running_mean is not None for layer in layers)
 
     @cached_property
     def best(self) -> str:
         """The alignment of the smallest barrier at the midpoint."""
         middle = self.points // 2
-        return min(self.losses, key=lambda name: float(self.losses[name].loss[middle].mean()))
+        return min(self.aligned, key=lambda name: float(self.losses[name].loss[middle].mean()))

@@ -11,7 +11,7 @@ from torch import nn
 from lmctheory.comparison import SECTIONS, compare
 from lmctheory.layerwise import layer_barriers
 from lmctheory.matching import match
-from lmctheory.networks import CNN, Examples
+from lmctheory.networks import CNN, Examples, ResNet20
 from lmctheory.paths import barrier, certify
 from tests.comparison.pairs import Attention, finetuned, permuted, trained
 
@@ -88,6 +88,19 @@ def test_what_has_no_certificate_or_no_classes_says_so():
     values = compare(*cnn, images, methods=(), points=5)
     assert first_table(values, "certificates")["unmatched"]["accuracy for every t"] is None
     assert any("Certified: no network on the segment" in s for s in values.findings)
+
+
+def test_batch_norm_is_measured_anew_as_well():
+    rng = torch.Generator().manual_seed(0)
+    a, b = (ResNet20((1, 8, 8), 10, 2, rng=rng) for _ in range(2))
+    few = trained()[2].test[:40]
+    images = Examples(few.inputs.view(-1, 1, 8, 8), few.labels)
+    found = compare(a, b, images, methods=("weight",), points=3, sections=["barriers", "layers"])
+    rows = first_table(found)
+    assert list(rows) == ["unmatched", "weight", "unmatched, reset", "weight, reset"]
+    expected = barrier(a, b, images, 3, reset_batch_norm=images.inputs)
+    assert rows["unmatched, reset"]["barrier at 1/2"] == pytest.approx(expected.midpoint, abs=1e-5)
+    assert "measured anew" in found.parts["barriers"].tables[0].caption
 
 
 def test_networks_without_symmetries_are_compared_as_they_are():

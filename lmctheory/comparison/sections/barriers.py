@@ -53,6 +53,8 @@ class _Curve:
         return None if np.isnan(drops).any() else Mean.over(drops)
 
 
+_RESET = " reset: with BatchNorm's running statistics measured anew at every t."
+
 _COLUMNS = (
     Column[_Curve]("alignment", lambda curve: curve.name, left=True),
     Column[_Curve]("loss at 1/2", lambda curve: Mean.over(curve.losses[curve.middle])),
@@ -64,11 +66,12 @@ _COLUMNS = (
 
 
 def _measured(pair: ComparedPair) -> Part:
-    curves = {name: _curve(name, pair) for name in pair.aligned}
+    curves = {name: _curve(name, pair) for name in pair.losses}
     caption = (
         "barrier: loss at theta_t = t A + (1-t) B less t loss(A) + (1-t) loss(B); in brackets the "
         "standard error of the last digit over the examples, the networks being fixed. largest: "
         f"over {pair.points - 2} interior points, signed."
+        f"{_RESET * any(', reset' in name for name in curves)}"
     )
     table = Table("Barriers on the segment", caption, _COLUMNS, list(curves.values()))
     drawing = Drawing(

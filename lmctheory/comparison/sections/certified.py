@@ -15,6 +15,8 @@ from lmctheory.tables import Column, Table
 __all__ = ["CERTIFIED"]
 
 _NODES = 8
+_TELLING = 2.0
+"""A bound of the loss is a finding if it is no more than so many times what was evaluated."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def _findings(rows: Sequence[_Bounds]) -> tuple[str, ...]:
             f"({100 * best.path.attainable:.3g} % at the points that were evaluated).",
         )
     least = min(rows, key=lambda row: row.path.loss)
-    if np.isfinite(least.path.loss):
+    if least.path.loss <= _TELLING * least.path.node_loss.max():
         return (
             f"Certified: no network on the segment ({least.name}) has a loss above "
             f"{least.path.loss:.3g}.",
