@@ -110,5 +110,9 @@ def forward_of(pair: Pair, example: Inputs) -> Forward:
         program = capture(pair.model, example)
     except UnreadableError:
         return Forward(pair, opaque(pair.model), _MODULE_ROWS)
-    largest = max(value.nbytes for *_, value in program.run(example) if isinstance(value, Tensor))
+    largest = max(
+        value.nbytes
+        for node, *_, value in program.run(example)
+        if node in program.fed and isinstance(value, Tensor)  # weights are there whatever the rows
+    )
     return Forward(pair, program, max(_FEWEST_ROWS, _VALUE_BYTES // largest))

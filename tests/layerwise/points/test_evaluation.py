@@ -250,3 +250,12 @@ def test_a_network_of_a_single_layer_has_no_barrier():
     a, b = (MLP((6, 4), rng=rng, dtype=torch.float64) for _ in range(2))
     loss = evaluate(a, b, examples(20, 6, 4), np.array([[0.0], [0.5], [1.0]])).loss
     assert loss[1] < (loss[0] + loss[2]) / 2
+
+
+def test_blocks_are_as_large_as_values_allow_whatever_the_weights():
+    """Blocks cut to the size of weights took twenty times as long."""
+    rng = torch.Generator().manual_seed(0)
+    a, b = (MLP((8, 512, 512, 3), rng=rng) for _ in range(2))
+    data = Examples(torch.randn(3, 8, generator=rng), torch.arange(3))
+    found = forward_of(pair_of(a, b, data), data.inputs[:1])
+    assert found.rows == 2**20 // (4 * 512)
