@@ -20,7 +20,7 @@ def refusals() -> Iterator[None]:
     """Within it, what is refused ends the command with its message, and no trace."""
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         raise typer.BadParameter(str(error)) from error
 
 

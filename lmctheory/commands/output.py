@@ -9,6 +9,7 @@ import typer
 
 from lmctheory.commands.given import refusals
 from lmctheory.comparison.section import Part
+from lmctheory.drawing import new_figure
 from lmctheory.files import writing
 from lmctheory.tables import FORMATS, as_json
 from lmctheory.terminal import show
@@ -60,11 +61,7 @@ def _numbers(parts: Sequence[Part]) -> str:
 def _draw(drawings: Sequence[Any], path: Path) -> None:
     if not drawings:
         raise ValueError(f"there is nothing to draw in {path.name}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("--figure needs Matplotlib: pip install matplotlib") from error
-    figure = Figure(figsize=(5.0, 3.2), layout="constrained")
+    figure = new_figure()
     drawings[0].draw(figure.subplots())
     if path.suffix.lstrip(".") not in figure.canvas.get_supported_filetypes():
         raise ValueError(f"{path} must end in .pdf, .png or .svg")

@@ -10,6 +10,7 @@ from lmctheory.choices import require_choice
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Part, Section
 from lmctheory.comparison.sections import SECTIONS
+from lmctheory.drawing import new_figure
 from lmctheory.matching.costs.neuron_costs import METHODS
 from lmctheory.matching.objectives import LOSS
 from lmctheory.measures.arguments import odd_points
@@ -82,7 +83,7 @@ class Comparison:
         drawn = {name: part.drawings[0] for name, part in self.parts.items() if part.drawings}
         require_choice("section", section, drawn)
         if axes is None:
-            axes = _new_axes()
+            axes = new_figure().subplots()
         drawn[section].draw(axes)
         return axes
 
@@ -93,14 +94,6 @@ class Comparison:
 
     def __repr__(self) -> str:
         return "\n".join([*(shown(table) for table in self.tables), *self.findings])
-
-
-def _new_axes() -> "Axes":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plot needs Matplotlib: pip install matplotlib") from error
-    return Figure(figsize=(5.0, 3.2), layout="constrained").subplots()
 
 
 def compare(

@@ -13,10 +13,9 @@ from lmctheory.matching.groups import Symmetry
 from lmctheory.networks import AnyExamples
 from lmctheory.paths import SegmentLosses, segment_losses
 from lmctheory.progress import tracked
+from lmctheory.sweeps.measured import UNMATCHED
 
 __all__ = ["UNMATCHED", "ComparedPair"]
-
-UNMATCHED = "unmatched"
 
 
 @dataclass(frozen=True, eq=False)

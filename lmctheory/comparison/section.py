@@ -5,12 +5,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmctheory.comparison.compared_pair import ComparedPair
+from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Drawing", "Part", "Section"]
+__all__ = ["Drawing", "Part", "Section", "is_clear"]
+
+
+_CLEAR = 3.0
+"""Standard errors from which on a difference is one."""
+
+
+def is_clear(mean: Mean) -> bool:
+    """Whether a figure differs from zero by more than its error explains."""
+    return abs(mean.value) > _CLEAR * mean.error
 
 
 @dataclass(frozen=True)

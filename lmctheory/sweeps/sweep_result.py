@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmctheory.choices import require_choice
+from lmctheory.drawing import new_figure
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measured import METRICS, UNMATCHED, Curves, Measured
 from lmctheory.tables import csv_text, frame
@@ -209,7 +210,7 @@ class Sweep:
         Raises:
             ImportError: without Matplotlib, which is imported for a new figure.
         """
-        left, right = _new_axes() if axes is None else axes
+        left, right = new_figure(7.0, 3.0).subplots(1, 2) if axes is None else axes
         for alignment in self.alignments:
             barriers = [self.barrier(width, alignment) for width in self.widths]
             self._draw(left, barriers, alignment)
@@ -240,15 +241,6 @@ class Sweep:
         axes.errorbar(self.widths, shown, errors, marker="o", markersize=3, label=label)
         if (values > 0).any():
             axes.set_yscale("log")
-
-
-def _new_axes() -> "Sequence[Axes]":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plot needs Matplotlib: pip install matplotlib") from error
-    axes: Sequence[Axes] = Figure(figsize=(7.0, 3.0), layout="constrained").subplots(1, 2)
-    return axes
 
 
 def _segment(split: str, curves: Curves, pair: int) -> dict[str, Any]:

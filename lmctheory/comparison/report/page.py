@@ -11,6 +11,7 @@ from markupsafe import Markup
 from lmctheory.comparison._compare import Comparison
 from lmctheory.comparison.section import Drawing
 from lmctheory.comparison.sections import SECTIONS
+from lmctheory.drawing import new_figure
 from lmctheory.files import writing
 from lmctheory.sweeps.provenance import provenance
 from lmctheory.tables import Table
@@ -104,10 +105,9 @@ def _table(table: Table[Any]) -> dict[str, Any]:
 def _svg(drawing: Drawing, prefix: str) -> Markup:
     """A picture whose black is the colour of the text around it, and whose words stay words."""
     import matplotlib as mpl
-    from matplotlib.figure import Figure
 
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix, "font.size": 9}):
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = new_figure(*_SIZE)
         figure.patch.set_alpha(0)
         axes = figure.subplots()
         axes.patch.set_alpha(0)

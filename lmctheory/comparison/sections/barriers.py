@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lmctheory.comparison.compared_pair import UNMATCHED, ComparedPair
-from lmctheory.comparison.section import Drawing, Part, Section
+from lmctheory.comparison.section import Drawing, Part, Section, is_clear
+from lmctheory.drawing import legend_beside
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["BARRIERS"]
-
-_CLEAR = 3.0
-"""Standard errors from which on a difference is one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +87,6 @@ def _curve(name: str, pair: ComparedPair) -> _Curve:
     return _Curve(name, found.t, losses, gaps, -gains)
 
 
-def _clear(mean: Mean) -> bool:
-    return abs(mean.value) > _CLEAR * mean.error
-
-
 def _findings(curves: Mapping[str, _Curve]) -> tuple[str, ...]:
     before = curves[UNMATCHED]
     found = [_unmatched(before.midpoint)]
@@ -105,7 +99,7 @@ def _findings(curves: Mapping[str, _Curve]) -> tuple[str, ...]:
 
 
 def _unmatched(midpoint: Mean) -> str:
-    if not _clear(midpoint):
+    if not is_clear(midpoint):
         return f"Without matching no barrier is to be seen at the midpoint: {midpoint}."
     if midpoint.value < 0:
         better = Mean(-midpoint.value, midpoint.error)
@@ -117,20 +111,20 @@ def _matched(before: _Curve, best: _Curve) -> str:
     gain = Mean.over(before.gaps[before.middle] - best.gaps[best.middle])
     if not gain.value and not gain.error:
         return "No matching lowers the loss at the midpoint: B is in the best order that was found."
-    if not gain.value > _CLEAR * gain.error:
+    if not (is_clear(gain) and gain.value > 0):
         return (
             f"No matching lowers the loss at the midpoint by more than its error: {best.name}, the "
             f"best, changes it by {Mean(-gain.value, gain.error)}."
         )
     share = ""
-    if _clear(before.midpoint) and before.midpoint.value > 0:
+    if is_clear(before.midpoint) and before.midpoint.value > 0:
         share = f", {100 * gain.value / before.midpoint.value:.0f} % of the barrier"
     return f"Matching by {best.name} lowers the loss at the midpoint by {gain}{share}."
 
 
 def _what_is_left(best: _Curve) -> str:
     left = best.largest
-    if _clear(left) and left.value > 0:
+    if is_clear(left) and left.value > 0:
         where = f"at t = {best.t[best.worst]:.2f}"
         return f"A barrier is left after matching by {best.name}: {left} {where}."
     return (
@@ -156,7 +150,7 @@ def _draw(curves: Mapping[str, _Curve], axes: "Axes") -> None:
     axes.plot([0, 1], ends, color="0.5", linestyle="--", linewidth=1)
     axes.set_xlabel("t (0: network B, 1: network A)")
     axes.set_ylabel("loss")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    legend_beside(axes)
 
 
 BARRIERS = Section(

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from lmctheory.comparison.compared_pair import UNMATCHED, ComparedPair
 from lmctheory.comparison.section import Drawing, Part, Section
+from lmctheory.drawing import legend_beside, name_places
 from lmctheory.matching import second_moments
 from lmctheory.matching.alignment import as_they_stand
 from lmctheory.matching.costs.neuron_costs import weighted
@@ -99,7 +98,7 @@ def _findings(rows: Sequence[_Layer]) -> tuple[str, ...]:
 
 def _draw(rows: Sequence[_Layer], axes: "Axes") -> None:
     shown = [row for row in rows if row.trivial > 0]
-    places = torch.arange(len(shown)).tolist()
+    places = range(len(shown))
     axes.fill_between(
         places,
         [row.lower / row.trivial for row in shown],
@@ -111,10 +110,10 @@ def _draw(rows: Sequence[_Layer], axes: "Axes") -> None:
     )
     for name in rows[0].costs:
         axes.plot(places, [row.costs[name] / row.trivial for row in shown], "o-", label=name)
-    axes.set_xticks(places, [row.name for row in shown], rotation=60, ha="right")
+    name_places(axes, [row.name for row in shown])
     axes.set_ylabel("cost / 2 tr")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    legend_beside(axes)
 
 
 COSTS = Section(

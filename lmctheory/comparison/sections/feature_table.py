@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Drawing, Part, Section
+from lmctheory.drawing import legend_beside, name_places
 from lmctheory.layerwise import FeatureConnectivity, feature_connectivity
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
@@ -79,12 +80,12 @@ def _findings(rows: Sequence[_Layer]) -> tuple[str, ...]:
 
 
 def _draw(rows: Sequence[_Layer], axes: "Axes") -> None:
-    places = list(range(len(rows)))
+    places = range(len(rows))
     axes.plot(places, [row.cosine.value for row in rows], "o-", label="midpoint and mean")
     axes.plot(places, [row.baseline.value for row in rows], "s--", label="A and B")
-    axes.set_xticks(places, [row.name for row in rows], rotation=60, ha="right")
+    name_places(axes, [row.name for row in rows])
     axes.set_ylabel("cosine")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    legend_beside(axes)
 
 
 FEATURES = Section(

@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lmctheory.comparison.compared_pair import ComparedPair
-from lmctheory.comparison.section import Drawing, Part, Section
-from lmctheory.layerwise import LayerBarriers, layers, windows
+from lmctheory.comparison.section import Drawing, Part, Section, is_clear
+from lmctheory.drawing import name_places
+from lmctheory.layerwise import Curves, LayerBarriers, layers, windows
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYERS"]
 
-_CLEAR = 3.0
 _POINTS = 3
 
 
@@ -72,11 +72,8 @@ def _measured(pair: ComparedPair) -> Part:
 
 
 def _rows(found: LayerBarriers) -> list[_Window]:
-    def mean(curves: "object", k: int) -> Mean:
-        return Mean(
-            float(curves.midpoint[0, k]),  # type: ignore[attr-defined]
-            float(curves.midpoint_error[0, k]),  # type: ignore[attr-defined]
-        )
+    def mean(curves: Curves, k: int) -> Mean:
+        return Mean(float(curves.midpoint[0, k]), float(curves.midpoint_error[0, k]))
 
     return [
         _Window(subset, float(found.parameter_share[k]), mean(found.full, k), mean(found.edge, k))
@@ -86,7 +83,7 @@ def _rows(found: LayerBarriers) -> list[_Window]:
 
 def _findings(single: Sequence[_Window]) -> tuple[str, ...]:
     worst = max(single, key=lambda row: row.edge.value)
-    if worst.edge.value > _CLEAR * worst.edge.error:
+    if is_clear(worst.edge) and worst.edge.value > 0:
         return (
             f"Of single layers {worst.name} is the most sensitive: moved alone it raises the loss "
             f"by {worst.edge} above the chord of its own segment.",
@@ -98,11 +95,11 @@ def _findings(single: Sequence[_Window]) -> tuple[str, ...]:
 
 
 def _draw(single: Sequence[_Window], axes: "Axes") -> None:
-    places = list(range(len(single)))
+    places = range(len(single))
     values, errors = ([getattr(row.full, key) for row in single] for key in ("value", "error"))
     axes.bar(places, values, yerr=[2 * e if e == e else 0 for e in errors], width=0.7)
     axes.axhline(0, color="0.5", linewidth=0.8)
-    axes.set_xticks(places, [row.name for row in single], rotation=60, ha="right")
+    name_places(axes, [row.name for row in single])
     axes.set_ylabel("barrier at t = 1/2")
 
 

@@ -61,8 +61,8 @@ def _network(name: str, model: nn.Module, losses: np.ndarray, hits: np.ndarray) 
         kind=type(model).__name__,
         parameters=sum(p.numel() for p in model.parameters()),
         precision=", ".join(sorted(str(kind).removeprefix("torch.") for kind in types)),
-        loss=Mean.over(losses.astype(np.float64)),
-        accuracy=None if np.isnan(hits).all() else Mean.over(hits.astype(np.float64)),
+        loss=Mean.over(losses),
+        accuracy=None if np.isnan(hits).all() else Mean.over(hits),
     )
 
 
