@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmctheory.choices import require_choice
 from lmctheory.comparison.section import Part
 from lmctheory.files import read_state
 from lmctheory.measures import Empirical, Gaussian, Measure
@@ -38,8 +39,7 @@ def law_of(
         raise ValueError(
             f"give one of --spectrum, --covariance and --weights, got {len(given)} of them"
         )
-    if law not in LAWS:
-        raise ValueError(f"law must be one of {list(LAWS)}, got {law!r}")
+    require_choice("law", law, LAWS)
     if weights is None and law == "empirical":
         raise ValueError("--law empirical is for --weights, whose rows are its points")
     if spectrum is not None:

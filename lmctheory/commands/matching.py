@@ -11,6 +11,7 @@ from lmctheory.commands.given import refusals
 from lmctheory.comparison.section import Part
 from lmctheory.files import write_state, writing
 from lmctheory.files.checkpoints import require_suffix
+from lmctheory.files.writing import require_folder
 from lmctheory.matching import match, match_several, repair, reset_batch_norm
 from lmctheory.matching.merging.means import average
 from lmctheory.networks import AnyExamples
@@ -78,8 +79,8 @@ def require_files(files: Files, checkpoints: Sequence[Path]) -> None:
     if files.permutations is not None and files.permutations.suffix != ".npz":
         raise ValueError(f"--permutations must end in .npz, got {files.permutations}")
     for path in (*singles, files.permutations):
-        if path is not None and not path.parent.is_dir():
-            raise ValueError(f"{path.parent} is no folder to write {path.name} to")
+        if path is not None:
+            require_folder(path)
 
 
 def matched(networks: Sequence[nn.Module], method: str, data: AnyExamples | None) -> Matched:

@@ -7,10 +7,12 @@ from typing import Any
 
 import typer
 
+from lmctheory.choices import require_choice
 from lmctheory.commands.given import refusals
 from lmctheory.comparison.section import Part
 from lmctheory.drawing import new_figure
 from lmctheory.files import writing
+from lmctheory.files.writing import require_folder
 from lmctheory.tables import FORMATS, as_json
 from lmctheory.terminal import show
 
@@ -20,11 +22,10 @@ __all__ = ["deliver", "require_output"]
 def require_output(form: str, *files: Path | None) -> None:
     """Refuses a format that is none, and files for which there is no folder."""
     with refusals():
-        if form not in FORMATS:
-            raise ValueError(f"format must be one of {list(FORMATS)}, got {form!r}")
+        require_choice("format", form, FORMATS)
         for file in files:
-            if file is not None and not file.parent.is_dir():
-                raise ValueError(f"{file.parent} is no folder to write {file.name} to")
+            if file is not None:
+                require_folder(file)
 
 
 def deliver(

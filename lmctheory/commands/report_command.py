@@ -46,13 +46,13 @@ def report(
     from lmctheory.commands.given import examples_of, networks_of, refusals
     from lmctheory.comparison import compare
     from lmctheory.comparison.report import write_report
+    from lmctheory.files.writing import require_folder
     from lmctheory.terminal import show
 
     with refusals():
         if out.suffix != ".html":
             raise ValueError(f"--out must end in .html, got {out}")
-        if not out.parent.is_dir():
-            raise ValueError(f"{out.parent} is no folder to write {out.name} to")
+        require_folder(out)
     model_a, model_b = networks_of([a, b], model, model_args, device)
     given = examples_of(
         data, loss, split=split, data_dir=data_dir, limit=examples, shape=input_shape

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-__all__ = ["writing"]
+__all__ = ["require_folder", "writing"]
 
 
 @contextmanager
@@ -27,8 +27,7 @@ def writing(path: str | Path) -> Iterator[Path]:
         'whole'
     """
     wanted = Path(path)
-    if not wanted.parent.is_dir():
-        raise FileNotFoundError(f"{wanted.parent} is no folder to write {wanted.name} to")
+    require_folder(wanted)
     with NamedTemporaryFile(
         dir=wanted.parent, prefix=f".{wanted.stem}-", suffix=wanted.suffix, delete=False
     ) as file:
@@ -41,3 +40,13 @@ def writing(path: str | Path) -> Iterator[Path]:
         beside.replace(wanted)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def require_folder(path: Path) -> None:
+    """Refuses a file for which there is no folder.
+
+    Raises:
+        FileNotFoundError: naming both.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is no folder to write {path.name} to")
