@@ -67,20 +67,34 @@ def require_files(files: Files, checkpoints: Sequence[Path]) -> None:
     """
     if len(checkpoints) < 2:
         raise ValueError(f"match needs two checkpoints or more, got {len(checkpoints)}")
-    several = len(checkpoints) > 2
-    if several and len({path.name for path in checkpoints}) < len(checkpoints):
-        raise ValueError("checkpoints must have different names, under which they are written")
-    if several and files.out is not None and not files.out.is_dir():
-        raise ValueError(f"--out must be a folder for {len(checkpoints)} networks, got {files.out}")
-    singles = [files.average] if several else [files.out, files.average]
-    for path in singles:
-        if path is not None:
-            require_suffix(path)
+    if len(checkpoints) > 2:
+        _require_own_places(files.out, checkpoints)
+    networks = [*_targets(files.out, checkpoints), *([files.average] if files.average else [])]
+    given = {path.resolve() for path in checkpoints}
+    for path in networks:
+        require_suffix(path)
+        if path.resolve() in given:
+            raise ValueError(f"{path} is one of the checkpoints, and would be overwritten")
     if files.permutations is not None and files.permutations.suffix != ".npz":
         raise ValueError(f"--permutations must end in .npz, got {files.permutations}")
-    for path in (*singles, files.permutations):
-        if path is not None:
-            require_folder(path)
+    for path in (*networks, *([files.permutations] if files.permutations else [])):
+        require_folder(path)
+
+
+def _require_own_places(out: Path | None, checkpoints: Sequence[Path]) -> None:
+    if len({path.stem for path in checkpoints}) < len(checkpoints):
+        raise ValueError("checkpoints must have different names, under which they are written")
+    if out is not None and not out.is_dir():
+        raise ValueError(f"--out must be a folder for {len(checkpoints)} networks, got {out}")
+
+
+def _targets(out: Path | None, checkpoints: Sequence[Path]) -> list[Path]:
+    """Where networks are written: B alone, or all of more than two."""
+    if out is None:
+        return []
+    if len(checkpoints) == 2:
+        return [out]
+    return [out / path.with_suffix(".safetensors").name for path in checkpoints]
 
 
 def matched(networks: Sequence[nn.Module], method: str, data: AnyExamples | None) -> Matched:
@@ -136,11 +150,9 @@ def write(
 ) -> None:
     """Writes what was asked for, each file whole or not at all."""
     with refusals():
-        if files.out is not None and len(found.networks) == 2:
-            write_state(found.networks[1], files.out)
-        elif files.out is not None:
-            for network, path in zip(found.networks, checkpoints, strict=True):
-                write_state(network, files.out / path.with_suffix(".safetensors").name)
+        targets = _targets(files.out, checkpoints)
+        for network, path in zip(found.networks[::-1], targets[::-1], strict=False):
+            write_state(network, path)  # of two B alone
         if files.permutations is not None:
             _write_permutations(found.permutations, files.permutations)
         if files.average is not None and mean is not None:
