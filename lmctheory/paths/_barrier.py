@@ -176,11 +176,9 @@ def segment_losses(
     """
     t = _grid(points)
     loss, hit = torch.zeros(2, len(t), len(data), dtype=torch.float64)
-    for block in _outputs(model_a, model_b, data, t, reset_batch_norm):
-        outputs = block.logits.flatten(0, 1)
-        labels = data.labels[block.rows].to(outputs.device)
-        loss[block.points, block.rows] = data.loss.each(outputs, labels).double().cpu()
-        hit[block.points, block.rows] = data.loss.hits(outputs, labels).double().cpu()
+    for block, losses, hits in _judged(_outputs(model_a, model_b, data, t, reset_batch_norm), data):
+        loss[block.points, block.rows] = losses.double().cpu()
+        hit[block.points, block.rows] = hits.double().cpu()
     loss *= len(data) / data.loss.weight(data.labels)
     hit *= len(data) / data.loss.counted(data.labels)
     return SegmentLosses(t.numpy(), loss.numpy(), hit.numpy())
@@ -261,18 +259,24 @@ def _grid(points: int) -> Tensor:
     return torch.linspace(0, 1, odd_points(points), dtype=torch.float64)
 
 
+def _judged(
+    blocks: Iterable[PathLogits], data: AnyExamples
+) -> Iterator[tuple[PathLogits, Tensor, Tensor]]:
+    """The blocks with losses and hits ``[points * pairs, rows]`` of their examples."""
+    for block in blocks:
+        outputs = block.logits.flatten(0, 1)
+        labels = data.labels[block.rows].to(outputs.device)
+        yield block, data.loss.each(outputs, labels), data.loss.hits(outputs, labels)
+
+
 def _curves(
     blocks: Iterable[PathLogits], data: AnyExamples, t: Float[Tensor, " points"], pairs: int
 ) -> Barrier:
     loss, correct = torch.zeros(2, len(t), pairs, dtype=torch.float64)
-    for block in blocks:
-        outputs = block.logits.flatten(0, 1)
-        labels = data.labels[block.rows].to(outputs.device)
-        losses = data.loss.each(outputs, labels).sum(-1, dtype=torch.float64)
-        right = data.loss.hits(outputs, labels).sum(-1, dtype=torch.float64)
-        where = (block.points, block.pairs)
-        loss[where] += losses.view(block.logits.shape[:2]).cpu()
-        correct[where] += right.view(block.logits.shape[:2]).cpu()
+    for block, losses, hits in _judged(blocks, data):
+        where, shape = (block.points, block.pairs), block.logits.shape[:2]
+        loss[where] += losses.sum(-1, dtype=torch.float64).view(shape).cpu()
+        correct[where] += hits.sum(-1, dtype=torch.float64).view(shape).cpu()
     loss, correct = (
         loss / data.loss.weight(data.labels),
         correct / data.loss.counted(data.labels),

@@ -43,6 +43,8 @@ def program_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> Progra
     require_segment(model_a, model_b)
     require_fit(model_a, data)
     ends = tuple(Evaluation(model, torch.float64) for model in (model_a, model_b))
+    if not isinstance(data.inputs, Tensor):
+        raise UnreadableError(f"{_REFUSAL}: it takes several inputs")
     example = ends[0].inputs(data.inputs[[0, -1]])
     try:
         steps = capture(ends[0].model, example, "data.inputs")

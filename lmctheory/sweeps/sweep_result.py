@@ -11,6 +11,7 @@ import numpy as np
 
 from lmctheory.choices import require_choice
 from lmctheory.drawing import new_figure
+from lmctheory.files.writing import writing
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measured import METRICS, UNMATCHED, Curves, Measured
 from lmctheory.tables import csv_text, frame
@@ -162,8 +163,9 @@ class Sweep:
         return frame(self.records)
 
     def to_csv(self, path: str | Path) -> None:
-        """Writes `records` as comma-separated values."""
-        Path(path).write_text(csv_text(self.records), encoding="utf-8")
+        """Writes `records` as comma-separated values, whole or not at all."""
+        with writing(path) as beside:
+            beside.write_text(csv_text(self.records), encoding="utf-8")
 
     def __repr__(self) -> str:
         rows = [_HEAD] + [

@@ -50,7 +50,7 @@ def _measured(pair: ComparedPair) -> Part:
             )
             for name, aligned in tracked(list(pair.aligned.items()), "certifying")
         ]
-    except (UnreadableError, ValueError, TypeError) as error:
+    except (UnreadableError, ValueError) as error:
         return Part(notes=(f"No certificate: {error}.",))
     caption = (
         "Upper bounds, accuracy a lower one, rounding included. At t = 1/2 (C1', C3): from A and B "
