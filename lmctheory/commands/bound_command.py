@@ -90,12 +90,12 @@ def width_(
 ) -> None:
     """Widths that suffice for two Gaussian networks, matched, to be connected up to eps."""
     from lmctheory.commands.bounding import networks_on, width_part
-    from lmctheory.commands.given import examples_of, refusals
+    from lmctheory.commands.given import refusals, unjudged
     from lmctheory.commands.output import deliver, require_output
 
     require_output(form, json)
-    given = examples_of(data, _ANY, split=split, data_dir=data_dir, limit=examples)
     with refusals():
+        given = unjudged(data, split=split, data_dir=data_dir, limit=examples)
         networks = networks_on(given, depth, activation, s_w, s_b)
         part = width_part(networks, eps, t, delta, objective)
     deliver([part], form, json)
@@ -118,15 +118,12 @@ def error(
 ) -> None:
     """Bounds the function error of two Gaussian networks, matched, at t."""
     from lmctheory.commands.bounding import error_part, networks_on
-    from lmctheory.commands.given import examples_of, refusals
+    from lmctheory.commands.given import refusals, unjudged
     from lmctheory.commands.output import deliver, require_output
 
     require_output(form, json)
-    given = examples_of(data, _ANY, split=split, data_dir=data_dir, limit=examples)
     with refusals():
+        given = unjudged(data, split=split, data_dir=data_dir, limit=examples)
         networks = networks_on(given, depth, activation, s_w, s_b)
         part = error_part(networks, width * depth if len(width) == 1 else width, t)
     deliver([part], form, json)
-
-
-_ANY = "cross_entropy"

@@ -71,6 +71,9 @@ def test_widths_and_errors_of_networks_on_data(folder):
     assert found["findings"][0].startswith(f"Widths of {widths[0]} and {widths[1]} bring")
     [rows] = found["tables"].values()
     assert [row["width"] for row in rows] == list(widths)
+    np.savez("values.npz", inputs=x, targets=x[:, :2])  # their labels are not asked for
+    on_values = ("--depth", 2, "--data", "values.npz", "--examples", 60, "--format", "json")
+    assert json.loads(invoke("width", "--eps", 0.4, *on_values)) == found
     error = json.loads(invoke("error", "--width", 100, "--width", 80, *given))
     bound = deep.error_bound((100, 80), networks)
     assert f"at most {bound.relative:.4g}" in error["findings"][0]

@@ -18,6 +18,7 @@ from lmctheory.matching import match
 from lmctheory.networks import MLP, Examples
 from lmctheory.networks.losses import CrossEntropy
 from lmctheory.paths import barrier, interpolate
+from tests.layerwise.cube_pairs import Opaque
 
 GENERATOR = torch.Generator().manual_seed(0)
 X = torch.randn(14, 5, generator=GENERATOR, dtype=torch.float64)
@@ -61,17 +62,6 @@ def test_barriers_are_differences_of_mean_losses(name):
     np.testing.assert_allclose(opaque.accuracy, found.accuracy, rtol=1e-12)
     assert np.isnan(found.accuracy).all() == data.labels.is_floating_point()
     assert ("accuracy" in repr(found)) != data.labels.is_floating_point()
-
-
-class Opaque(nn.Module):
-    """No chain, since nothing is known of it."""
-
-    def __init__(self, inner):
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x):
-        return self.inner(x) * 1
 
 
 @pytest.mark.parametrize("sigma", ["relu", "tanh"])
