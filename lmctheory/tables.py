@@ -61,7 +61,7 @@ class Uncertain(Protocol):
         """Its standard error, NaN where it is unknown."""
 
 
-Cell = str | bool | float | Uncertain | None
+Cell = str | bool | int | float | Uncertain | None
 """What a place of a table holds; None where there is nothing."""
 
 Cells = Sequence[Cell]
