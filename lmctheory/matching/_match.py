@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 from torch import Tensor
 
@@ -17,13 +16,11 @@ from lmctheory.matching._symmetry import (
     change_by,
     common_symmetry,
     double_inputs,
-    holding,
     outputs,
     parameters,
     permute,
 )
 from lmctheory.matching.alignment import (
-    Alignment,
     as_chains,
     as_they_stand,
     require_alike,
@@ -178,11 +175,10 @@ def match(
     """
     chosen = _solver(method, solver)
     restarts = _checked_restarts(chosen, restarts, rng)
-    given = as_chains(model_a, model_b)
-    a, b = map(_in_double, given)
-    require_alike(*given)
+    a, b = as_chains(model_a, model_b)
+    require_alike(a, b)
     inputs, seen, before = tried(b, data)
-    groups = common_symmetry(*given, inputs)
+    groups = common_symmetry(a, b, inputs)
     pair = as_they_stand(a, b, groups)
     if not pair.symmetry.groups:
         reasons = some(f"{name!r}: {reason}" for name, reason in groups.fixed.items())
@@ -200,7 +196,7 @@ def match(
         traces={name: solution.trace for name, solution in found.items()},
         start=start,
         objective=best.objective,
-        function_change=_change(best, b, groups, seen, before),
+        function_change=change_by(best.permutations, b, groups, seen, before),
         symmetry=groups.on(parameters(model_b)) if isinstance(b, AffineChain) else groups,
         shapes=_shapes(model_b),
     )
@@ -288,19 +284,6 @@ def tried(
     inputs = double_inputs(network, raw, "data")
     few = rows(inputs, slice(_CHECKED))
     return inputs, few, outputs(network, few, "data")
-
-
-def _in_double(network: Network) -> Network:
-    return network.to(dtype=torch.float64) if isinstance(network, AffineChain) else network
-
-
-def _change(
-    found: Alignment, network: Network, groups: Symmetry, x: Inputs, before: Tensor
-) -> float:
-    """Largest change of an output of B by what was found."""
-    if isinstance(network, AffineChain):  # it has been reordered already
-        return float((outputs(holding(network, found.b), x) - before).abs().max())
-    return change_by(found.permutations, network, groups, x, before)
 
 
 def _gaussian_inputs(network: Network) -> Float64[Tensor, "n d"]:

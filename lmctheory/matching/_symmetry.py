@@ -4,7 +4,7 @@ The groups of any module are found by tracing it (`tracing`); a chain's are know
 the matter of `groups`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
@@ -18,7 +18,6 @@ from lmctheory.matching.groups import (
     Coupling,
     PermutationGroup,
     Symmetry,
-    reorder,
 )
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
@@ -42,7 +41,6 @@ __all__ = [
     "own_chain",
     "parameters",
     "permute",
-    "reorder",
     "symmetry",
 ]
 
@@ -290,36 +288,37 @@ def permute(
     groups = symmetry(network) if groups is None else groups
     _require_permutations(groups.groups, permutations)
     if isinstance(network, AffineChain):
-        moved = _reordered(parameters(network), groups, permutations)
+        held = parameters(network)
+        _require_tensors(groups, held)
+        moved = {name: groups.arranged(name, held[name], permutations) for name in groups.acting}
         return holding(network, moved)  # type: ignore[return-value]  # it is of its type
     result: nn.Module = copied(network)
-    held = tensors(result)
-    with torch.no_grad():
-        for name, tensor in _reordered(held, groups, permutations).items():
-            if tensor is not held[name]:
-                held[name].copy_(tensor)
+    _move_neurons(result, permutations, groups)
     return result
 
 
-def _reordered(
-    tensors: Mapping[str, Tensor], groups: Symmetry, permutations: Mapping[str, np.ndarray]
-) -> dict[str, Tensor]:
-    moved = dict(tensors)
-    for group in groups.groups:
-        _require_tensors(group, moved)
-        moved = reorder(moved, group, permutations[group.name])
-    return moved
+def _move_neurons(
+    network: nn.Module, permutations: Mapping[str, np.ndarray], groups: Symmetry
+) -> None:
+    """Reorders the neurons of a network of our own, tensor by tensor."""
+    held = tensors(network)
+    _require_tensors(groups, held)
+    moving = {id(held[name]): name for name in groups.acting}  # what is tied moves once
+    with torch.no_grad():
+        for name in moving.values():
+            held[name].copy_(groups.arranged(name, held[name], permutations))
 
 
-def _require_tensors(group: PermutationGroup, tensors: Mapping[str, Tensor]) -> None:
-    for action in group.actions:
-        tensor = tensors.get(action.parameter)
-        if tensor is None or action.index.max() >= action.part(tensor).shape[action.axis]:
-            shape = None if tensor is None else tuple(tensor.shape)
-            raise ValueError(
-                f"the groups must be those of the network: {group.name!r} moves axis {action.axis} "
-                f"of {action.parameter!r}, whose shape is {shape}"
-            )
+def _require_tensors(groups: Symmetry, tensors: Mapping[str, Tensor]) -> None:
+    for name, actions in groups.acting.items():
+        tensor = tensors.get(name)
+        for group, action in actions:
+            if tensor is None or action.index.max() >= action.part(tensor).shape[action.axis]:
+                shape = None if tensor is None else tuple(tensor.shape)
+                raise ValueError(
+                    f"the groups must be those of the network: {group!r} moves axis {action.axis} "
+                    f"of {name!r}, whose shape is {shape}"
+                )
 
 
 @torch.no_grad()
@@ -339,13 +338,25 @@ def outputs(network: Network, x: Inputs, argument: str = "x") -> Float64[Tensor,
         ValueError: as `double_inputs` does.
     """
     if isinstance(network, AffineChain):
-        return network.to(dtype=torch.float64)(chain_inputs(network, x, argument))
-    x = double_inputs(network, x, argument)
+        return network(chain_inputs(network, x, argument))
+    return _outputs_after(lambda _: None, network, double_inputs(network, x, argument), argument)
+
+
+def _outputs_after(
+    change: Callable[[nn.Module], None], network: nn.Module, x: Inputs, argument: str
+) -> Tensor:
+    """What a copy of a network computes after some change, in float64 if it can."""
+
+    def found(dtype: torch.dtype | None) -> Tensor:
+        evaluation = Evaluation(network, dtype)
+        change(evaluation.model)
+        return evaluated(evaluation, x, argument).double()
+
     try:
-        return evaluated(Evaluation(network, torch.float64), x, argument)
+        return found(torch.float64)
     except ValueError as error:
         try:
-            return evaluated(Evaluation(network), x, argument).double()
+            return found(None)
         except ValueError:
             raise error from None
 
@@ -412,8 +423,16 @@ def change_by(
         x: inputs ``[n, ...]``.
         before: its `outputs` there.
     """
-    moved: Network = permute(model, permutations, groups)  # type: ignore[type-var]  # model's own
-    return float((outputs(moved, x) - before).abs().max())
+    if isinstance(model, AffineChain):
+        after = outputs(permute(model, permutations, groups), x)
+    else:  # one copy of a large network is enough
+        after = _outputs_after(
+            lambda moved: _move_neurons(moved, permutations, groups),
+            model,
+            double_inputs(model, x, "x"),
+            "x",
+        )
+    return float((after - before).abs().max())
 
 
 def _require_permutations(

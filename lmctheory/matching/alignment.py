@@ -1,7 +1,7 @@
 """Two networks side by side, the second in the order found so far."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from lmctheory.matching._symmetry import (
     own_chain,
     parameters,
 )
-from lmctheory.matching.groups import PermutationGroup, Symmetry, reorder
+from lmctheory.matching.groups import PermutationGroup, Symmetry
 from lmctheory.networks import AffineChain
 from lmctheory.networks.agreement import require_same_state
 from lmctheory.networks.calling import Inputs
@@ -32,21 +32,75 @@ __all__ = [
 ]
 
 
+_AT_ONCE = 2**22
+"""Numbers that sums take in double precision together."""
+
+
+class _Doubled(Mapping[str, Tensor]):
+    """Parameters in some order and float64, each made as it is asked for, unless they are kept."""
+
+    def __init__(
+        self,
+        stored: Mapping[str, Tensor],
+        arranged: Callable[[str, Tensor], Tensor],
+        *,
+        kept: bool,
+    ) -> None:
+        self._stored = stored
+        self._arranged = arranged
+        self._kept: dict[str, Tensor] | None = {} if kept else None
+
+    def __getitem__(self, name: str) -> Tensor:
+        if self._kept is None:
+            return self._made(name)
+        if name not in self._kept:
+            self._kept[name] = self._made(name)
+        return self._kept[name]
+
+    def _made(self, name: str) -> Tensor:
+        return self._arranged(name, self._stored[name]).double()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
 @dataclass(frozen=True)
 class Alignment:
     """The state of a solver.
 
+    It holds nothing but the networks' own tensors and the permutations: of a large network no copy
+    in another order or type fits in memory.
+
     Attributes:
         symmetry: the groups of both networks, as they act on parameters.
-        a: parameters of A, float64.
-        b: parameters of B, float64, every group in the order of its permutation.
-        permutations: for each group the neurons of B in that order.
+        stored_a: parameters of A, in its type.
+        stored_b: parameters of B, in its type and original order.
+        permutations: for each group the neurons of B in the order that was found.
+        kept: whether `a` and `b` keep what they have been asked for, as few parameters may.
     """
 
     symmetry: Symmetry
-    a: Mapping[str, Tensor]
-    b: Mapping[str, Tensor]
+    stored_a: Mapping[str, Tensor]
+    stored_b: Mapping[str, Tensor]
     permutations: Mapping[str, np.ndarray]
+    kept: bool = False
+
+    @cached_property
+    def a(self) -> Mapping[str, Tensor]:
+        """Parameters of A, float64."""
+        return _Doubled(self.stored_a, lambda _, tensor: tensor, kept=self.kept)
+
+    @cached_property
+    def b(self) -> Mapping[str, Tensor]:
+        """Parameters of B, float64, every group in the order of its permutation."""
+        return _Doubled(self.stored_b, self.arranged, kept=self.kept)
+
+    def arranged(self, parameter: str, tensor: Tensor) -> Tensor:
+        """A tensor shaped as one of B's parameters from the original order to this."""
+        return self.symmetry.arranged(parameter, tensor, self.permutations)
 
     def turned(self, group: PermutationGroup, order: np.ndarray) -> "Alignment":
         """The alignment after one group was reordered, relative to its present order.
@@ -56,7 +110,6 @@ class Alignment:
         name = self.occupant(group).name
         return replace(
             self,
-            b=reorder(self.b, group, order),
             permutations={**self.permutations, name: self.permutations[name][order]},
         )
 
@@ -73,10 +126,7 @@ class Alignment:
 
     def in_order(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tensors shaped as B's parameters, such as gradients, from the original order to this."""
-        moved = dict(tensors)
-        for group in self.symmetry.on(tensors.keys()).groups:
-            moved = reorder(moved, group, self.permutations[group.name])
-        return moved
+        return {name: self.arranged(name, tensor) for name, tensor in tensors.items()}
 
     def entries(self, parameter: str, axis: int, size: int) -> Int[np.ndarray, " n"]:
         """For each place along an axis of a parameter the entry of B that is there by now.
@@ -104,14 +154,16 @@ class Alignment:
         For a chain the sum over layers of <W_A, P_l W_B P_{l-1}^T> + <b_A, P_l b_B>.
         |theta_A|^2 + |theta_B|^2 - 2 objective is the squared distance of the two networks.
         """
-        return sum(float(torch.vdot(a.ravel(), self.b[name].ravel())) for name, a in self.a.items())
+        return sum(
+            _inner(a, self.arranged(name, self.stored_b[name])) for name, a in self.stored_a.items()
+        )
 
     @cached_property
     def norms(self) -> tuple[float, float]:
         """|theta_A| and |theta_B|, which no permutation changes."""
         a, b = (
-            math.hypot(*(float(torch.linalg.vector_norm(t)) for t in net.values()))
-            for net in (self.a, self.b)
+            math.hypot(*(_norm(t) for t in net.values()))
+            for net in (self.stored_a, self.stored_b)
         )
         return a, b
 
@@ -119,6 +171,23 @@ class Alignment:
     def scale(self) -> float:
         """|theta_A| |theta_B|, which bounds the objective."""
         return self.norms[0] * self.norms[1]
+
+
+def _inner(a: Tensor, b: Tensor) -> float:
+    """<a, b> in double precision."""
+    parts = zip(_in_parts(a), _in_parts(b), strict=True)
+    return sum(float(torch.vdot(x.double().ravel(), y.double().ravel())) for x, y in parts)
+
+
+def _norm(tensor: Tensor) -> float:
+    return math.hypot(*(float(torch.linalg.vector_norm(x.double())) for x in _in_parts(tensor)))
+
+
+def _in_parts(tensor: Tensor) -> Iterator[Tensor]:
+    """The tensor, row by row as many as are converted at once."""
+    if tensor.numel() <= _AT_ONCE:
+        return iter((tensor,))
+    return iter(tensor.split(max(1, _AT_ONCE * len(tensor) // tensor.numel())))
 
 
 def side_by_side(model_a: Network, model_b: Network, example: Inputs | None = None) -> Alignment:
@@ -179,7 +248,7 @@ def as_they_stand(model_a: Network, model_b: Network, groups: Symmetry) -> Align
         ValueError: if products of their parameters are not finite.
     """
     a, b = (
-        {name: t.double() for name, t in parameters(model).items() if t.is_floating_point()}
+        {name: t for name, t in parameters(model).items() if t.is_floating_point()}
         for model in (model_a, model_b)
     )
     groups = groups.on(a.keys())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lmctheory.measures.display import some
 
-__all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry", "reorder"]
+__all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry"]
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,25 @@ class Symmetry:
             ),
         )
 
+    @cached_property
+    def acting(self) -> Mapping[str, tuple[tuple[str, Action], ...]]:
+        """For each parameter the groups that act on it, by their names, and how; in their order."""
+        found: dict[str, list[tuple[str, Action]]] = {}
+        for group in self.groups:
+            for action in group.actions:
+                found.setdefault(action.parameter, []).append((group.name, action))
+        return {parameter: tuple(actions) for parameter, actions in found.items()}
+
+    def arranged(
+        self, parameter: str, tensor: Tensor, permutations: Mapping[str, Int[np.ndarray, " m"]]
+    ) -> Tensor:
+        """A parameter after all groups were put in order; itself where none moves it."""
+        for name, action in self.acting.get(parameter, ()):
+            order = permutations[name]
+            if not np.array_equal(order, np.arange(len(order))):
+                tensor = action.reorder(tensor, order)
+        return tensor
+
     @property
     def interacts(self) -> bool:
         """Whether groups share a parameter, or one acts on two of its axes.
@@ -182,13 +201,3 @@ class Symmetry:
             for group in self.groups
             for parameter, _ in group.axes
         )
-
-
-def reorder(
-    tensors: Mapping[str, Tensor], group: PermutationGroup, order: Int[np.ndarray, " m"]
-) -> dict[str, Tensor]:
-    """The tensors after one group's neurons were put in the given order; the rest is shared."""
-    moved = dict(tensors)
-    for action in group.actions:
-        moved[action.parameter] = action.reorder(moved[action.parameter], order)
-    return moved

@@ -54,10 +54,13 @@ class AffineChain:
         )
 
     def hidden(self, x: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Pre-activations and activations ``(z_l, phi_l)``, each ``[..., n, m_l]``, l = 1..L."""
+        """Pre-activations and activations ``(z_l, phi_l)``, each ``[..., n, m_l]``, l = 1..L.
+
+        Like outputs in the type of the inputs, to which one layer at a time is converted.
+        """
         layers = []
         for W, b, sigma in zip(self.weights, self.biases, self.activations, strict=False):
-            z = x @ W.mT + b.unsqueeze(-2)
+            z = _affine(x, W, b)
             x = sigma.apply(z)
             layers.append((z, x))
         return layers
@@ -66,7 +69,7 @@ class AffineChain:
         """Outputs ``[..., n, n_out]`` of inputs ``[n, m_0]``."""
         hidden = self.hidden(x)
         last = hidden[-1][1] if hidden else x
-        return last @ self.weights[-1].mT + self.biases[-1].unsqueeze(-2)
+        return _affine(last, self.weights[-1], self.biases[-1])
 
     def __getitem__(self, networks: "int | slice") -> "AffineChain":
         """Some networks of a stack; an integer takes one out."""
@@ -76,6 +79,10 @@ class AffineChain:
             tuple(b[networks] for b in self.biases),
             self.activations,
         )
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return x @ weight.to(x.dtype).mT + bias.to(x.dtype).unsqueeze(-2)
 
 
 def gaussian_inputs(chain: AffineChain, count: int) -> Float64[Tensor, "n d"]:

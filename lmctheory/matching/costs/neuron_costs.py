@@ -91,7 +91,7 @@ def weighted(
         if of_a is None or moments_b is None:
             return of_a
         of_b = moments_b[name]
-        kernel = pair.a[name][0, 0].numel()
+        kernel = pair.stored_a[name][0, 0].numel()
         entries = pair.entries(name, 1, len(of_b) // kernel)
         columns = torch.as_tensor(
             (entries[:, None] * kernel + np.arange(kernel)).ravel(), device=of_b.device
@@ -218,18 +218,16 @@ def group_costs(pair: Alignment, cost: Cost) -> dict[str, float]:
 
 def _parameter_costs(pair: Alignment) -> dict[str, float]:
     """`group_costs` by `all_parameters`: each parameter is compared once for all its groups."""
-    gaps = {name: pair.b[name] - a for name, a in pair.a.items()}
-    whole = {name: float(gap.square().sum()) for name, gap in gaps.items()}
-
-    def share(action: Action) -> float:
-        gap = gaps[action.parameter]
-        if len(action.index) == gap.shape[action.axis]:
-            return whole[action.parameter]
-        return float(action.rows(gap).square().sum())
-
-    return {
-        group.name: sum(map(share, group.actions)) / group.size for group in pair.symmetry.groups
-    }
+    sizes = {group.name: group.size for group in pair.symmetry.groups}
+    costs = dict.fromkeys(sizes, 0.0)
+    for parameter, actions in pair.symmetry.acting.items():
+        squares = (pair.b[parameter] - pair.stored_a[parameter]).square_()
+        whole = float(squares.sum())
+        for name, action in actions:
+            is_all = len(action.index) == squares.shape[action.axis]
+            share = whole if is_all else float(action.rows(squares).sum())
+            costs[name] += share / sizes[name]
+    return costs
 
 
 def _features(action: Action, pair: Alignment, metric: Tensor | None = None) -> Features:

@@ -145,7 +145,7 @@ def coordinate_ascent(
         improved = False
         for k in range(len(state)) if rng is None else rng.permutation(len(state)):
             others = _sum([member.b for j, member in enumerate(state) if j != k])
-            solution = coordinate_descent(replace(state[k], a=others), rng=rng)
+            solution = coordinate_descent(replace(state[k], stored_a=others), rng=rng)
             improved |= solution.trace[-1] > solution.trace[0]
             state[k] = solution.alignment
         trace.append(joint_objective(tuple(state)))

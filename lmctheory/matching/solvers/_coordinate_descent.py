@@ -77,6 +77,7 @@ def _descents(search: Search) -> Iterator[tuple[str, Solution]]:
         known = Gains(problem)
         signal = propagate(known)
         yield "layer by layer", descend(known)
+        del known  # whose gains are as large as the network
     # in the noise of wide networks B's order is one of many, and no good one to begin with
     if width <= _FEW or signal >= _SIGNAL:
         yield "identity", descend(Gains(problem))

@@ -40,7 +40,8 @@ def straight_through(
     trace = [float(objective(start.a, start.b))]
     for _ in range(steps):
         toward = {name: t.detach() * scale[name] for name, t in latent.items()}
-        pair = replace(coordinate_descent(replace(pair, a=toward)).alignment, a=start.a)
+        found = coordinate_descent(replace(pair, stored_a=toward)).alignment
+        pair = replace(found, stored_a=start.stored_a)
         through = {name: t.clone().requires_grad_() for name, t in pair.b.items()}
         value = objective(pair.a, through)
         gradients = torch.autograd.grad(-value, list(through.values()))

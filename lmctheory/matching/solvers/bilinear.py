@@ -84,7 +84,7 @@ def _beyond(gain: Tensor, cells: Tensor, point: Tensor) -> float:
 def _start(problem: Problem, k: int, share: float) -> Tensor:
     """The matrix share I + (1 - share) J/m."""
     parameter = problem.terms[k][0].action.parameter
-    m, device = problem.units[k].group.size, problem.start.b[parameter].device
+    m, device = problem.units[k].group.size, problem.start.stored_b[parameter].device
     point = torch.full((m, m), (1 - share) / m, device=device)
     point.diagonal().add_(share)
     return point

@@ -28,6 +28,9 @@ from lmctheory.matching.solvers.terms import Problem, Term
 
 __all__ = ["Gains"]
 
+_AT_ONCE = 512
+"""Neurons that are compared in double precision together."""
+
 
 class Gains:
     """The orders found so far, and the gains that belong to them.
@@ -52,7 +55,7 @@ class Gains:
         if orders is not None:
             present = replace(problem.original, permutations=self.orders)
             for parameter, axis in problem.readers:
-                size = problem.start.b[parameter].shape[axis]
+                size = problem.original.stored_b[parameter].shape[axis]
                 self._places[parameter, axis] = present.entries(parameter, axis, size)
 
     def order(self, unit: int) -> Int[np.ndarray, " m"]:
@@ -95,10 +98,9 @@ class Gains:
                 places = self._places.get((term.action.parameter, axis))
                 b = b if places is None else _select(b, axis, places)
             return b
-        for group in self.problem.start.symmetry.groups:
-            for action in group.actions:
-                if action.parameter == term.action.parameter and action is not term.action:
-                    b = action.reorder(b, self.orders[group.name])
+        for name, action in self.problem.start.symmetry.acting[term.action.parameter]:
+            if action is not term.action:
+                b = action.reorder(b, self.orders[name])
         return b
 
     def block(
@@ -122,25 +124,27 @@ class Gains:
             return turned.objective - pair.objective
         new, old = order[moved], self.order(unit)[moved]
         rise = 0.0
-        for term in self.problem.terms[unit]:
-            a, b = self._exactly(term, moved, np.concatenate([new, old]))
-            rise += float(torch.vdot(a.ravel(), (b[: len(new)] - b[len(new) :]).ravel()))
+        for part in np.array_split(np.arange(len(moved)), -(-len(moved) // _AT_ONCE)):
+            exchanged = np.concatenate([new[part], old[part]])
+            for term in self.problem.terms[unit]:
+                a, b = self._exactly(term, moved[part], exchanged)
+                rise += float(torch.vdot(a.ravel(), (b[: len(part)] - b[len(part) :]).ravel()))
         return rise
 
     def _exactly(
         self, term: Term, of_a: Int[np.ndarray, " k"], of_b: Int[np.ndarray, " n"]
     ) -> tuple[Float64[Tensor, "k d"], Float64[Tensor, "n d"]]:
         """The rows of a term for some neurons, in double precision."""
-        action, start = term.action, self.problem.start
-        a, b = start.a[action.parameter], start.b[action.parameter]
+        action, original = term.action, self.problem.original
+        a, b = original.stored_a[action.parameter], original.stored_b[action.parameter]
         a = _select(a, action.axis, action.entries(of_a))
         if term.parted:
             b = _select(self._placed(term, b), action.axis, action.entries(of_b))
         else:  # fewer entries are put in their places if some are selected before
             b = self._placed(term, _select(b, action.axis, action.entries(of_b)))
         return (
-            a.movedim(action.axis, 0).reshape(len(of_a), -1),
-            b.movedim(action.axis, 0).reshape(len(of_b), -1),
+            a.movedim(action.axis, 0).reshape(len(of_a), -1).double(),
+            b.movedim(action.axis, 0).reshape(len(of_b), -1).double(),
         )
 
     def move(self, unit: int, order: Int[np.ndarray, " m"]) -> None:
@@ -163,7 +167,7 @@ class Gains:
     ) -> None:
         """Notes which entries of B have come to some places of an axis."""
         parameter, axis = action.parameter, action.axis
-        size = self.problem.start.b[parameter].shape[axis]
+        size = self.problem.original.stored_b[parameter].shape[axis]
         held = self._places.setdefault((parameter, axis), np.arange(size))
         held[places] = new
         for unit, number in self.problem.readers[parameter, axis]:
@@ -190,7 +194,7 @@ class Gains:
                 for reader, _ in self.problem.readers[parameter, axis]:
                     self._forget(reader)
                 continue
-            size = pair.b[parameter].shape[axis]
+            size = pair.stored_b[parameter].shape[axis]
             new = pair.entries(parameter, axis, size)
             old = self._places.get((parameter, axis), np.arange(size)).copy()
             places = np.flatnonzero(new != old)
@@ -202,11 +206,9 @@ class Gains:
 
     def aligned(self, unit: int) -> Alignment:
         """The parameters that a unit touches, as they are now."""
-        start, symmetry = self.problem.start, self.problem.restricted(unit)
-        names = self.problem.units[unit].axes
-        a, b = ({name: net[name] for name in names} for net in (start.a, start.b))
-        pair = Alignment(symmetry, a, b, self.orders)
-        return replace(pair, b=pair.in_order(b))
+        start, names = self.problem.original, self.problem.units[unit].axes
+        a, b = ({name: net[name] for name in names} for net in (start.stored_a, start.stored_b))
+        return Alignment(self.problem.restricted(unit), a, b, dict(self.orders))
 
     def alignment(self) -> Alignment:
         """The whole alignment, as it is now."""

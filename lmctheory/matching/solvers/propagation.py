@@ -93,7 +93,7 @@ def _known_makers(problem: Problem, k: int, placed: frozenset[str]) -> list[int]
             problem.movers[term.action.parameter, axis].keys() <= placed for axis in term.others
         )
     ]
-    weights = any(problem.start.a[term.action.parameter].dim() > 1 for _, term in known)
+    weights = any(problem.start.stored_a[term.action.parameter].dim() > 1 for _, term in known)
     return [number for number, _ in known] if weights else []
 
 
@@ -136,7 +136,7 @@ def _known(symmetry: Symmetry, placed: frozenset[str]) -> Cost:
         makes = [
             action
             for action, axes in unknown
-            if not axes and not action.reads and pair.a[action.parameter].dim() > 1
+            if not axes and not action.reads and pair.stored_a[action.parameter].dim() > 1
         ]
         # weights that make the neurons compare them best; failing these, all there is
         used = [(a, axes) for a, axes in unknown if not makes or not (axes or a.reads)]

@@ -16,6 +16,10 @@ from lmctheory.matching.solvers.units import units
 
 __all__ = ["Problem", "Term"]
 
+_KEPT = 2**18
+"""Products of so many entries are kept for other starts; larger ones are made anew, as layers that
+wide have few starts, and memory for one matrix of every group alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Term:
@@ -52,7 +56,8 @@ class Problem:
     def __init__(self, start: Alignment) -> None:
         self.start = start
         orders = {group.name: np.arange(group.size) for group in start.symmetry.groups}
-        self.original = replace(start, permutations=orders)
+        stored = start.in_order(start.stored_b)
+        self.original = replace(start, stored_b=stored, permutations=orders)
         self.units = units(start.symmetry)
         self.movers: dict[tuple[str, int], dict[str, Action]] = defaultdict(dict)
         axes: dict[str, set[int]] = defaultdict(set)
@@ -95,20 +100,24 @@ class Problem:
     def single(self, parameter: str) -> tuple[Tensor, Tensor]:
         """A parameter of A and of B in single precision, the product in units of `unit`."""
         if parameter not in self._single:
-            networks = zip((self.start.a, self.start.b), self._divisors, strict=True)
+            own = (self.original.stored_a, self.original.stored_b)
+            networks = zip(own, self._divisors, strict=True)
             a, b = (_divided(tensors[parameter], divisor) for tensors, divisor in networks)
             self._single[parameter] = a, b
         return self._single[parameter]
 
     def constant(self, unit: int, numbers: Sequence[int]) -> Float32[Tensor, "m m"]:
-        """The sum of terms whose other axes never move."""
+        """The sum of terms whose other axes never move, not to be written on."""
         key = (unit, tuple(numbers))
-        if key not in self._constant:
-            terms = (self.terms[unit][number] for number in numbers)
-            rows = [[t.action.rows(net) for net in self.single(t.action.parameter)] for t in terms]
-            a, b = (torch.cat(parts, dim=1) for parts in zip(*rows, strict=True))
-            self._constant[key] = a @ b.mT
-        return self._constant[key]
+        if key in self._constant:
+            return self._constant[key]
+        terms = (self.terms[unit][number] for number in numbers)
+        rows = [[t.action.rows(net) for net in self.single(t.action.parameter)] for t in terms]
+        a, b = (torch.cat(parts, dim=1) for parts in zip(*rows, strict=True))
+        product = a @ b.mT
+        if product.numel() <= _KEPT:
+            self._constant[key] = product
+        return product
 
     def lengths(self, unit: int) -> tuple[Float32[Tensor, " m"], Float32[Tensor, " m"]]:
         """|A_i| and |B_j| over all terms, to which the errors of a gain are relative."""

@@ -73,9 +73,10 @@ class Unit:
         if not self.families:
             features = cost(self.group, pair)
             return pair.turned(self.group, assignment(gain_matrix(features))) if features else pair
-        inner = [_block_assignments(family, pair, cost) for family in self.families]
+        kept = replace(pair, kept=True)
+        inner = [_block_assignments(family, kept, cost) for family in self.families]
         value = sum(values for values, _ in inner)
-        if self.remainder.actions and (rest := cost(self.remainder, pair)):
+        if self.remainder.actions and (rest := cost(self.remainder, kept)):
             value = value + gain_matrix(rest).cpu().numpy()
         outer = assignment(torch.as_tensor(value))
         pair = pair.turned(self.group, outer)

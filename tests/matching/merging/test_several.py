@@ -318,7 +318,7 @@ def test_permutations_of_blocks_are_composed_as_they_act():
 
     for _ in range(10):
         first, second = shuffled(), shuffled()
-        seen = [torch.cat([m.b["w"], m.b["h"]]).numpy() for m in (first, second)]
+        seen = [torch.cat([m.b["w"], m.b["h"]]).long().numpy() for m in (first, second)]
         for member, there in zip((first, second), seen, strict=True):
             assert np.array_equal(occupation(member), there)
             back = permutations_of(groups, there)

@@ -1,11 +1,12 @@
 """Pairs of networks for the tests of solvers."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry, reorder
+from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment, side_by_side
 from lmctheory.networks import (
     MLP,
@@ -93,12 +94,22 @@ def quadratic(m: int, seed: int) -> Alignment:
     return alignment(groups, {"in": (m, 3), "square": (m, m)}, seed)
 
 
+def reorder(
+    tensors: Mapping[str, torch.Tensor], group: PermutationGroup, order: np.ndarray
+) -> dict[str, torch.Tensor]:
+    """The tensors after one group's neurons were put in the given order."""
+    moved = dict(tensors)
+    for action in group.actions:
+        moved[action.parameter] = action.reorder(moved[action.parameter], order)
+    return moved
+
+
 def planted(start: Alignment, seed: int) -> Alignment:
     """B is A in another order."""
     rng, b = np.random.default_rng(seed), start.a
     for group in start.symmetry.groups:
         b = reorder(b, group, rng.permutation(group.size))
-    return replace(start, b=b)
+    return replace(start, stored_b=b)
 
 
 def is_recovered(start: Alignment, found: Alignment) -> bool:

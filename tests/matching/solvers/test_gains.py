@@ -202,7 +202,7 @@ def test_the_scale_of_the_weights_does_not_matter(scale):
     start = pair("mlp", seed=2)
     a, b = ({n: t * s for n, t in net.items()} for net, s in ((start.a, scale), (start.b, 1 / 3)))
     expected = coordinate_descent(start)
-    found = coordinate_descent(replace(start, a=a, b=b))
+    found = coordinate_descent(replace(start, stored_a=a, stored_b=b))
     for name, order in expected.alignment.permutations.items():
         assert np.array_equal(found.alignment.permutations[name], order)
     assert found.trace == pytest.approx([v * scale / 3 for v in expected.trace], rel=1e-9)

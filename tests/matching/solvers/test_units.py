@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from lmctheory.matching._symmetry import reorder
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.objectives import similarity
 from lmctheory.matching.solvers import (
     coordinate_descent,
 )
 from lmctheory.matching.solvers.units import units
-from tests.matching.solvers.examples import attention
+from tests.matching.solvers.examples import attention, reorder
 
 
 @pytest.mark.parametrize(("heads", "size"), [(1, 3), (2, 2), (3, 2), (2, 3)])
