@@ -24,7 +24,7 @@ from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_
 from lmctheory.networks.calling import Inputs, as_inputs, each, parts, rows, shapes
 from lmctheory.networks.chain import SAME_ARCHITECTURE
 from lmctheory.networks.program import Program, capture, require_program
-from lmctheory.networks.state import Evaluation, copied, tensors
+from lmctheory.networks.state import Evaluation, copied, release_copies, tensors
 
 __all__ = [
     "Action",
@@ -99,6 +99,12 @@ def common_symmetry(model_a: Network, model_b: Network, example: Inputs | None =
     """
     if isinstance(model_a, AffineChain) or isinstance(model_b, AffineChain):
         return symmetry(as_chain(model_a))
+    found = _common(model_a, model_b, example)
+    release_copies(model_a)
+    return found
+
+
+def _common(model_a: nn.Module, model_b: nn.Module, example: Inputs | None) -> Symmetry:
     program, inputs = _read(model_a, example)
     found = assembled(labelled(program, inputs), parameters(model_a))
     try:

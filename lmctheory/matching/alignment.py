@@ -162,8 +162,7 @@ class Alignment:
     def norms(self) -> tuple[float, float]:
         """|theta_A| and |theta_B|, which no permutation changes."""
         a, b = (
-            math.hypot(*(_norm(t) for t in net.values()))
-            for net in (self.stored_a, self.stored_b)
+            math.hypot(*(_norm(t) for t in net.values())) for net in (self.stored_a, self.stored_b)
         )
         return a, b
 

@@ -6,6 +6,7 @@ submodule with two names is no two things; tensors that are tied lie in several 
 """
 
 import copy
+import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,11 +25,16 @@ __all__ = [
     "in_type_of",
     "interpolable",
     "placed",
+    "release_copies",
     "require_network",
     "seeded",
     "slots",
     "tensors",
 ]
+
+
+_LARGE = 2**26
+"""Bytes of a network of which no second copy should lie about."""
 
 
 def tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -86,8 +92,18 @@ class _DetachingCopies(TorchFunctionMode):
 
 def copied(model: nn.Module) -> nn.Module:
     """A copy of a network, of one that keeps results of a forward pass too."""
+    release_copies(model)
     with _DetachingCopies():
         return copy.deepcopy(model)
+
+
+def release_copies(model: nn.Module) -> None:
+    """Frees copies of a large network that nothing but cycles of references keep in memory.
+
+    Traces and exports leave such cycles behind, and Python looks for them once in a while only.
+    """
+    if sum(t.numel() * t.element_size() for t in tensors(model).values()) >= _LARGE:
+        gc.collect()
 
 
 def placed(model: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
