@@ -186,7 +186,7 @@ def _in_parts(tensor: Tensor) -> Iterator[Tensor]:
     """The tensor, row by row as many as are converted at once."""
     if tensor.numel() <= _AT_ONCE:
         return iter((tensor,))
-    return iter(tensor.split(max(1, _AT_ONCE * len(tensor) // tensor.numel())))
+    return iter(torch.split(tensor, max(1, _AT_ONCE * len(tensor) // tensor.numel())))
 
 
 def side_by_side(model_a: Network, model_b: Network, example: Inputs | None = None) -> Alignment:
