@@ -82,7 +82,7 @@ def symmetry(model: Network, example: Inputs | None = None) -> Symmetry:
     if isinstance(model, AffineChain):
         return _chain_symmetry(as_chain(model))
     program, inputs = _read(model, example)
-    return assembled(labelled(program, inputs), parameters(model))
+    return assembled(*labelled(program, inputs), parameters(model))
 
 
 def common_symmetry(model_a: Network, model_b: Network, example: Inputs | None = None) -> Symmetry:
@@ -106,7 +106,7 @@ def common_symmetry(model_a: Network, model_b: Network, example: Inputs | None =
 
 def _common(model_a: nn.Module, model_b: nn.Module, example: Inputs | None) -> Symmetry:
     program, inputs = _read(model_a, example)
-    found = assembled(labelled(program, inputs), parameters(model_a))
+    found = assembled(*labelled(program, inputs), parameters(model_a))
     try:
         require_program(program, model_b, inputs)
     except ValueError:  # they may differ in what does not matter here

@@ -29,6 +29,8 @@ class Action:
         within: the range of axis 0 to which it is confined, where weights of independent parts of
             a layer lie in one tensor (grouped convolutions); None is all of it.
         reads: whether the layer sums over the axis: it takes the neurons as its inputs.
+        negated: whether the entries are negated with a neuron; where an action of a group says so,
+            its neurons may be.
     """
 
     parameter: str
@@ -36,6 +38,12 @@ class Action:
     positions: tuple[tuple[int, ...], ...] = field(repr=False)
     within: tuple[int, int] | None = None
     reads: bool = False
+    negated: bool = False
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The parameter and its axis."""
+        return self.parameter, self.axis
 
     @cached_property
     def index(self) -> Int[np.ndarray, " n"]:
@@ -109,7 +117,7 @@ class PermutationGroup:
     @property
     def axes(self) -> tuple[tuple[str, int], ...]:
         """Every ``(parameter, axis)`` that the permutation acts on."""
-        return tuple((action.parameter, action.axis) for action in self.actions)
+        return tuple(action.place for action in self.actions)
 
     def __repr__(self) -> str:
         moved = some(f"{parameter!r} axis {axis}" for parameter, axis in self.axes)

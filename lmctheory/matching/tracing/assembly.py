@@ -23,6 +23,7 @@ from torch import Tensor
 
 from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
 from lmctheory.matching.tracing.fixed import unmoved
+from lmctheory.matching.tracing.forms import Forms
 from lmctheory.matching.tracing.labelling import Labelling
 from lmctheory.matching.tracing.neurons import Labels, Origin
 from lmctheory.matching.tracing.rows import Row, Rows, exchangeable_rows
@@ -49,20 +50,24 @@ class _Moved:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def assembled(labelling: Labelling, parameters: Mapping[str, Tensor]) -> Symmetry:
+def assembled(
+    labelling: Labelling, forms: Forms, parameters: Mapping[str, Tensor]
+) -> Symmetry:
     """The groups of a traced network.
 
     Args:
         labelling: what the trace found.
+        forms: what it found of signs.
         parameters: by their names; a group that acts on none of them is left out.
     """
-    found = _Assembly(labelling).symmetry(frozenset(parameters))
+    found = _Assembly(labelling, forms).symmetry(frozenset(parameters))
     return replace(found, fixed=unmoved(labelling, found, parameters))
 
 
 class _Assembly:
-    def __init__(self, labelling: Labelling) -> None:
+    def __init__(self, labelling: Labelling, forms: Forms) -> None:
         self.labelling = labelling
+        self.forms = forms
         self.neurons = labelling.neurons
         self.members = self.neurons.members()
         self._known: dict[int, dict[int, list[int]]] = {}
@@ -154,6 +159,8 @@ class _Assembly:
                 reads = found.role == "read"
                 actions.append(Action(parameter, axis, positions, within, reads))
                 roles[found.role].append(parameter)
+        if len(moved.units[0]) == 1:  # a neuron, no block of several
+            actions = self._with_signs(actions)
         return PermutationGroup(
             name,
             len(moved.units),
@@ -162,6 +169,13 @@ class _Assembly:
             tuple(dict.fromkeys(roles["read"])),
             **moved.options,
         )
+
+    def _with_signs(self, actions: list[Action]) -> list[Action]:
+        """The actions, with what they negate."""
+        negated = self.forms.negated(
+            [(a.place, self.labelling.axes[*a.place, a.within]) for a in actions]
+        )
+        return [replace(a, negated=a.place in negated) for a in actions]
 
     def _positions(
         self, labels: Labels | None, units: tuple[Row, ...]

@@ -35,16 +35,16 @@ class States(Value):
     """
 
     def __init__(self, tensor: Tensor, units: Sequence[Labels | None], labelling: Labelling):
-        vars(self).update(tensor=tensor, _units=tuple(units), _labelling=labelling)
+        vars(self).update(tensor=tensor, units=tuple(units), _labelling=labelling)
 
-    _units: tuple[Labels | None, ...]
+    units: tuple[Labels | None, ...]
     _labelling: Labelling
 
     @property
     def labels(self) -> tuple[Labels | None, ...]:
         """Of its axes, all units moving alike."""
-        alike = self._units[0]
-        for other in self._units[1:]:
+        alike = self.units[0]
+        for other in self.units[1:]:
             alike = self._labelling.neurons.unify(alike, other, combined("what reads all states"))
         return (*(None,) * (self.tensor.ndim - 1), alike)
 
@@ -54,7 +54,7 @@ class States(Value):
         first, *others = index if isinstance(index, tuple) else (index,)
         if not isinstance(first, int):
             return movement(labelling, call)
-        one = Value(self.tensor[first], (*(None,) * (self.tensor.ndim - 2), self._units[first]))
+        one = Value(self.tensor[first], (*(None,) * (self.tensor.ndim - 2), self.units[first]))
         return movement(labelling, replace(call, args=(one, tuple(others)))) if others else one
 
 

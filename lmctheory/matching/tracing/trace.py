@@ -11,8 +11,10 @@ import torch
 from torch.fx import Node
 from torch.fx.node import map_aggregate, map_arg
 
+from lmctheory.matching.tracing.forms import Forms
 from lmctheory.matching.tracing.functions import rule_of
 from lmctheory.matching.tracing.labelling import Call, Labelling, Slot, Value, unlabelled
+from lmctheory.matching.tracing.signs import follow_signs
 from lmctheory.networks.calling import Inputs
 from lmctheory.networks.program import Program, described
 from lmctheory.networks.state import seeded
@@ -20,14 +22,15 @@ from lmctheory.networks.state import seeded
 __all__ = ["labelled"]
 
 
-def labelled(program: Program, inputs: Inputs) -> Labelling:
-    """The neurons of a network.
+def labelled(program: Program, inputs: Inputs) -> tuple[Labelling, Forms]:
+    """The neurons of a network, and their signs.
 
     Args:
         program: its forward pass.
         inputs: ``[n, ...]`` in any form, on which it is carried out.
     """
     labelling = Labelling()
+    forms = Forms(labelling)
     values: dict[Node, Any] = {}
     with torch.no_grad(), seeded():
         for node in program.graph.nodes:
@@ -40,8 +43,8 @@ def labelled(program: Program, inputs: Inputs) -> Labelling:
                 case "output":
                     map_aggregate(args, lambda item: _fix_output(labelling, item))
                 case _:
-                    values[node] = _carried_out(labelling, node, args, kwargs)
-    return labelling
+                    values[node] = _carried_out(labelling, forms, node, args, kwargs)
+    return labelling, forms
 
 
 def _read(program: Program, labelling: Labelling, node: Node) -> Any:
@@ -57,7 +60,9 @@ def _fix_output(labelling: Labelling, item: Any) -> Any:
     return item
 
 
-def _carried_out(labelling: Labelling, node: Node, args: Any, kwargs: Any) -> Any:
+def _carried_out(
+    labelling: Labelling, forms: Forms, node: Node, args: Any, kwargs: Any
+) -> Any:
     run: Any = node.target
     if run is getattr and isinstance(args[0], tuple):  # such as the values of a maximum
         return getattr(*args)
@@ -70,6 +75,7 @@ def _carried_out(labelling: Labelling, node: Node, args: Any, kwargs: Any) -> An
     rule = rule_of(run)
     found = rule(labelling, call) if rule is not None else None
     if found is not None:
+        follow_signs(forms, call, found)
         return found
     for value in call.values:
         labelling.fix(
