@@ -14,6 +14,7 @@ from lmctheory.files.checkpoints import require_suffix
 from lmctheory.files.writing import require_folder
 from lmctheory.matching import match, match_several, repair, reset_batch_norm
 from lmctheory.matching.merging.means import average
+from lmctheory.matching.orders import encoded, neurons, signs
 from lmctheory.networks import AnyExamples
 from lmctheory.tables import Column, Table
 
@@ -24,8 +25,9 @@ _MOVED = (
     Column[tuple[str, str, np.ndarray]]("neurons of", lambda row: row[1], left=True),
     Column[tuple[str, str, np.ndarray]]("number", lambda row: len(row[2]), form=","),
     Column[tuple[str, str, np.ndarray]](
-        "moved", lambda row: int((row[2] != np.arange(len(row[2]))).sum()), form=","
+        "moved", lambda row: int((neurons(row[2]) != np.arange(len(row[2]))).sum()), form=","
     ),
+    Column[tuple[str, str, np.ndarray]]("negated", lambda row: int((row[2] < 0).sum()), form=","),
 )
 
 
@@ -50,12 +52,12 @@ class Matched:
 
     Attributes:
         networks: in the order given.
-        permutations: of each network, by the name of the group.
+        orders: of each network, by the name of the group, see `lmctheory.matching.orders`.
         part: what is printed.
     """
 
     networks: Sequence[nn.Module]
-    permutations: Sequence[Mapping[str, np.ndarray]]
+    orders: Sequence[Mapping[str, np.ndarray]]
     part: Part
 
 
@@ -103,8 +105,8 @@ def matched(networks: Sequence[nn.Module], method: str, data: AnyExamples | None
         if len(networks) == 2:
             a, b = networks
             found = match(a, b, method, data)
-            identity = {name: np.arange(len(perm)) for name, perm in found.permutations.items()}
-            permutations = [identity, dict(found.permutations)]
+            identity = {name: np.arange(len(order)) for name, order in found.orders.items()}
+            orders = [identity, found.orders]
             aligned = [a, found.apply(b)]
             said: tuple[str, ...] = (
                 f"The order changes outputs by {found.function_change:.2g} at most: rounding.",
@@ -116,17 +118,20 @@ def matched(networks: Sequence[nn.Module], method: str, data: AnyExamples | None
         else:
             how = "joint" if method in ("weight", "activation") else "reference"
             joint = match_several(networks, method, data, how=how)
-            permutations = [dict(each) for each in joint.permutations]
+            orders = [
+                {name: encoded(perm, sign.get(name)) for name, perm in each.items()}
+                for each, sign in zip(joint.permutations, joint.signs, strict=True)
+            ]
             aligned = list(joint.apply(networks))
             said = (f"Sum over pairs of networks: {joint.objective:.6g}.",)
     rows = [
-        (f"network {k + 1}", name, perm)
-        for k, permutation in enumerate(permutations)
-        for name, perm in permutation.items()
+        (f"network {k + 1}", name, order)
+        for k, each in enumerate(orders)
+        for name, order in each.items()
         if k or len(networks) > 2
     ]
     table = Table(f"Neurons moved by {method}", "", _MOVED, rows)
-    return Matched(aligned, permutations, Part((table,), findings=said))
+    return Matched(aligned, orders, Part((table,), findings=said))
 
 
 def mean_of(found: Matched, data: AnyExamples | None, *, repaired: bool, reset: bool) -> nn.Module:
@@ -154,20 +159,23 @@ def write(
         for network, path in zip(found.networks[::-1], targets[::-1], strict=False):
             write_state(network, path)  # of two B alone
         if files.permutations is not None:
-            _write_permutations(found.permutations, files.permutations)
+            _write_permutations(found.orders, files.permutations)
         if files.average is not None and mean is not None:
             write_state(mean, files.average)
 
 
-def _write_permutations(permutations: Sequence[Mapping[str, np.ndarray]], path: Path) -> None:
-    """Of B by the names of the groups; of more networks with their number before it."""
-    if len(permutations) == 2:
-        arrays = dict(permutations[1])
+def _write_permutations(orders: Sequence[Mapping[str, np.ndarray]], path: Path) -> None:
+    """Of B by the names of the groups; of more networks with their number before it.
+
+    Where neurons are negated their signs follow, under the same name with `.signs`.
+    """
+    if len(orders) == 2:
+        listed = dict(orders[1])
     else:
-        arrays = {
-            f"{k + 1}/{name}": perm
-            for k, each in enumerate(permutations)
-            for name, perm in each.items()
+        listed = {
+            f"{k + 1}/{n}": order for k, each in enumerate(orders) for n, order in each.items()
         }
+    arrays = {name: neurons(order) for name, order in listed.items()}
+    arrays |= {f"{n}.signs": signs(order) for n, order in listed.items() if (order < 0).any()}
     with writing(path) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

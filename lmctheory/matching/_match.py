@@ -37,6 +37,8 @@ from lmctheory.matching.costs.neuron_costs import (
     weighted,
 )
 from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
+from lmctheory.matching.orders import encoded, neurons
+from lmctheory.matching.orders import signs as order_signs
 from lmctheory.matching.solvers import SOLVERS, Search, Solver
 from lmctheory.measures.arguments import at_least
 from lmctheory.measures.display import some, some_items
@@ -46,7 +48,7 @@ from lmctheory.networks.chain import gaussian_inputs
 from lmctheory.networks.data import AnyExamples
 from lmctheory.results import Result
 
-__all__ = ["Matching", "match", "tried"]
+__all__ = ["Matching", "match", "signs_of", "tried"]
 
 _CHECKED = 4
 """Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
@@ -54,14 +56,16 @@ _CHECKED = 4
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Matching(Result):
-    """Permutations of B's hidden neurons that align them with A's.
+    """Permutations of B's hidden neurons, and signs, that align them with A's.
 
     Attributes:
         method: one of `METHODS`, or "loss".
         solver: the name of the solver.
         permutations: for each group's name an index array ``[m]``: neuron ``perm[i]`` of B is
             aligned with neuron i of A.
-        cost: for each group's name the cost per neuron (1/m) sum_i |a_i - b_perm(i)|^2 in the
+        signs: for each group whose neurons may be negated an array ``[m]`` of 1 and -1: of neuron
+            ``perm[i]``, times its sign.
+        cost: for each group's name the cost per neuron (1/m) sum_i |a_i - s_i b_perm(i)|^2 in the
             method's own metric, the other groups aligned too. What a_i is: for `naive` and
             `weighted` the incoming weights, Euclidean or in the metric Sigma_{l-1} of A (for
             Gaussian rows R11 bounds the mean of both); for `activation` the activations, in mean
@@ -80,6 +84,7 @@ class Matching(Result):
     method: str
     solver: str
     permutations: Mapping[str, np.ndarray]
+    signs: Mapping[str, np.ndarray]
     cost: Mapping[str, float]
     traces: Mapping[str, tuple[float, ...]]
     start: str
@@ -100,6 +105,13 @@ class Matching(Result):
         """What was maximised, at the kept start and after each pass."""
         return self.traces[self.start]
 
+    @property
+    def orders(self) -> dict[str, np.ndarray]:
+        """Permutations and signs as one array each, see `lmctheory.matching.orders`."""
+        return {
+            name: encoded(perm, self.signs.get(name)) for name, perm in self.permutations.items()
+        }
+
     def apply(self, model_b: SomeNetwork) -> SomeNetwork:
         """A copy of `model_b` with its neurons aligned; it computes the same function.
 
@@ -107,7 +119,7 @@ class Matching(Result):
             ValueError: if the model's parameters are not those of the networks that were matched.
         """
         _require_shapes(model_b, self.shapes)
-        return permute(model_b, self.permutations, self.symmetry)
+        return permute(model_b, self.permutations, self.symmetry, self.signs)
 
 
 def match(
@@ -117,10 +129,16 @@ def match(
     data: Inputs | AnyExamples | None = None,
     *,
     solver: str | Solver | None = None,
+    signs: bool = True,
     restarts: int = 0,
     rng: np.random.Generator | None = None,
 ) -> Matching:
-    """Permutes the hidden neurons of B so that they resemble A's.
+    """Permutes the hidden neurons of B, and negates some, so that they resemble A's.
+
+    Neurons of an odd activation (tanh, erf, the identity) equal their own negatives, with negated
+    weights before and after: where a group is signed (`PermutationGroup.signed`), each neuron is
+    aligned as it is or negated, whichever is better. Every solver does so, but that ``sinkhorn``
+    takes the signs of its start and of coordinate descent.
 
     ``naive``, ``weighted`` and ``activation`` go layer by layer from the input on and minimise the
     cost of one layer at a time (Ferbach et al. 2024). ``weight`` maximises the objective
@@ -145,7 +163,8 @@ def match(
             `lmctheory.networks.affine_chain` cannot read, labels by ``loss``.
         solver: the name of one that solves the method's problem, or a
             `lmctheory.matching.solvers.Solver` of one's own; None is the method's default.
-        restarts: so many further starts from random permutations.
+        signs: whether neurons may be negated where the function allows it.
+        restarts: so many further starts from random permutations, and signs.
         rng: draws the random starts and the order of the groups in ``coordinate_descent``; None,
             where nothing has to be drawn, goes from the input on.
 
@@ -179,6 +198,7 @@ def match(
     require_alike(a, b)
     inputs, seen, before = tried(b, data)
     groups = common_symmetry(a, b, inputs)
+    groups = groups if signs else groups.unsigned
     pair = as_they_stand(a, b, groups)
     if not pair.symmetry.groups:
         reasons = some(f"{name!r}: {reason}" for name, reason in groups.fixed.items())
@@ -191,15 +211,21 @@ def match(
     return Matching(
         method=method,
         solver=chosen.name,
-        permutations=best.permutations,
+        permutations={name: neurons(order) for name, order in best.orders.items()},
+        signs=signs_of(groups, best.orders),
         cost=group_costs(best, cost),
         traces={name: solution.trace for name, solution in found.items()},
         start=start,
         objective=best.objective,
-        function_change=change_by(best.permutations, b, groups, seen, before),
+        function_change=change_by(best.orders, b, groups, seen, before),
         symmetry=groups.on(parameters(model_b)) if isinstance(b, AffineChain) else groups,
         shapes=_shapes(model_b),
     )
+
+
+def signs_of(groups: Symmetry, orders: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The signs of neurons, by signed groups."""
+    return {group.name: order_signs(orders[group.name]) for group in groups.signed}
 
 
 def _solver(method: str, solver: str | Solver | None) -> Solver:

@@ -19,6 +19,7 @@ from lmctheory.matching.groups import (
     PermutationGroup,
     Symmetry,
 )
+from lmctheory.matching.orders import encoded
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
 from lmctheory.networks.calling import Inputs, as_inputs, each, parts, rows, shapes
@@ -51,13 +52,16 @@ SomeNetwork = TypeVar("SomeNetwork", nn.Module, AffineChain)
 
 
 def symmetry(model: Network, example: Inputs | None = None) -> Symmetry:
-    """The permutation groups of a network: of all that its neurons allow, what was found.
+    """The (signed) permutation groups of a network: of all that its neurons allow, what was found.
 
     Reordering the neurons of a hidden layer permutes the rows of its weight and the columns of
     those that read it; what a network does in between (normalisation, pooling, residual sums,
     attention) decides which layers must be reordered alike, and which neurons only as blocks.
     Every permutation of every group leaves the function as it is; the converse is not promised:
-    neurons that enter an operation which is not known stay fixed, see `Symmetry.fixed`.
+    neurons that enter an operation which is not known stay fixed, see `Symmetry.fixed`. Neurons of
+    an odd activation may be negated as well, and so may whatever else only linear maps, odd
+    functions and products see (`PermutationGroup.signed`): a head's values, its queries with its
+    keys, the ungated half of a gated unit.
 
     Args:
         model: any module whose forward pass can be traced or exported; or a chain.
@@ -155,8 +159,9 @@ def own_chain(network: Network) -> AffineChain | None:
 
 def _chain_symmetry(chain: AffineChain) -> Symmetry:
     groups = []
-    for name, W, after in zip(chain.names, chain.weights, chain.names[1:], strict=False):
-        weight, following = f"{name}.weight", f"{after}.weight"
+    layers = zip(chain.names, chain.weights, chain.names[1:], chain.activations, strict=False)
+    for name, W, after, sigma in layers:
+        weight, following, odd = f"{name}.weight", f"{after}.weight", sigma.is_odd
         positions = tuple((i,) for i in range(len(W)))
         if len(W) > 1:
             groups.append(
@@ -164,9 +169,9 @@ def _chain_symmetry(chain: AffineChain) -> Symmetry:
                     name=name,
                     size=len(W),
                     actions=(
-                        Action(weight, 0, positions),
-                        Action(f"{name}.bias", 0, positions),
-                        Action(following, 1, positions, reads=True),
+                        Action(weight, 0, positions, negated=odd),
+                        Action(f"{name}.bias", 0, positions, negated=odd),
+                        Action(following, 1, positions, reads=True, negated=odd),
                     ),
                     incoming=(weight,),
                     outgoing=(following,),
@@ -266,6 +271,7 @@ def permute(
     network: SomeNetwork,
     permutations: Mapping[str, np.ndarray],
     groups: Symmetry | None = None,
+    signs: Mapping[str, np.ndarray] | None = None,
 ) -> SomeNetwork:
     """The same function with its hidden neurons reordered.
 
@@ -277,11 +283,13 @@ def permute(
         permutations: for each group's name its index array ``[m]``; neuron i of the result is
             neuron ``permutations[name][i]`` of `network`.
         groups: of the network; may be left out if `symmetry` needs no example.
+        signs: for signed groups by name their signs ``[m]``: neuron i of the result is multiplied
+            by ``signs[name][i]``, 1 or -1; what is left out is 1.
 
     Raises:
         TypeError: if the groups are needed.
         ValueError: if the names are not the network's groups, or an array is no permutation of
-            ``0, ..., m - 1``, or the groups are those of another network.
+            ``0, ..., m - 1`` or no signs, or the groups are those of another network.
 
     Example:
         >>> import numpy as np, torch
@@ -293,26 +301,41 @@ def permute(
     """
     groups = symmetry(network) if groups is None else groups
     _require_permutations(groups.groups, permutations)
+    orders = _with_signs(groups, permutations, signs or {})
     if isinstance(network, AffineChain):
         held = parameters(network)
         _require_tensors(groups, held)
-        moved = {name: groups.arranged(name, held[name], permutations) for name in groups.acting}
+        moved = {name: groups.arranged(name, held[name], orders) for name in groups.acting}
         return holding(network, moved)  # type: ignore[return-value]  # it is of its type
     result: nn.Module = copied(network)
-    _move_neurons(result, permutations, groups)
+    _move_neurons(result, orders, groups)
     return result
 
 
-def _move_neurons(
-    network: nn.Module, permutations: Mapping[str, np.ndarray], groups: Symmetry
-) -> None:
+def _with_signs(
+    groups: Symmetry, permutations: Mapping[str, np.ndarray], signs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Permutations and signs as orders."""
+    signed = {group.name: group.size for group in groups.groups if group.signed}
+    for name, sign in signs.items():
+        if name not in signed:
+            raise ValueError(
+                f"signs must be for groups whose neurons may be negated, {sorted(signed)}, "
+                f"got {name!r}"
+            )
+        if np.shape(sign) != (signed[name],) or not np.isin(sign, (1, -1)).all():
+            raise ValueError(f"the signs of group {name!r} must be {signed[name]} of 1 and -1")
+    return {name: encoded(perm, signs.get(name)) for name, perm in permutations.items()}
+
+
+def _move_neurons(network: nn.Module, orders: Mapping[str, np.ndarray], groups: Symmetry) -> None:
     """Reorders the neurons of a network of our own, tensor by tensor."""
     held = tensors(network)
     _require_tensors(groups, held)
     moving = {id(held[name]): name for name in groups.acting}  # what is tied moves once
     with torch.no_grad():
         for name in moving.values():
-            held[name].copy_(groups.arranged(name, held[name], permutations))
+            held[name].copy_(groups.arranged(name, held[name], orders))
 
 
 def _require_tensors(groups: Symmetry, tensors: Mapping[str, Tensor]) -> None:
@@ -399,7 +422,7 @@ def function_change(
         model: a module or chain.
         groups: its `symmetry`.
         example: inputs ``[n, ...]``.
-        rng: draws a permutation for each group.
+        rng: draws a permutation for each group, and signs where it has some.
 
     Example:
         >>> import numpy as np, torch
@@ -409,31 +432,38 @@ def function_change(
         >>> function_change(net, symmetry(net), torch.ones(1, 3), rng=rng) < 1e-12
         True
     """
-    drawn = {group.name: rng.permutation(group.size) for group in groups.groups}
+    drawn = {
+        group.name: encoded(
+            rng.permutation(group.size),
+            rng.choice((1, -1), group.size) if group.signed else None,
+        )
+        for group in groups.groups
+    }
     return change_by(drawn, model, groups, example, outputs(model, example, "example"))
 
 
 def change_by(
-    permutations: Mapping[str, np.ndarray],
+    orders: Mapping[str, np.ndarray],
     model: Network,
     groups: Symmetry,
     x: Inputs,
     before: Float64[Tensor, "..."],
 ) -> float:
-    """Largest change of an output, in float64, by these permutations.
+    """Largest change of an output, in float64, by these orders.
 
     Args:
-        permutations: of the groups.
+        orders: of the groups.
         model: a module or chain.
         groups: its symmetry.
         x: inputs ``[n, ...]``.
         before: its `outputs` there.
     """
     if isinstance(model, AffineChain):
-        after = outputs(permute(model, permutations, groups), x)
+        moved = {n: groups.arranged(n, t, orders) for n, t in parameters(model).items()}
+        after = outputs(holding(model, moved), x)
     else:  # one copy of a large network is enough
         after = _outputs_after(
-            lambda moved: _move_neurons(moved, permutations, groups),
+            lambda moved: _move_neurons(moved, orders, groups),
             model,
             double_inputs(model, x, "x"),
             "x",

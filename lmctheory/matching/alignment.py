@@ -18,6 +18,7 @@ from lmctheory.matching._symmetry import (
     parameters,
 )
 from lmctheory.matching.groups import PermutationGroup, Symmetry
+from lmctheory.matching.orders import then
 from lmctheory.networks import AffineChain
 from lmctheory.networks.agreement import require_same_state
 from lmctheory.networks.calling import Inputs
@@ -78,14 +79,14 @@ class Alignment:
         symmetry: the groups of both networks, as they act on parameters.
         stored_a: parameters of A, in its type.
         stored_b: parameters of B, in its type and original order.
-        permutations: for each group the neurons of B in the order that was found.
+        orders: for each group the neurons of B in the order that was found, see `orders`.
         kept: whether `a` and `b` keep what they have been asked for, as few parameters may.
     """
 
     symmetry: Symmetry
     stored_a: Mapping[str, Tensor]
     stored_b: Mapping[str, Tensor]
-    permutations: Mapping[str, np.ndarray]
+    orders: Mapping[str, np.ndarray]
     kept: bool = False
 
     @cached_property
@@ -95,12 +96,12 @@ class Alignment:
 
     @cached_property
     def b(self) -> Mapping[str, Tensor]:
-        """Parameters of B, float64, every group in the order of its permutation."""
+        """Parameters of B, float64, every group in its order."""
         return _Doubled(self.stored_b, self.arranged, kept=self.kept)
 
     def arranged(self, parameter: str, tensor: Tensor) -> Tensor:
         """A tensor shaped as one of B's parameters from the original order to this."""
-        return self.symmetry.arranged(parameter, tensor, self.permutations)
+        return self.symmetry.arranged(parameter, tensor, self.orders)
 
     def turned(self, group: PermutationGroup, order: np.ndarray) -> "Alignment":
         """The alignment after one group was reordered, relative to its present order.
@@ -110,14 +111,14 @@ class Alignment:
         name = self.occupant(group).name
         return replace(
             self,
-            permutations={**self.permutations, name: self.permutations[name][order]},
+            orders={**self.orders, name: then(self.orders[name], order)},
         )
 
     def occupant(self, group: PermutationGroup) -> PermutationGroup:
         """The group of B that is in the place of `group`."""
         if group.parent is None:
             return group
-        slot = self.permutations[group.parent][group.slot]
+        slot = self.orders[group.parent][group.slot]
         return next(
             sibling
             for sibling in self.symmetry.children(self.symmetry[group.parent])
@@ -129,7 +130,7 @@ class Alignment:
         return {name: self.arranged(name, tensor) for name, tensor in tensors.items()}
 
     def entries(self, parameter: str, axis: int, size: int) -> Int[np.ndarray, " n"]:
-        """For each place along an axis of a parameter the entry of B that is there by now.
+        """For each place along an axis of a parameter the entry of B there by now, see `orders`.
 
         Args:
             parameter: qualified name.
@@ -140,11 +141,11 @@ class Alignment:
         for group in self.symmetry.groups:
             for action in group.actions:
                 if (action.parameter, action.axis, action.within) == (parameter, axis, None):
-                    order = self.permutations[group.name]
-                    places = action.index.reshape(group.size, -1)
-                    if len(order) != group.size:  # chains of different widths
-                        places = np.arange(size)[:, None]
-                    index[places.ravel()] = index[places[order].ravel()]
+                    order = self.orders[group.name]
+                    if len(order) == group.size:
+                        index[action.index] = then(index, action.entries(order))
+                    else:  # chains of different widths
+                        index = then(index, order)
         return index
 
     @cached_property

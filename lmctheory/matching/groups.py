@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lmctheory.matching.orders import neurons, selected
 from lmctheory.measures.display import some
 
 __all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry"]
@@ -50,9 +51,12 @@ class Action:
         """All entries, neuron after neuron."""
         return np.array(self.positions).ravel()
 
-    def entries(self, neurons: Int[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
-        """The entries of some neurons, neuron after neuron."""
-        return self.index.reshape(len(self.positions), -1)[neurons].ravel()
+    def entries(self, order: Int[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
+        """The entries of some neurons, neuron after neuron; negated if they are (`orders`)."""
+        found = self.index.reshape(len(self.positions), -1)[neurons(order)]
+        if self.negated and (order < 0).any():
+            found = np.where(order[:, None] < 0, ~found, found)
+        return found.ravel()
 
     @cached_property
     def _ordered(self) -> bool:
@@ -71,11 +75,11 @@ class Action:
         return part.movedim(self.axis, 0).reshape(len(self.positions), -1)
 
     def reorder(self, tensor: Tensor, order: Int[np.ndarray, " m"]) -> Tensor:
-        """A tensor in which place i holds neuron ``order[i]``."""
+        """A tensor in which place i holds neuron ``order[i]``, negated or not (`orders`)."""
         part = self.part(tensor)
         index = np.arange(part.shape[self.axis])
-        index[self.index] = self.index.reshape(len(self.positions), -1)[order].ravel()
-        moved = part.index_select(self.axis, torch.as_tensor(index, device=part.device))
+        index[self.index] = self.entries(order)
+        moved = selected(part, self.axis, index)
         if self.within is None:
             return moved
         result = tensor.clone()
@@ -114,6 +118,11 @@ class PermutationGroup:
     family: str = ""
     slot: int = 0
 
+    @cached_property
+    def signed(self) -> bool:
+        """Whether its neurons may be negated."""
+        return any(action.negated for action in self.actions)
+
     @property
     def axes(self) -> tuple[tuple[str, int], ...]:
         """Every ``(parameter, axis)`` that the permutation acts on."""
@@ -122,7 +131,8 @@ class PermutationGroup:
     def __repr__(self) -> str:
         moved = some(f"{parameter!r} axis {axis}" for parameter, axis in self.axes)
         inside = "" if self.parent is None else f" in block {self.slot} of {self.parent!r}"
-        return f"PermutationGroup({self.name!r}, {self.size} neurons{inside}, moves {moved})"
+        kind = " and signs" if self.signed else ""
+        return f"PermutationGroup({self.name!r}, {self.size} neurons{kind}{inside}, moves {moved})"
 
 
 @dataclass(frozen=True)
@@ -178,6 +188,22 @@ class Symmetry:
             ),
         )
 
+    @property
+    def signed(self) -> tuple[PermutationGroup, ...]:
+        """The groups whose neurons may be negated."""
+        return tuple(group for group in self.groups if group.signed)
+
+    @property
+    def unsigned(self) -> "Symmetry":
+        """The same groups, none of whose neurons may be negated."""
+        return replace(
+            self,
+            groups=tuple(
+                replace(g, actions=tuple(replace(a, negated=False) for a in g.actions))
+                for g in self.groups
+            ),
+        )
+
     @cached_property
     def acting(self) -> Mapping[str, tuple[tuple[str, Action], ...]]:
         """For each parameter the groups that act on it, by their names, and how; in their order."""
@@ -188,11 +214,11 @@ class Symmetry:
         return {parameter: tuple(actions) for parameter, actions in found.items()}
 
     def arranged(
-        self, parameter: str, tensor: Tensor, permutations: Mapping[str, Int[np.ndarray, " m"]]
+        self, parameter: str, tensor: Tensor, orders: Mapping[str, Int[np.ndarray, " m"]]
     ) -> Tensor:
         """A parameter after all groups were put in order; itself where none moves it."""
         for name, action in self.acting.get(parameter, ()):
-            order = permutations[name]
+            order = orders[name]
             if not np.array_equal(order, np.arange(len(order))):
                 tensor = action.reorder(tensor, order)
         return tensor

@@ -73,7 +73,7 @@ def _transcribed(a: nn.Module, b: nn.Module, rng: np.random.Generator) -> nn.Mod
 
 def _from_identity(a: nn.Module, b: nn.Module, rng: np.random.Generator) -> nn.Module:
     del rng
-    return permute(b, coordinate_descent(side_by_side(a, b)).alignment.permutations)
+    return permute(b, coordinate_descent(side_by_side(a, b)).alignment.orders)
 
 
 def _matched(solver: str, restarts: int = 0) -> Callable[..., nn.Module]:

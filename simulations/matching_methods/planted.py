@@ -91,6 +91,6 @@ def shares(
     """
     pair = side_by_side(model, model, example)
     there, back = (
-        occupation(replace(pair, permutations=permutations)) for permutations in (planted, found)
+        occupation(replace(pair, orders=permutations)) for permutations in (planted, found)
     )
     return there[back] == np.arange(len(there))

@@ -149,7 +149,7 @@ def test_coordinate_descent_ends_where_no_group_can_be_improved(order):
     assert (np.diff(solution.trace) >= -1e-12).all()
     assert len(solution.trace) > 2
     assert solution.trace[-1] == pytest.approx(
-        inner_product(a, b, aligned.permutations.values()), rel=1e-12
+        inner_product(a, b, aligned.orders.values()), rel=1e-12
     )
 
 
@@ -563,7 +563,7 @@ def test_activations_that_no_layer_reads_leave_neurons_in_the_order_of_the_start
     assert matching.function_change < 1e-12
     factors, hidden = (matching.permutations[name] for name in ("left.1", "left.0"))
     start = propagated(side_by_side(a, b, x)).alignment
-    assert factors.tolist() == start.permutations["left.1"].tolist()
+    assert factors.tolist() == start.orders["left.1"].tolist()
     assert sorted(hidden) == list(range(6))
 
 

@@ -190,7 +190,10 @@ def test_a_symmetry_shows_itself_on_a_screen():
         "'layers.1.bias' axis 0, 'layers.2.weight' axis 1)"
     )
     action = found.groups[1].actions[2]
-    assert repr(action) == "Action(parameter='layers.2.weight', axis=1, within=None, reads=True)"
+    assert (
+        repr(action)
+        == "Action(parameter='layers.2.weight', axis=1, within=None, reads=True, negated=False)"
+    )
     assert len(repr(next(found.couplings(found.groups[1])))) < 500
 
 

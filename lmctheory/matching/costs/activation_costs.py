@@ -1,15 +1,16 @@
 """What it costs to align two neurons by what they compute on data."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
-import torch
 from jaxtyping import Float64, Int
 from torch import Tensor, nn
 
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.costs.neuron_features import Cost, Features, incoming
 from lmctheory.matching.groups import Action, PermutationGroup
+from lmctheory.matching.orders import selected
 
 __all__ = ["activation", "pre_activation"]
 
@@ -80,8 +81,7 @@ def pre_activation(
 
 def _columns(seen: Tensor, index: Int[np.ndarray, " n"], size: int) -> Tensor:
     """The columns of so many neurons, a row for each neuron, in mean over the rows."""
-    picked = seen.index_select(1, torch.as_tensor(index, device=seen.device))
-    return picked.mT.reshape(size, -1) * len(seen) ** -0.5
+    return selected(seen, 1, index).mT.reshape(size, -1) * len(seen) ** -0.5
 
 
 def _seen(
@@ -94,7 +94,9 @@ def _seen(
     index = entries[action.index] if same_width else entries
     size = len(action.positions)
     return Features(
-        _columns(a, action.index, size), _columns(b, index, size if same_width else len(index))
+        _columns(a, action.index, size),
+        _columns(b, index, size if same_width else len(index)),
+        negated=action.negated,
     )
 
 
@@ -106,15 +108,17 @@ def _computed(
     Of a kernel each place by itself: the responses are not added up.
     """
     name = action.parameter
-    entries = torch.as_tensor(pair.entries(name, 1 - action.axis, in_b[name].shape[1]))
+    entries = pair.entries(name, 1 - action.axis, in_b[name].shape[1])
+    read_b = selected(in_b[name], 1, entries)
     found = []
-    for weight, read in ((pair.a[name], in_a[name]), (pair.b[name], in_b[name][:, entries])):
+    for weight, read in ((pair.a[name], in_a[name]), (pair.b[name], read_b)):
         places = weight.shape[2:].numel()
         rows = action.rows(weight).reshape(len(action.positions), -1, read.shape[1], places)
         found.append((rows.mT @ read.mT).flatten(1) * len(read) ** -0.5)
-    return Features(*found)
+    a, b = found
+    return Features(a, b, negated=action.negated)
 
 
 def _unit(features: Features) -> Features:
     a, b = (nn.functional.normalize(x, dim=1, eps=1e-12) for x in (features.a, features.b))
-    return Features(a, b)
+    return replace(features, a=a, b=b)

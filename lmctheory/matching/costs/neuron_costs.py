@@ -6,7 +6,7 @@ permutation, minimising the cost is maximising the gain x_i^T S y_j. A permutati
 the mean cost attains W_2^2 between the two layers' empirical measures (R1).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from lmctheory.matching._symmetry import Network, double_inputs
 from lmctheory.matching.alignment import Alignment, side_by_side
 from lmctheory.matching.costs.activation_costs import activation, pre_activation
-from lmctheory.matching.costs.neuron_features import Cost, Features, gain_matrix, incoming
+from lmctheory.matching.costs.neuron_features import (
+    Cost,
+    Features,
+    gain_matrix,
+    gain_of,
+    incoming,
+)
 from lmctheory.matching.costs.responses import (
     compressed_responses,
     layer_inputs,
@@ -24,6 +30,7 @@ from lmctheory.matching.costs.responses import (
     second_moments,
 )
 from lmctheory.matching.groups import Action, PermutationGroup
+from lmctheory.matching.orders import encoded, neurons, selected, signs
 from lmctheory.networks import Examples
 from lmctheory.networks.calling import call
 from lmctheory.networks.losses import LossLike
@@ -38,6 +45,7 @@ __all__ = [
     "combined",
     "compressed_responses",
     "gain_matrix",
+    "gain_of",
     "gradient",
     "layer_costs",
     "layer_inputs",
@@ -93,10 +101,11 @@ def weighted(
         of_b = moments_b[name]
         kernel = pair.stored_a[name][0, 0].numel()
         entries = pair.entries(name, 1, len(of_b) // kernel)
-        columns = torch.as_tensor(
-            (entries[:, None] * kernel + np.arange(kernel)).ravel(), device=of_b.device
+        columns = encoded(
+            (neurons(entries)[:, None] * kernel + np.arange(kernel)).ravel(),
+            np.repeat(signs(entries), kernel),
         )
-        return (of_a + of_b[columns][:, columns]) / 2
+        return (of_a + selected(selected(of_b, 0, columns), 1, columns)) / 2
 
     def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
         if not incoming(group):
@@ -129,7 +138,7 @@ def gradient(
     def cost(group: PermutationGroup, pair: Alignment) -> list[Features]:
         touched = {action.parameter for action in group.actions}
         b = pair.in_order({name: grads_b[name] for name in touched})
-        return [_joined(group.actions, grads_a, b)]
+        return _joined(group.actions, grads_a, b)
 
     return cost
 
@@ -169,7 +178,7 @@ def all_parameters(group: PermutationGroup, pair: Alignment) -> list[Features]:
 
     Reference: Ainsworth et al. 2023 (Git Re-Basin), weight matching.
     """
-    return [_joined(group.actions, pair.a, pair.b)]
+    return _joined(group.actions, pair.a, pair.b)
 
 
 def layer_costs(
@@ -234,18 +243,23 @@ def _features(action: Action, pair: Alignment, metric: Tensor | None = None) -> 
     a, b = pair.a[action.parameter], pair.b[action.parameter]
     if a.shape[action.axis] != b.shape[action.axis]:  # chains of different widths
         return Features(a, b, metric)
-    return Features(action.rows(a), action.rows(b), metric)
+    return Features(action.rows(a), action.rows(b), metric, action.negated)
 
 
 def _joined(
-    actions: Iterable[Action], in_a: Mapping[str, Tensor], in_b: Mapping[str, Tensor]
-) -> Features:
+    actions: Sequence[Action], in_a: Mapping[str, Tensor], in_b: Mapping[str, Tensor]
+) -> list[Features]:
     # one wide product is faster than the sum of several
-    a, b = (
-        torch.cat([action.rows(tensors[action.parameter]) for action in actions], dim=1)
-        for tensors in (in_a, in_b)
-    )
-    return Features(a, b)
+    found = []
+    for negated in (False, True):
+        alike = [action for action in actions if action.negated is negated]
+        if alike:
+            a, b = (
+                torch.cat([action.rows(tensors[action.parameter]) for action in alike], dim=1)
+                for tensors in (in_a, in_b)
+            )
+            found.append(Features(a, b, negated=negated))
+    return found
 
 
 def _normalised(found: Sequence[Features], share: float) -> list[Features]:

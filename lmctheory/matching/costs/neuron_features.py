@@ -1,16 +1,24 @@
-"""Descriptions of neurons, and the gain of aligning two of them."""
+"""Descriptions of neurons, and the gain of aligning two of them.
+
+Where neurons may be negated a neuron of B is aligned with one of A either as it is or negated,
+whichever gains more: if s is the sign, the gain is G + s H, at best G + |H|, with H of the features
+that are negated with their neuron and G of those that are not (factors of a normalisation).
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from jaxtyping import Float64
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.groups import Action, PermutationGroup
+from lmctheory.matching.orders import encoded
 
-__all__ = ["Cost", "Features", "gain_matrix", "incoming"]
+__all__ = ["Cost", "Features", "Gain", "gain_matrix", "gain_of", "incoming"]
 
 
 @dataclass(frozen=True)
@@ -22,11 +30,13 @@ class Features:
         b: ``[n, k]``, likewise for B; n = m but for networks of different widths.
         metric: the metric S ``[c, c]``; None is the Euclidean one. If k is a multiple of c, S holds
             for each of the k/c parts of a vector, the neuron owning so many rows of a weight.
+        negated: whether they are negated with their neuron, which may be.
     """
 
     a: Float64[Tensor, "m k"]
     b: Float64[Tensor, "n k"]
     metric: Float64[Tensor, "c c"] | None = None
+    negated: bool = False
 
     @property
     def gain(self) -> Float64[Tensor, "m n"]:
@@ -67,6 +77,43 @@ def gain_matrix(features: Iterable[Features]) -> Float64[Tensor, "m n"]:
     for block in rest:
         gain += block.gain
     return gain
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Gain of aligning neuron i of A with neuron j of B, to be maximised.
+
+    Attributes:
+        plain: G ``[m, n]``, whatever the sign of the neuron; None is zero.
+        signed: H ``[m, n]``, times the sign of the neuron; None where none may be negated.
+    """
+
+    plain: Float[Tensor, "m n"] | None
+    signed: Float[Tensor, "m n"] | None = None
+
+    @property
+    def largest(self) -> Float[Tensor, "m n"]:
+        """By the better sign: G + |H|; not to be written on."""
+        if self.signed is None:
+            assert self.plain is not None
+            return self.plain
+        most = self.signed.abs()
+        return most if self.plain is None else most.add_(self.plain)
+
+    def with_signs(self, permutation: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
+        """The order of these neurons by their better signs, positive where both are as good."""
+        if self.signed is None:
+            return permutation
+        columns = torch.from_numpy(permutation).to(self.signed.device)
+        chosen = self.signed.gather(1, columns[:, None]).squeeze(1)
+        return encoded(permutation, torch.where(chosen < 0, -1, 1).cpu().numpy())
+
+
+def gain_of(features: Iterable[Features]) -> Gain:
+    """The gain of all features."""
+    listed = list(features)
+    plain, signed = ([f for f in listed if f.negated is kind] for kind in (False, True))
+    return Gain(*(gain_matrix(part) if part else None for part in (plain, signed)))
 
 
 def incoming(group: PermutationGroup) -> list[Action]:

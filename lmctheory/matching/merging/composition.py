@@ -3,8 +3,9 @@
 All neurons of a network are numbered group after group. A place of the common order holds one
 neuron, so all permutations together are one permutation of these numbers, its *occupation*. They
 compose and invert as arrays do: occupied_k[argsort(occupied_j)] says which neuron of network k is
-aligned with each neuron of j. Group by group that would be wrong for groups inside blocks, whose
-arrays count within a block of the network, wherever that block was moved.
+aligned with each neuron of j; where some are negated `then` and `inverse` (`matching.orders`) take
+the place of indexing and argsort. Group by group that would be wrong for groups inside blocks,
+whose arrays count within a block of the network, wherever that block was moved.
 """
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Int
 
 from lmctheory.matching._symmetry import Symmetry
 from lmctheory.matching.alignment import Alignment
+from lmctheory.matching.orders import neurons
 
 __all__ = ["numbers", "occupation", "permutations_of"]
 
@@ -31,7 +33,8 @@ def occupation(member: Alignment) -> Int[np.ndarray, " neurons"]:
     parts = [np.arange(0)]
     for group in member.symmetry.groups:
         name = member.occupant(group).name
-        parts.append(own[name].start + member.permutations[name])
+        order = member.orders[name]
+        parts.append(order + np.where(order < 0, -1, 1) * own[name].start)
     return np.concatenate(parts)
 
 
@@ -43,6 +46,7 @@ def permutations_of(
     starts = {part.start: name for name, part in own.items()}
     found = {}
     for part in own.values():
-        start = occupied[part].min()  # of the group of B that is here, whole
-        found[starts[int(start)]] = occupied[part] - start
+        order = occupied[part]
+        start = int(neurons(order).min())  # of the group of B that is here, whole
+        found[starts[start]] = order - np.where(order < 0, -1, 1) * start
     return {name: found[name] for name in own}

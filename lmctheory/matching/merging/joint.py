@@ -40,7 +40,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmctheory.matching._symmetry import Action, Network, Symmetry
+from lmctheory.matching._symmetry import Action, Network, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.costs.neuron_costs import activation, layer_inputs
 from lmctheory.matching.objectives import similarity
@@ -97,10 +97,7 @@ def described_by_activations(
             "method 'activation' has no joint form for groups inside the blocks of another, got "
             f"{[group.name for group in symmetry.groups if group.parent is not None]}"
         )
-    groups = tuple(
-        replace(group, actions=(Action(group.name, 0, tuple((i,) for i in range(group.size))),))
-        for group in symmetry.groups
-    )
+    groups = tuple(replace(group, actions=(_action(group),)) for group in symmetry.groups)
     described = []
     for model, member in zip(models, members, strict=True):
         seen = layer_inputs(model, inputs)
@@ -111,9 +108,14 @@ def described_by_activations(
         }
         described.append(phi)
     return tuple(
-        Alignment(Symmetry(groups), phi, phi, member.permutations)
+        Alignment(Symmetry(groups), phi, phi, member.orders)
         for phi, member in zip(_compressed(described), members, strict=True)
     )
+
+
+def _action(group: PermutationGroup) -> Action:
+    positions = tuple((i,) for i in range(group.size))
+    return Action(group.name, 0, positions, negated=group.signed)
 
 
 def _compressed(described: Sequence[Mapping[str, Tensor]]) -> list[dict[str, Tensor]]:

@@ -11,8 +11,9 @@ fixed points. Pairwise matchings of consistency below one give no common order; 
 networks are put in the order of the one whose matchings with the others are the best in sum.
 
 *Joint.* One permutation Q_k of each network to a common order, P_jk = Q_k Q_j^{-1} (as index arrays
-Q_k[argsort(Q_j)]), consistent by construction, chosen to maximise what all pairs have in common;
-see `lmctheory.matching.merging.joint` for the objective, the methods and the proofs.
+Q_k[argsort(Q_j)]), with signs where neurons may be negated: consistent by construction, and chosen
+to maximise what all pairs have in common; see `lmctheory.matching.merging.joint` for the objective,
+the methods and the proofs.
 
 If the matching of two networks is solved exactly (one hidden layer), the joint objective lies
 between those of the reference and the pairwise matching: the first is one of its candidates, and
@@ -20,7 +21,7 @@ in the second every pair is at its best.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -28,7 +29,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from lmctheory.choices import require_choice
-from lmctheory.matching._match import Matching, match, tried
+from lmctheory.matching._match import Matching, match, signs_of, tried
 from lmctheory.matching._symmetry import (
     Network,
     SomeNetwork,
@@ -47,6 +48,7 @@ from lmctheory.matching.merging.joint import (
     ordered,
 )
 from lmctheory.matching.merging.means import average
+from lmctheory.matching.orders import inverse, neurons, then
 from lmctheory.measures.display import some_items
 from lmctheory.networks import Examples
 from lmctheory.results import Result
@@ -59,7 +61,7 @@ _JOINT_METHODS = ("weight", "activation")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultiMatching(Result):
-    """Permutations of several networks' hidden neurons that align them with each other.
+    """Permutations of several networks' hidden neurons, and signs, that align them with each other.
 
     Attributes:
         method: of `match`.
@@ -68,8 +70,11 @@ class MultiMatching(Result):
         shapes: of their parameters.
         permutations: for each network and group an index array ``[m]``: neuron ``perm[i]`` of that
             network stands at place i of the common order.
+        signs: for each network and signed group an array ``[m]`` of 1 and -1: of the neuron at
+            place i.
         pairs: for j < k and each group an index array ``[m]``: neuron ``perm[i]`` of network k is
             aligned with neuron i of network j.
+        pair_signs: for j < k and each signed group the signs of these neurons of k.
         objective: sum over pairs j < k of <theta_j, P_jk theta_k> over all parameters, P_jk from
             the common order, whatever the method.
         pair_objective: the same with P_jk from `pairs`; another value only for "pairwise".
@@ -84,7 +89,9 @@ class MultiMatching(Result):
     symmetry: Symmetry
     shapes: Mapping[str, tuple[int, ...]]
     permutations: tuple[Mapping[str, np.ndarray], ...]
+    signs: tuple[Mapping[str, np.ndarray], ...]
     pairs: Mapping[tuple[int, int], Mapping[str, np.ndarray]]
+    pair_signs: Mapping[tuple[int, int], Mapping[str, np.ndarray]]
     objective: float
     pair_objective: float
     cycle_consistency: Mapping[str, float]
@@ -119,8 +126,8 @@ class MultiMatching(Result):
             if {name: tuple(t.shape) for name, t in parameters(model).items()} != self.shapes:
                 raise ValueError(f"models[{k}] must have the parameters of those that were matched")
         return tuple(
-            permute(model, orders, self.symmetry)
-            for model, orders in zip(models, self.permutations, strict=True)
+            permute(model, orders, self.symmetry, signs)
+            for model, orders, signs in zip(models, self.permutations, self.signs, strict=True)
         )
 
     def merge(self, models: Sequence[SomeNetwork]) -> SomeNetwork:
@@ -142,6 +149,7 @@ def match_several(
     data: Shaped[Tensor, "n ..."] | Examples | None = None,
     *,
     how: str = "joint",
+    signs: bool = True,
     rng: np.random.Generator | None = None,
 ) -> MultiMatching:
     """Permutes the hidden neurons of several networks so that they resemble each other.
@@ -156,6 +164,7 @@ def match_several(
         method: of `match`; "joint" takes "weight" and "activation".
         data: inputs ``[n, ...]`` or examples, where the method needs them.
         how: "reference" (all with the first), "pairwise" or "joint".
+        signs: whether neurons may be negated where the function allows it.
         rng: draws the order of networks and groups; None takes them as they come.
 
     Raises:
@@ -177,20 +186,20 @@ def match_several(
         >>> merged = joint.merge(nets)
     """
     _require_how(how, method)
-    members = _members(models, data)
+    members = _members(models, data, signs=signs)
     if how == "pairwise":
         pairs = {
-            (j, k): match(models[j], models[k], method, data, rng=rng)
+            (j, k): match(models[j], models[k], method, data, signs=signs, rng=rng)
             for j, k in combinations(range(len(models)), 2)
         }
         return _from_pairs(members, pairs)
-    to_first = [match(models[0], model, method, data, rng=rng) for model in models[1:]]
-    near = [members[0].permutations, *(matching.permutations for matching in to_first)]
+    to_first = [match(models[0], model, method, data, signs=signs, rng=rng) for model in models[1:]]
+    near = [members[0].orders, *(matching.orders for matching in to_first)]
     if how == "reference":
         return _consistent(to_first[0], how, ordered(members, near), {})
     described = members if method == "weight" else described_by_activations(models, members, data)
     ends, traces = _joint(ordered(described, near), rng)
-    orders = [end.permutations for end in ends]
+    orders = [end.orders for end in ends]
     return _consistent(to_first[0], how, ordered(members, orders), traces)
 
 
@@ -215,17 +224,19 @@ def _joint(
     return best[0], {name: trace for name, (_, trace) in solutions.items()}
 
 
-def _members(models: Sequence[Network], data: Tensor | Examples | None) -> Members:
+def _members(models: Sequence[Network], data: Tensor | Examples | None, *, signs: bool) -> Members:
     if len(models) < 2:
         raise ValueError(f"models must be at least two networks, got {len(models)}")
     example, *_ = tried(models[0], data)
     members = []
     for k, model in enumerate(models):
         try:
-            members.append(side_by_side(models[0], model, example))
+            member = side_by_side(models[0], model, example)
         except (TypeError, ValueError) as error:
             message = f"models[0] as model_a and models[{k}] as model_b: {error}"
             raise type(error)(message) from error
+        symmetry = member.symmetry if signs else member.symmetry.unsigned
+        members.append(replace(member, symmetry=symmetry))
     return tuple(members)
 
 
@@ -236,16 +247,19 @@ def _consistent(
     symmetry = members[0].symmetry
     occupied = [occupation(member) for member in members]
     objective = joint_objective(members)
+    pairs = {
+        (j, k): permutations_of(symmetry, then(occupied[k], inverse(occupied[j])))
+        for j, k in combinations(range(len(members)), 2)
+    }
     return MultiMatching(
         method=like.method,
         how=how,
         symmetry=like.symmetry,
         shapes=like.shapes,
-        permutations=tuple(member.permutations for member in members),
-        pairs={
-            (j, k): permutations_of(symmetry, occupied[k][np.argsort(occupied[j])])
-            for j, k in combinations(range(len(members)), 2)
-        },
+        permutations=tuple(_plain(member.orders) for member in members),
+        signs=tuple(signs_of(symmetry, member.orders) for member in members),
+        pairs={where: _plain(orders) for where, orders in pairs.items()},
+        pair_signs={where: signs_of(symmetry, orders) for where, orders in pairs.items()},
         objective=objective,
         pair_objective=objective,
         cycle_consistency={group.name: 1.0 for group in symmetry.groups},
@@ -258,10 +272,10 @@ def _from_pairs(members: Members, pairs: Mapping[tuple[int, int], Matching]) -> 
     occupied: dict[tuple[int, int], np.ndarray] = {}
     shared = np.zeros((n, n))
     for (j, k), matching in pairs.items():
-        (moved,) = ordered((members[k],), [matching.permutations])
+        (moved,) = ordered((members[k],), [matching.orders])
         shared[j, k] = shared[k, j] = matching.objective
         occupied[j, k] = occupation(moved)
-        occupied[k, j] = np.argsort(occupied[j, k])
+        occupied[k, j] = inverse(occupied[j, k])
     centre = int(shared.sum(0).argmax())
     occupied[centre, centre] = occupation(members[centre])
     common = ordered(members, [permutations_of(symmetry, occupied[centre, k]) for k in range(n)])
@@ -270,13 +284,19 @@ def _from_pairs(members: Members, pairs: Mapping[tuple[int, int], Matching]) -> 
         how="pairwise",
         symmetry=pairs[0, 1].symmetry,
         shapes=pairs[0, 1].shapes,
-        permutations=tuple(member.permutations for member in common),
+        permutations=tuple(_plain(member.orders) for member in common),
+        signs=tuple(signs_of(symmetry, member.orders) for member in common),
         pairs={where: matching.permutations for where, matching in pairs.items()},
+        pair_signs={where: matching.signs for where, matching in pairs.items()},
         objective=joint_objective(common),
         pair_objective=float(shared.sum() / 2),
         cycle_consistency=_cycle_consistency(symmetry, occupied, n),
         traces={},
     )
+
+
+def _plain(orders: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: neurons(order) for name, order in orders.items()}
 
 
 def _cycle_consistency(
@@ -285,6 +305,8 @@ def _cycle_consistency(
     triples = list(combinations(range(n), 3))
     if not triples:
         return {group.name: 1.0 for group in symmetry.groups}
-    around = np.array([occupied[k, i][occupied[j, k][occupied[i, j]]] for i, j, k in triples])
+    around = np.array(
+        [then(occupied[k, i], then(occupied[j, k], occupied[i, j])) for i, j, k in triples]
+    )
     returns = around == np.arange(around.shape[1])
     return {name: float(returns[:, where].mean()) for name, where in numbers(symmetry).items()}

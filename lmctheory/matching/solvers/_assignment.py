@@ -9,7 +9,9 @@ from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-__all__ = ["assignment"]
+from lmctheory.matching.costs.neuron_features import Gain
+
+__all__ = ["assignment", "best_order"]
 
 _solve: Callable[[np.ndarray], Any]  # rows and columns
 try:
@@ -31,3 +33,8 @@ def assignment(gain: Float[Tensor, "m m"]) -> Int[np.ndarray, " m"]:
         [0, 1]
     """
     return np.asarray(_solve(-gain.detach().cpu().numpy())[1])
+
+
+def best_order(gain: Gain) -> Int[np.ndarray, " m"]:
+    """The order of neurons, and their signs, that gain most, exactly."""
+    return gain.with_signs(assignment(gain.largest))

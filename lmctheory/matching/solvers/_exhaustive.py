@@ -1,14 +1,15 @@
-"""All permutations of all groups: the truth, for networks of a handful of neurons."""
+"""All orders of all groups, with all signs: the truth, for networks of a handful of neurons."""
 
 import math
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
 from lmctheory.matching._symmetry import PermutationGroup
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.objectives import LOSS, Objective
+from lmctheory.matching.orders import encoded
 from lmctheory.matching.solvers.solution import Solution
 from lmctheory.matching.solvers.solver import Solver
 
@@ -32,7 +33,9 @@ def exhaustive(start: Alignment, objective: Objective) -> Solution:
         ValueError: for more than `LIMIT` arrangements.
     """
     groups = start.symmetry.groups
-    count = math.prod(math.factorial(group.size) for group in groups)
+    count = math.prod(
+        math.factorial(group.size) * (2**group.size if group.signed else 1) for group in groups
+    )
     if count > LIMIT:
         raise ValueError(
             f"exhaustive search takes networks with at most {LIMIT} arrangements, got {count:.3g} "
@@ -50,8 +53,11 @@ def _arrangements(pair: Alignment, groups: tuple[PermutationGroup, ...]) -> Iter
     if not groups:
         yield pair
         return
-    for order in permutations(range(groups[0].size)):
-        yield from _arrangements(pair.turned(groups[0], np.array(order)), groups[1:])
+    group, *rest = groups
+    signs = product((1, -1), repeat=group.size) if group.signed else [(1,) * group.size]
+    for sign, order in product(signs, permutations(range(group.size))):
+        turned = pair.turned(group, encoded(np.array(order), np.array(sign)))
+        yield from _arrangements(turned, tuple(rest))
 
 
 EXHAUSTIVE = Solver(

@@ -12,6 +12,8 @@ best s is 1 or a root of the derivative. *f never falls*, since s = 0 attains th
 *It ends at a stationary point*: the slope is never negative, as V is the best corner and M a mean
 of corners, and where it is zero no direction into the polytope raises f to first order.
 
+Where neurons may be negated and r > 2, signs are left to coordinate descent.
+
 *Where r = 2* the gradient is affine, and nothing has to be computed at relaxed points (`bilinear`).
 
 All groups move at once, and from the mean of all permutations no order of B is preferred: that is
@@ -79,7 +81,7 @@ def relaxed_optimum(
         point, trace = _ascended(
             problem.start, initial(problem.start, share), iterations, tolerance
         )
-        orders = dict(rounded(problem.original, point).permutations)
+        orders = dict(rounded(problem.original, point).orders)
     return Gains(problem, orders), trace
 
 

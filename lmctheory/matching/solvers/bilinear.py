@@ -5,6 +5,9 @@ relaxed points: G <- (1 - s) G + s G(V), and at permutations V the gradient is t
 group (`gains`), each product of which is corrected where V has changed. With slope
 <G, V - M> and bend <G(V) - G, V - M> / 2 the objective along the segment is
 f + slope s + bend s^2, exactly.
+
+Where neurons may be negated, the matrices lie in the convex hull of the signed permutations: a
+linear function <G, .> is largest at the permutation that maximises |G|, with the signs of G.
 """
 
 from collections.abc import Sequence
@@ -13,8 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmctheory.matching.costs.neuron_features import Gain
+from lmctheory.matching.groups import PermutationGroup
 from lmctheory.matching.objectives import similarity
-from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.orders import neurons, signs
+from lmctheory.matching.solvers._assignment import best_order
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.mixing import blended
 from lmctheory.matching.solvers.relaxation import degree
@@ -24,15 +30,22 @@ __all__ = ["ascended", "is_bilinear"]
 
 
 def is_bilinear(problem: Problem) -> bool:
-    """Whether every unit has a gain, and the gradient is affine."""
-    return len(problem.terms) == len(problem.units) and degree(problem.start.symmetry) <= 2
+    """Whether every unit has a gain, and the gradient is affine.
+
+    It is not where a group negates some of its parameters and leaves others.
+    """
+    pure = all(
+        len({term.action.negated for term in terms}) == 1 for terms in problem.terms.values()
+    )
+    all_gain = len(problem.terms) == len(problem.units)
+    return pure and all_gain and degree(problem.start.symmetry) <= 2
 
 
 def ascended(
     problem: Problem, share: float, iterations: int, tolerance: float
 ) -> tuple[dict[str, np.ndarray], list[float]]:
     """The permutations nearest to where Frank-Wolfe ends, and the objective on the way."""
-    sizes = [problem.units[k].group.size for k in problem.terms]
+    groups = [problem.units[k].group for k in problem.terms]
     # the matrices of all groups lie one after another in one array
     point, gradient = (
         torch.cat([matrix(problem, k, share).ravel() for k in problem.terms])
@@ -43,10 +56,10 @@ def ascended(
     least = tolerance * problem.start.scale / problem.unit
     for _ in range(iterations):
         trace.append(value)
-        orders = _nearest(gradient, sizes)
+        orders = _nearest(gradient, groups)
         for k, order in enumerate(orders):
             corner.move(k, order)
-        there = torch.cat([corner.of(k).ravel() for k in problem.terms])
+        there = torch.cat([_matrix(corner.of(k)).ravel() for k in problem.terms])
         cells = _cells(orders, point)
         slope = _beyond(gradient, cells, point)
         if slope <= least:
@@ -54,38 +67,51 @@ def ascended(
         bend = (_beyond(there, cells, point) - slope) / 2
         s = 1.0 if slope + 2 * bend >= 0 else -slope / (2 * bend)
         value += (slope + bend * s) * s * problem.unit
-        point.mul_(1 - s)[cells] += s
+        point.mul_(1 - s)[cells[0]] += s * cells[1]
         gradient.lerp_(there, s)
-    names = [problem.units[k].group.name for k in problem.terms]
-    return dict(zip(names, _nearest(point, sizes), strict=True)), trace
+    names = [group.name for group in groups]
+    return dict(zip(names, _nearest(point, groups), strict=True)), trace
 
 
-def _nearest(matrices: Tensor, sizes: Sequence[int]) -> list[np.ndarray]:
-    """For each group the permutation V that maximises <., V>."""
-    parts = torch.split(matrices, [m * m for m in sizes])
-    return [assignment(part.view(m, m)) for part, m in zip(parts, sizes, strict=True)]
+def _matrix(gain: Gain) -> Tensor:
+    """The only matrix of a group that negates all its parameters or none."""
+    found = gain.plain if gain.signed is None else gain.signed
+    assert found is not None
+    return found
 
 
-def _cells(orders: Sequence[np.ndarray], like: Tensor) -> Tensor:
-    """Where the matrices of permutations are one."""
+def _nearest(matrices: Tensor, groups: Sequence[PermutationGroup]) -> list[np.ndarray]:
+    """For each group the order V that maximises <., V>."""
+    parts = torch.split(matrices, [group.size**2 for group in groups])
+    squares = [part.view(g.size, g.size) for part, g in zip(parts, groups, strict=True)]
+    return [
+        best_order(Gain(None, square) if group.signed else Gain(square))
+        for square, group in zip(squares, groups, strict=True)
+    ]
+
+
+def _cells(orders: Sequence[np.ndarray], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the matrices of orders are not zero, and what they are there."""
     starts = np.cumsum([0, *(len(order) ** 2 for order in orders)]).tolist()
     places = (
-        start + len(order) * np.arange(len(order)) + order
+        start + len(order) * np.arange(len(order)) + neurons(order)
         for start, order in zip(starts, orders, strict=False)
     )
-    return torch.from_numpy(np.concatenate(list(places))).to(like.device)
+    cells = torch.from_numpy(np.concatenate(list(places))).to(like.device)
+    return cells, torch.from_numpy(signs(np.concatenate(orders))).to(like)
 
 
-def _beyond(gain: Tensor, cells: Tensor, point: Tensor) -> float:
+def _beyond(gain: Tensor, cells: tuple[Tensor, Tensor], point: Tensor) -> float:
     """<G, V - M>."""
-    return float(gain.take(cells).sum() - torch.vdot(gain, point))
+    where, values = cells
+    return float(torch.vdot(gain.take(where), values) - torch.vdot(gain, point))
 
 
 def _start(problem: Problem, k: int, share: float) -> Tensor:
-    """The matrix share I + (1 - share) J/m."""
-    parameter = problem.terms[k][0].action.parameter
-    m, device = problem.units[k].group.size, problem.start.stored_b[parameter].device
-    point = torch.full((m, m), (1 - share) / m, device=device)
+    """The mean of the identity (share) and of all orders (the rest)."""
+    group, parameter = problem.units[k].group, problem.terms[k][0].action.parameter
+    m, device = group.size, problem.start.stored_b[parameter].device
+    point = torch.full((m, m), 0.0 if group.signed else (1 - share) / m, device=device)
     point.diagonal().add_(share)
     return point
 

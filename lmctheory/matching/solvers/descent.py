@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from lmctheory.matching.costs.neuron_costs import all_parameters
-from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.solvers._assignment import best_order
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import TOLERANCE, Solution
 from lmctheory.matching.solvers.ties import untied
@@ -49,7 +49,7 @@ class _Descent:
         """Improves one unit if it can be improved, and says by how much."""
         self.stale.remove(k)
         if k in self.gains.problem.terms:
-            return self._take(k, assignment(self.gains.of(k)))
+            return self._take(k, best_order(self.gains.of(k)))
         pair = self.gains.aligned(k)
         solved = self.units[k].solved(pair, all_parameters)
         rise = solved.objective - pair.objective

@@ -19,11 +19,13 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Float64, Int
+from jaxtyping import Float64, Int
 from torch import Tensor
 
 from lmctheory.matching._symmetry import Action
 from lmctheory.matching.alignment import Alignment
+from lmctheory.matching.costs.neuron_features import Features, Gain, gain_of
+from lmctheory.matching.orders import inverse, selected, then
 from lmctheory.matching.solvers.terms import Problem, Term
 
 __all__ = ["Gains"]
@@ -39,7 +41,8 @@ class Gains:
 
     Args:
         problem: the networks.
-        orders: for each group's name the neurons of B in their places; None is B as it is there.
+        orders: for each group's name the neurons of B in their places, see `matching.orders`; None
+            is B as it is there.
 
     Attributes:
         problem: likewise.
@@ -48,12 +51,12 @@ class Gains:
 
     def __init__(self, problem: Problem, orders: Mapping[str, np.ndarray] | None = None) -> None:
         self.problem = problem
-        self.orders = dict(problem.original.permutations if orders is None else orders)
+        self.orders = dict(problem.original.orders if orders is None else orders)
         self._places: dict[tuple[str, int], Int[np.ndarray, " n"]] = {}
-        self._kept: dict[int, Tensor] = {}
+        self._kept: dict[tuple[int, bool], Tensor] = {}  # by unit, and whether signs matter
         self._held: dict[int, list[int]] = {k: [] for k in problem.terms}
         if orders is not None:
-            present = replace(problem.original, permutations=self.orders)
+            present = replace(problem.original, orders=self.orders)
             for parameter, axis in problem.readers:
                 size = problem.original.stored_b[parameter].shape[axis]
                 self._places[parameter, axis] = present.entries(parameter, axis, size)
@@ -62,55 +65,57 @@ class Gains:
         """The present order of a unit's (outer) group."""
         return self.orders[self.problem.units[unit].group.name]
 
-    def of(self, unit: int, numbers: Iterable[int] | None = None) -> Float32[Tensor, "m m"]:
-        """Gain of every neuron of A with every neuron of B, in units of `Problem.unit`.
+    def of(self, unit: int, numbers: Iterable[int] | None = None) -> Gain:
+        """Gain of every neuron of A with every neuron of B, in units of `Problem.unit`, float32.
 
         Args:
             unit: one that has terms.
             numbers: of its terms; others are added as soon as they are asked for. None is all.
 
         Returns:
-            The matrix that is kept, not a copy.
+            The matrices that are kept, no copies.
         """
         terms, held = self.problem.terms[unit], self._held[unit]
         asked = range(len(terms)) if numbers is None else numbers
         missing = [number for number in asked if number not in held]
-        if fixed := [number for number in missing if not terms[number].others]:
-            part = self.problem.constant(unit, fixed)
-            self._kept[unit] = self._kept[unit].add_(part) if unit in self._kept else part.clone()
+        for negated in (False, True):
+            alike = [number for number in missing if terms[number].action.negated is negated]
+            if fixed := [number for number in alike if not terms[number].others]:
+                part, kept = self.problem.constant(unit, fixed), self._kept.get((unit, negated))
+                self._kept[unit, negated] = part.clone() if kept is None else kept.add_(part)
         for term in (terms[number] for number in missing):
             if term.others:
                 a, b = self.problem.single(term.action.parameter)
-                self._add(unit, term.action.rows(a), term.action.rows(self._placed(term, b)))
+                self._add(unit, term, term.action.rows(a), term.action.rows(self._placed(term, b)))
         held.extend(missing)
-        return self._kept[unit]
+        return Gain(self._kept.get((unit, False)), self._kept.get((unit, True)))
 
-    def _add(self, unit: int, a: Tensor, b: Tensor) -> None:
-        if unit in self._kept:
-            self._kept[unit].addmm_(a, b.mT)
+    def _add(self, unit: int, term: Term, a: Tensor, b: Tensor) -> None:
+        key = unit, term.action.negated
+        if key in self._kept:
+            self._kept[key].addmm_(a, b.mT)
         else:
-            self._kept[unit] = a @ b.mT
+            self._kept[key] = a @ b.mT
 
     def _placed(self, term: Term, b: Tensor, but: int | None = None) -> Tensor:
         """A parameter of B, all axes but the term's own and another in their present order."""
         if not term.parted:
             for axis in (axis for axis in term.others if axis != but):
                 places = self._places.get((term.action.parameter, axis))
-                b = b if places is None else _select(b, axis, places)
+                b = b if places is None else selected(b, axis, places)
             return b
         for name, action in self.problem.start.symmetry.acting[term.action.parameter]:
             if action is not term.action:
                 b = action.reorder(b, self.orders[name])
         return b
 
-    def block(
-        self, unit: int, of_a: Int[np.ndarray, " k"], of_b: Int[np.ndarray, " n"]
-    ) -> Float64[Tensor, "k n"]:
+    def block(self, unit: int, of_a: Int[np.ndarray, " k"], of_b: Int[np.ndarray, " n"]) -> Gain:
         """The gain as it is kept, of some neurons of A with some of B, in double precision."""
-        terms = self.problem.terms[unit]
-        pairs = [self._exactly(terms[number], of_a, of_b) for number in self._held[unit]]
-        a, b = (torch.cat(parts, dim=1) for parts in zip(*pairs, strict=True))
-        return a @ b.mT
+        terms = [self.problem.terms[unit][number] for number in self._held[unit]]
+        return gain_of(
+            Features(*self._exactly(term, of_a, of_b), negated=term.action.negated)
+            for term in terms
+        )
 
     def rise(self, unit: int, order: Int[np.ndarray, " m"]) -> float:
         """By how much the objective rises if a unit's group takes an order, in double precision."""
@@ -119,7 +124,7 @@ class Gains:
             return 0.0
         if not self.problem.units[unit].is_linear:
             pair = self.aligned(unit)
-            turn = np.argsort(self.order(unit))[order]  # relative to the present order
+            turn = then(inverse(self.order(unit)), order)  # relative to the present order
             turned = pair.turned(self.problem.units[unit].group, turn)
             return turned.objective - pair.objective
         new, old = order[moved], self.order(unit)[moved]
@@ -137,11 +142,11 @@ class Gains:
         """The rows of a term for some neurons, in double precision."""
         action, original = term.action, self.problem.original
         a, b = original.stored_a[action.parameter], original.stored_b[action.parameter]
-        a = _select(a, action.axis, action.entries(of_a))
+        a = selected(a, action.axis, action.entries(of_a))
         if term.parted:
-            b = _select(self._placed(term, b), action.axis, action.entries(of_b))
+            b = selected(self._placed(term, b), action.axis, action.entries(of_b))
         else:  # fewer entries are put in their places if some are selected before
-            b = self._placed(term, _select(b, action.axis, action.entries(of_b)))
+            b = self._placed(term, selected(b, action.axis, action.entries(of_b)))
         return (
             a.movedim(action.axis, 0).reshape(len(of_a), -1).double(),
             b.movedim(action.axis, 0).reshape(len(of_b), -1).double(),
@@ -178,14 +183,14 @@ class Gains:
                 self._forget(unit)
                 continue
             a, b = self.problem.single(parameter)
-            a = term.action.rows(_select(a, axis, places))
-            b = _select(b, axis, new) - _select(b, axis, old)
-            self._add(unit, a, term.action.rows(self._placed(term, b, but=axis)))
+            a = term.action.rows(selected(a, axis, places))
+            b = selected(b, axis, new) - selected(b, axis, old)
+            self._add(unit, term, a, term.action.rows(self._placed(term, b, but=axis)))
 
     def adopt(self, unit: int, pair: Alignment) -> None:
         """Takes over the orders of a unit's groups from what `aligned` gave."""
         groups = self.problem.units[unit].groups
-        self.orders |= {group.name: pair.permutations[group.name] for group in groups}
+        self.orders |= {group.name: pair.orders[group.name] for group in groups}
         actions = {(a.parameter, a.axis, a.within): a for group in groups for a in group.actions}
         for (parameter, axis, within), action in actions.items():
             if (parameter, axis) not in self.problem.readers:
@@ -201,7 +206,8 @@ class Gains:
             self._replace(action, places, old[places], new[places])
 
     def _forget(self, unit: int) -> None:
-        self._kept.pop(unit, None)
+        for negated in (False, True):
+            self._kept.pop((unit, negated), None)
         self._held[unit].clear()
 
     def aligned(self, unit: int) -> Alignment:
@@ -216,7 +222,3 @@ class Gains:
         for group in pair.symmetry.groups:  # inside blocks first, then the blocks
             pair = pair.turned(group, self.orders[group.name])
         return pair
-
-
-def _select(tensor: Tensor, axis: int, index: Int[np.ndarray, " n"]) -> Tensor:
-    return tensor.index_select(axis, torch.from_numpy(index).to(tensor.device))

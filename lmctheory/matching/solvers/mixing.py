@@ -22,10 +22,14 @@ def mixed(
 
 
 def blended(action: Action, tensor: Float[Tensor, "..."], share: float) -> Float[Tensor, "..."]:
-    """`mixed` by the matrix share I + (1 - share) J/m, J of ones, in one pass."""
+    """`mixed` by a mean of the identity (share) and of all orders (the rest), in one pass.
+
+    The mean of all orders is J/m, J of ones; with all signs it is zero.
+    """
     across = action.part(tensor).movedim(action.axis, 0)
     rows = action.rows(tensor)
-    moved = torch.lerp(rows.mean(0, keepdim=True), rows, share).reshape(-1, *across.shape[1:])
+    mean = rows.new_zeros(()) if action.negated else rows.mean(0, keepdim=True)
+    moved = torch.lerp(mean, rows, share).reshape(-1, *across.shape[1:])
     return _put_back(action, tensor, across, moved)
 
 

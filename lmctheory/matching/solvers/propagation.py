@@ -37,7 +37,9 @@ from torch import Tensor
 from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.costs.neuron_costs import Cost, Features
-from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.costs.neuron_features import Gain
+from lmctheory.matching.orders import neurons
+from lmctheory.matching.solvers._assignment import best_order
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import Solution
 from lmctheory.matching.solvers.terms import Problem, Term
@@ -72,7 +74,7 @@ def propagate(gains: Gains) -> float:
     for k, unit in enumerate(problem.units):
         if numbers := _known_makers(problem, k, placed):
             gain = gains.of(k, numbers)
-            order = untied(gains, k, assignment(gain))
+            order = untied(gains, k, best_order(gain))
             gained += _above_mean(gain, order)
             by_chance += _chance([problem.terms[k][number] for number in numbers], problem)
             gains.move(k, order)
@@ -97,10 +99,12 @@ def _known_makers(problem: Problem, k: int, placed: frozenset[str]) -> list[int]
     return [number for number, _ in known] if weights else []
 
 
-def _above_mean(gain: Tensor, order: np.ndarray) -> float:
-    """What an order gains more than orders do on average."""
-    columns = torch.as_tensor(order, device=gain.device)
-    return float(gain.gather(1, columns[:, None]).sum() - gain.mean() * len(gain))
+def _above_mean(gain: Gain, order: np.ndarray) -> float:
+    """What an order gains, its signs being the best, more than orders do on average."""
+    largest = gain.largest
+    columns = torch.as_tensor(neurons(order), device=largest.device)
+    gained = largest.gather(1, columns[:, None]).sum()
+    return float(gained if gain.plain is None else gained - gain.plain.mean() * len(largest))
 
 
 def _chance(terms: Sequence[Term], problem: Problem) -> float:
@@ -113,7 +117,8 @@ def _chance(terms: Sequence[Term], problem: Problem) -> float:
         product = a * b
         variance += product / d
         most += math.sqrt(product)
-    return min(math.sqrt(2 * math.log(m) * variance), most)
+    candidates = 2 * m if any(term.action.negated for term in terms) else m
+    return min(math.sqrt(2 * math.log(candidates) * variance), most)
 
 
 def _variation(rows: Tensor) -> float:
@@ -140,17 +145,25 @@ def _known(symmetry: Symmetry, placed: frozenset[str]) -> Cost:
         ]
         # weights that make the neurons compare them best; failing these, all there is
         used = [(a, axes) for a, axes in unknown if not makes or not (axes or a.reads)]
-        a, b = (
-            torch.cat([_rows(action, axes, tensors) for action, axes in used], dim=1)
-            for tensors in (pair.a, pair.b)
-        )
-        return [Features(a, b)]
+        return [
+            Features(
+                _rows(action, axes, pair.a, absolute=bool(axes) and signed),
+                _rows(action, axes, pair.b, absolute=bool(axes) and signed),
+                negated=action.negated and not axes,
+            )
+            for action, axes in used
+        ]
 
+    signed = any(group.signed for group in symmetry.groups)
     return cost
 
 
-def _rows(action: Action, unknown: set[int], tensors: Mapping[str, Tensor]) -> Tensor:
+def _rows(
+    action: Action, unknown: set[int], tensors: Mapping[str, Tensor], *, absolute: bool
+) -> Tensor:
+    """What belongs to each neuron, sorted along axes whose order, and maybe signs, are unknown."""
     part = action.part(tensors[action.parameter])
+    part = part.abs() if absolute else part
     for axis in unknown:
         part = part.sort(axis).values
     return replace(action, within=None).rows(part)

@@ -9,6 +9,7 @@ import numpy as np
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.costs.neuron_features import Cost
 from lmctheory.matching.objectives import MidpointLoss, Objective
+from lmctheory.matching.orders import encoded
 from lmctheory.matching.solvers.solution import Solution
 
 __all__ = ["Search", "Solutions", "Solver"]
@@ -72,5 +73,7 @@ class Solver:
 
 def _shuffled(pair: Alignment, rng: np.random.Generator) -> Alignment:
     for group in pair.symmetry.groups:
-        pair = pair.turned(group, rng.permutation(group.size))
+        order = rng.permutation(group.size)
+        sign = rng.choice((1, -1), group.size) if group.signed else None
+        pair = pair.turned(group, encoded(order, sign))
     return pair

@@ -57,7 +57,7 @@ class Problem:
         self.start = start
         orders = {group.name: np.arange(group.size) for group in start.symmetry.groups}
         stored = start.in_order(start.stored_b)
-        self.original = replace(start, stored_b=stored, permutations=orders)
+        self.original = replace(start, stored_b=stored, orders=orders)
         self.units = units(start.symmetry)
         self.movers: dict[tuple[str, int], dict[str, Action]] = defaultdict(dict)
         axes: dict[str, set[int]] = defaultdict(set)

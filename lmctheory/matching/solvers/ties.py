@@ -6,14 +6,16 @@ Where an order sigma is optimal for gains G, exchanging the neurons of B in two 
 
 Rounding of G matters only where a loss is as small as the errors of these four entries, which are
 some units in the last place of |A_i| |B_j|: neurons that are nearly equal, in A or in B. All the
-neurons of such pairs are matched again among themselves, by gains in double precision.
+neurons of such pairs are matched again among themselves, by gains in double precision. Where
+neurons may be negated G is the gain by the better sign.
 """
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
-from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.orders import neurons, then
+from lmctheory.matching.solvers._assignment import best_order
 from lmctheory.matching.solvers.gains import Gains
 from lmctheory.matching.solvers.solution import TOLERANCE
 
@@ -25,8 +27,9 @@ _BLUR = 1e-6
 
 def untied(gains: Gains, unit: int, order: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:
     """An order that is optimal for the gain as it is kept, made optimal in double precision."""
-    gain, problem = gains.of(unit, ()), gains.problem
-    sigma = torch.as_tensor(order, device=gain.device)
+    gain, problem = gains.of(unit, ()).largest, gains.problem
+    held = neurons(order)
+    sigma = torch.as_tensor(held, device=gain.device)
     a, b = problem.lengths(unit)
     b = b[sigma]
     own = gain.gather(1, sigma[:, None]).squeeze(1)
@@ -43,5 +46,5 @@ def untied(gains: Gains, unit: int, order: Int[np.ndarray, " m"]) -> Int[np.ndar
         return order
     rows = places.cpu().numpy()
     result = order.copy()
-    result[rows] = order[rows][assignment(gains.block(unit, rows, order[rows]))]
+    result[rows] = then(held[rows], best_order(gains.block(unit, rows, held[rows])))
     return result

@@ -19,8 +19,8 @@ from jaxtyping import Float64
 
 from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment
-from lmctheory.matching.costs.neuron_costs import Cost, Features, gain_matrix
-from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.costs.neuron_costs import Cost, gain_of
+from lmctheory.matching.solvers._assignment import assignment, best_order
 
 __all__ = ["Unit", "units"]
 
@@ -72,12 +72,12 @@ class Unit:
         """The alignment after the step that maximises the unit's gain."""
         if not self.families:
             features = cost(self.group, pair)
-            return pair.turned(self.group, assignment(gain_matrix(features))) if features else pair
+            return pair.turned(self.group, best_order(gain_of(features))) if features else pair
         kept = replace(pair, kept=True)
         inner = [_block_assignments(family, kept, cost) for family in self.families]
         value = sum(values for values, _ in inner)
         if self.remainder.actions and (rest := cost(self.remainder, kept)):
-            value = value + gain_matrix(rest).cpu().numpy()
+            value = value + gain_of(rest).largest.cpu().numpy()
         outer = assignment(torch.as_tensor(value))
         pair = pair.turned(self.group, outer)
         for family, (_, orders) in zip(self.families, inner, strict=True):
@@ -114,13 +114,11 @@ def _block_assignments(
     orders: list[list[np.ndarray]] = [[] for _ in family]
     for s, block_a in enumerate(features):
         for t, block_b in enumerate(features):
-            across = (
-                Features(of_a.a, of_b.b, of_a.metric)
-                for of_a, of_b in zip(block_a, block_b, strict=True)
-            )
-            gain = gain_matrix(across).cpu()
-            orders[s].append(assignment(gain))
-            values[s, t] = gain.numpy()[np.arange(len(gain)), orders[s][t]].sum()
+            across = (replace(of_a, b=of_b.b) for of_a, of_b in zip(block_a, block_b, strict=True))
+            gain = gain_of(across)
+            best = assignment(gain.largest)
+            orders[s].append(gain.with_signs(best))
+            values[s, t] = gain.largest.cpu().numpy()[np.arange(len(best)), best].sum()
     return values, orders
 
 

@@ -41,6 +41,7 @@ class _Moved:
         key: its place among the groups.
         origin: the name of what its neurons come from.
         options: of the group to be.
+        blocks: whether they are blocks of neurons, which are exchanged as wholes.
     """
 
     units: tuple[Row, ...]
@@ -48,11 +49,10 @@ class _Moved:
     key: tuple[int, int]
     origin: str
     options: dict[str, Any] = field(default_factory=dict)
+    blocks: bool = False
 
 
-def assembled(
-    labelling: Labelling, forms: Forms, parameters: Mapping[str, Tensor]
-) -> Symmetry:
+def assembled(labelling: Labelling, forms: Forms, parameters: Mapping[str, Tensor]) -> Symmetry:
     """The groups of a traced network.
 
     Args:
@@ -146,10 +146,10 @@ class _Assembly:
     def _outer(self, name: str, family: Rows, titles: Sequence[str]) -> _Moved:
         last = max(atom for row in family.atoms for atom in row)
         if family.around is None:
-            return _Moved(family.rows, family.atoms, (last, 1), name)
+            return _Moved(family.rows, family.atoms, (last, 1), name, blocks=True)
         number, slot = family.around
         options = {"parent": titles[number], "family": "heads", "slot": slot}
-        return _Moved(family.rows, family.atoms, (last, 0), name, options)
+        return _Moved(family.rows, family.atoms, (last, 0), name, options, blocks=True)
 
     def _group(self, name: str, moved: _Moved) -> PermutationGroup:
         actions, roles = [], {"made": [], "read": [], "": []}  # type: tuple[list[Action], dict[str, list[str]]]
@@ -159,7 +159,7 @@ class _Assembly:
                 reads = found.role == "read"
                 actions.append(Action(parameter, axis, positions, within, reads))
                 roles[found.role].append(parameter)
-        if len(moved.units[0]) == 1:  # a neuron, no block of several
+        if not moved.blocks:
             actions = self._with_signs(actions)
         return PermutationGroup(
             name,

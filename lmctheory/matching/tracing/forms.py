@@ -118,30 +118,36 @@ class Forms:
         """Notes the forms of a result, given by its labels."""
         self.note(value, [NONE if p is None else form_of(p) for p in _places(value)])
 
-    def of(
-        self, values: Iterable[Value], labels: Labels, *, without: Iterable[Labels] = ()
-    ) -> list[Form]:
-        """For each of some tensors that holds neurons of a result their form.
+    def note_along(self, value: Value, form_of: Callable[[int], Form]) -> None:
+        """Notes the forms of a result, given by its axes, counted from the end.
+
+        Along axes over which neurons are spread it has to be the same.
+        """
+        ends = range(-value.tensor.ndim, 0)
+        if not isinstance(value, Folded):
+            self.note(value, [form_of(end) for end in ends])
+            return
+        spread = {axis - value.tensor.ndim for axis in value.axes}
+        plain = [NONE if end in spread else form_of(end) for end in ends]
+        self.note(value, [*plain, self.require_equal([form_of(end) for end in spread])])
+
+    def of(self, values: Iterable[Value], labels: Labels) -> list[Form]:
+        """The forms of what lies in some tensors and is of the same neurons as a result.
 
         Args:
             values: the tensors.
             labels: of the result.
-            without: labels in the tensors that do not count: of what has been summed over.
         """
-        left_out = set(map(id, without))
-        found = [
-            [
-                form
-                for other, form in self.parts(value)
-                if id(other) not in left_out and self.meet(other, labels)
-            ]
+        return [
+            form
             for value in values
+            for other, form in self.parts(value)
+            if self.meet(other, labels)
         ]
-        return [self.require_equal(forms) for forms in found if forms]
 
     def meet(self, labels: Labels, other: Labels) -> bool:
         """Whether they are of some neurons in common that can move."""
-        return labels is other or len(np.intersect1d(*map(self._moving, (labels, other)))) > 0
+        return labels is other or bool(np.isin(self._moving(labels), self._moving(other)).any())
 
     def _moving(self, labels: Labels) -> Labels:
         found = np.unique(self._labelling.neurons.neurons(labels))

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 from torch import nn
 from torch.fx.node import map_aggregate
 
-from lmctheory.matching.tracing.forms import NONE, Form, Forms, total
 from lmctheory.matching.tracing.folding import Folded
+from lmctheory.matching.tracing.forms import NONE, Form, Forms, total
 from lmctheory.matching.tracing.labelling import Call, Value
 from lmctheory.matching.tracing.movements import MOVEMENTS
 from lmctheory.networks.program import Layer
@@ -80,24 +80,38 @@ def _first_handed_on(forms: Forms, call: Call, found: list[Value]) -> None:
     """As the first argument, whatever the others are."""
     first = [value for value in call.args[:1] if isinstance(value, Value)]
     for value in found:
-        forms.note_by(value, lambda labels: total(forms.of(first, labels)))
+        forms.note_by(value, lambda labels: forms.require_equal(forms.of(first, labels)))
 
 
 def _added(forms: Forms, call: Call, found: list[Value]) -> None:
     """What is added, and is not zero, must be negated alike."""
-    _handed_on(forms, call, found)
     others = (*call.args, *(call.kwargs.get(name, 0) for name in ("input", "other")))
     shifts = any(isinstance(other, int | float) and other != 0 for other in others)
     added = [value for value in call.values if value not in forms.zeros]
+    if not added:
+        forms.zeros.update(found)
+
+    def common(axis: int) -> Form:
+        form = forms.require_equal([forms.along(v, axis) for v in added if _reaches(v, axis)])
+        if shifts or not all(_reaches(value, axis) for value in added):
+            forms.require(form)
+        return form
+
     for value in found:
-        for labels, form in forms.parts(value):
-            if shifts or len(forms.of(added, labels)) < len(added):
-                forms.require(form)
+        forms.note_along(value, common)
+
+
+def _reaches(value: Value, axis: int) -> bool:
+    """Whether a tensor varies along an axis, counted from the end, that others may have."""
+    return value.tensor.ndim >= -axis and value.tensor.shape[axis] > 1
 
 
 def _multiplied(forms: Forms, call: Call, found: list[Value]) -> None:
     for value in found:
-        forms.note_by(value, lambda labels: total(forms.of(call.values, labels)))
+        forms.note_along(
+            value,
+            lambda axis: total(forms.along(v, axis) for v in call.values if _reaches(v, axis)),
+        )
 
 
 def _power(forms: Forms, call: Call, found: list[Value]) -> None:
@@ -177,26 +191,27 @@ def _product(forms: Forms, x: Value, y: Value, found: list[Value]) -> None:
     """Of matrices: over the last axis of the one and the last but one of the other."""
     if x not in forms.zeros and y not in forms.zeros:
         forms.require(forms.along(x, -1) ^ forms.along(y, -2))
-    summed = [labels for v, a in ((x, -1), (y, -2)) for labels in _lying(forms, v, a)]
+
+    def kept(value: Value, axis: int, summed: int) -> Form:
+        if not _reaches(value, axis) or axis == summed or _lie_together(value, axis, summed):
+            return NONE
+        return forms.along(value, axis)
+
     for value in found:
-        forms.note_by(value, lambda labels: total(forms.of([x, y], labels, without=summed)))
+        forms.note_along(value, lambda axis: kept(x, axis, -1) ^ kept(y, axis, -2))
 
 
-def _lying(forms: Forms, value: Value, axis: int) -> list[Any]:
-    """The labels along an axis."""
-    axis %= value.tensor.ndim
-    if isinstance(value, Folded):
-        places = value.everything[-1:] if axis in value.axes else value.plain[axis : axis + 1]
-    else:
-        places = value.labels[axis : axis + 1]
-    return [labels for labels in places if labels is not None]
+def _lie_together(value: Value, axis: int, other: int) -> bool:
+    """Whether neurons are spread over both axes, counted from the end."""
+    axes = [a - value.tensor.ndim for a in value.axes] if isinstance(value, Folded) else []
+    return axis in axes and other in axes
 
 
 def _attention(forms: Forms, call: Call, found: list[Value]) -> None:
     query, key, carried = (call.argument(i, n) for i, n in enumerate(("query", "key", "value")))
     forms.require(forms.along(query, -1) ^ forms.along(key, -1))
     for value in found:
-        forms.note_by(value, lambda labels: total(forms.of([carried], labels)))
+        forms.note_by(value, lambda labels: forms.require_equal(forms.of([carried], labels)))
 
 
 def _embedding(forms: Forms, call: Call, found: list[Value]) -> None:
@@ -280,7 +295,7 @@ def _multihead(forms: Forms, call: Call, found: list[Value]) -> None:
     out = tensors["out_proj.weight"]
     forms.require(forms.along(out, 1) ^ carried)
     _of_bias(forms, tensors.get("out_proj.bias"), forms.along(out, 0))
-    attended, *others = found
+    attended = found[0]
     forms.note(attended, [*[NONE] * (attended.tensor.ndim - 1), forms.along(out, 0)])
 
 

@@ -60,9 +60,7 @@ def _fix_output(labelling: Labelling, item: Any) -> Any:
     return item
 
 
-def _carried_out(
-    labelling: Labelling, forms: Forms, node: Node, args: Any, kwargs: Any
-) -> Any:
+def _carried_out(labelling: Labelling, forms: Forms, node: Node, args: Any, kwargs: Any) -> Any:
     run: Any = node.target
     if run is getattr and isinstance(args[0], tuple):  # such as the values of a maximum
         return getattr(*args)

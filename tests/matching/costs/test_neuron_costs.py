@@ -103,7 +103,7 @@ def test_costs_follow_the_order_found_so_far(name):
     rng = np.random.default_rng(3)
     for group in pair.symmetry.groups:
         pair = pair.turned(group, rng.permutation(group.size))
-    moved = permute(b, pair.permutations, symmetry(b, x))
+    moved = permute(b, pair.orders, symmetry(b, x))
     fresh = side_by_side(a, moved, x)
     assert pair.objective == pytest.approx(fresh.objective, rel=1e-12)
     for (kind, of_pair), of_fresh in zip(

@@ -41,6 +41,6 @@ def test_exhaustion_refuses_more_than_it_can_try():
 def test_of_equally_good_arrangements_the_first_is_kept():
     start = pair(2, 3, 2)
     found = exhaustive(start, lambda a, b: similarity(a, b) * 0)
-    assert {name: order.tolist() for name, order in found.alignment.permutations.items()} == {
+    assert {name: order.tolist() for name, order in found.alignment.orders.items()} == {
         "layers.0": [0, 1, 2]
     }

@@ -65,6 +65,6 @@ def test_the_permutations_of_blocks_reproduce_the_alignment():
     found = coordinate_descent(start, rng=np.random.default_rng(0)).alignment
     b = start.b
     for group in start.symmetry.groups:
-        b = reorder(b, group, found.permutations[group.name])
+        b = reorder(b, group, found.orders[group.name])
     for name, tensor in found.b.items():
         assert torch.equal(b[name], tensor)
