@@ -23,7 +23,7 @@ from simulations.options import (
 __all__ = ["DECLARATION", "STUDY", "matching_methods"]
 
 STUDY: TypedStudy[PairTask | NarrowTask, Pair | NarrowPairs] = study(
-    "matching_methods", 2, run_pair, run_narrow, cost=cost_of
+    "matching_methods", 3, run_pair, run_narrow, cost=cost_of
 )
 
 
