@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Checks annotations as code runs. It doubles the time: `make test` does so for the examples of
 # docstrings, which call every public function, `make test-slow` for all tests.
 ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
-STUDIES := sweep rates methods two-layers deep trained certificates layers
+STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
 sweep: STUDY = width_sweep
@@ -16,6 +16,7 @@ deep: STUDY = deep_widths
 trained: STUDY = trained_widths
 certificates: STUDY = path_certificates
 layers: STUDY = layerwise
+symmetries: STUDY = symmetries
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

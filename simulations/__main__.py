@@ -14,6 +14,7 @@ STUDIES = {
         "trained_widths",
         "path_certificates",
         "layerwise",
+        "symmetries",
     )
 }
 """All studies, by name."""

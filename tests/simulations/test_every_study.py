@@ -35,6 +35,7 @@ SMALL = {
     "deep_widths": Small(7, "Dropout stability (D6)"),
     "two_layer_widths": Small(67, "Students of a ReLU teacher"),
     "layerwise": Small(3, "linear networks, two layers (L2)"),
+    "symmetries": Small(1, "Barrier of the test loss by the group"),
 }
 SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
@@ -95,6 +96,11 @@ REFUSED = {
         "--pairs 0": "greater than or equal to 1",
         "--epochs 1": "greater than or equal to 2",
     },
+    "symmetries": {
+        "--architecture LSTM": "architecture must be one of ['tanh 1',",
+        "--dataset mnist --data-dir missing": "missing",
+        "--width 0": "greater than or equal to 1",
+    },
 }
 
 
@@ -130,6 +136,10 @@ KEYS = {
     "layerwise": (
         (31, "92327b86ff87e2ff7b64aed17f8c1fdbce52cc20f35d16eae27c40faa393de69"),
         (3, "49944923917f5e7998332da79c8370f6f28698a06a4863f9cc038925380fbf31"),
+    ),
+    "symmetries": (
+        (17, "4fa8a01df1447470e145fa46fb70bf3e23fea956f289fcfd3b7c38201fc4f299"),
+        (1, "e63b173c949647b55833127d87a8980e0fe5d109a3362cac3b74b2f1839f996a"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

@@ -1,0 +1,49 @@
+"""Barriers by the group in which networks are matched: `python -m paper_figures.symmetries`."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import typer
+from matplotlib.figure import Figure
+
+from paper_figures import command, style
+from simulations.symmetries.command import STUDY
+from simulations.symmetries.measurement import ALIGNMENTS
+from simulations.symmetries.summary import Results, require_one_study, summarise
+
+__all__ = ["draw", "main"]
+
+_LINES = dict(zip(ALIGNMENTS, (style.GREY, *style.COLOURS), strict=False))
+
+
+def draw(results: Results) -> Figure:
+    """One group of bars for every network and width, one bar for every group of symmetries."""
+    style.use()
+    shapes = summarise(results)
+    figure, axes = plt.subplots(figsize=(style.COLUMN, 2.6), layout="constrained")
+    places, width = np.arange(len(shapes)), 0.8 / len(ALIGNMENTS)
+    for k, (name, colour) in enumerate(_LINES.items()):
+        means = [shape.mean(name, lambda pair: pair.barrier) for shape in shapes]
+        values, errors = ([getattr(mean, key) for mean in means] for key in ("value", "error"))
+        where = places + (k - (len(ALIGNMENTS) - 1) / 2) * width
+        axes.bar(where, values, width, yerr=errors, color=colour, label=name)
+    axes.set_yscale("symlog", linthresh=0.01)
+    axes.axhline(0, color=style.GREY, linewidth=0.5)
+    axes.set_ylabel("barrier of the test loss")
+    labels = [f"{shape.task.network}, {shape.task.width}" for shape in shapes]
+    axes.set_xticks(places, labels, rotation=60, ha="right")
+    axes.legend(ncols=len(ALIGNMENTS), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def main(
+    results: command.Results = STUDY.results,
+    output: command.Output = Path("paper_figures/symmetries"),
+) -> None:
+    """Draws the barriers from stored results."""
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Barriers by permutations alone and with all the symmetries that a network has."""

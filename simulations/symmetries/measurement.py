@@ -1,0 +1,113 @@
+"""What one task measures: pairs of networks of one shape, matched in larger and larger groups."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from lmctheory.matching import match
+from lmctheory.paths import barrier
+from simulations.symmetries.networks import NETWORKS, trained_pair
+
+__all__ = ["ALIGNMENTS", "Measured", "Pair", "Task", "cost_of", "run"]
+
+_POINTS = 11
+
+
+def _unmatched(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
+    del x
+    return a, b
+
+
+def _permuted(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
+    return a, match(a, b, data=x, signs=False).apply(b)
+
+
+def _signed(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
+    return a, match(a, b, data=x).apply(b)
+
+
+ALIGNMENTS: Mapping[str, Callable[[nn.Module, nn.Module, Tensor], tuple[nn.Module, nn.Module]]] = {
+    "unmatched": _unmatched,
+    "permutations": _permuted,
+    "signs": _signed,
+}
+"""Each in a larger group than the one before it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """All pairs of one shape.
+
+    Attributes:
+        dataset: "digits" or "mnist", for networks that read images.
+        network: of `NETWORKS`.
+        width: of its layers.
+        pairs: of networks.
+        seed: of all draws.
+    """
+
+    dataset: str
+    network: str
+    width: int
+    pairs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks after one alignment.
+
+    Attributes:
+        barrier: the largest height of the test loss above the chord, signed.
+        midpoint: its height at t = 1/2.
+        accuracy: of the worse of the two networks, and at t = 1/2.
+        seconds: that the alignment took.
+    """
+
+    barrier: float
+    midpoint: float
+    accuracy: tuple[float, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All pairs, by alignment."""
+
+    pairs: dict[str, list[Pair]]
+
+
+def cost_of(task: Task) -> float:
+    """Seconds on one core, roughly."""
+    return task.pairs * NETWORKS[task.network].cost * max(1.0, task.width / 64)
+
+
+def run(task: Task, data_dir: Path | None = None) -> Measured:
+    """Trains and measures the pairs of a task."""
+    network = NETWORKS[task.network]
+    data = network.examples(task.dataset, data_dir)
+    example = data.train.inputs[:8]
+    found: dict[str, list[Pair]] = {name: [] for name in ALIGNMENTS}
+    for k in range(task.pairs):
+        first = task.seed + 2 * k
+        a, b = trained_pair(network, task.width, data, (first, first + 1))
+        for name, aligned in ALIGNMENTS.items():
+            start = time.perf_counter()
+            ends = aligned(a, b, example)
+            seconds = time.perf_counter() - start
+            curve = barrier(*ends, data.test, _POINTS)
+            found[name].append(
+                Pair(
+                    barrier=float(curve.max),
+                    midpoint=float(curve.midpoint),
+                    accuracy=(
+                        float(curve.accuracy[[0, -1]].min()),
+                        float(curve.accuracy[_POINTS // 2]),
+                    ),
+                    seconds=seconds,
+                )
+            )
+    return Measured(found)
