@@ -203,6 +203,8 @@ def _placed(
             continue
         places = _along(coordinate, own, axes)
         values = np.where(places < 0, -1, labels[places])
+        axes, places, values = _without_copies(axes, places, values)
+        taken = [other for other in found if set(other) & set(axes)]
         rest = [ranks(labels)[coordinate], *(c for d, c in enumerate(coordinates) if d not in dims)]
         _distinguish(labelling, labels, np.where(own, np.stack(rest), -1), axes, values)
         if not taken:
@@ -247,6 +249,17 @@ def _axes_of(coordinate: np.ndarray, own: np.ndarray) -> tuple[int, ...]:
     return tuple(
         axis for axis in range(coordinate.ndim) if not _is_constant_along(coordinate, own, axis)
     )
+
+
+def _without_copies(
+    axes: tuple[int, ...], places: Labels, values: Labels
+) -> tuple[tuple[int, ...], Labels, Labels]:
+    """Less those axes along which the same neurons are repeated, as a batch repeats its heads."""
+    for k in reversed(range(len(axes))):
+        if len(axes) > 1 and (values == values.take([0], k)).all():
+            axes = axes[:k] + axes[k + 1 :]
+            places, values = places.take(0, k), values.take(0, k)
+    return axes, places, values
 
 
 def _is_constant_along(coordinate: np.ndarray, own: np.ndarray, axis: int) -> bool:

@@ -215,3 +215,23 @@ def test_heads_that_share_keys_and_whose_channels_have_places():
     found = found_in(Grouped(3, PLACES), inputs(4, 5, 5))
     assert sizes(found).items() >= {"q.heads.0": 3, "q.heads.1": 3}.items()
     assert sorted(g.size for g in found.groups) == [2, 3, 3, 4, 4, 5]
+
+
+class Masked(nn.Module):
+    """PyTorch's encoder layer with a mask, which is exported: its heads lie beside the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True)
+        self.last = nn.Linear(8, 3)
+        self.register_buffer("mask", torch.full((5, 5), -1e9).triu(1), persistent=False)
+
+    def forward(self, x):
+        return self.last(self.layer(x, src_mask=self.mask))
+
+
+def test_heads_of_a_masked_encoder_layer_are_found():
+    found = found_in(Masked(), inputs(3, 5, 8))
+    heads = found["layer.self_attn.in_proj_weight"]
+    assert heads.size == 2
+    assert [group.size for group in found.children(heads)] == [4] * 4
