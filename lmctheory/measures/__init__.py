@@ -24,6 +24,7 @@ from lmctheory.measures.measure import (
 )
 from lmctheory.measures.mixture import GaussianMixture
 from lmctheory.measures.product import SubGaussianProduct
+from lmctheory.measures.quotient import Modulo
 from lmctheory.measures.sphere import UniformSphere
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "LowRankPlusNoise",
     "Marginal",
     "Measure",
+    "Modulo",
     "Partitioned",
     "RademacherMixture",
     "SubGaussianProduct",

@@ -19,7 +19,12 @@ from lmctheory.rates.empirical.dimension import (
     stable_rank,
     wasserstein_dimension,
 )
-from lmctheory.rates.empirical.exact import optimal_permutation, wasserstein, wasserstein_pow
+from lmctheory.rates.empirical.exact import (
+    optimal_permutation,
+    optimal_signs,
+    wasserstein,
+    wasserstein_pow,
+)
 from lmctheory.rates.empirical.independence import (
     IndependenceTest,
     permutation_test,
@@ -69,6 +74,7 @@ __all__ = [
     "mean_lower_bound",
     "normal_matching_cost",
     "optimal_permutation",
+    "optimal_signs",
     "participation_ratio",
     "permutation_test",
     "pooled_matching_cost",
