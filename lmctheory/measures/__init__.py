@@ -15,6 +15,7 @@ from lmctheory.measures.marginal import (
 from lmctheory.measures.measure import (
     Bounded,
     Diffusive,
+    EvenDiffusive,
     HasDensity,
     HasDistanceLaw,
     HasSpectrum,
@@ -31,6 +32,7 @@ __all__ = [
     "Bounded",
     "Diffusive",
     "Empirical",
+    "EvenDiffusive",
     "Gaussian",
     "GaussianMixture",
     "HasDensity",

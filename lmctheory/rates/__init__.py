@@ -44,7 +44,8 @@ from lmctheory.rates.upper.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 from lmctheory.rates.upper.product_tree import product_tree
 from lmctheory.rates.upper.sandwich_above import upper_bound
-from lmctheory.rates.upper.semigroup import semigroup_bound, truncated_gaussian_bound
+from lmctheory.rates.upper.semigroup import semigroup_bound
+from lmctheory.rates.upper.truncated_gaussian import truncated_gaussian_bound
 from lmctheory.rates.width import required_width, width_lower_bound
 
 __all__ = [
