@@ -27,11 +27,20 @@ from lmctheory.measures.ball import UniformBall
 from lmctheory.measures.cube import UniformCube
 from lmctheory.measures.empirical import Empirical
 from lmctheory.measures.gaussian import Gaussian
-from lmctheory.measures.measure import Bounded
+from lmctheory.measures.measure import Bounded, Measure
+from lmctheory.measures.mixture import GaussianMixture
 from lmctheory.measures.product import SubGaussianProduct
 from lmctheory.measures.sphere import UniformSphere
 
-__all__ = ["Modulo", "Symmetric", "by_signs", "folded", "leading_axis", "quotient_diameter"]
+__all__ = [
+    "Modulo",
+    "Symmetric",
+    "by_signs",
+    "folded",
+    "leading_axes",
+    "quotient_diameter",
+    "symmetrised",
+]
 
 Modulo = Literal["signs"] | None
 """What neurons are compared modulo: their signs, or nothing but their order."""
@@ -49,19 +58,22 @@ def by_signs(modulo: object) -> bool:
     return modulo is not None
 
 
-def leading_axis(
+def leading_axes(
     points: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"] | None = None
-) -> Float[np.ndarray, " d"]:
-    """The direction of the largest second moment: points folded there are the least spread.
+) -> Float[np.ndarray, "k d"]:
+    """Axes of the second moment, the largest first; points folded at the first are least spread.
 
     Args:
         points: ``[n, d]``, of any size.
         weights: probabilities ``[n]``; equal ones by default.
+
+    Returns:
+        Orthonormal rows ``[min(n, d), d]``.
     """
     unit = points / (np.abs(points).max() or 1.0)
     if weights is not None:
         unit = unit * np.sqrt(weights)[:, None]
-    return np.linalg.svd(unit, full_matrices=False)[2][0]
+    return np.linalg.svd(unit, full_matrices=False)[2]
 
 
 def folded(
@@ -69,6 +81,20 @@ def folded(
 ) -> Float[np.ndarray, "n d"]:
     """The points, negated where they lie on the negative side of an axis; no rounding."""
     return np.where((points @ axis < 0)[:, None], -points, points)
+
+
+def symmetrised(mu: Measure) -> Measure | None:
+    """The law of X or -X, with probability 1/2 each; None if it is no law of this package."""
+    if isinstance(mu, Symmetric):
+        return mu
+    if isinstance(mu, Empirical):
+        points = np.asarray(mu.points)
+        return Empirical(np.r_[points, -points])
+    if isinstance(mu, GaussianMixture):
+        weights, means = np.asarray(mu.weights), np.asarray(mu.means)
+        components = [*mu.components, *mu.components]
+        return GaussianMixture(np.r_[weights, weights] / 2, np.r_[means, -means], components)
+    return None
 
 
 @singledispatch

@@ -18,6 +18,9 @@ p = 2 the lower one is served by
 Constants: r^2/(d-1) on the sphere, a^2/pi^2 on the cube, r^2/(d+1) in the ball (a projection of the
 sphere in R^{d+2}); an L-Lipschitz image has L^2 C.
 
+*Modulo signs* (S1) both hold as they stand: McDiarmid's inequality in any metric space, with the
+diameter of the quotient, and Herbst's argument as W_p has the Lipschitz constant still.
+
 *Simulation.* n independent pairs of samples at width w are 2wn neurons; the mean W of their W_2 has
 the Lipschitz constant sqrt(2/(w n)). With s = sqrt(4 C ln(1/delta) / (w n)) and R2, each with
 probability 1 - delta,
@@ -43,7 +46,7 @@ from jaxtyping import Shaped
 from scipy.optimize import brentq
 from scipy.special import rel_entr
 
-from lmctheory.measures import Bounded, LogSobolev, Measure
+from lmctheory.measures import Bounded, LogSobolev, Measure, Modulo
 from lmctheory.measures.arguments import (
     ArrayLike,
     RandomSource,
@@ -53,6 +56,7 @@ from lmctheory.measures.arguments import (
     positive,
     probability,
 )
+from lmctheory.measures.quotient import by_signs, quotient_diameter
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
 
@@ -99,7 +103,9 @@ class Deviation:
         return float(max(by_power, max(root, 0.0) ** 2, 0.0))
 
 
-def deviation(mu: Measure, m: int, delta: float, p: float = 2.0) -> Deviation:
+def deviation(
+    mu: Measure, m: int, delta: float, p: float = 2.0, *, modulo: Modulo = None
+) -> Deviation:
     """What W_p between two samples of m neurons may add to its mean, or lack, by R10.
 
     Args:
@@ -107,13 +113,14 @@ def deviation(mu: Measure, m: int, delta: float, p: float = 2.0) -> Deviation:
         m: number of neurons in each sample, >= 1.
         delta: probability of failure, between 0 and 1.
         p: exponent > 0.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
 
     Raises:
         TypeError: if the law has neither a diameter nor, for p >= 1, a log-Sobolev constant.
         ValueError: if an argument is out of range.
 
     Reference:
-        theory key R10; McDiarmid (1989), Ledoux (2001).
+        theory keys R10, S1; McDiarmid (1989), Ledoux (2001).
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -121,9 +128,11 @@ def deviation(mu: Measure, m: int, delta: float, p: float = 2.0) -> Deviation:
         0.173
     """
     m, p, delta = at_least("m", m, 1), positive("p", p), probability("delta", delta)
+    signs = by_signs(modulo)
     power = distance = variance = np.inf
     if isinstance(mu, Bounded):
-        power = mu.diameter**p * np.sqrt(-np.log(delta) / m)
+        diameter = quotient_diameter(mu) if signs else mu.diameter
+        power = diameter**p * np.sqrt(-np.log(delta) / m)
     if isinstance(mu, LogSobolev) and p >= 1:
         share = 2 * mu.log_sobolev_constant / m ** (2 / max(2, p))
         variance, distance = share, np.sqrt(-2 * share * np.log(delta))
@@ -136,7 +145,14 @@ def deviation(mu: Measure, m: int, delta: float, p: float = 2.0) -> Deviation:
 
 
 def simulated_upper_bound(
-    mu: Measure, m: int, *, width: int, repeats: int, delta: float, rng: RandomSource
+    mu: Measure,
+    m: int,
+    *,
+    width: int,
+    repeats: int,
+    delta: float,
+    modulo: Modulo = None,
+    rng: RandomSource,
 ) -> Bound:
     """M(m) at most, with probability 1 - delta, from exact costs simulated at a smaller width.
 
@@ -146,6 +162,7 @@ def simulated_upper_bound(
         width: simulated width w, 1 <= w <= m.
         repeats: number n of independent pairs of samples, >= 1.
         delta: probability of failure, between 0 and 1.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
 
     Returns:
@@ -156,7 +173,7 @@ def simulated_upper_bound(
         ValueError: if an argument is out of range.
 
     Reference:
-        theory keys R2, R10.
+        theory keys R2, R10, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -168,13 +185,15 @@ def simulated_upper_bound(
     m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width <= m:
         raise ValueError(f"width must be <= m = {m}, got {width}")
-    deviation(mu, width, delta)  # refuses what is wrong before the work
+    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
     rng = generator(rng)
-    costs = matching_cost(mu, width, repeats=repeats, rng=rng)
-    return upper_bound_from_costs(costs, mu, width=width, delta=delta)
+    costs = matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=rng)
+    return upper_bound_from_costs(costs, mu, width=width, delta=delta, modulo=modulo)
 
 
-def upper_bound_from_costs(costs: Estimate, mu: Measure, *, width: int, delta: float) -> Bound:
+def upper_bound_from_costs(
+    costs: Estimate, mu: Measure, *, width: int, delta: float, modulo: Modulo = None
+) -> Bound:
     """M(width) at most, with probability 1 - delta, from exact costs that are known already.
 
     Args:
@@ -182,13 +201,14 @@ def upper_bound_from_costs(costs: Estimate, mu: Measure, *, width: int, delta: f
         mu: a law of bounded support, or with a log-Sobolev constant.
         width: number of neurons in each sample.
         delta: probability of failure, between 0 and 1.
+        modulo: "signs" for costs that are modulo signs.
 
     Raises:
         TypeError: if R10 does not apply to the law.
         ValueError: if an argument is out of range.
 
     Reference:
-        theory key R10.
+        theory keys R10, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -197,11 +217,18 @@ def upper_bound_from_costs(costs: Estimate, mu: Measure, *, width: int, delta: f
         >>> upper_bound_from_costs(costs, mu, width=200, delta=0.01).value > costs.mean
         True
     """
-    return _from_costs(costs, mu, width, delta, _above, min)
+    return _from_costs(costs, mu, width, delta, modulo, _above, min)
 
 
 def simulated_lower_bound(
-    mu: Measure, m: int, *, width: int, repeats: int, delta: float, rng: RandomSource
+    mu: Measure,
+    m: int,
+    *,
+    width: int,
+    repeats: int,
+    delta: float,
+    modulo: Modulo = None,
+    rng: RandomSource,
 ) -> Bound:
     """M(m) at least, with probability 1 - delta, from exact costs simulated at a larger width.
 
@@ -211,6 +238,7 @@ def simulated_lower_bound(
         width: simulated width w >= m.
         repeats: number n of independent pairs of samples, >= 1.
         delta: probability of failure, between 0 and 1.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
 
     Returns:
@@ -221,7 +249,7 @@ def simulated_lower_bound(
         ValueError: if an argument is out of range.
 
     Reference:
-        theory keys R2, R10; the mirror image of the upper bound, derived here.
+        theory keys R2, R10, S1; the mirror image of the upper bound, derived here.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -233,10 +261,10 @@ def simulated_lower_bound(
     m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width >= m:
         raise ValueError(f"width must be >= m = {m}, got {width}")
-    deviation(mu, width, delta)  # refuses what is wrong before the work
+    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
     rng = generator(rng)
-    costs = matching_cost(mu, width, repeats=repeats, rng=rng)
-    return _from_costs(costs, mu, width, delta, _below, max)
+    costs = matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=rng)
+    return _from_costs(costs, mu, width, delta, modulo, _below, max)
 
 
 def mean_lower_bound(draws: Shaped[ArrayLike, " n"], cap: float, delta: float) -> float:
@@ -300,12 +328,13 @@ def _from_costs(
     mu: Measure,
     width: int,
     delta: float,
+    modulo: Modulo,
     terms_of: Callable[[Estimate, Deviation], dict[str, float]],
     best: Callable[..., str],
 ) -> Bound:
     width, delta = at_least("width", width, 1), probability("delta", delta)
     both = isinstance(mu, Bounded) and isinstance(mu, LogSobolev)
-    one = deviation(mu, width, delta / 2 if both else delta)
+    one = deviation(mu, width, delta / 2 if both else delta, modulo=modulo)
     known = {
         "R2 simulated, W": np.isfinite(one.distance),
         "R2 simulated, W^2": np.isfinite(one.power),

@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, array, number, positive
-from lmctheory.measures.quotient import folded, leading_axis
+from lmctheory.measures.quotient import folded, leading_axes
 from lmctheory.rates.empirical.c_transform import Cost, c_transform
 from lmctheory.rates.empirical.samples import samples, times_power_of_two
 
@@ -104,7 +104,7 @@ def certified_matching_cost(
     diameter = int(np.ceil(np.log2(pair.a.shape[1]) / 2))  # at most, as an exponent
     x, y = np.ldexp(pair.a, -diameter), np.ldexp(pair.b, -diameter)
     if pair.signs:  # near each other modulo signs, and without
-        axis = leading_axis(np.r_[x, y])
+        axis = leading_axes(np.r_[x, y])[0]
         x, y = folded(x, axis), folded(y, axis)
     x, y = _in_rank_blocks(x, y)
     cost = Cost.of(x, y, p, signs=pair.signs)

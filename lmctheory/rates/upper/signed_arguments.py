@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import gammaln
 
 from lmctheory.measures import (
     Bounded,
@@ -25,12 +24,12 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.even import EvenPart
-from lmctheory.measures.quotient import Symmetric, folded, leading_axis, quotient_diameter
+from lmctheory.measures.quotient import Symmetric, folded, leading_axes, quotient_diameter
 from lmctheory.rates.bound import NotApplicable
+from lmctheory.rates.one_neuron import one_neuron_cost
 from lmctheory.rates.upper.box_tree import box_tree
 from lmctheory.rates.upper.covering import NestedPartition, box_covering_bound, covering_bound
 from lmctheory.rates.upper.half_normal import half_normal_matching_cost
-from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.rates.upper.rank_block import folded_rank_block_tree
 from lmctheory.rates.upper.signed_tree import signed_product_tree
 from lmctheory.rates.upper.truncated_gaussian import truncated_gaussian_bound
@@ -46,7 +45,7 @@ from lmctheory.rates.upper.upper_arguments import (
     uniform_box,
 )
 
-__all__ = ["SIGNED_ARGUMENTS", "folded_law", "one_neuron_cost"]
+__all__ = ["SIGNED_ARGUMENTS", "folded_law"]
 
 _LEVELS = 64
 """Levels asked of a measure, as in `covering`."""
@@ -67,7 +66,7 @@ def folded_law(mu: Measure) -> Measure | None:
     """
     if isinstance(mu, Empirical):
         points = np.asarray(mu.points)
-        return Empirical(folded(points, leading_axis(points)))
+        return Empirical(folded(points, leading_axes(points)[0]))
     if isinstance(mu, GaussianMixture):
         return _merged(mu)
     return None
@@ -75,7 +74,7 @@ def folded_law(mu: Measure) -> Measure | None:
 
 def _merged(mu: GaussianMixture) -> GaussianMixture:
     means, weights = np.asarray(mu.means), np.asarray(mu.weights)
-    means = folded(means, leading_axis(means, weights)) + 0.0  # no negative zeros
+    means = folded(means, leading_axes(means, weights)[0]) + 0.0  # no negative zeros
     clusters: dict[bytes, int] = {}
     for i, (mean, component) in enumerate(zip(means, mu.components, strict=True)):
         clusters.setdefault(mean.tobytes() + component.covariance.tobytes(), i)
@@ -88,33 +87,6 @@ def _merged(mu: GaussianMixture) -> GaussianMixture:
     return GaussianMixture(total, means[kept], [mu.components[i] for i in kept])
 
 
-def one_neuron_cost(mu: Measure) -> float:
-    """M_s(1) = 2 E|X|^2 - 2 E|<X, X'>|, exactly, in squared units.
-
-    Args:
-        mu: a Gaussian, or uniform in a ball or on a sphere.
-
-    Raises:
-        NotApplicable: if it has no closed form for this law.
-
-    Reference:
-        theory key S1; derived here.
-    """
-    if isinstance(mu, Gaussian):  # of <X, X'>, normal given X, as in the cost of two neurons
-        spectrum = mu.spectrum[mu.spectrum > 0]
-        trace = float(spectrum.sum())
-        return 2 * float(normal_pair_costs(spectrum, 1)[0]) - 2 * trace if trace else 0.0
-    d = mu.dimension
-    if isinstance(mu, UniformSphere):
-        norm = mu.radius
-    elif isinstance(mu, UniformBall):
-        norm = mu.radius * d / (d + 1)
-    else:
-        raise lacks(mu, "is neither Gaussian nor uniform in a ball or on a sphere")
-    cosine = float(np.exp(gammaln(d / 2) - gammaln((d + 1) / 2))) / np.pi**0.5
-    return 2 * mu.second_moment - 2 * norm**2 * cosine
-
-
 def _trivial(mu: Measure, _m: int, p: float) -> float:
     """Any permutation, at the diameter of the quotient."""
     if not isinstance(mu, Bounded):
@@ -123,7 +95,7 @@ def _trivial(mu: Measure, _m: int, p: float) -> float:
 
 
 def _one_neuron(mu: Measure, _m: int) -> float:
-    return one_neuron_cost(mu)
+    return one_neuron_cost(mu, signs=True)
 
 
 def _half_box(mu: Measure) -> Float[np.ndarray, " d"]:
