@@ -1,14 +1,8 @@
 """How fast the matching cost of independent neurons falls with width (theory keys R)."""
 
 from lmctheory.rates.bound import MAX_WIDTH, Bound
-from lmctheory.rates.concentration import (
-    Deviation,
-    deviation,
-    mean_lower_bound,
-    simulated_lower_bound,
-    simulated_upper_bound,
-    upper_bound_from_costs,
-)
+from lmctheory.rates.bounded_mean import mean_lower_bound
+from lmctheory.rates.concentration import Deviation, deviation
 from lmctheory.rates.empirical.certified import Interval, certified_matching_cost
 from lmctheory.rates.empirical.curve import Curve, matching_cost_curve
 from lmctheory.rates.empirical.dimension import (
@@ -38,6 +32,11 @@ from lmctheory.rates.empirical.neighbour_dimension import (
 from lmctheory.rates.empirical.pooling import PooledCost, pooled_matching_cost
 from lmctheory.rates.least_width import OutOfReach
 from lmctheory.rates.lower.sandwich_below import lower_bound
+from lmctheory.rates.simulated_bounds import (
+    simulated_lower_bound,
+    simulated_upper_bound,
+    upper_bound_from_costs,
+)
 from lmctheory.rates.upper.box_tree import box_tree
 from lmctheory.rates.upper.covering import NestedPartition, covering_bound
 from lmctheory.rates.upper.dyadic import dyadic_bound, fournier_bound
