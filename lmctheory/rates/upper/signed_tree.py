@@ -37,6 +37,9 @@ from lmctheory.rates.upper.thinning import WIDEST, expected_order_statistics
 
 __all__ = ["signed_product_tree"]
 
+_FEW = 16
+"""Neurons up to which it may be best to fold no coordinate."""
+
 
 def signed_product_tree(
     scales: Shaped[ArrayLike, " d"], m: int, marginal: Marginal | None = None
@@ -74,9 +77,11 @@ def signed_product_tree(
 @lru_cache(maxsize=256)
 def _unit_tree(scales: tuple[float, ...], m: int, marginal: Marginal | None) -> float:
     positive = np.array(scales)
-    fresh, half = expected_order_statistics(marginal, m), folded_order_statistics(marginal, m)
     tree = SignedTree(positive, marginal)
-    saved = max(tree.gain(fresh[None]), tree.gain(np.stack([positive[0] * half, fresh])))
+    fresh, half = expected_order_statistics(marginal, m), folded_order_statistics(marginal, m)
+    saved = tree.gain(np.stack([positive[0] * half, fresh]))
+    if m <= _FEW:
+        saved = max(saved, tree.gain(fresh[None]))
     return 2 * float(positive @ positive - saved)
 
 
