@@ -82,7 +82,7 @@ def required_widths(
     @cache
     def cost(i: int, m: int) -> float:
         law = networks.laws[i]
-        return matching_cost(law, m) if matching_cost else upper_bound(law, m, modulo=modulo).value
+        return matching_cost(law, m) if matching_cost else _by_spectrum(law, m, modulo)
 
     tolerance = eps**2 * failure
 
@@ -134,6 +134,10 @@ def require_no_signs(modulo: Modulo, matching_cost: Callable[..., float] | None)
     """
     if by_signs(modulo) and matching_cost is not None:
         raise ValueError("modulo must be None beside a matching_cost, which may be modulo signs")
+
+
+def _by_spectrum(mu: Gaussian, m: int, modulo: Modulo) -> float:
+    return upper_bound(mu, m, modulo=modulo).value
 
 
 _UNIT = 1024
