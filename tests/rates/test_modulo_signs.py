@@ -66,14 +66,39 @@ EVERY_LAW = pytest.mark.parametrize("mu", LAWS.values(), ids=LAWS.keys())
 @EVERY_LAW
 @pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
 def test_the_truth_lies_between(mu, p):
-    # 24 draws: a bound fails beyond 6 standard errors, false alarm < 1e-3 in all (t law, 23 d.o.f.)
-    for m in (1, 3, 40):
-        measured = matching_cost(mu, m, repeats=24, p=p, rng=np.random.default_rng(m), **SIGNS)
-        slack = 6 * measured.standard_error
+    # 64 draws at least: beyond 5 standard errors by chance 5e-6 (t law), < 1e-3 in all
+    for m, draws in ((1, 800), (3, 400), (30, 64)):
+        measured = matching_cost(mu, m, repeats=draws, p=p, rng=np.random.default_rng(m), **SIGNS)
+        slack = 5 * measured.standard_error
         for key, value in upper_bound(mu, m, p, **SIGNS).terms.items():
             assert value >= measured.mean - slack, (m, key)
         for key, value in lower_bound(mu, m, p, **SIGNS).terms.items():
             assert value <= measured.mean + slack, (m, key)
+
+
+@pytest.mark.parametrize(
+    ("mu", "key", "share"),
+    [
+        (Gaussian(spectrum=[1.0] * 4), "R9 isotropic", 0.9),
+        (Gaussian(spectrum=[1.0, 0.5, 0.3, 0.2, 0.2, 0.1]), "R9 tilted", 0.75),
+        (UniformBall(3), "R9 nearest neighbour", 0.9),
+        (UniformCube(3), "R9 nearest neighbour", 0.9),
+        (UniformSphere(4), "R9 correlation", 0.9),
+        (MIRRORED, "R9 correlation", 0.2),
+        (Empirical(np.random.default_rng(2).standard_normal((40, 3)) + 0.5), None, 0.98),
+    ],
+    ids=["isotropic", "tilted", "ball", "cube", "sphere", "mixture", "atoms"],
+)
+def test_nearest_neighbours_modulo_signs(mu, key, share):
+    """Balls count twice, no more and no less; 5 standard errors of 4000 draws."""
+    m, rng = 20, np.random.default_rng(0)
+    a, b = mu.sample(4000, rng=rng), mu.sample(4000 * m, rng=rng).reshape(4000, m, -1)
+    near = np.minimum(
+        np.square(a[:, None] - b).sum(axis=2), np.square(a[:, None] + b).sum(axis=2)
+    ).min(axis=1)
+    slack = 5 * near.std() / 4000**0.5
+    bound = lower_bound(mu, m, **SIGNS).terms[key or "R9 nearest neighbour"]
+    assert share * near.mean() - slack <= bound <= near.mean() + slack
 
 
 @pytest.mark.slow
