@@ -49,7 +49,7 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         >>> round(lower_bound(mu, 1000).value, 2)
         3.08
         >>> round(lower_bound(mu, 1000, modulo="signs").value, 2)
-        2.9
+        2.91
         >>> lower_bound(UniformCube(3), 1000).key
         'R9 Voronoi cells'
     """

@@ -61,7 +61,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         >>> bound.key, bound.missing["R13"]
         ('R6b', 'UniformSphere is not Gaussian')
         >>> round(upper_bound(mu, 1000, modulo="signs").value, 2)
-        4.57
+        4.56
     """
     require_law("mu", mu)
     m, p, signs = width("m", m), positive("p", p), by_signs(modulo)
