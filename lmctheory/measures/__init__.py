@@ -15,6 +15,7 @@ from lmctheory.measures.marginal import (
 from lmctheory.measures.measure import (
     Bounded,
     Diffusive,
+    EvenDiffusive,
     HasDensity,
     HasDistanceLaw,
     HasSpectrum,
@@ -24,12 +25,14 @@ from lmctheory.measures.measure import (
 )
 from lmctheory.measures.mixture import GaussianMixture
 from lmctheory.measures.product import SubGaussianProduct
+from lmctheory.measures.quotient import Modulo
 from lmctheory.measures.sphere import UniformSphere
 
 __all__ = [
     "Bounded",
     "Diffusive",
     "Empirical",
+    "EvenDiffusive",
     "Gaussian",
     "GaussianMixture",
     "HasDensity",
@@ -41,6 +44,7 @@ __all__ = [
     "LowRankPlusNoise",
     "Marginal",
     "Measure",
+    "Modulo",
     "Partitioned",
     "RademacherMixture",
     "SubGaussianProduct",

@@ -124,6 +124,12 @@ class UniformBall:
         traces = [_unit_heat_trace(self.dimension, float(u)) for u in s.ravel() / self.radius**2]
         return np.array(traces).reshape(s.shape)
 
+    def even_heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
+        """The sum of the heat trace over even k only, rounded up at tiny times (S1)."""
+        s = nonnegative("s", s)
+        traces = [_unit_heat_trace(self.dimension, float(u), 2) for u in s.ravel() / self.radius**2]
+        return np.array(traces).reshape(s.shape)
+
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 r^2 d/(d+2) (1 - e^{-(d+1)t/r^2})."""
         t = nonnegative("t", t)
@@ -142,11 +148,12 @@ class UniformBall:
         return cells, self.radius * np.minimum(sides * np.sqrt(self.dimension), 2.0)
 
 
-def _unit_heat_trace(d: int, u: float) -> float:
-    """The heat trace of the unit ball.
+def _unit_heat_trace(d: int, u: float, step: int = 1) -> float:
+    """The heat trace of the unit ball, over every k or every second one.
 
     With y = k + d/2, k(k+d) = y^2 - d^2/4 and binom(k+d-1, k) <= y^{d-1}/(d-1)!, as (k+1)..(k+d-1)
-    have the mean y. The sum of a unimodal function is at most its integral and its maximum.
+    have the mean y. The sum of a unimodal function is at most its integral, over the step, and its
+    maximum.
     """
     if u == 0:
         return np.inf
@@ -158,7 +165,7 @@ def _unit_heat_trace(d: int, u: float) -> float:
             integral = np.exp(scale + gammaln(d / 2) - d / 2 * np.log(u)) / 2
             mode = (d - 1) / 2  # of y^2 u
             maximum = np.exp(scale + (mode * np.log(mode / u) if d > 1 else 0.0) - mode)
-            return float(integral + maximum)
-        k = np.arange(1.0, terms)
+            return float(integral / step + maximum)
+        k = np.arange(step, terms, step, dtype=np.float64)
         log_number = gammaln(k + d) - gammaln(k + 1) - gammaln(d)
         return 1 + float(np.exp(log_number - k * (k + d) * u).sum())

@@ -128,6 +128,13 @@ class UniformCube:
         with np.errstate(over="ignore"):
             return np.exp(self.dimension * _log_theta(s / self.side**2))
 
+    def even_heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
+        """(1/2) [theta^d + theta_-^d], theta_-(u) = sum_{k>=0} (-1)^k e^{-pi^2 k^2 u} (S1)."""
+        s = nonnegative("s", s)
+        with np.errstate(over="ignore"):
+            alternating = _alternating_theta(s / self.side**2) ** self.dimension
+        return (self.heat_trace(s) + alternating) / 2
+
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 d a^2 (1/12 - sum_{k odd} 8/(pi k)^4 e^{-pi^2 k^2 t/a^2})."""
         t = nonnegative("t", t)
@@ -166,6 +173,16 @@ def _log_theta(u: Array) -> Array:
         dual = (0.5 + np.exp(-(n**2) / small[..., None]).sum(axis=-1)) / np.sqrt(np.pi * small)
         direct = np.log1p(np.exp(-((np.pi * n) ** 2) * large[..., None]).sum(axis=-1))
         return np.where(u < 1 / np.pi, np.log(0.5 + dual), direct)
+
+
+def _alternating_theta(u: Array) -> Array:
+    """1/2 + (pi u)^{-1/2} sum_{n>=0} e^{-(n+1/2)^2/u}, or the series itself, for large u."""
+    n = np.arange(6)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        small, large = np.minimum(u, 1 / np.pi), np.maximum(u, 1 / np.pi)
+        dual = np.exp(-((n + 0.5) ** 2) / small[..., None]).sum(axis=-1) / np.sqrt(np.pi * small)
+        direct = np.exp(-((np.pi * n) ** 2) * large[..., None]) @ (-1.0) ** n
+        return np.where(u < 1 / np.pi, 0.5 + np.where(u > 0, dual, 0.0), direct)
 
 
 def _short(d: int, u: Array) -> Array:

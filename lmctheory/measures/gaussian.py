@@ -130,6 +130,13 @@ class Gaussian(Readable):
             logs = np.where(x < 1, np.log(-np.expm1(-x)), np.log1p(-np.exp(-np.maximum(x, 1))))
             return np.exp(-logs.sum(axis=-1))
 
+    def even_heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
+        """(1/2) [prod (1 - q_i)^{-1} + prod (1 + q_i)^{-1}], q_i = e^{-s/lambda_i} (S1)."""
+        s = nonnegative("s", s)
+        with np.errstate(over="ignore", divide="ignore"):
+            alternating = np.exp(-np.log1p(np.exp(-s[..., None] / self._positive)).sum(axis=-1))
+        return (self.heat_trace(s) + alternating) / 2
+
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 sum lambda_i (1 - e^{-t/lambda_i}) (R6)."""
         t = nonnegative("t", t)

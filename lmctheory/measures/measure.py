@@ -11,6 +11,7 @@ from jaxtyping import Float
 __all__ = [
     "Bounded",
     "Diffusive",
+    "EvenDiffusive",
     "HasDensity",
     "HasDistanceLaw",
     "HasSpectrum",
@@ -103,6 +104,15 @@ class Diffusive(Protocol):
 
     def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t, a Lipschitz constant of y -> E[X_0 | X_t = y]."""
+        ...
+
+
+@runtime_checkable
+class EvenDiffusive(Measure, Diffusive, Protocol):
+    """A symmetric law with a diffusion that commutes with x -> -x (R6 modulo signs, S1)."""
+
+    def even_heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+        """The part of the heat trace that even eigenfunctions have."""
         ...
 
 

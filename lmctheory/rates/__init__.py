@@ -1,14 +1,8 @@
 """How fast the matching cost of independent neurons falls with width (theory keys R)."""
 
 from lmctheory.rates.bound import MAX_WIDTH, Bound
-from lmctheory.rates.concentration import (
-    Deviation,
-    deviation,
-    mean_lower_bound,
-    simulated_lower_bound,
-    simulated_upper_bound,
-    upper_bound_from_costs,
-)
+from lmctheory.rates.bounded_mean import mean_lower_bound
+from lmctheory.rates.concentration import Deviation, deviation
 from lmctheory.rates.empirical.certified import Interval, certified_matching_cost
 from lmctheory.rates.empirical.curve import Curve, matching_cost_curve
 from lmctheory.rates.empirical.dimension import (
@@ -19,7 +13,12 @@ from lmctheory.rates.empirical.dimension import (
     stable_rank,
     wasserstein_dimension,
 )
-from lmctheory.rates.empirical.exact import optimal_permutation, wasserstein, wasserstein_pow
+from lmctheory.rates.empirical.exact import (
+    optimal_permutation,
+    optimal_signs,
+    wasserstein,
+    wasserstein_pow,
+)
 from lmctheory.rates.empirical.independence import (
     IndependenceTest,
     permutation_test,
@@ -33,13 +32,19 @@ from lmctheory.rates.empirical.neighbour_dimension import (
 from lmctheory.rates.empirical.pooling import PooledCost, pooled_matching_cost
 from lmctheory.rates.least_width import OutOfReach
 from lmctheory.rates.lower.sandwich_below import lower_bound
+from lmctheory.rates.simulated_bounds import (
+    simulated_lower_bound,
+    simulated_upper_bound,
+    upper_bound_from_costs,
+)
 from lmctheory.rates.upper.box_tree import box_tree
 from lmctheory.rates.upper.covering import NestedPartition, covering_bound
 from lmctheory.rates.upper.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 from lmctheory.rates.upper.product_tree import product_tree
 from lmctheory.rates.upper.sandwich_above import upper_bound
-from lmctheory.rates.upper.semigroup import semigroup_bound, truncated_gaussian_bound
+from lmctheory.rates.upper.semigroup import semigroup_bound
+from lmctheory.rates.upper.truncated_gaussian import truncated_gaussian_bound
 from lmctheory.rates.width import required_width, width_lower_bound
 
 __all__ = [
@@ -69,6 +74,7 @@ __all__ = [
     "mean_lower_bound",
     "normal_matching_cost",
     "optimal_permutation",
+    "optimal_signs",
     "participation_ratio",
     "permutation_test",
     "pooled_matching_cost",

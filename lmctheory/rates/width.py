@@ -7,7 +7,7 @@ not fall with m, as deviations are largest for few neurons. The width is then th
 argument excludes, plus one; it is looked for downwards from the width of the expectation.
 """
 
-from lmctheory.measures import Measure
+from lmctheory.measures import Measure, Modulo
 from lmctheory.measures.arguments import positive, probability
 from lmctheory.rates.bound import MAX_WIDTH
 from lmctheory.rates.concentration import deviation
@@ -18,7 +18,14 @@ from lmctheory.rates.upper.sandwich_above import upper_bound
 __all__ = ["required_width", "width_lower_bound"]
 
 
-def required_width(mu: Measure, eps: float, *, delta: float | None = None, p: float = 2.0) -> int:
+def required_width(
+    mu: Measure,
+    eps: float,
+    *,
+    delta: float | None = None,
+    p: float = 2.0,
+    modulo: Modulo = None,
+) -> int:
     """A width m with U(m) <= eps^p < U(m - 1): two such layers match within eps.
 
     Without delta in expectation, E W_p^p <= eps^p; with delta, W_p <= eps with probability at least
@@ -29,15 +36,16 @@ def required_width(mu: Measure, eps: float, *, delta: float | None = None, p: fl
         eps: tolerance per neuron, in units of the weights, > 0.
         delta: probability of failure, between 0 and 1.
         p: exponent > 0.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
 
     Raises:
         TypeError: if no argument of `upper_bound`, or with delta of R10, applies to the law.
-        ValueError: if eps <= 0, or delta or p is out of range.
+        ValueError: if eps <= 0, delta or p is out of range, or for an unknown modulo.
         OutOfReach: a ValueError that says which eps is reached, if no width up to 10^12 is known to
             suffice.
 
     Reference:
-        theory keys R10, R11.
+        theory keys R10, R11, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -47,10 +55,14 @@ def required_width(mu: Measure, eps: float, *, delta: float | None = None, p: fl
     eps, delta, p = _checked(eps, delta, p)
 
     def bound(m: int) -> float:
-        mean = upper_bound(mu, m, p).value
-        return mean if delta is None else deviation(mu, m, delta, p).above(mean)
+        mean = upper_bound(mu, m, p, modulo=modulo).value
+        if delta is None:
+            return mean
+        return deviation(mu, m, delta, p, modulo=modulo).above(mean)
 
-    if lower_bound(mu, MAX_WIDTH, p).value > eps**p:  # nothing suffices, and it is said at once
+    if (
+        lower_bound(mu, MAX_WIDTH, p, modulo=modulo).value > eps**p
+    ):  # nothing suffices, and it is said at once
         raise _insufficient(bound(MAX_WIDTH), eps, p)
     try:
         return first_width(bound, eps**p)
@@ -68,7 +80,12 @@ def _insufficient(cost: float, eps: float, p: float) -> OutOfReach:
 
 
 def width_lower_bound(
-    mu: Measure, eps: float, *, delta: float | None = None, p: float = 2.0
+    mu: Measure,
+    eps: float,
+    *,
+    delta: float | None = None,
+    p: float = 2.0,
+    modulo: Modulo = None,
 ) -> int:
     """A width m with L(m) <= eps^p < L(m - 1): no smaller width matches within eps.
 
@@ -80,14 +97,15 @@ def width_lower_bound(
         eps: tolerance per neuron, in units of the weights, > 0.
         delta: probability of failure, between 0 and 1.
         p: exponent > 0.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
 
     Raises:
         TypeError: if no argument of `lower_bound`, or with delta of R10, applies to the law.
-        ValueError: if eps <= 0, or delta or p is out of range.
+        ValueError: if eps <= 0, delta or p is out of range, or for an unknown modulo.
         OutOfReach: a ValueError that says which eps is exceeded, if even 10^12 neurons are too few.
 
     Reference:
-        theory keys R10, R11; compare the rate of Ferbach et al. (2024), Theorem 5.3.
+        theory keys R10, R11, S1; compare the rate of Ferbach et al. (2024), Theorem 5.3.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -97,10 +115,12 @@ def width_lower_bound(
     eps, delta, p = _checked(eps, delta, p)
 
     def mean(m: int) -> float:
-        return lower_bound(mu, m, p).value
+        return lower_bound(mu, m, p, modulo=modulo).value
 
     def bound(m: int) -> float:
-        return mean(m) if delta is None else deviation(mu, m, delta, p).below(mean(m))
+        if delta is None:
+            return mean(m)
+        return deviation(mu, m, delta, p, modulo=modulo).below(mean(m))
 
     try:
         first = first_width(mean, eps**p)

@@ -43,8 +43,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lmctheory.measures import Modulo
 from lmctheory.rates import lower_bound, upper_bound
 from lmctheory.widths.ensembles import Ensemble
+from lmctheory.widths.odd import require_odd
 
 __all__ = ["halvings", "matching_cost_bounds"]
 
@@ -58,15 +60,21 @@ def halvings(m: int | np.integer) -> int:
     return (int(m) - 1).bit_length()
 
 
-def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[float]:
+def matching_cost_bounds(
+    networks: Ensemble, widths: Sequence[int], modulo: Modulo = None
+) -> list[float]:
     """Bounds of M_1, ..., M_L: U of R11 and, where it is known, what averaging takes off it.
 
     Args:
         networks: the ensemble of depth L.
         widths: m_1, ..., m_L.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
+
+    Raises:
+        ValueError: for signs of an activation that is not odd.
 
     Reference:
-        theory key D1; derived here.
+        theory keys D1, S1; derived here.
 
     Example:
         >>> import numpy as np
@@ -76,7 +84,11 @@ def matching_cost_bounds(networks: Ensemble, widths: Sequence[int]) -> list[floa
         >>> second < upper_bound(nets.laws[1], 64).value
         True
     """
-    costs = [upper_bound(law, m).value for law, m in zip(networks.laws, widths, strict=True)]
+    require_odd(modulo, networks.activation)
+    costs = [
+        upper_bound(law, m, modulo=modulo).value
+        for law, m in zip(networks.laws, widths, strict=True)
+    ]
     if networks.activation not in _HALF_LINEAR:
         return costs
     examples = len(networks.covariances[0])

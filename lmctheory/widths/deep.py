@@ -37,6 +37,13 @@ p = phi^A = phi^B = x, so that the sum is 4 t(1-t) |x|_N^2 and nothing is lost: 
 are (1-t)^2 and t^2 times that of z^A and z^B. Later, their weighted sum x_l is known and w is the
 sum of the weights, so that by concavity no split of x_l leaves more than w S_l(x_l / w).
 
+*Modulo signs* (S1). For odd sigma neurons of B may be negated as well, with their outgoing weights,
+and M_l is the cost modulo signs. The proof stands: exchanging A and B turns a signed permutation
+into its inverse; the sign of a matched neuron is fair and independent of what it is up to its sign,
+so that its law is N(0, C), whatever the sign it is given; and M_l is a concave function of the
+metric still, whose slope at weight 0 is 2 E alpha^2, as signs that ignore an axis are independent
+of it.
+
 *From data alone.* M_l is the mean of a concave, monotone function of the Gram matrix of phi-bar,
 which is at most the mean of those of A and B; so M_l <= U(m_l, spectrum of s_w^2 E K_{l-1} + s_b^2,
 divided by the number of examples), with U any bound for Gaussian neurons (R11). E K_0 and E K_1 are
@@ -51,12 +58,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmctheory.measures import Gaussian
+from lmctheory.measures import Gaussian, Modulo
 from lmctheory.measures.arguments import at_least, positive
 from lmctheory.results import Result
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble, ensemble
-from lmctheory.widths.required import required_widths
+from lmctheory.widths.required import require_no_signs, required_widths
 
 __all__ = [
     "DeepBound",
@@ -105,6 +112,7 @@ def error_bound(
     s_out: float = 1.0,
     n_out: int = 1,
     matching_cost: MatchingCost | None = None,
+    modulo: Modulo = None,
 ) -> DeepBound:
     """Bounds the function error of matched Gaussian networks on the line between them.
 
@@ -123,12 +131,14 @@ def error_bound(
         matching_cost: a bound of the cost of m neurons whose covariance is that of the Gaussian
             law, to be taken as it is. Rows need then be no more than symmetric, so that S_l is
             kappa times the distance. None for `averaging.matching_cost_bounds`, Gaussian rows.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
 
     Raises:
-        ValueError: for another number of widths than the depth, a width < 1, t outside [0, 1].
+        ValueError: for another number of widths than the depth, a width < 1, t outside [0, 1], and
+            for signs of an activation that is not odd, or beside a matching_cost.
 
     Reference:
-        theory key D1; explicit form of Ferbach et al. (2024), Lemma 4.1 and Theorem 5.2.
+        theory keys D1, S1; explicit form of Ferbach et al. (2024), Lemma 4.1 and Theorem 5.2.
 
     Example:
         >>> import numpy as np
@@ -137,8 +147,9 @@ def error_bound(
         True
     """
     require_widths(widths, networks)
+    require_no_signs(modulo, matching_cost)
     if matching_cost is None:
-        costs = matching_cost_bounds(networks, widths)
+        costs = matching_cost_bounds(networks, widths, modulo)
     else:
         costs = [matching_cost(law, m) for law, m in zip(networks.laws, widths, strict=True)]
     gaussian = matching_cost is None

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from jaxtyping import Shaped
 
-from lmctheory.measures import Gaussian
+from lmctheory.measures import Gaussian, Modulo
 from lmctheory.measures.arguments import ArrayLike, array, number
 from lmctheory.measures.covariance import eigenvalues
 from lmctheory.rates import lower_bound
@@ -32,6 +32,7 @@ def matching_lower_bounds(
     *,
     s_w: float = 2**0.5,
     s_b: float = 0.0,
+    modulo: Modulo = None,
 ) -> tuple[float, ...]:
     """L(m_l, Lambda_l) for every hidden layer of one network, from its own activations.
 
@@ -41,6 +42,7 @@ def matching_lower_bounds(
         widths: m_1, ..., m_L.
         s_w: rows of W_l are N(0, (s_w^2 / m_{l-1}) I).
         s_b: standard deviation of the biases.
+        modulo: "signs" for a bound of every signed permutation.
 
     Returns:
         Lower bounds of the matching costs per neuron, squared pre-activations, mean over the data.
@@ -48,10 +50,10 @@ def matching_lower_bounds(
     Raises:
         TypeError: for a width that is no integer, or what else is no number.
         ValueError: for unequal numbers of Gram matrices and widths, a width < 1, a Gram matrix
-            that is none, up to the rounding of its type, or negative s_w or s_b.
+            that is none, up to the rounding of its type, negative s_w or s_b, or an unknown modulo.
 
     Reference:
-        theory key D2.
+        theory keys D2, S1.
 
     Example:
         >>> import numpy as np
@@ -68,6 +70,6 @@ def matching_lower_bounds(
     s_w, s_b = number("s_w", s_w, least=0.0), number("s_b", s_b, least=0.0)
     spectra = [spectrum_of((s_w**2 * gram + s_b**2) / len(gram)) for gram in grams]
     return tuple(
-        lower_bound(Gaussian(spectrum=spectrum), m).value
+        lower_bound(Gaussian(spectrum=spectrum), m, modulo=modulo).value
         for spectrum, m in zip(spectra, widths, strict=True)
     )

@@ -62,11 +62,11 @@ import numpy as np
 from jaxtyping import Shaped
 from numpy.typing import NDArray
 
-from lmctheory.measures import Measure
+from lmctheory.measures import Measure, Modulo
 from lmctheory.measures.arguments import ArrayLike, array, at_least, number, positive, probability
 from lmctheory.rates import deviation, upper_bound
 from lmctheory.rates.bound import width
-from lmctheory.widths.two_layer import Neuron
+from lmctheory.widths.neuron_constants import Neuron, check_signs
 
 __all__ = [
     "TrainedBound",
@@ -218,6 +218,7 @@ def trained_error_bound(
     steps: Steps,
     risks: Risks,
     delta: float,
+    modulo: Modulo = None,
 ) -> TrainedBound:
     """Bounds the function error of two trained networks, with probability 1 - delta.
 
@@ -234,13 +235,17 @@ def trained_error_bound(
         steps: s_k ``[n]``.
         risks: R_k ``[n]`` of the mean-field network.
         delta: failure probability in (0, 1).
+        modulo: "signs" for an odd activation, whose neurons may be negated before training: it
+            negates them after training, too.
 
     Raises:
         TypeError: if R10 does not apply to the law.
-        ValueError: for bad arguments, or a neuron with a kink.
+        ValueError: for bad arguments, a neuron with a kink, and for signs of an activation that is
+            not odd, or with fixed output weights.
 
     Reference:
-        theory key T5; explicit form of Ferbach et al. (2024), Theorem 3.1, for noiseless training.
+        theory keys T5, S1; explicit form of Ferbach et al. (2024), Theorem 3.1, for noiseless
+        training.
 
     Example:
         >>> import numpy as np
@@ -253,8 +258,9 @@ def trained_error_bound(
         True
     """
     N, delta = width("N", N), probability("delta", delta)
-    mean = upper_bound(mu, N, 2.0).value
-    initial = deviation(mu, N, delta / 3, 2.0).above(mean) ** 0.5
+    check_signs(constants, modulo)
+    mean = upper_bound(mu, N, modulo=modulo).value
+    initial = deviation(mu, N, delta / 3, modulo=modulo).above(mean) ** 0.5
     flow = flow_lipschitz(constants.curvature, steps, risks)
     error = sampling_error(size, N, len(steps), delta / 3)
     coupling = coupling_bound(constants, steps, risks, error)

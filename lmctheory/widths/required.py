@@ -12,14 +12,16 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
 
-from lmctheory.measures import Gaussian
+from lmctheory.measures import Gaussian, Modulo
 from lmctheory.measures.arguments import positive, probability
+from lmctheory.measures.quotient import by_signs
 from lmctheory.rates import MAX_WIDTH, OutOfReach, upper_bound
 from lmctheory.rates.least_width import first_width, rounded_up
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble
+from lmctheory.widths.odd import require_odd
 
-__all__ = ["required_widths"]
+__all__ = ["require_no_signs", "required_widths"]
 
 _OBJECTIVES = ("neurons", "parameters")
 
@@ -32,6 +34,7 @@ def required_widths(
     t: float = 0.5,
     objective: str | None = None,
     matching_cost: Callable[[Gaussian, int], float] | None = None,
+    modulo: Modulo = None,
 ) -> tuple[int, ...]:
     """Widths that bring the root mean square function error below eps (s_out = n_out = 1).
 
@@ -43,6 +46,7 @@ def required_widths(
         t: where on the line, in (0, 1).
         objective: None for equal widths; "neurons" or "parameters" for the fewest of them.
         matching_cost: as in `error_bound`; non-increasing in m.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
 
     Returns:
         m_1, ..., m_L, that suffice. Equal widths: with one neuron fewer in every layer the bound
@@ -52,12 +56,13 @@ def required_widths(
 
     Raises:
         TypeError: for an eps, delta or t that is no number.
-        ValueError: for arguments out of range.
+        ValueError: for arguments out of range, and for signs of an activation that is not odd, or
+            beside a matching_cost.
         OutOfReach: a ValueError that says which eps is reached, if no width up to 10^12 is known to
             suffice.
 
     Reference:
-        theory key D1.
+        theory keys D1, S1.
 
     Example:
         >>> import numpy as np
@@ -70,8 +75,15 @@ def required_widths(
     eps, t = positive("eps", eps), probability("t", t)
     if objective is not None and objective not in _OBJECTIVES:
         raise ValueError(f"objective must be None or one of {_OBJECTIVES}, got {objective!r}")
+    require_odd(modulo, networks.activation)
+    require_no_signs(modulo, matching_cost)
     failure = 1.0 if delta is None else probability("delta", delta)
-    cost = cache(lambda i, m: (matching_cost or _by_spectrum)(networks.laws[i], m))
+
+    @cache
+    def cost(i: int, m: int) -> float:
+        law = networks.laws[i]
+        return matching_cost(law, m) if matching_cost else _by_spectrum(law, m, modulo)
+
     tolerance = eps**2 * failure
 
     def error(costs: Sequence[float]) -> float:
@@ -81,7 +93,7 @@ def required_widths(
         return error([cost(i, m) for i, m in enumerate(widths)])
 
     def together(widths: Sequence[int]) -> float:
-        return error(matching_cost_bounds(networks, widths))
+        return error(matching_cost_bounds(networks, widths, modulo))
 
     total = together if matching_cost is None else separately
     try:
@@ -114,8 +126,18 @@ def _total_with(
     return total([*before, m, *after])
 
 
-def _by_spectrum(mu: Gaussian, m: int) -> float:
-    return upper_bound(mu, m).value
+def require_no_signs(modulo: Modulo, matching_cost: Callable[..., float] | None) -> None:
+    """Refuses signs beside a matching cost of one's own, which is taken as it is.
+
+    Raises:
+        ValueError: naming modulo.
+    """
+    if by_signs(modulo) and matching_cost is not None:
+        raise ValueError("modulo must be None beside a matching_cost, which may be modulo signs")
+
+
+def _by_spectrum(mu: Gaussian, m: int, modulo: Modulo) -> float:
+    return upper_bound(mu, m, modulo=modulo).value
 
 
 _UNIT = 1024

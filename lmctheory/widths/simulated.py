@@ -15,6 +15,9 @@ drawn pairs: `lmctheory.widths.first_layer`.
 *Never more than is known for certain*: M(m_l, Lambda_l) <= U, and M_l is at most what
 `averaging.matching_cost_bounds` says; neither takes a share of delta.
 
+*Modulo signs* (S1) every matching is drawn modulo signs, and the layer behind as well: all that is
+said of permutations holds of signed ones.
+
 *Confidence.* The terms that are taken off are means of independent X >= 0, bounded from below by
 `rates.mean_lower_bound`; the cap of each is the mean of the first draws, which do not count. Every
 one of these bounds fails with the same share of delta.
@@ -27,11 +30,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
+from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import at_least, probability
 from lmctheory.rates import (
     Estimate,
     mean_lower_bound,
     optimal_permutation,
+    optimal_signs,
     upper_bound,
     upper_bound_from_costs,
 )
@@ -67,6 +72,7 @@ def simulated_error_bound(
     t: float = 0.5,
     repeats: int = 64,
     delta: float = 0.01,
+    modulo: Modulo = None,
     rng: np.random.Generator,
 ) -> DeepBound:
     """The bound of `deep.error_bound` with simulated matchings (s_out = n_out = 1).
@@ -81,13 +87,14 @@ def simulated_error_bound(
         t: where on the line, in [0, 1].
         repeats: independent pairs of samples per simulation, >= 1; hundreds are worth their time.
         delta: probability of failure, between 0 and 1.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
         rng: source of randomness.
 
     Raises:
-        ValueError: for arguments out of range.
+        ValueError: for arguments out of range, and for signs of an activation that is not odd.
 
     Reference:
-        theory keys D1, R2, R10; derived here.
+        theory keys D1, R2, R10, S1; derived here.
 
     Example:
         >>> import numpy as np
@@ -98,7 +105,9 @@ def simulated_error_bound(
         >>> simulated.value < error_bound((128, 128), nets).value
         True
     """
-    layers = simulated_layers(widths, networks, times=(t,), repeats=repeats, delta=delta, rng=rng)
+    layers = simulated_layers(
+        widths, networks, times=(t,), repeats=repeats, delta=delta, modulo=modulo, rng=rng
+    )
     return bound_from_costs(layers.costs, networks, t=t, first=layers.first[t])
 
 
@@ -109,6 +118,7 @@ def simulated_layers(
     times: Sequence[float],
     repeats: int,
     delta: float,
+    modulo: Modulo = None,
     rng: np.random.Generator,
 ) -> SimulatedLayers:
     """What D1's recursion needs, for several t and depths at once.
@@ -119,13 +129,14 @@ def simulated_layers(
         times: where on the line, each in [0, 1].
         repeats: independent pairs of samples per simulation, >= 1.
         delta: probability with which any of these bounds may fail.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
         rng: source of randomness.
 
     Raises:
-        ValueError: for arguments out of range.
+        ValueError: for arguments out of range, and for signs of an activation that is not odd.
 
     Reference:
-        theory keys D1, R2, R10; derived here.
+        theory keys D1, R2, R10, S1; derived here.
 
     Example:
         >>> import numpy as np
@@ -143,13 +154,14 @@ def simulated_layers(
     if not all(0 <= t <= 1 for t in times):
         raise ValueError(f"times must lie in [0, 1], got {tuple(times)}")
     share = delta / (2 * networks.depth + len(times))
-    known = matching_cost_bounds(networks, widths)
+    known = matching_cost_bounds(networks, widths, modulo)
     lines = first_layer(networks, known[0], times)
-    first_draws = np.array([_first_draw(networks, widths[0], lines, rng) for _ in range(repeats)])
-    costs = [_cost_above(networks, 1, widths[0], first_draws[:, 0], share)]
+    draw = _Drawn(networks, modulo, rng)
+    first_draws = np.array([draw.first(widths[0], lines) for _ in range(repeats)])
+    costs = [draw.cost_above(1, widths[0], first_draws[:, 0], share)]
     for layer, (before, m) in enumerate(pairwise(widths), start=2):
-        draws = np.array([_later_draw(networks, layer, before, m, rng) for _ in range(repeats)])
-        cost = _cost_above(networks, layer, m, draws[:, 0], share)
+        draws = np.array([draw.later(layer, before, m) for _ in range(repeats)])
+        cost = draw.cost_above(layer, m, draws[:, 0], share)
         gain = networks.s_w**2 / 4 * _mean_below(draws[:, 1], share)
         # never more than half: of sampled kernels, which need not fit, too
         costs.append(min(cost - min(gain, cost / 2), known[layer - 1]))
@@ -159,67 +171,72 @@ def simulated_layers(
     return SimulatedLayers(tuple(costs), first)
 
 
-def _cost_above(
-    networks: Ensemble, layer: int, m: int, draws: Float[np.ndarray, " repeats"], delta: float
-) -> float:
-    """M(m, Lambda_l) at most."""
-    law = networks.laws[layer - 1]
-    simulated = upper_bound_from_costs(Estimate(draws), law, width=m, delta=delta)
-    return min(simulated.value, upper_bound(law, m).value)
-
-
 def _mean_below(draws: Float[np.ndarray, " repeats"], delta: float) -> float:
     cap = float(draws[:_CAPS_FROM].mean())
     counting = draws[_CAPS_FROM:]
     return mean_lower_bound(counting, cap, delta) if cap > 0 and len(counting) else 0.0
 
 
-def _matched(
-    networks: Ensemble, layer: int, m: int, rng: np.random.Generator
-) -> Float[np.ndarray, "2 m d"]:
-    """Normal coordinates of two layers along Lambda_l's axes, matched optimally for Lambda_l."""
-    root = np.sqrt(networks.axes(layer)[0])
-    g, h = rng.standard_normal((2, m, len(root)))
-    return np.stack([g, h[optimal_permutation(g * root, h * root)]])
+@dataclass(frozen=True)
+class _Drawn:
+    """Matchings of an ensemble's layers, drawn at random."""
 
+    networks: Ensemble
+    modulo: Modulo
+    rng: np.random.Generator
 
-def _first_draw(
-    networks: Ensemble, m: int, first: FirstLayer, rng: np.random.Generator
-) -> list[float]:
-    """The cost of a matching of the first layer, and what comes off G_1 and X_1."""
-    values, vectors = networks.axes(1)
-    g, h = _matched(networks, 1, m, rng)
-    cost = float(np.square(g - h).mean(axis=0) @ values)
-    back = (vectors * np.sqrt(values * len(vectors))).T
-    return [cost, *first.gone(g @ back, h @ back)]
+    def cost_above(
+        self, layer: int, m: int, draws: Float[np.ndarray, " repeats"], delta: float
+    ) -> float:
+        """M(m, Lambda_l) at most."""
+        law, modulo = self.networks.laws[layer - 1], self.modulo
+        simulated = upper_bound_from_costs(
+            Estimate(draws), law, width=m, delta=delta, modulo=modulo
+        )
+        return min(simulated.value, upper_bound(law, m, modulo=modulo).value)
 
+    def _matched(self, layer: int, m: int) -> Float[np.ndarray, "2 m d"]:
+        """Normal coordinates of two layers along Lambda_l's axes, matched for Lambda_l."""
+        root = np.sqrt(self.networks.axes(layer)[0])
+        g, h = self.rng.standard_normal((2, m, len(root)))
+        return np.stack([g, self._aligned(g * root, h * root, h)])
 
-def _later_draw(
-    networks: Ensemble, layer: int, before: int, m: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """The cost of a matching, and that of layers before, `before` wide, in the metric it makes."""
-    values, vectors = networks.axes(layer)
-    g, h = _matched(networks, layer, m, rng)
-    c = np.square(g - h).mean(axis=0)
-    behind = _cost_behind(networks, layer - 1, before, vectors * np.sqrt(c), rng)
-    return float(c @ values), behind
+    def _aligned(
+        self,
+        a: Float[np.ndarray, "m d"],
+        b: Float[np.ndarray, "m d"],
+        rows: Float[np.ndarray, "m k"],
+    ) -> Float[np.ndarray, "m k"]:
+        """Rows that belong to b, in the order, and with the signs, in which b is nearest to a."""
+        perm = optimal_permutation(a, b, modulo=self.modulo)
+        if self.modulo is None:
+            return rows[perm]
+        return rows[perm] * optimal_signs(a, b[perm])[:, None]
 
+    def first(self, m: int, lines: FirstLayer) -> list[float]:
+        """The cost of a matching of the first layer, and what comes off G_1 and X_1."""
+        values, vectors = self.networks.axes(1)
+        g, h = self._matched(1, m)
+        cost = float(np.square(g - h).mean(axis=0) @ values)
+        back = (vectors * np.sqrt(values * len(vectors))).T
+        return [cost, *lines.gone(g @ back, h @ back)]
 
-def _cost_behind(
-    networks: Ensemble,
-    layer: int,
-    m: int,
-    metric: Float[np.ndarray, "n d"],
-    rng: np.random.Generator,
-) -> float:
-    """Cost of two layers, compared behind the activation as rows of sigma(z) times the metric."""
-    values, vectors = networks.axes(layer)
-    back, n = (vectors * np.sqrt(values)).T, len(vectors)
-    sigma = function(networks.activation)
+    def later(self, layer: int, before: int, m: int) -> tuple[float, float]:
+        """The cost of a matching, and that of layers before, `before` wide, in its metric."""
+        values, vectors = self.networks.axes(layer)
+        g, h = self._matched(layer, m)
+        c = np.square(g - h).mean(axis=0)
+        return float(c @ values), self._behind(layer - 1, before, vectors * np.sqrt(c))
 
-    def neurons() -> Float[np.ndarray, "m d"]:
-        z = rng.standard_normal((m, len(values))) @ back
-        return sigma(z * n**0.5) @ (metric / n**0.5)
+    def _behind(self, layer: int, m: int, metric: Float[np.ndarray, "n d"]) -> float:
+        """Cost of two layers, compared behind the activation as rows of sigma(z) times a metric."""
+        values, vectors = self.networks.axes(layer)
+        back, n = (vectors * np.sqrt(values)).T, len(vectors)
+        sigma = function(self.networks.activation)
 
-    a, b = neurons(), neurons()
-    return float(np.square(a - b[optimal_permutation(a, b)]).sum(axis=1).mean())
+        def neurons() -> Float[np.ndarray, "m d"]:
+            z = self.rng.standard_normal((m, len(values))) @ back
+            return sigma(z * n**0.5) @ (metric / n**0.5)
+
+        a, b = neurons(), neurons()
+        return float(np.square(a - self._aligned(a, b, b)).sum(axis=1).mean())

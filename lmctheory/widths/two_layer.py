@@ -7,15 +7,6 @@ r"""Two layers: f(x; theta) = (1/N) sum_i sigma_*(x; theta_i), and how many neur
 each with its own optimal permutation: a smooth neuron gains a power of the rate. K and H are a
 Lipschitz constant and a bound of the Hessian of sigma_*(x; .), see `neuron_gap` (T1).
 
-*Constants.* sigma_*(x; (a, w)) = a sigma(<w, x>), |x| <= R, |a| <= a_max, |w| <= w_max (a bias is a
-coordinate of w and x gets a coordinate 1: R^2 + 1). With z = <w, x>, |z| <= R w_max, the gradient
-(sigma(z), a sigma'(z) x) and the Hessian [[0, sigma' x^T], [sigma' x, a sigma'' x x^T]] give
-
-    K = sqrt(S^2 + (a_max Lip R)^2),  S = sup |sigma| on |z| <= R w_max,
-    H = (q + sqrt(q^2 + 4 p^2)) / 2,  p = Lip R,  q = a_max sup|sigma''| R^2.
-
-If all output weights are the same and stay fixed, only w moves: K = a Lip R, H = q.
-
 *One bound for every distance* (derived). The covariance of two points with weights t and 1-t is
 t(1-t) times the product of their differences. So the gap of a product a sigma(z) is
 
@@ -32,6 +23,11 @@ sample by sample, and in expectation with d^2 = M(N). To first order a pair of R
 a_max R / 4 per unit of distance, where K/2 >= a_max R / 2. If all output weights are the same and
 fixed, E(d) = a B(R d) / 4, and (K/2) W_1 becomes (beta - alpha)/4 a R W_1.
 
+*Modulo signs* (S1). If sigma is odd, (a, w) and (-a, -w) are the same neuron: B's may be negated
+before they are joined, so that the distances above are those modulo signs. The constants hold for
+negated neurons, as they depend on bounds of |a| and |w| alone. Output weights that are the same and
+fixed would not be the same any more: refused.
+
 *The loss* (T3). e = f_t - f-bar: a convex loss that is K_loss-Lipschitz in the prediction has a
 barrier of at most K_loss E|e| (cross-entropy: sqrt 2); the squared loss, of at most
 -t(1-t) |f_A - f_B|^2 + 2 sqrt(R(f-bar)) |e| + |e|^2.
@@ -40,18 +36,19 @@ barrier of at most K_loss E|e| (cross-entropy: sqrt 2); the squared loss, of at 
 or E(W_2) <= eps: widths for which are `lmctheory.rates.required_width`'s.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.optimize import brentq
 
-from lmctheory.activations import pointwise
+from lmctheory.measures import Measure, Modulo
 from lmctheory.measures.arguments import number, positive, share
-from lmctheory.measures.measure import Bounded, Measure
 from lmctheory.rates import OutOfReach, upper_bound
 from lmctheory.rates import required_width as required_rate_width
 from lmctheory.rates.least_width import rounded_up
-from lmctheory.widths.neuron_gap import largest_gap
+from lmctheory.widths.neuron_constants import (
+    Neuron,
+    check_law,
+    neuron,
+    neuron_with_fixed_output,
+)
 
 __all__ = [
     "Neuron",
@@ -63,162 +60,25 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Neuron:
-    """What T2 needs of a neuron: constants on the convex hull of all neurons, for all inputs.
-
-    Attributes:
-        lipschitz: K, in the parameters.
-        curvature: H, a bound of the Hessian in the parameters; infinite if sigma has a kink.
-        spread: a_max (beta - alpha) R, how far the slopes in w are apart while a stays.
-        bend: a_max sup|sigma''| R^2, the curvature in w while a stays.
-        mixed: Lip R, the curvature in a and w together; 0 if the output weights are fixed.
-    """
-
-    lipschitz: float
-    curvature: float
-    spread: float
-    bend: float
-    mixed: float
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether they hold for neurons of any size, so that their law may be unbounded."""
-        return self.mixed == 0
-
-    @property
-    def slope(self) -> float:
-        """The factor of W_1 in the bound of the function error."""
-        return self.spread / 4 if self.everywhere else self.lipschitz / 2
-
-    def function_error(self, distance: float) -> float:
-        """E(d): bounds the function error of two networks matched at root-mean-square distance d.
-
-        Args:
-            distance: d >= 0, W_2 of the matched neurons, in units of the weights.
-
-        Returns:
-            A bound for every t and x, in units of an output; concave in d^2.
-
-        Raises:
-            ValueError: if the distance is negative.
-        """
-        distance = number("distance", distance, least=0.0, finite=False)
-        bound = float(largest_gap(distance, self.spread, self.bend))
-        if not self.everywhere:
-            product = bound + self.mixed * distance * distance / 2
-            bound = min(product, float(largest_gap(distance, 2 * self.lipschitz, self.curvature)))
-        return bound / 4
-
-    def distance(self, eps: float) -> float:
-        """The distance d with E(d) = eps > 0; infinite for a linear neuron.
-
-        Raises:
-            ValueError: unless eps is positive.
-        """
-        eps = positive("eps", eps)
-        if self.slope == 0:
-            return np.inf
-        far = 1.0
-        while self.function_error(far) < eps:
-            far *= 4
-        while self.function_error(far / 4) >= eps:
-            far /= 4
-        # in units of far, as no absolute tolerance suits all distances
-        share = brentq(lambda u: self.function_error(u * far) / eps - 1, 0.25, 1.0, xtol=1e-13)
-        return float(share * far)
-
-
-def neuron(activation: str, *, radius: float, output: float, weight_norm: float) -> Neuron:
-    """The constants of (a, w) -> a sigma(<w, x>).
-
-    Args:
-        activation: a name, see `lmctheory.activations.pointwise`.
-        radius: R, a bound of |x|; with biases sqrt(R^2 + 1).
-        output: a_max, a bound of |a|.
-        weight_norm: w_max, a bound of |w|, the bias included.
-
-    Raises:
-        TypeError: for a bound that is no number.
-        ValueError: for an unknown activation, or a bound that is not positive and finite: for
-            unbounded neurons (Gaussian ones, say) K is infinite.
-
-    Reference:
-        theory keys T1, T2.
-
-    Example:
-        >>> round(neuron("tanh", radius=1.0, output=2.0, weight_norm=5.0).lipschitz, 3)
-        2.236
-    """
-    radius, output, weight_norm = _bounded(radius=radius, output=output, weight_norm=weight_norm)
-    fixed = neuron_with_fixed_output(activation, radius=radius, output=output)
-    sigma = pointwise(activation)
-    p, q, reach = sigma.lipschitz * radius, fixed.bend, radius * weight_norm
-    # every known sigma is monotone on z > 0, and |sigma(-z)| is largest at its ends or below that
-    size = float(np.abs(sigma.function(np.array([-reach, reach]))).max())
-    curvature = (q + float(np.hypot(q, 2 * p))) / 2
-    return Neuron(float(np.hypot(size, output * p)), curvature, fixed.spread, q, mixed=p)
-
-
-def neuron_with_fixed_output(activation: str, *, radius: float, output: float) -> Neuron:
-    """The constants of w -> a sigma(<w, x>), a being the same for all neurons of both networks.
-
-    Args:
-        activation: a name, see `lmctheory.activations.pointwise`.
-        radius: R, a bound of |x|; with biases sqrt(R^2 + 1).
-        output: |a|.
-
-    Raises:
-        TypeError: for a bound that is no number.
-        ValueError: for an unknown activation, or a bound that is not positive and finite.
-
-    Reference:
-        theory keys T1, T2.
-
-    Example:
-        >>> neuron_with_fixed_output("relu", radius=2.0, output=1.0).lipschitz
-        2.0
-    """
-    radius, output = _bounded(radius=radius, output=output)
-    sigma = pointwise(activation)
-    alpha, beta = sigma.slopes
-    curvature = output * sigma.curvature * radius * radius
-    lipschitz, spread = (output * slope * radius for slope in (sigma.lipschitz, beta - alpha))
-    return Neuron(lipschitz, curvature, spread, curvature, mixed=0.0)
-
-
-def _bounded(**bounds: float) -> list[float]:
-    try:
-        return [positive(name, value) for name, value in bounds.items()]
-    except ValueError as error:
-        raise ValueError(f"{error}: T2 needs bounded neurons") from None
-
-
-def _check_law(mu: Measure, constants: Neuron) -> None:
-    if not constants.everywhere and not isinstance(mu, Bounded):
-        raise TypeError(
-            f"T2 needs neurons of bounded support where output weights vary, but "
-            f"{type(mu).__name__} has no diameter"
-        )
-
-
-def error_bound(mu: Measure, N: int, constants: Neuron) -> float:
+def error_bound(mu: Measure, N: int, constants: Neuron, *, modulo: Modulo = None) -> float:
     """Bounds E sup over t and x of |f_t - t f_A - (1-t) f_B| for two networks of N neurons.
 
     Args:
         mu: law of a neuron (a, w); of w alone if the output weights are fixed.
         N: number of neurons.
         constants: see `neuron`.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
 
     Returns:
         The lesser of the factor of W_1 times E W_1 and E(sqrt(M(N))), by their upper bounds.
 
     Raises:
         TypeError: for an unbounded law, unless the output weights are fixed.
-        ValueError: for N out of range.
+        ValueError: for N out of range, and for signs of an activation that is not odd, or with
+            fixed output weights.
 
     Reference:
-        theory key T2.
+        theory keys T2, S1.
 
     Example:
         >>> from lmctheory.measures import UniformCube
@@ -226,13 +86,18 @@ def error_bound(mu: Measure, N: int, constants: Neuron) -> float:
         >>> error_bound(UniformCube(2), 4096, tanh) < error_bound(UniformCube(2), 64, tanh)
         True
     """
-    _check_law(mu, constants)
-    first, second = (upper_bound(mu, N, p).value for p in (1.0, 2.0))
+    check_law(mu, constants, modulo)
+    first, second = (upper_bound(mu, N, p, modulo=modulo).value for p in (1.0, 2.0))
     return min(constants.slope * first, constants.function_error(second**0.5))
 
 
 def required_width(
-    eps: float, mu: Measure, constants: Neuron, *, delta: float | None = None
+    eps: float,
+    mu: Measure,
+    constants: Neuron,
+    *,
+    delta: float | None = None,
+    modulo: Modulo = None,
 ) -> int:
     """Neurons with which two networks are joined by a line within eps, for every t and x (T4).
 
@@ -241,15 +106,16 @@ def required_width(
         mu: law of a neuron, as in `error_bound`.
         constants: see `neuron`.
         delta: failure probability in (0, 1); None asks for the mean only.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
 
     Raises:
         TypeError: for an unbounded law, unless the output weights are fixed.
-        ValueError: for arguments out of range.
+        ValueError: for arguments out of range, and for signs as in `error_bound`.
         OutOfReach: a ValueError that says which eps is reached, if no width up to 10^12 is known to
             suffice.
 
     Reference:
-        theory key T4; explicit form of the rates of Ferbach et al. (2024) and Entezari et al.
+        theory keys T4, S1; explicit form of the rates of Ferbach et al. (2024) and Entezari et al.
         (2022), `lmctheory.widths.paper_rates`.
 
     Example:
@@ -259,13 +125,13 @@ def required_width(
         True
     """
     eps = positive("eps", eps)
-    _check_law(mu, constants)
+    check_law(mu, constants, modulo)
     if constants.slope == 0:  # a linear neuron has no error
         return 1
     widths, reached = [], []
     for p, tolerance in ((1.0, eps / constants.slope), (2.0, constants.distance(eps))):
         try:
-            widths.append(required_rate_width(mu, tolerance, delta=delta, p=p))
+            widths.append(required_rate_width(mu, tolerance, delta=delta, p=p, modulo=modulo))
         except OutOfReach as reason:
             reached.append(reason.reached)
     if not widths:

@@ -65,6 +65,7 @@ CALLS = {
     "optimal_permutation": lambda f: rates.optimal_permutation(
         f.array(A), f.array(B), f.number(3.0)
     ),
+    "optimal_signs": lambda f: rates.optimal_signs(f.array(A), f.array(B)),
     "participation_ratio": lambda f: rates.participation_ratio(f.array(SPECTRUM)),
     "permutation_test": lambda f: rates.permutation_test(
         f.array(NETWORKS), variance_ratio, permutations=f.integer(9), rng=f.rng(7)

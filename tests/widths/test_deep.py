@@ -203,7 +203,7 @@ def test_a_tolerance_out_of_reach_is_refused_and_the_one_within_it_attained(delt
 
 def test_what_averaging_takes_off_counts_where_the_rest_alone_is_out_of_reach(monkeypatch):
     nets = ensemble(data(), 2)
-    monkeypatch.setattr(module, "_by_spectrum", lambda law, m: law.second_moment)
+    monkeypatch.setattr(module, "_by_spectrum", lambda law, m, modulo: law.second_moment)
     widths = required_widths(0.4, nets)
     assert error_bound(widths, nets).value <= 0.16
 

@@ -17,8 +17,7 @@ from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.first_layer import first_layer
 from lmctheory.widths.kernels import sampled_kernels
 from lmctheory.widths.simulated import (
-    _first_draw,
-    _later_draw,
+    _Drawn,
     simulated_error_bound,
     simulated_layers,
 )
@@ -100,8 +99,8 @@ def test_confidence_is_shared_and_caps_are_set_beforehand():
     layers = simulated_layers(widths, nets, rng=np.random.default_rng(3), **options)
     rng, share = np.random.default_rng(3), 0.02 / 6  # two costs, what comes off M_2, G_1, two X_1
     lines = first_layer(nets, upper_bound(nets.laws[0], 24).value, TIMES)
-    first = np.array([_first_draw(nets, 24, lines, rng) for _ in range(40)])
-    second = np.array([_later_draw(nets, 2, 24, 16, rng) for _ in range(40)])
+    first = np.array([_Drawn(nets, None, rng).first(24, lines) for _ in range(40)])
+    second = np.array([_Drawn(nets, None, rng).later(2, 24, 16) for _ in range(40)])
 
     def least(column):
         return mean_lower_bound(column[8:], column[:8].mean(), share)
@@ -127,7 +126,7 @@ def test_layers_behind_an_activation_cost_what_sorting_costs(activation):
     n, m = 4, 7
     x = np.tile([[0.3, -1.0, 0.7]], (n, 1))
     nets, rng = ensemble(x, 2, activation, s_w=1.3, s_b=0.5), np.random.default_rng(0)
-    draws = np.array([_later_draw(nets, 2, m, 40, rng) for _ in range(1000)])
+    draws = np.array([_Drawn(nets, None, rng).later(2, m, 40) for _ in range(1000)])
     c = draws[:, 0] / nets.axes(2)[0]  # the metric, drawn too, and independent of the layers behind
     found = draws[:, 1] / c.mean()
     scale = (1.3**2 * np.square(x[0]).mean() + 0.5**2) ** 0.5
@@ -144,7 +143,8 @@ def test_the_second_layer_sees_the_first_one_s_width():
     nets = ensemble(images(), 2)
     draws = {
         before: np.mean(
-            [_later_draw(nets, 2, before, 16, np.random.default_rng(i)) for i in range(40)], 0
+            [_Drawn(nets, None, np.random.default_rng(i)).later(2, before, 16) for i in range(40)],
+            0,
         )
         for before in (4, 64)
     }

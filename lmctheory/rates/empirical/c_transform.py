@@ -21,7 +21,7 @@ makes them its second choice as well: no psi_j falls, and one at least rises by 
 falls. So this is done, down to the median, wherever an allowance is not tolerable.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -45,30 +45,39 @@ Array = Float[np.ndarray, " m"]
 
 @dataclass(frozen=True)
 class Cost:
-    """|x - y|^p for neurons in units of their diameter, so that it is at most 1.
+    """|x - y|^p, or the lesser of |x - y|^p and |x + y|^p, for neurons in units of their diameter.
 
     Attributes:
         p: the exponent.
         relative: r of the module's docstring.
         absolute: what underflow may take off a cost; 0 where there is none.
+        signs: whether neurons are compared modulo signs.
     """
 
     p: float
     relative: float
     absolute: float
+    signs: bool = False
 
     @classmethod
-    def of(cls, a: Float[np.ndarray, "m d"], b: Float[np.ndarray, "n d"], p: float) -> "Cost":
-        """The cost for these neurons.
+    def of(
+        cls,
+        a: Float[np.ndarray, "m d"],
+        b: Float[np.ndarray, "n d"],
+        p: float,
+        *,
+        signs: bool = False,
+    ) -> "Cost":
+        """The cost for these neurons; it is at most 1.
 
-        All coordinates are multiples of the least spacing among them, which differences are not
-        below; smaller ones than 2^-1022 are rounded to multiples of 2^-1074.
+        All coordinates are multiples of the least spacing among them, which differences and sums
+        are not below; smaller ones than 2^-1022 are rounded to multiples of 2^-1074.
         """
         d = a.shape[1]
         least = min(_least_spacing(a), _least_spacing(b))
         safe = least >= 2.0 ** -min(500.0, 1000.0 / p)
         lost = 0.0 if safe else max((d * 2.0**-1000) ** (p / 2), (p + 2) * 2.0**-1000)
-        return cls(p, (max(p, 2.0) / 2 * (d + 2) + 8) * _EPS, lost)
+        return cls(p, (max(p, 2.0) / 2 * (d + 2) + 8) * _EPS, lost, signs)
 
     def pairs(
         self,
@@ -79,8 +88,14 @@ class Cost:
     ) -> Float[np.ndarray, " edges"]:
         """The costs of pairs, in blocks, as neurons may be long."""
         blocks = np.array_split(np.arange(len(rows)), len(rows) * x.shape[1] // _BLOCK + 1)
-        squares = [np.square(x[rows[i]] - y[columns[i]]).sum(axis=1) for i in blocks]
+        squares = [self._squares(x[rows[i]], y[columns[i]]) for i in blocks]
         return np.concatenate(squares) ** (self.p / 2)
+
+    def _squares(
+        self, x: Float[np.ndarray, "e d"], y: Float[np.ndarray, "e d"]
+    ) -> Float[np.ndarray, " e"]:
+        squares = np.square(x - y).sum(axis=1)
+        return np.minimum(squares, np.square(x + y).sum(axis=1)) if self.signs else squares
 
 
 def _least_spacing(x: np.ndarray) -> float:
@@ -121,6 +136,10 @@ def c_transform(
     Reference:
         theory key R1; Peyre and Cuturi (2019), Computational Optimal Transport, chapter 5.
     """
+    if cost.signs:
+        both = c_transform(np.r_[x, -x], np.r_[phi, phi], y, replace(cost, signs=False), tolerable)
+        lower = both.phi.reshape(2, -1).min(axis=0)
+        return Transform(both.near % len(x), both.potential, lower)
     found = _search(x, phi, y, cost, tolerable)
     if found.allowance.max() > tolerable:
         phi = _eased(phi, found)

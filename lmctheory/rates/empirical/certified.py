@@ -6,7 +6,7 @@ neurons make one of the next coarser problem, and its potentials start the finer
 rounds: potentials are made feasible by c-transforms over all neurons, psi_j = min_i (c_ij - phi_i)
 and back, which gives the lower bound; the nearest neurons that these find join the candidates; the
 sparse assignment problem is solved, which gives the upper bound; its potentials follow by
-Bellman-Ford.
+Bellman-Ford. Modulo signs the same is done in the quotient, from a folded start.
 
 *Certified* means that the exact cost of the given numbers, as a rational or real number, lies in
 the interval: neurons are converted to float64 and brought to size without a rounding error
@@ -22,7 +22,9 @@ from jaxtyping import Float, Shaped
 from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, array, number, positive
+from lmctheory.measures.quotient import folded, leading_axes
 from lmctheory.rates.empirical.c_transform import Cost, c_transform
 from lmctheory.rates.empirical.samples import samples, times_power_of_two
 
@@ -53,6 +55,8 @@ def certified_matching_cost(
     b: Shaped[ArrayLike, "m d"],
     p: float = 2.0,
     gap: float = 0.01,
+    *,
+    modulo: Modulo = None,
 ) -> Interval:
     """Encloses W_p^p(mu_m, nu_m) without the m x m cost matrix.
 
@@ -69,6 +73,7 @@ def certified_matching_cost(
         p: exponent > 0.
         gap: stop at this relative gap >= 1e-6. The interval is valid, only wider, where it is not
             reached in twelve rounds (many exact duplicates among the neurons).
+        modulo: "signs" for neurons of an odd activation, which may be negated.
 
     Returns:
         ``(lower, upper)``, per neuron and in units of the weights to the power p.
@@ -78,7 +83,7 @@ def certified_matching_cost(
         ValueError: as `wasserstein_pow`, for gap < 1e-6, and for numbers that float64 has not.
 
     Reference:
-        theory key R1 and Kantorovich duality; Peyre and Cuturi (2019), Computational Optimal
+        theory keys R1, S1 and Kantorovich duality; Peyre and Cuturi (2019), Computational Optimal
         Transport, chapter 3.
 
     Example:
@@ -88,7 +93,7 @@ def certified_matching_cost(
         True
     """
     p, gap = positive("p", p), number("gap", gap, least=_LEAST_GAP)
-    pair = samples(a, b)
+    pair = samples(a, b, modulo)
     _require_float64("a", a)
     _require_float64("b", b)
     if pair.a.shape[1] == 1 and p >= 1:
@@ -97,8 +102,12 @@ def certified_matching_cost(
         exact = fsum(cost.pairs(x, y, *[np.arange(len(x))] * 2)) / len(x)
         return _in_units(_rounded_outwards(exact, exact, cost), pair.exponent, p)
     diameter = int(np.ceil(np.log2(pair.a.shape[1]) / 2))  # at most, as an exponent
-    x, y = _in_rank_blocks(np.ldexp(pair.a, -diameter), np.ldexp(pair.b, -diameter))
-    cost = Cost.of(x, y, p)
+    x, y = np.ldexp(pair.a, -diameter), np.ldexp(pair.b, -diameter)
+    if pair.signs:  # near each other modulo signs, and without
+        axis = leading_axes(np.r_[x, y])[0]
+        x, y = folded(x, axis), folded(y, axis)
+    x, y = _in_rank_blocks(x, y)
+    cost = Cost.of(x, y, p, signs=pair.signs)
     interval = _rounded_outwards(*_solve(x, y, cost, gap)[:2], cost)
     return _in_units(interval, pair.exponent + diameter, p)
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from lmctheory.measures import Measure
+from lmctheory.measures import Measure, Modulo
 from lmctheory.measures.arguments import RandomSource, at_least, generator, positive, probability
 from lmctheory.measures.display import Readable
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
@@ -162,6 +162,7 @@ def matching_cost_curve(
     *,
     repeats: int = 16,
     p: float = 2.0,
+    modulo: Modulo = None,
     rng: RandomSource,
 ) -> Curve:
     """Measures E W_p^p between two samples at every width, each draw exact and independent.
@@ -171,6 +172,7 @@ def matching_cost_curve(
         widths: numbers of neurons, strictly increasing.
         repeats: number of independent draws at each width; >= 2 for fits.
         p: exponent of the cost.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
 
     Raises:
@@ -178,7 +180,7 @@ def matching_cost_curve(
         ValueError: unless widths is not empty and strictly increasing, and as `matching_cost`.
 
     Reference:
-        theory keys R1, R12.
+        theory keys R1, R12, S1.
 
     Example:
         >>> import numpy as np
@@ -195,6 +197,5 @@ def matching_cost_curve(
     )
     if not widths or any(n <= m for m, n in pairwise(widths)):
         raise ValueError(f"widths must be strictly increasing and not empty, got {widths}")
-    return Curve(
-        widths, tuple(matching_cost(mu, m, repeats=repeats, p=p, rng=rng) for m in widths), p
-    )
+    estimates = (matching_cost(mu, m, repeats=repeats, p=p, modulo=modulo, rng=rng) for m in widths)
+    return Curve(widths, tuple(estimates), p)

@@ -8,8 +8,10 @@ scale that the sample resolves.
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, array, positive_share
 from lmctheory.measures.covariance import centred, eigenvalues
+from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.empirical.curve import Curve
 from lmctheory.rates.empirical.neighbour_dimension import (
     Undefined,
@@ -140,22 +142,27 @@ def wasserstein_dimension(curve: Curve) -> float:
     return -curve.p / law.slope
 
 
-def compare_dimensions(points: Shaped[ArrayLike, "m d"]) -> dict[str, float]:
+def compare_dimensions(
+    points: Shaped[ArrayLike, "m d"], *, modulo: Modulo = None
+) -> dict[str, float]:
     """Every estimator that needs only a sample, side by side.
 
     Args:
         points: sample ``[m, d]``.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
 
     Returns:
-        The estimates by name, the first four from the sample's covariance; NaN for an estimator
+        The estimates by name, the first four from the sample's covariance, or modulo signs from its
+        second moments, which signs do not change; NaN for an estimator
         that makes no sense of these points, such as two-NN on a lattice.
 
     Raises:
         TypeError: as `two_nn_dimension`.
-        ValueError: for points that are not finite, or for fewer than three distinct ones.
+        ValueError: for points that are not finite, for fewer than three distinct ones, or an
+            unknown modulo.
 
     Reference:
-        theory key R12.
+        theory keys R12, S1.
 
     Example:
         >>> import numpy as np
@@ -163,15 +170,16 @@ def compare_dimensions(points: Shaped[ArrayLike, "m d"]) -> dict[str, float]:
         >>> {name: round(value) for name, value in compare_dimensions(plane).items()}["two-NN"]
         2
     """
+    signs = by_signs(modulo)
     found = {}
     for name, estimator in _OF_POINTS.items():
         try:
-            found[name] = estimator(points)
+            found[name] = estimator(points, modulo=modulo)
         except Undefined:
             found[name] = float("nan")
     x = array("points", points, "m d")
     x = x / np.abs(x).max()
-    variances = np.linalg.svd(centred(x), compute_uv=False) ** 2
+    variances = np.linalg.svd(x if signs else centred(x), compute_uv=False) ** 2
     return {
         "participation ratio": participation_ratio(variances),
         "stable rank": stable_rank(variances),

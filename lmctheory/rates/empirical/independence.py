@@ -37,6 +37,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, RandomSource, array, at_least, generator
 from lmctheory.rates.empirical.exact import wasserstein_pow
 from lmctheory.results import Result
@@ -120,19 +121,20 @@ def permutation_test(
     return IndependenceTest(statistic(neurons), np.array(permuted))
 
 
-def matching_statistic(neurons: Shaped[ArrayLike, "K m d"]) -> float:
+def matching_statistic(neurons: Shaped[ArrayLike, "K m d"], modulo: Modulo = None) -> float:
     """Mean matching cost W_2^2 per neuron over the disjoint pairs (1, 2), (3, 4), ... of networks.
 
     Args:
         neurons: ``[K, m, d]``; a last network without partner is left out.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
 
     Raises:
         TypeError: as `permutation_test`.
-        ValueError: as `permutation_test`.
+        ValueError: as `permutation_test`, and for an unknown modulo.
     """
     neurons = networks(neurons)
     pairs = zip(neurons[0::2], neurons[1::2], strict=False)
-    return float(np.mean([wasserstein_pow(a, b) for a, b in pairs]))
+    return float(np.mean([wasserstein_pow(a, b, modulo=modulo) for a, b in pairs]))
 
 
 def variance_ratio(neurons: Shaped[ArrayLike, "K m d"]) -> float:

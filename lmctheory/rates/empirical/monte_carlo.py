@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from lmctheory.measures import Measure
+from lmctheory.measures import Measure, Modulo
 from lmctheory.measures.arguments import (
     ArrayLike,
     RandomSource,
@@ -16,6 +16,7 @@ from lmctheory.measures.arguments import (
 )
 from lmctheory.measures.display import Readable
 from lmctheory.measures.measure import require_law
+from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.empirical.exact import MEMORY_LIMIT, wasserstein_pow
 from lmctheory.results import Result
 
@@ -61,6 +62,7 @@ def matching_cost(
     *,
     repeats: int = 16,
     p: float = 2.0,
+    modulo: Modulo = None,
     rng: RandomSource,
     memory_limit: int = MEMORY_LIMIT,
 ) -> Estimate:
@@ -71,18 +73,19 @@ def matching_cost(
         m: number of neurons in each sample.
         repeats: number of independent draws, >= 1.
         p: exponent of the cost.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
         memory_limit: bytes that a cost matrix may take.
 
     Returns:
-        Mean, standard error and draws; for p = 2 the mean estimates M(m).
+        Mean, standard error and draws; for p = 2 the mean estimates M(m), or M_s(m).
 
     Raises:
         TypeError: if mu is no law, m or repeats no integer, or rng no source of randomness.
         ValueError: if m or repeats < 1, and as `wasserstein_pow`.
 
     Reference:
-        theory key R1.
+        theory keys R1, S1.
 
     Example:
         >>> import numpy as np
@@ -93,8 +96,10 @@ def matching_cost(
     """
     require_law("mu", mu)
     m, p, rng = at_least("m", m, 1), positive("p", p), generator(rng)
-    draws = [
-        wasserstein_pow(mu.sample(m, rng=rng), mu.sample(m, rng=rng), p, memory_limit=memory_limit)
+    by_signs(modulo)  # refuses what is wrong before the work
+    pairs = (
+        (mu.sample(m, rng=rng), mu.sample(m, rng=rng))
         for _ in range(at_least("repeats", repeats, 1))
-    ]
+    )
+    draws = [wasserstein_pow(a, b, p, modulo=modulo, memory_limit=memory_limit) for a, b in pairs]
     return Estimate(np.array(draws))

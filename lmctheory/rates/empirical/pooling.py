@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, RandomSource, at_least, generator, positive
 from lmctheory.measures.display import Readable
 from lmctheory.rates.empirical.exact import wasserstein_pow
@@ -59,6 +60,7 @@ def pooled_matching_cost(
     *,
     partitions: int = 4,
     p: float = 2.0,
+    modulo: Modulo = None,
     rng: RandomSource,
 ) -> PooledCost:
     """The matching cost E W_p^p at any width up to K m / 2, from K networks of width m.
@@ -68,6 +70,7 @@ def pooled_matching_cost(
         width: number of neurons in each of the two samples; at most K m / 2.
         partitions: random partitions of the pool, over which the cost is averaged.
         p: exponent of the cost.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
 
     Raises:
@@ -76,7 +79,7 @@ def pooled_matching_cost(
             beyond half the pool, and for p <= 0.
 
     Reference:
-        theory keys R1, R2; the module's docstring.
+        theory keys R1, R2, S1; the module's docstring.
 
     Example:
         >>> import numpy as np
@@ -92,7 +95,7 @@ def pooled_matching_cost(
         raise ValueError(f"width must be <= {len(pool) // 2}, half the pool, got {width}")
     draws = [
         [
-            wasserstein_pow(a, b, p)
+            wasserstein_pow(a, b, p, modulo=modulo)
             for a, b in rng.permutation(pool)[: 2 * width * pairs].reshape(pairs, 2, width, -1)
         ]
         for _ in range(partitions)

@@ -53,26 +53,27 @@ def interval_matching_cost(m: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def box_bound(sides: tuple[float, ...], m: int, p: float) -> float:
+def box_bound(sides: tuple[float, ...], m: int, p: float, *, copies: int = 1) -> float:
     """The nearest-neighbour cost of the uniform law on a box, rounded down (module docstring).
 
     Args:
         sides: l_1..l_d > 0.
         m: number of neurons >= 1.
         p: exponent > 0.
+        copies: 2 modulo signs, for a box around the origin (S1).
 
     Returns:
         A lower bound of E W_p^p, in units of the sides to the power p.
 
     Reference:
-        theory key R9 (its first form); derived here.
+        theory keys R9 (its first form), S1; derived here.
 
     Example:
         >>> round(box_bound((1.0,) * 3, 1000, 2.0), 4)
         0.0037
     """
     lengths, counts = np.unique(_rounded_down(np.array(sides)), return_counts=True)
-    log_box = float(counts @ np.log(lengths))
+    log_box = float(counts @ np.log(lengths)) - float(np.log(copies))
 
     def survival(x: Array) -> Array:
         return np.array([_missed(lengths, counts, log_box, float(r), m) for r in np.sqrt(x)])

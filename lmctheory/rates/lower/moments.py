@@ -15,6 +15,9 @@ It needs E e^{s<a, b>} <= prod (1 - s^2 lambda_k^2)^{-1/2}, an equality for Gaus
 sub-Gaussian laws, with g standard normal,
 E e^{s<a, b>} <= E e^{s^2 <a, Lambda a>/2} = E e^{s<a, Lambda^{1/2} g>} <= E e^{s^2 |Lambda g|^2/2}.
 
+*Modulo signs* (S1) the maximum is over 2^m signs as well: the sum has 2^m m! terms, and ln 2 joins
+ln(m!)/m, as E e^{s|x|} <= E e^{sx} + E e^{-sx} = 2 E e^{sx} for x = <a, b> of a symmetric law.
+
 Strictly sub-Gaussian are: Gaussians; symmetric laws on the line whose moments are at most those of
 the normal law of their variance, E X^{2k} <= (2k - 1)!! (E X^2)^k: the uniform law on an interval,
 3^k/(2k + 1) <= (2k - 1)!!, a sign, 1, and a coordinate of the sphere, d^k/(d (d + 2) ..
@@ -48,18 +51,22 @@ def mean_bound(spectrum: Float[np.ndarray, " d"], m: int, p: float) -> float:
     return float(trace ** (p / 2) * (1 + 2 * share) ** (p / 2 - 1))
 
 
-def exponential_moment_bound(spectrum: Float[np.ndarray, " d"], m: int) -> float:
+def exponential_moment_bound(
+    spectrum: Float[np.ndarray, " d"], m: int, *, signs: bool = False
+) -> float:
     """The exponential-moment bound (module docstring), good in high dimension.
 
     Args:
-        spectrum: eigenvalues of the covariance ``[d]`` of a strictly sub-Gaussian law, not all 0.
+        spectrum: eigenvalues of the covariance ``[d]`` of a strictly sub-Gaussian law, not all 0;
+            modulo signs of one that is symmetric.
         m: number of neurons >= 1.
+        signs: whether the cost is modulo signs.
 
     Reference:
-        theory key R9; extended to strictly sub-Gaussian laws here.
+        theory keys R9, S1; extended to strictly sub-Gaussian laws here.
     """
     top = float(spectrum.max())
-    entropy = float(gammaln(m + 1)) / m
+    entropy = float(gammaln(m + 1)) / m + (float(np.log(2)) if signs else 0.0)
     ratios = spectrum / top
 
     def saving(u: float) -> float:  # u = s lambda_1

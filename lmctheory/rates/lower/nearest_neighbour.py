@@ -20,6 +20,9 @@ It decreases in |a|, which is rounded down.
 distances to all of them, exactly
 
     E min_j |a - b_j|^p = (1/n) sum_i sum_{k>=1} (1 - k/n)^m (d_k^p - d_{k-1}^p).
+
+*Modulo signs* (S1) b_j is within r of a if it lies in B(a, r) or B(-a, r): q is at most twice the
+mass of B(a, r) under the symmetrised law, of two copies. Distances of given points are known.
 """
 
 from collections.abc import Callable
@@ -78,22 +81,25 @@ def survival_integral(
     return float(np.diff(x ** (p / 2), prepend=0.0) @ survival(x))
 
 
-def correlation_bound(mu: HasDistanceLaw, scale: float, m: int, p: float) -> float:
-    """The integral of (1 - C(sqrt x))^m.
+def correlation_bound(
+    mu: HasDistanceLaw, scale: float, m: int, p: float, *, copies: int = 1
+) -> float:
+    """The integral of (1 - C(sqrt x))^m, or of (1 - 2 C)^m for two copies.
 
     Args:
         mu: a law with a distance law.
         scale: a squared distance within which nearly all pairs lie.
         m: number of neurons >= 1.
         p: exponent > 0.
+        copies: 2 for a symmetric law modulo signs.
 
     Reference:
-        theory key R9 (its second form).
+        theory keys R9 (its second form), S1.
     """
 
     def survival(x: Array) -> Array:
         with np.errstate(divide="ignore"):
-            return power(np.log(mu.distance_cdf(np.sqrt(x))), m)
+            return power(np.log(copies * mu.distance_cdf(np.sqrt(x))), m)
 
     return survival_integral(survival, scale, p)
 
@@ -125,22 +131,24 @@ def _log_density_bounds(log_densities: Array, m: int, p: float) -> Array:
 
 
 @lru_cache(maxsize=1024)
-def ball_bound(dimension: int, m: int, p: float) -> float:
+def ball_bound(dimension: int, m: int, p: float, *, copies: int = 1) -> float:
     """The nearest-neighbour cost of the uniform law in the unit ball, rounded down.
 
     Args:
         dimension: d >= 1.
         m: number of neurons >= 1.
         p: exponent > 0.
+        copies: 2 for a symmetric law modulo signs.
 
     Reference:
-        theory key R9 (its first form).
+        theory keys R9 (its first form), S1.
     """
     norms = (np.arange(_CELLS) / _CELLS) ** (1 / dimension)
 
     def survival(x: Array) -> Array:
         with np.errstate(divide="ignore"):
-            return np.array([power(np.log(lens(dimension, norms, r)), m).mean() for r in x**0.5])
+            shares = [np.log(copies * lens(dimension, norms, r)) for r in x**0.5]
+            return np.array([power(share, m).mean() for share in shares])
 
     return survival_integral(survival, 4.0, p, nodes=400)
 
@@ -166,7 +174,7 @@ def _cap(d: int, height: Array) -> Array:
     return np.where(height >= 0, half, 1 - half)
 
 
-def empirical_bound(mu: Empirical, m: int, p: float) -> float:
+def empirical_bound(mu: Empirical, m: int, p: float, *, signs: bool = False) -> float:
     """The nearest-neighbour cost of bootstrap samples, exactly; ties cost nothing.
 
     O(n^2 (d + log n)) operations, 64 MiB.
@@ -175,13 +183,19 @@ def empirical_bound(mu: Empirical, m: int, p: float) -> float:
         mu: the uniform law on n points.
         m: number of neurons >= 1.
         p: exponent > 0.
+        signs: whether the cost is modulo signs.
 
     Reference:
-        theory key R9 (its first form).
+        theory keys R9 (its first form), S1.
     """
     n = len(mu.points)
     missed = (1 - np.arange(1, n) / n) ** m
     rows = max(_BLOCK // n, 1)
     blocks = (mu.points[start : start + rows] for start in range(0, n, rows))
-    ordered = (np.sort(cdist(block, mu.points), axis=1) ** p for block in blocks)
+    ordered = (np.sort(_distances(block, mu.points, signs), axis=1) ** p for block in blocks)
     return float(sum((np.diff(powers, axis=1) @ missed).sum() for powers in ordered)) / n
+
+
+def _distances(x: Array, y: Array, signs: bool) -> Array:
+    apart: Array = cdist(x, y)
+    return np.minimum(apart, cdist(x, -y), out=apart) if signs else apart

@@ -37,6 +37,10 @@ N(0, (1 - 1/m) Lambda) independent of c_j = b_j - mean b. The c_j are independen
 ~ N(0, Lambda/m) =: G, which has the law of any other such G: min_j |Y - b_j| =
 min_j |(Y - G) - c_j|, where Y - G is independent of the c_j and has the law of y. For m = 2 and
 d = 1 this is an equality.
+
+*Modulo signs* (S1) q_r(a) + q_r(-a) = 2 q_r(a) takes the place of q_r(a); R7 is that of absolute
+values, in every coordinate; blocks add up, as |a - s b| is at least the distance modulo signs in
+each; the translation is lost, as signs change the means.
 """
 
 from functools import lru_cache
@@ -51,6 +55,7 @@ from scipy.special import chdtri, gammainc, gammaln
 from lmctheory.rates.lower.blocks import best_block_sum, block_edges
 from lmctheory.rates.lower.moments import exponential_moment_bound
 from lmctheory.rates.lower.nearest_neighbour import power, survival_integral
+from lmctheory.rates.upper.half_normal import half_normal_matching_cost
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 
 Array = NDArray[np.float64]
@@ -59,7 +64,9 @@ __all__ = ["NEGLIGIBLE", "isotropic_bound", "small_ball_bound", "tilted_bound"]
 
 
 @lru_cache(maxsize=4096)
-def isotropic_bound(dimension: int, m: int, p: float = 2.0, spread: float = 1.0) -> float:
+def isotropic_bound(
+    dimension: int, m: int, p: float = 2.0, spread: float = 1.0, copies: int = 1
+) -> float:
     """The small-ball bound for N(0, I_k): integral E (1 - F(x; k, |a|^2))^m d(x^{p/2}).
 
     It is E min_j |a - b_j|^p for a ~ N(0, spread I), rounded down. The mean over |a|^2, in which
@@ -73,10 +80,11 @@ def isotropic_bound(dimension: int, m: int, p: float = 2.0, spread: float = 1.0)
         m: number of neurons >= 1.
         p: exponent > 0.
         spread: the variance of a in units of that of b, <= 1.
+        copies: 2 for a symmetric law modulo signs.
 
     Reference:
-        theory key R9 (its first form); the nearest-neighbour argument of Ferbach et al. (2024),
-        Theorem 5.3.
+        theory keys R9 (its first form), S1; the nearest-neighbour argument of Ferbach et al.
+        (2024), Theorem 5.3.
     """
     half = dimension / 2
     survival = np.r_[np.linspace(1.0, 0.05, 600), np.geomspace(0.05, 1e-10, 401)[1:]]
@@ -96,13 +104,17 @@ def isotropic_bound(dimension: int, m: int, p: float = 2.0, spread: float = 1.0)
     def mean_power(x: Array) -> Array:
         q = poisson @ gammainc(half + terms[:, None], x / 2)
         with np.errstate(divide="ignore"):
-            return mass @ power(np.log(q), m)
+            return mass @ power(np.log(copies * q), m)
 
     return survival_integral(mean_power, 4.0 * dimension + 40.0, p)
 
 
 def tilted_bound(
-    spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0, spread: float = 1.0
+    spectrum: Float[np.ndarray, " d"],
+    m: int,
+    p: float = 2.0,
+    spread: float = 1.0,
+    copies: int = 1,
 ) -> float:
     """The tilted small-ball bound (module docstring), the best s for every x.
 
@@ -111,12 +123,14 @@ def tilted_bound(
         m: number of neurons >= 1.
         p: exponent > 0.
         spread: the covariance of a in units of that of b, <= 1.
+        copies: 2 for a symmetric law modulo signs.
 
     Reference:
-        theory key R9; derived here.
+        theory keys R9, S1; derived here.
     """
-    centre = _typical_tilt(spectrum, max(m, 2))
-    tilts = [_Tilt(spectrum, m, centre * factor, spread) for factor in np.geomspace(0.25, 4.0, 9)]
+    centre = _typical_tilt(spectrum, max(copies * m, 2))
+    factors = np.geomspace(0.25, 4.0, 9)
+    tilts = [_Tilt(spectrum, m, centre * factor, spread, copies) for factor in factors]
     return survival_integral(
         lambda x: np.max([tilt.mean_power(x) for tilt in tilts], axis=0),
         4.0 * float(spectrum.sum()),
@@ -145,9 +159,9 @@ class _Tilt:
 
     cells = 1024
 
-    def __init__(self, spectrum: np.ndarray, m: int, s: float, spread: float) -> None:
+    def __init__(self, spectrum: np.ndarray, m: int, s: float, spread: float, copies: int) -> None:
         self.s = s
-        self.log_volume = -np.log1p(2 * s * spectrum).sum() / 2
+        self.log_volume = np.log(copies) - np.log1p(2 * s * spectrum).sum() / 2
         weights, counts = _grouped(s * spectrum / (1 + 2 * s * spectrum))
         mean, deviation = weights @ counts, np.sqrt(2 * weights**2 @ counts)
         reach = np.log(m) + 20
@@ -209,27 +223,31 @@ def _density_bound(variances: np.ndarray, counts: Array) -> float:
     return float(np.diff(w) @ values[:-1] + tail) / np.pi
 
 
-def small_ball_bound(spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0) -> dict[str, float]:
+def small_ball_bound(
+    spectrum: Float[np.ndarray, " d"], m: int, p: float = 2.0, *, signs: bool = False
+) -> dict[str, float]:
     """The best lower bound of each argument and, for p = 2, of their best sum over blocks.
 
     Args:
         spectrum: positive eigenvalues ``[d]``, decreasing.
         m: number of neurons >= 1.
         p: exponent > 0.
+        signs: whether the cost is modulo signs.
 
     Returns:
         Bounds of E W_p^p by argument; "R9 blocks" is at least as large as the others.
 
     Reference:
-        theory key R9.
+        theory keys R9, S1.
     """
-    whole = _arguments(spectrum, m, p)
+    whole = _arguments(spectrum, m, p, signs)
     if p != 2:
         return whole
 
     def block(start: int, stop: int) -> float:
         part = spectrum[start:stop]
-        return max((whole if len(part) == len(spectrum) else _arguments(part, m, p)).values())
+        same = len(part) == len(spectrum)
+        return max((whole if same else _arguments(part, m, p, signs)).values())
 
     return whole | {"R9 blocks": best_block_sum(block_edges(spectrum), block)}
 
@@ -241,22 +259,24 @@ _MANY = 500
 """Dimension beyond which the exponential moment is as good as the isotropic bound, and cheaper."""
 
 
-def _arguments(spectrum: Array, m: int, p: float) -> dict[str, float]:
+def _arguments(spectrum: Array, m: int, p: float, signs: bool) -> dict[str, float]:
     values: dict[str, float] = {}
     top = float(spectrum[0])
     unit = spectrum[spectrum > NEGLIGIBLE * top] / top
     if p == 2:
-        values["R7 in every coordinate"] = float(spectrum.sum()) * normal_matching_cost(m)
+        one = half_normal_matching_cost(m) if signs else normal_matching_cost(m)
+        values["R7 in every coordinate"] = float(spectrum.sum()) * one
         if len(unit) == 1:  # R7 is exact there
             return values
-        values["R9 exponential moment"] = top * exponential_moment_bound(unit, m)
-    split = p == 2 and m > 1
+        values["R9 exponential moment"] = top * exponential_moment_bound(unit, m, signs=signs)
+    split = p == 2 and m > 1 and not signs
+    copies = 1 + signs
     means, spread = (2 * float(spectrum.sum()) / m, 1 - 2 / m) if split else (0.0, 1.0)
-    values["R9 tilted"] = means + top ** (p / 2) * tilted_bound(unit, m, p, spread)
+    values["R9 tilted"] = means + top ** (p / 2) * tilted_bound(unit, m, p, spread, copies)
     order = np.arange(1, len(unit) + 1)
     # which k leading coordinates to contract onto: the growth of the isotropic bound with k
     k = int(np.argmax(np.log(unit * order) - 2 / order * np.log(m))) + 1
     if k <= _MANY and unit[k - 1] * k > unit.sum() / 2:  # else too much is contracted away to win
-        ball = isotropic_bound(k, m, p, spread)
+        ball = isotropic_bound(k, m, p, spread, copies)
         values["R9 isotropic"] = means + float(top * unit[k - 1]) ** (p / 2) * ball
     return values

@@ -20,6 +20,9 @@ in 1, 2, 3, 5, 8 dimensions, at any width. For m = 1 the second term is 0 and th
 sum_k g_k (F(rho_{k+1}) - F(rho_k)), g_k = (1 - F(r_k))^{m-1}, as g decreases. A lower bound of F in
 g raises it, and, summed by parts, so does an upper bound of F in the rest.
 
+*Modulo signs* (S1) F_b(r) is the mass of B(b, r) and B(-b, r) together: twice that of one where
+they are disjoint, r <= |b|, and between one and two times that beyond.
+
 *Masses of small balls.* The sphere: F_b does not depend on b. The ball: lenses, monotone in |b|.
 The cube: see `cube_voronoi_gain`.
 """
@@ -84,50 +87,60 @@ def _gain(masses: _Masses, m: int, p: float) -> float:
     return float(np.diff(x, prepend=0.0) @ np.exp(m * np.log1p(-np.minimum(Q, 1 - 1e-16))))
 
 
+def _united(one: Array, disjoint: NDArray[np.bool_], copies: int) -> Array:
+    """A lower bound of the mass of so many balls, increasing in the radius, from that of one."""
+    return np.maximum.accumulate(np.where(disjoint, copies * one, one), axis=1)
+
+
 def _enough(m: int) -> float:
     """A mass that holds some of m points but for a negligible probability."""
     return (20 + float(np.log(m))) / m
 
 
 @lru_cache(maxsize=1024)
-def sphere_voronoi_gain(dimension: int, m: int, p: float) -> float:
+def sphere_voronoi_gain(dimension: int, m: int, p: float, copies: int = 1) -> float:
     """What empty cells cost on the unit sphere, beyond the nearest neighbour.
 
     Args:
         dimension: d >= 2 of the surrounding space.
         m: number of neurons >= 1.
         p: exponent > 0.
+        copies: 2 modulo signs.
 
     Reference:
-        theory key R9; derived here.
+        theory keys R9, S1; derived here.
     """
     half = (dimension - 1) / 2
 
-    def mass(r: Array) -> Array:
-        return np.asarray(betainc(half, half, np.minimum(r / 2, 1.0) ** 2))[None]
+    def mass(r: Array) -> Array:  # opposite balls are disjoint until they cover the sphere
+        one = np.asarray(betainc(half, half, np.minimum(r / 2, 1.0) ** 2))[None]
+        return np.minimum(copies * one, 1.0)
 
-    reach = 2 * float(betaincinv(half, half, min(_enough(m), 1.0))) ** 0.5
+    reach = 2 * float(betaincinv(half, half, min(_enough(m), 1.0) / copies)) ** 0.5
     return _gain(_Masses(np.ones(1), mass, mass, reach, 2.0), m, p)
 
 
 @lru_cache(maxsize=1024)
-def ball_voronoi_gain(dimension: int, m: int, p: float) -> float:
+def ball_voronoi_gain(dimension: int, m: int, p: float, copies: int = 1) -> float:
     """What empty cells cost in the unit ball, beyond the nearest neighbour.
 
     Args:
         dimension: d >= 1.
         m: number of neurons >= 1.
         p: exponent > 0.
+        copies: 2 modulo signs.
 
     Reference:
-        theory key R9; derived here.
+        theory keys R9, S1; derived here.
     """
     norms = (np.arange(_SHELLS + 1) / _SHELLS) ** (1 / dimension)
 
-    def mass(ends: Array) -> Callable[[Array], Array]:
-        return lambda r: lens(dimension, ends[:, None], r)
+    def lower(r: Array) -> Array:
+        return _united(lens(dimension, norms[1:, None], r), r <= norms[:-1, None], copies)
 
-    lower, upper = mass(norms[1:]), mass(norms[:-1])
+    def upper(r: Array) -> Array:
+        return copies * lens(dimension, norms[:-1, None], r)
+
     radii = np.geomspace(1e-13, 2.0, 2000)
     covered = lower(radii)[-1] >= min(_enough(m), 1.0)
     reach = float(radii[np.argmax(covered)]) if covered.any() else 2.0
@@ -136,7 +149,7 @@ def ball_voronoi_gain(dimension: int, m: int, p: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def cube_voronoi_gain(dimension: int, m: int, p: float) -> float:
+def cube_voronoi_gain(dimension: int, m: int, p: float, copies: int = 1) -> float:
     """What empty cells cost in the unit cube, beyond the nearest neighbour.
 
     With t_k the distance of b to the nearest face in direction k, u uniform in the unit ball and
@@ -149,16 +162,19 @@ def cube_voronoi_gain(dimension: int, m: int, p: float) -> float:
         dimension: d >= 1.
         m: number of neurons >= 1.
         p: exponent > 0.
+        copies: 2 modulo signs.
 
     Reference:
-        theory key R9; derived here.
+        theory keys R9, S1; derived here.
     """
     if dimension > len(_CELLS):
         return 0.0
     d, volume = dimension, float(np.exp(log_ball_volume(dimension)))
     h = min(2 * (_enough(m) / volume) ** (1 / d), 0.5)  # a corner keeps 2^{-d} of a ball
-    edges = np.append(np.linspace(0.0, h, _CELLS[d - 1] + 1), 0.5)
+    inner = [max(h, 0.5 - h), 0.5] if copies > 1 and h < 0.25 else [0.5]  # far from 0, and near
+    edges = np.r_[np.linspace(0.0, h, _CELLS[d - 1] + 1), inner]
     weights, cells = _face_classes(2 * np.diff(edges), d)
+    nearest = np.sqrt(np.square(0.5 - edges[1:])[cells].sum(axis=1))  # |b| at least
 
     def beyond(t: Array, r: Array) -> Array:
         ratio = np.minimum(t[:, None] / r, 1.0)
@@ -166,13 +182,14 @@ def cube_voronoi_gain(dimension: int, m: int, p: float) -> float:
 
     def lower(r: Array) -> Array:
         r = np.minimum(r, h)
-        return volume * r**d * 0.5 ** beyond(edges[:-1], r)[cells].sum(axis=1)
+        one = volume * r**d * 0.5 ** beyond(edges[:-1], r)[cells].sum(axis=1)
+        return _united(one, r <= nearest[:, None], copies)
 
     def upper(r: Array) -> Array:
         shares, product = 1 - beyond(edges[1:], r) / 2, np.ones((len(weights), len(r)))
         for column in cells.T:
             product *= shares[column]
-        return volume * r**d * product
+        return copies * volume * r**d * product
 
     return _gain(_Masses(weights, lower, upper, h, d**0.5), m, p)
 

@@ -48,12 +48,12 @@ from lmctheory.measures.arguments import ArrayLike, array, at_least
 from lmctheory.measures.marginal import Marginal
 from lmctheory.rates.upper.thinning import WIDEST, expected_order_statistics, thinning
 
-__all__ = ["product_tree"]
+__all__ = ["GROUPS", "ODD", "VIRTUAL", "Tree", "product_tree"]
 
 _FRACTIONS = (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4)
-_ODD = np.arange(1.0, 256.0, 2.0)
+ODD = np.arange(1.0, 256.0, 2.0)
 """Orders k of the triangular wave: those left out are worth at most 1 % of what pairs save."""
-_VIRTUAL, _GROUPS = 64, 6
+VIRTUAL, GROUPS = 64, 6
 """Neurons among which ranks tell the size of a difference, and the sizes that are told apart."""
 
 _HEARD = 0.9995
@@ -102,11 +102,11 @@ def product_tree(
 def _unit_tree(scales: tuple[float, ...], m: int, marginal: Marginal | None) -> float:
     """The bound for decreasing scales, the largest of which is 1."""
     positive = np.array(scales)
-    saved = _Tree(positive, marginal).gain(expected_order_statistics(marginal, m)[None])
+    saved = Tree(positive, marginal).gain(expected_order_statistics(marginal, m)[None])
     return 2 * float(positive @ positive - saved)
 
 
-class _Tree:
+class Tree:
     """Nodes are equal if their vectors are, up to order and reflection: each is cut once."""
 
     def __init__(self, scales: Float[np.ndarray, " d"], marginal: Marginal | None) -> None:
@@ -121,7 +121,7 @@ class _Tree:
         Fresh coordinates are equal but for their scales, and taken in order.
         """
         if node.shape[1] == 1:
-            return float((node[:-1] ** 2).sum())
+            return self._leaf(node)
         key = _up_to_symmetry(node)
         if key not in self.known:
             self.known[key] = self._pair(node) if node.shape[1] == 2 else self._cut(node)
@@ -145,31 +145,55 @@ class _Tree:
             total += child.shape[1] / b * self.gain(child)
         return total
 
+    def _leaf(self, node: Float[np.ndarray, "n 1"]) -> float:
+        """|h|^2."""
+        return float((node[:-1] ** 2).sum())
+
     def _pair(self, node: Float[np.ndarray, "n 2"]) -> float:
-        """|h|^2 + E|S| / 4, rounded down; a single coordinate may be worth more than the vote."""
+        """|h|^2 + E|S| / 4, rounded down."""
+        return float((node[:-1].mean(axis=1) ** 2).sum()) + self._difference(node)
+
+    def _difference(self, node: Float[np.ndarray, "n 2"]) -> float:
+        """E|S| / 4, rounded down; a single coordinate may be worth more than the vote."""
         cut = len(node) - 1
         weights = (node[:-1, 1] - node[:-1, 0]) ** 2
         rest = self.scales[cut:] ** 2
-        variance = (weights**2).sum() + (rest**2).sum() * (self.sizes**2).mean() ** 2
-        half_period = float(2 ** np.ceil(np.log2(max(4 * np.sqrt(variance), 1e-100))))
-        phases = np.pi * _ODD / half_period
-        law = np.cos(phases[:, None] * weights).prod(axis=1) * self.votes(cut, half_period)
-        voted = 4 * half_period / np.pi**2 * ((1 - law) / _ODD**2).sum()
-        single = max([*weights, *(rest[:1] * self.sizes.mean() ** 2)])
-        return float((node[:-1].mean(axis=1) ** 2).sum() + max(voted, single) / 4)
+        typical = np.square(self.sizes).mean()
+        variance = (weights**2).sum() + (rest**2).sum() * typical**2
+        voted = self._wave(weights, float(variance), cut, self.sizes)
+        single = max([*weights, *(rest[:1] * np.mean(self.sizes) ** 2)])
+        return float(max(voted, single) / 4)
 
-    def _votes(self, cut: int, half_period: float) -> Float[np.ndarray, " k"]:
+    def _wave(
+        self, weights: Float[np.ndarray, " n"], square: float, cut: int, sizes: tuple[float, ...]
+    ) -> float:
+        """E |sum_i eps_i w_i + T| by the triangular wave, T the vote of coordinates never cut.
+
+        Args:
+            weights: w; the law is even, so that one weight may come without its sign.
+            square: the mean square of the sum, which sets the period.
+            cut: the coordinates cut already.
+            sizes: |x_i| in equal groups, for coordinates never cut.
+        """
+        half_period = float(2 ** np.ceil(np.log2(max(4 * np.sqrt(square), 1e-100))))
+        phases = np.pi * ODD / half_period
+        law = np.cos(phases[:, None] * weights).prod(axis=1) * self.votes(cut, half_period, sizes)
+        return float(4 * half_period / np.pi**2 * ((1 - law) / ODD**2).sum())
+
+    def _votes(
+        self, cut: int, half_period: float, sizes: tuple[float, ...]
+    ) -> Float[np.ndarray, " k"]:
         """The characteristic function of the coordinates never cut, at k pi / L."""
-        frequencies = np.pi * _ODD / half_period
+        frequencies = np.pi * ODD / half_period
         weights = self.scales[cut:] ** 2
         before = np.cumsum(weights**2) - weights**2
         heard = before < _HEARD * (weights**2).sum()
-        result = np.ones_like(_ODD)
+        result = np.ones_like(ODD)
         for part in np.array_split(weights[heard], heard.sum() // 512 + 1):
-            law = np.zeros((len(part), len(_ODD)))
-            for (i, x), (j, y) in combinations_with_replacement(enumerate(self.sizes), 2):
+            law = np.zeros((len(part), len(ODD)))
+            for (i, x), (j, y) in combinations_with_replacement(enumerate(sizes), 2):
                 law += (
-                    (1 if i == j else 2) / _GROUPS**2 * np.cos(np.outer(part * x * y, frequencies))
+                    (1 if i == j else 2) / GROUPS**2 * np.cos(np.outer(part * x * y, frequencies))
                 )
             result *= law.prod(axis=0)
         return result
@@ -204,8 +228,8 @@ def _up_to_symmetry(node: Float[np.ndarray, "n b"]) -> object:
 
 
 @lru_cache(maxsize=16)
-def _sizes(marginal: Marginal | None) -> Float[np.ndarray, " g"]:
+def _sizes(marginal: Marginal | None) -> tuple[float, ...]:
     """|Z - Z'|: its means given the ranks of Z and Z' among 64, in equal groups of such pairs."""
-    e = expected_order_statistics(marginal, _VIRTUAL)
-    gaps = (e[:, None] - e)[np.tril_indices(_VIRTUAL, -1)]
-    return np.sort(gaps).reshape(_GROUPS, -1).mean(axis=1)
+    e = expected_order_statistics(marginal, VIRTUAL)
+    gaps = (e[:, None] - e)[np.tril_indices(VIRTUAL, -1)]
+    return tuple(np.sort(gaps).reshape(GROUPS, -1).mean(axis=1).tolist())

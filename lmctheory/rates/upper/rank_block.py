@@ -10,11 +10,15 @@ block. Later coordinates are independent of the ranks, so recursion gives their 
 
 Two neurons are better paired by all coordinates that are left (`pairs`): T_i(2) is exact.
 
+*Modulo signs* (S1) the first coordinate is folded, which leaves the others as they are: cuts of its
+first level go by the order statistics of |Z_1|, and its mean square stays lambda_1.
+
 By R2, T_{i+1}(s) may be taken at any smaller size. It is tabulated at the same sizes for every m:
 all up to 64, then some per octave, closed under halving. One table per spectrum, growing octave by
 octave, serves all widths, and each further width costs one cut of the first coordinate.
 """
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -22,10 +26,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
 
+from lmctheory.rates.upper.half_normal import half_normal_matching_cost, half_normal_partial_sums
 from lmctheory.rates.upper.order_statistics import normal_matching_cost, normal_partial_sums
 from lmctheory.rates.upper.pairs import normal_pair_costs
 
-__all__ = ["rank_block_tree"]
+__all__ = ["folded_rank_block_tree", "rank_block_tree"]
 
 _EDGES = 96
 """Candidate inner edges per block size.
@@ -72,9 +77,10 @@ def _sizes_up_to(octave: int) -> Float[np.ndarray, " b"]:
     return np.concatenate([_sizes(k) for k in range(octave + 1)])
 
 
-def _cuts(sizes: Float[np.ndarray, " b"]) -> _Cuts:
+def _cuts(sizes: Float[np.ndarray, " b"], edges_of: "_Edges | None" = None) -> _Cuts:
     edges, sums = (
-        np.stack(rows, axis=1) for rows in zip(*map(_edges, sizes.tolist()), strict=True)
+        np.stack(rows, axis=1)
+        for rows in zip(*map(edges_of or _edges, sizes.tolist()), strict=True)
     )
     k, j = np.tril_indices(len(edges), -1)
     block, S = edges[k] - edges[j], sums[k] - sums[j]
@@ -91,22 +97,33 @@ def _octave_cuts(octave: int) -> _Cuts:
     return _cuts(_sizes(octave))
 
 
+_Edges = Callable[[float], tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]]
+
+
 def _edges(b: float) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]:
     """Candidate edges of a block of b ranks, and the sums of expected order statistics below them.
 
     Every rank where there are few; else half of them at equal steps of the rank and half where
     the quantiser of Panter and Dite has them (the quantiles of a normal of variance 3).
     """
-    if b < _EDGES:
-        edges = np.minimum(np.arange(_EDGES + 2.0), b)
-    else:
-        parts = _EDGES // 2 - 1
-        u = np.arange(1, parts) / parts
-        inner = np.r_[u, ndtr(np.sqrt(3) * ndtri(u)), 1 / b, 2 / b, 1 - 1 / b, 1 - 2 / b]
-        ranks = np.unique(np.clip(np.rint(inner * b), 1, b - 1))
-        edges = np.r_[0.0, ranks, np.full(_EDGES + 1 - len(ranks), b)]
+    edges = _ranks(b, lambda u: np.r_[u, ndtr(np.sqrt(3) * ndtri(u))])
     below, both = np.unique(np.minimum(edges, b - edges), return_inverse=True)  # by symmetry
     return edges, normal_partial_sums(below, np.full_like(below, b))[both]
+
+
+def _folded_edges(b: float) -> tuple[Float[np.ndarray, " e"], Float[np.ndarray, " e"]]:
+    """The same for a folded coordinate, half-normal."""
+    edges = _ranks(b, lambda u: np.r_[u, 1 - 2 * ndtr(np.sqrt(3) * ndtri((1 - u) / 2))])
+    return edges, half_normal_partial_sums(edges, np.full_like(edges, b))
+
+
+def _ranks(b: float, quantiles: Callable[[np.ndarray], np.ndarray]) -> Float[np.ndarray, " e"]:
+    if b < _EDGES:
+        return np.minimum(np.arange(_EDGES + 2.0), b)
+    parts = _EDGES // 2 - 1
+    inner = np.r_[quantiles(np.arange(1, parts) / parts), 1 / b, 2 / b, 1 - 1 / b, 1 - 2 / b]
+    ranks = np.unique(np.clip(np.rint(inner * b), 1, b - 1))
+    return np.r_[0.0, ranks, np.full(_EDGES + 1 - len(ranks), b)]
 
 
 def rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
@@ -128,6 +145,32 @@ def rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
     return _tree(tuple(spectrum.tolist()), halvings + 2).cost(m)
 
 
+def folded_rank_block_tree(spectrum: Float[np.ndarray, " d"], m: int) -> float:
+    """R13 modulo signs, for a Gaussian folded along its first principal axis: M_s(m) at most.
+
+    Args:
+        spectrum: eigenvalues >= 0 ``[d]``, decreasing.
+        m: number of neurons >= 1.
+
+    Reference:
+        theory keys R13, S1.
+
+    Example:
+        >>> round(folded_rank_block_tree(np.ones(1), 2), 4)  # one dimension: exact
+        0.5083
+    """
+    spectrum = spectrum[spectrum > 0]
+    if spectrum.size == 0:
+        return 0.0
+    first, others = float(spectrum[0]), tuple(spectrum[1:].tolist())
+    if not others:
+        return first * half_normal_matching_cost(m)
+    halvings = next(h for h in _HALVINGS if m <= 2**h)
+    table = _tree(others, halvings + 1).table(m)
+    cuts = _cuts(np.array([float(m)]), _folded_edges)
+    return 2 * first + float(_best_cut(first, table, cuts)[0])
+
+
 @lru_cache(maxsize=32)
 def _tree(spectrum: tuple[float, ...], depth: int) -> "_Tree":
     return _Tree(np.array(spectrum), depth)
@@ -146,10 +189,15 @@ class _Tree:
         self.octaves = 0
         self.levels = [np.empty(0) for _ in range(self.depth + 1)]
 
-    def cost(self, m: int) -> float:
-        """T_1(m)."""
+    def table(self, m: int) -> Float[np.ndarray, " b"]:
+        """T_1 at the tabulated sizes, up to m at least."""
         while self.octaves <= _octave(m):
             self._grow()
+        return self.levels[0]
+
+    def cost(self, m: int) -> float:
+        """T_1(m)."""
+        self.table(m)
         sizes = _sizes_up_to(_octave(m))
         below = int(np.searchsorted(sizes, m, side="right")) - 1
         known = float(self.levels[0][below])

@@ -1,6 +1,7 @@
 """The upper side of the sandwich (R11): M(m) <= U(m), for every law and every exponent.
 
-All arguments are homogeneous: laws with a scale are brought to unit size first.
+All arguments are homogeneous: laws with a scale are brought to unit size first. Modulo signs (S1)
+arguments of its own compete with the best bounds of the law as it is, and folded.
 """
 
 from dataclasses import replace
@@ -12,19 +13,22 @@ from lmctheory.measures import (
     Gaussian,
     LipschitzImage,
     Measure,
+    Modulo,
     UniformBall,
     UniformCube,
     UniformSphere,
 )
 from lmctheory.measures.arguments import is_value, positive
 from lmctheory.measures.measure import require_law
+from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.bound import Bound, NotApplicable, width
+from lmctheory.rates.upper.signed_arguments import SIGNED_ARGUMENTS, folded_law
 from lmctheory.rates.upper.upper_arguments import ARGUMENTS
 
 __all__ = ["upper_bound"]
 
 
-def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
+def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -> Bound:
     """U(m) >= E W_p^p between two samples of m neurons; for p = 2 this is M(m) <= U(m).
 
     The least of all arguments that apply to the law: any permutation; R4 and R5 (bounded support,
@@ -35,6 +39,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         mu: the law of a neuron.
         m: number of neurons in each sample, 1 <= m <= 10^12.
         p: exponent > 0.
+        modulo: "signs" for neurons of an odd activation, which may be negated: M_s(m) <= U_s(m).
 
     Returns:
         The bound, in units of the weights to the power p, per neuron. Its `terms` hold every
@@ -42,10 +47,10 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
 
     Raises:
         TypeError: if mu is no law, no argument applies to it, or m is no integer.
-        ValueError: if m or p is out of range.
+        ValueError: if m or p is out of range, or for an unknown modulo.
 
     Reference:
-        theory keys R2, R4-R8, R11, R13-R15, D5.
+        theory keys R2, R4-R8, R11, R13-R15, D5, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian, UniformSphere
@@ -55,16 +60,19 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0) -> Bound:
         >>> bound = upper_bound(UniformSphere(3), 1000)
         >>> bound.key, bound.missing["R13"]
         ('R6b', 'UniformSphere is not Gaussian')
+        >>> round(upper_bound(mu, 1000, modulo="signs").value, 2)
+        4.56
     """
     require_law("mu", mu)
-    m, p = width("m", m), positive("p", p)
-    terms, missing = _terms(mu, m, p)
+    m, p, signs = width("m", m), positive("p", p), by_signs(modulo)
+    terms, missing = _signed_terms(mu, m, p) if signs else _terms(mu, m, p)
     if not terms:
         raise TypeError(f"upper_bound has no argument for a {type(mu).__name__}: {missing}")
     key = min(terms, key=lambda name: terms[name])
     assumptions = (
         f"the m neurons of A and the m neurons of B are independent draws from one {_name(mu)}",
-        f"cost per neuron (1/m) sum |a_i - b_pi(i)|^{p:g}, at the best permutation, in expectation",
+        f"cost per neuron (1/m) sum |a_i - b_pi(i)|^{p:g}, at the best permutation"
+        f"{' and signs' if signs else ''}, in expectation",
     )
     return Bound(terms[key], key, terms, assumptions, missing=missing)
 
@@ -77,18 +85,39 @@ def _name(mu: Measure) -> str:
 
 def _terms(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, str]]:
     """Values of the arguments that apply, and what is missing for the others."""
-    unit, size = _unit(mu)
-    values, missing = _remembered(unit, m, p) if is_value(unit) else _evaluated(unit, m, p)
-    terms = {key: size**p * value for key, value in values.items()}
+    terms, missing = _of_unit_size(mu, m, p, signs=False)
     if isinstance(mu, LipschitzImage):
         for key, value in _terms(mu.base, m, p)[0].items():
             terms[key] = min(mu.L**p * value, terms.get(key, np.inf))
     return terms, {key: reason for key, reason in missing.items() if key not in terms}
 
 
-def _evaluated(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, str]]:
+def _signed_terms(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, str]]:
+    """The same modulo signs; an image under a map that need not be odd has no more than its own."""
+    terms, missing = _of_unit_size(mu, m, p, signs=True)
+    for name, law in (("without signs", mu), ("folded", folded_law(mu))):
+        known = _terms(law, m, p)[0] if law is not None else {}
+        if known:
+            terms[name] = min(known.values())
+        else:
+            missing[name] = f"{type(mu).__name__} has no such law with a bound"
+    return terms, missing
+
+
+def _of_unit_size(
+    mu: Measure, m: int, p: float, *, signs: bool
+) -> tuple[dict[str, float], dict[str, str]]:
+    unit, size = _unit(mu)
+    known = _remembered(unit, m, p, signs) if is_value(unit) else _evaluated(unit, m, p, signs)
+    values, missing = known
+    return {key: size**p * value for key, value in values.items()}, dict(missing)
+
+
+def _evaluated(
+    mu: Measure, m: int, p: float, signs: bool
+) -> tuple[dict[str, float], dict[str, str]]:
     values, missing = {}, {}
-    for key, argument in ARGUMENTS.items():
+    for key, argument in (SIGNED_ARGUMENTS if signs else ARGUMENTS).items():
         try:
             values[key] = argument(mu, m, p)
         except NotApplicable as reason:

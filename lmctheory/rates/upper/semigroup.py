@@ -33,53 +33,33 @@ So A_s^2 s^{-e} never increases. Taking w quadratic on [0, s_1], constant on [s_
 bounds 1/c from below by s_1/4 + (1 - s_1^{e+1})/(e + 1); the best s_1 = 4^{-1/e} gives
 
     c_n = (e + 1) / (1 + (e/4) 4^{-1/e}),     c_1 = 1, c_2 = 1.63, c_3 = 2.09, c_5 = 2.63, -> 4.
-
-*R6c, Gaussians.* Unbounded support costs R6a the exponent: only 1/d. Cut every coordinate at
-rho sqrt(lambda_i) and resample what lies outside. With P = P(|Z| > rho), o = E[Z^2 | |Z| > rho],
-v = Var(Z | |Z| <= rho), what was cut is independent of the resampled neurons, hence of their
-matching:
-
-    M <= (1 - P)^2 M~ + tr Lambda (2P(1 - P)(o + v) + 2 P^2 o),
-
-M~ by R6a for the Ornstein-Uhlenbeck process between reflecting walls. Its lambda_i-fold eigenvalues
-mu_k, k >= 1, are at least k (the truncated law is a contraction of the Gaussian, Caffarelli) and at
-least 1/2 + (pi k / 2 rho)^2 (derivatives of eigenfunctions solve w'' = (x^2/4 + 1/2 - mu_k) w with
-w = 0 at the walls); D(t) <= 2 sum_i lambda_i v (1 - e^{-t/(v lambda_i)}) (Jensen over the spectrum,
-as E|grad x_i|^2 = 1), and L_t <= e^{-t/lambda_1}.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from lmctheory.measures import Diffusive, EvenDiffusive, Measure, Modulo
 from lmctheory.measures.arguments import at_least, is_value
-from lmctheory.measures.gaussian import Gaussian
-from lmctheory.measures.measure import Diffusive, Measure
+from lmctheory.measures.even import EvenPart
+from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.upper.covering import check_samples
 
 Array = NDArray[np.float64]
 
-__all__ = ["semigroup_bound", "truncated_gaussian_bound"]
+__all__ = ["best_time", "semigroup_bound", "smallest"]
 
 _TIMES = 128
 """Times per decade at which a bound is tried: 1.8 per cent apart."""
 _DECADES = 16
 _MIXED = 1e-6
 """tr P_s - 1 below which the rest of its integral is estimated."""
-_RADII = np.geomspace(0.5, 8.0, 201).tolist()
-"""Where R6c may truncate; fixed, so that their flows serve every m."""
-_STRIDES = (20, 5, 1)
-"""Every so many of them are tried, first all over, then around the best."""
 
 
-def semigroup_bound(mu: Measure, m: int, *, samples: int = 2) -> Bound:
+def semigroup_bound(mu: Measure, m: int, *, samples: int = 2, modulo: Modulo = None) -> Bound:
     """The semigroup bound of the cost for p = 2, at the best time t.
 
     Two samples: M(m) <= 2 (sqrt(D(2t)/2) + L_t eps_t)^2; one sample against its law:
@@ -89,17 +69,19 @@ def semigroup_bound(mu: Measure, m: int, *, samples: int = 2) -> Bound:
         mu: a law with a diffusion semigroup.
         m: number of neurons in each sample, >= 1.
         samples: 2 for two samples, 1 for one sample against its law.
+        modulo: "signs" for neurons of an odd activation: only even eigenfunctions count (S1).
 
     Returns:
         A bound in squared units of the weights, never above the trivial one. Its terms: "R6a"
         (one sample: "R6") with the constant 4, and "R6b" where the law has a better constant.
 
     Raises:
-        TypeError: if the law has no semigroup, or m is no integer.
-        ValueError: if m < 1 or samples is neither 1 nor 2.
+        TypeError: if the law has no semigroup, modulo signs one that is known to be symmetric, or
+            if m is no integer.
+        ValueError: if m < 1, samples is neither 1 nor 2, or for an unknown modulo.
 
     Reference:
-        theory keys R6, R6a and R6b; Peyre (2018), Ledoux (2019).
+        theory keys R6, R6a, R6b and S1; Peyre (2018), Ledoux (2019).
 
     Example:
         >>> from lmctheory.measures import UniformCube
@@ -108,64 +90,34 @@ def semigroup_bound(mu: Measure, m: int, *, samples: int = 2) -> Bound:
     """
     m = at_least("m", m, 1)
     check_samples(samples)
+    if by_signs(modulo):
+        mu = _even_part(mu)
     if not isinstance(mu, Diffusive):
         raise TypeError(f"R6 needs a law with a heat_trace, {type(mu).__name__} has none")
     key, trivial = ("R6a", "2 tr") if samples == 2 else ("R6", "tr")
     terms = {trivial: samples * float(mu.spectrum.sum())}
     if terms[trivial] > 0:
-        terms[key] = _best_time(mu, m, samples, 4.0)
+        terms[key] = best_time(mu, m, samples, 4.0)
         if mu.semigroup_constant < 4:
-            terms["R6b"] = _best_time(mu, m, samples, mu.semigroup_constant)
-    return _smallest(terms, "invariant law of a reversible diffusion")
+            terms["R6b"] = best_time(mu, m, samples, mu.semigroup_constant)
+    return smallest(terms, "invariant law of a reversible diffusion")
 
 
-def truncated_gaussian_bound(mu: Gaussian, m: int) -> Bound:
-    """R6c: M(m) of a Gaussian by R6a for its truncation, at the best radius.
-
-    Beats the rank-block tree (R13) for very wide layers in two and three dimensions only.
-
-    Args:
-        mu: a Gaussian law.
-        m: number of neurons in each sample, >= 1.
-
-    Returns:
-        A bound for two samples and p = 2, in squared units of the weights, never above 2 tr.
-
-    Raises:
-        TypeError: if m is no integer.
-        ValueError: if m < 1.
-
-    Reference:
-        theory key R6c.
-
-    Example:
-        >>> truncated_gaussian_bound(Gaussian(spectrum=[1.0, 1.0]), 10**6).key
-        'R6c'
-    """
-    m = at_least("m", m, 1)
-    terms = {"2 tr": 2 * mu.second_moment}
-    if mu.second_moment > 0:
-        eigenvalues = tuple(mu.spectrum[mu.spectrum > 0].tolist())
-
-        def at(number: int) -> float:  # a bound for every radius
-            law = _truncated(eigenvalues, _RADII[number])
-            return law.with_cut(_best_time(law, m, 2, law.semigroup_constant))
-
-        tried = {i: at(i) for i in range(0, len(_RADII), _STRIDES[0])}
-        for coarse, fine in pairwise(_STRIDES):
-            best = min(tried, key=lambda i: tried[i])
-            near = range(max(best - coarse, 0), min(best + coarse, len(_RADII) - 1) + 1, fine)
-            tried |= {i: at(i) for i in near if i not in tried}
-        terms["R6c"] = min(tried.values())
-    return _smallest(terms, "Gaussian")
+def _even_part(mu: Measure) -> EvenPart:
+    if not isinstance(mu, EvenDiffusive):
+        raise TypeError(
+            f"R6 modulo signs needs a law with an even_heat_trace, {type(mu).__name__} has none"
+        )
+    return EvenPart(mu)
 
 
-def _smallest(terms: dict[str, float], law: str) -> Bound:
+def smallest(terms: dict[str, float], law: str) -> Bound:
+    """The least of some bounds for independent neurons of a law that is so described."""
     key = min(terms, key=lambda name: terms[name])
     return Bound(terms[key], key, terms, ("neurons i.i.d.", law))
 
 
-def _best_time(mu: Diffusive, m: int, samples: int, constant: float) -> float:
+def best_time(mu: Diffusive, m: int, samples: int, constant: float) -> float:
     """The least bound over t, from long times down to where eps_t alone exceeds the best."""
     best = np.inf
     flow = _remembered(mu) if is_value(mu) else _Flow(mu)
@@ -239,76 +191,3 @@ _remembered = lru_cache(maxsize=1024)(_Flow)
 def _excess(mu: Diffusive, s: Array) -> Array:
     """h(s) = tr P_s - 1, whose rounding error is 1e-16."""
     return np.maximum(mu.heat_trace(s) - 1, 1e-16)
-
-
-@dataclass(frozen=True, eq=False)
-class _TruncatedGaussian:
-    """N(0, Lambda) given |x_i| <= rho sqrt(lambda_i), a diffusion between reflecting walls."""
-
-    eigenvalues: Float[np.ndarray, " d"]
-    rho: float
-
-    semigroup_constant = 4.0
-
-    @property
-    def outside(self) -> float:
-        """P(|Z| > rho)."""
-        return float(2 * ndtr(-self.rho))
-
-    @property
-    def _density(self) -> float:
-        return float(np.exp(-(self.rho**2) / 2) / np.sqrt(2 * np.pi))
-
-    @property
-    def outer_moment(self) -> float:
-        """E[Z^2 | |Z| > rho]."""
-        return float(1 + 2 * self.rho * self._density / self.outside)
-
-    @property
-    def inner_variance(self) -> float:
-        """Var(Z | |Z| <= rho)."""
-        return float(1 - 2 * self.rho * self._density / (1 - self.outside))
-
-    @property
-    def spectrum(self) -> Float[np.ndarray, " d"]:
-        return self.inner_variance * self.eigenvalues
-
-    def with_cut(self, cost: float) -> float:
-        """R6c: the cost for neurons of the whole Gaussian, from that of resampled ones."""
-        P, o, v = self.outside, self.outer_moment, self.inner_variance
-        cut = 2 * P * (1 - P) * (o + v) + 2 * P**2 * o
-        return (1 - P) ** 2 * cost + float(self.eigenvalues.sum()) * cut
-
-    def contraction(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        return np.exp(-t / self.eigenvalues[0])
-
-    def mean_squared_displacement(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        return -2 * np.expm1(-t[..., None] / self.spectrum) @ self.spectrum
-
-    def heat_trace(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        values, counts = np.unique(self.eigenvalues, return_counts=True)
-        log_trace = np.log1p(self._line(s[..., None] / values)) @ counts
-        with np.errstate(over="ignore"):
-            return np.exp(log_trace)
-
-    def _line(self, s: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-        """sum_{k>=1} exp(-s max(k, 1/2 + (pi k / 2 rho)^2))."""
-        rate = (np.pi / (2 * self.rho)) ** 2
-        total = np.exp(-s / 2) * _squares(rate * s)
-        for k in range(1, int(1 / rate) + 1):  # beyond, the second is the larger
-            quadratic = 0.5 + rate * k**2
-            total += np.exp(-s * max(k, quadratic)) - np.exp(-s * quadratic)
-        return total
-
-
-@lru_cache(maxsize=1024)
-def _truncated(eigenvalues: tuple[float, ...], rho: float) -> _TruncatedGaussian:
-    return _TruncatedGaussian(np.array(eigenvalues), rho)
-
-
-def _squares(a: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
-    """sum_{k>=1} e^{-a k^2}, for small a by Poisson summation."""
-    k2 = np.arange(1, 6) ** 2
-    direct = np.exp(-np.maximum(a, 1.0)[..., None] * k2).sum(axis=-1)
-    dual = np.exp(-(np.pi**2) / np.minimum(a, 5.0)[..., None] * k2).sum(axis=-1)
-    return np.where(a > 3, direct, (np.sqrt(np.pi / a) * (1 + 2 * dual) - 1) / 2)

@@ -1,13 +1,13 @@
 """The arguments behind `upper_bound`, one function each: a value, or what the law lacks.
 
 Each takes a law, the number of neurons m and the exponent p, and returns an upper bound of E W_p^p.
-Those that bound M(m) = E W_2^2 serve other exponents too (`_from_squares`):
+Those that bound M(m) = E W_2^2 serve other exponents too (`from_squares`):
 
     p < 2:  E W_p^p <= M^{p/2},  by Jensen, first over the neurons, then over the samples;
     p > 2:  E W_p^p <= D^{p-2} M  for support of diameter D, at the permutation optimal for p = 2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, singledispatch
 
 import numpy as np
@@ -39,9 +39,21 @@ from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 from lmctheory.rates.upper.product_tree import product_tree
 from lmctheory.rates.upper.rank_block import rank_block_tree
-from lmctheory.rates.upper.semigroup import semigroup_bound, truncated_gaussian_bound
+from lmctheory.rates.upper.semigroup import semigroup_bound
+from lmctheory.rates.upper.truncated_gaussian import truncated_gaussian_bound
 
-__all__ = ["ARGUMENTS", "Argument"]
+__all__ = [
+    "ARGUMENTS",
+    "Argument",
+    "box",
+    "few",
+    "from_squares",
+    "gaussian",
+    "lacks",
+    "moments_of",
+    "semigroup",
+    "uniform_box",
+]
 
 Argument = Callable[[Measure, int, float], float]
 
@@ -49,11 +61,12 @@ _FEW = 4
 """Positive eigenvalues up to which the semigroup can beat R13, at large widths."""
 
 
-def _lacks(mu: Measure, what: str) -> NotApplicable:
+def lacks(mu: Measure, what: str) -> NotApplicable:
+    """The reason why an argument says nothing about a law."""
     return NotApplicable(f"{type(mu).__name__} {what}")
 
 
-def _from_squares(argument: Callable[[Measure, int], float]) -> Argument:
+def from_squares(argument: Callable[[Measure, int], float]) -> Argument:
     """An argument for M(m), carried over to any exponent (module docstring)."""
 
     def for_any_exponent(mu: Measure, m: int, p: float) -> float:
@@ -61,7 +74,7 @@ def _from_squares(argument: Callable[[Measure, int], float]) -> Argument:
         if p <= 2:
             return cost ** (p / 2)
         if not isinstance(mu, Bounded):
-            raise _lacks(mu, "has no diameter, which p > 2 needs")
+            raise lacks(mu, "has no diameter, which p > 2 needs")
         return float(mu.diameter ** (p - 2) * cost)
 
     return for_any_exponent
@@ -86,33 +99,33 @@ def _trivial(mu: Measure, _m: int, p: float) -> float:
 
 
 @singledispatch
-def _box(mu: Measure) -> Float[np.ndarray, " d"]:
+def box(mu: Measure) -> Float[np.ndarray, " d"]:
     """Sides of a box that contains the support."""
     if not isinstance(mu, Bounded):
-        raise _lacks(mu, "has no diameter")
+        raise lacks(mu, "has no diameter")
     return np.full(mu.dimension, mu.diameter)
 
 
-@_box.register
+@box.register
 def _(mu: UniformCube) -> Float[np.ndarray, " d"]:
     return np.full(mu.dimension, mu.side)
 
 
-@_box.register
+@box.register
 def _(mu: SubGaussianProduct) -> Float[np.ndarray, " d"]:
     if not np.isfinite(mu.marginal.reach):
-        raise _lacks(mu, "has no diameter")
+        raise lacks(mu, "has no diameter")
     return 2 * mu.marginal.reach * np.asarray(mu.scales)
 
 
-@_box.register
+@box.register
 def _(mu: Empirical) -> Float[np.ndarray, " d"]:
     return np.ptp(mu.points, axis=0)
 
 
 def _dyadic(term: str) -> Argument:
     def argument(mu: Measure, m: int, p: float) -> float:
-        sides = _box(mu)
+        sides = box(mu)
         side = float(sides.max())
         return dyadic_bound(m, len(sides), p, side).terms[term] if side else 0.0
 
@@ -123,22 +136,23 @@ def _covering(mu: Measure, m: int, p: float) -> float:
     if isinstance(mu, Empirical):
         n = len(mu.points)
         return atomic_bound(mu.points, np.full(n, 1 / n), m, p)
-    halving = box_covering_bound(_box(mu), m, p)
+    halving = box_covering_bound(box(mu), m, p)
     if not (isinstance(mu, Partitioned) and isinstance(mu, Bounded)):
         return halving
     return min(halving, covering_bound(mu, m, p).value)
 
 
-def _uniform_box(mu: Measure) -> Float[np.ndarray, " d"]:
+def uniform_box(mu: Measure) -> Float[np.ndarray, " d"]:
+    """Sides of the box on which the law is uniform."""
     if isinstance(mu, SubGaussianProduct) and isinstance(mu.marginal, Uniform):
-        return _box(mu)
+        return box(mu)
     if isinstance(mu, UniformCube) or (isinstance(mu, UniformBall) and mu.dimension == 1):
-        return _box(mu)
-    raise _lacks(mu, "is not uniform on a box")
+        return box(mu)
+    raise lacks(mu, "is not uniform on a box")
 
 
 def _box_tree(mu: Measure, m: int) -> float:
-    return box_tree(_uniform_box(mu), m)
+    return box_tree(uniform_box(mu), m)
 
 
 # ---- semigroups
@@ -149,7 +163,7 @@ def _few_gaussian(spectrum: tuple[float, ...]) -> Gaussian:
     return Gaussian(spectrum=spectrum)
 
 
-def _few(mu: Gaussian) -> tuple[Gaussian, float]:
+def few(mu: Gaussian) -> tuple[Gaussian, float]:
     """The law of the coordinates that matter, if they are few, and the cost of the rest (R8)."""
     kept = mu.spectrum[mu.spectrum > NEGLIGIBLE * mu.spectrum[0]]
     if not 0 < len(kept) <= _FEW:
@@ -157,15 +171,17 @@ def _few(mu: Gaussian) -> tuple[Gaussian, float]:
     return _few_gaussian(tuple(kept.tolist())), 2 * float(mu.spectrum.sum() - kept.sum())
 
 
-def _semigroup(term: str) -> Callable[[Measure, int], float]:
+def semigroup(term: str) -> Callable[[Measure, int], float]:
+    """R6a or R6b, for the leading coordinates of a Gaussian if they are few."""
+
     def argument(mu: Measure, m: int) -> float:
         rest = 0.0
         if isinstance(mu, Gaussian):
-            mu, rest = _few(mu)
+            mu, rest = few(mu)
         if not isinstance(mu, Diffusive):
-            raise _lacks(mu, "has no heat_trace")
+            raise lacks(mu, "has no heat_trace")
         if term == "R6b" and mu.semigroup_constant >= 4:
-            raise _lacks(mu, "has no semigroup_constant below 4")
+            raise lacks(mu, "has no semigroup_constant below 4")
         terms = _semigroup_terms(mu, m) if is_value(mu) else semigroup_bound(mu, m).terms
         return terms[term] + rest
 
@@ -180,43 +196,44 @@ def _semigroup_terms(mu: Measure, m: int) -> dict[str, float]:
 # ---- Gaussians, mixtures, products
 
 
-def _gaussian(mu: Measure) -> Gaussian:
+def gaussian(mu: Measure) -> Gaussian:
+    """The law, if it is Gaussian."""
     if not isinstance(mu, Gaussian):
-        raise _lacks(mu, "is not Gaussian")
+        raise lacks(mu, "is not Gaussian")
     return mu
 
 
 def _truncation(mu: Measure, m: int) -> float:
-    few, rest = _few(_gaussian(mu))
-    return truncated_gaussian_bound(few, m).value + rest
+    kept, rest = few(gaussian(mu))
+    return truncated_gaussian_bound(kept, m).value + rest
 
 
 def _one_dimension(mu: Measure, m: int) -> float:
     if isinstance(mu, Gaussian) and (mu.spectrum > 0).sum() == 1:
         return float(mu.spectrum[0]) * normal_matching_cost(m)
     if isinstance(mu, Gaussian) or mu.dimension > 1:
-        raise _lacks(mu, "has more than one dimension")
-    return float(_uniform_box(mu)[0] ** 2) / (3 * (m + 1))
+        raise lacks(mu, "has more than one dimension")
+    return float(uniform_box(mu)[0] ** 2) / (3 * (m + 1))
 
 
 def _first_coordinate(mu: Measure, m: int) -> float:
-    spectrum = _gaussian(mu).spectrum
+    spectrum = gaussian(mu).spectrum
     return float(spectrum[0]) * normal_matching_cost(m) + 2 * float(spectrum[1:].sum())
 
 
 def _rank_blocks(mu: Measure, m: int) -> float:
-    return rank_block_tree(_gaussian(mu).spectrum, m)
+    return rank_block_tree(gaussian(mu).spectrum, m)
 
 
 def _product_tree(mu: Measure, m: int) -> float:
     if isinstance(mu, SubGaussianProduct):
         return product_tree(np.asarray(mu.scales), m, mu.marginal)
-    return product_tree(np.sqrt(_gaussian(mu).spectrum), m)
+    return product_tree(np.sqrt(gaussian(mu).spectrum), m)
 
 
 def _clusters(mu: Measure, m: int) -> float:
     if not isinstance(mu, GaussianMixture):
-        raise _lacks(mu, "has no clusters")
+        raise lacks(mu, "has no clusters")
     return cluster_bound(mu, m, _best_for_a_gaussian)
 
 
@@ -227,7 +244,7 @@ def _best_for_a_gaussian(mu: Gaussian, m: int) -> float:
 def _clipping(mu: Measure, m: int) -> float:
     """D5: M <= (sqrt M~ + 2 rms|X - TX|)^2, T clipping at rho standard deviations."""
     if not isinstance(mu, SubGaussianProduct):
-        raise _lacks(mu, "has no independent coordinates to clip")
+        raise lacks(mu, "has no independent coordinates to clip")
     scales, marginal = np.asarray(mu.scales), mu.marginal
     spread = float(np.linalg.norm(scales))
     bounds = []
@@ -238,11 +255,18 @@ def _clipping(mu: Measure, m: int) -> float:
 
 
 def _moments(mu: Measure, m: int, p: float) -> float:
+    return moments_of(mu, m, p, ARGUMENTS, besides=_moments)
+
+
+def moments_of(
+    mu: Measure, m: int, p: float, arguments: Mapping[str, Argument], *, besides: Argument
+) -> float:
+    """Hoelder's inequality between the best bound for p = 2 of the other arguments and moments."""
     if p <= 2 or isinstance(mu, Bounded):
         raise NotApplicable("of use for p > 2 and unbounded support only")
     best = np.inf
-    for argument in ARGUMENTS.values():
-        if argument is not _moments:
+    for argument in arguments.values():
+        if argument is not besides:
             try:
                 best = min(best, argument(mu, m, 2.0))
             except NotApplicable:
@@ -255,16 +279,16 @@ ARGUMENTS: dict[str, Argument] = {
     "R4 published": _dyadic("R4 published"),
     "R4 series": _dyadic("R4 series"),
     "R5": _covering,
-    "R5 clusters": _from_squares(_clusters),
-    "R6a": _from_squares(_semigroup("R6a")),
-    "R6b": _from_squares(_semigroup("R6b")),
-    "R6c": _from_squares(_truncation),
-    "R7": _from_squares(_one_dimension),
-    "R8": _from_squares(_first_coordinate),
-    "R13": _from_squares(_rank_blocks),
-    "R14": _from_squares(_box_tree),
-    "R15": _from_squares(_product_tree),
-    "D5": _from_squares(_clipping),
+    "R5 clusters": from_squares(_clusters),
+    "R6a": from_squares(semigroup("R6a")),
+    "R6b": from_squares(semigroup("R6b")),
+    "R6c": from_squares(_truncation),
+    "R7": from_squares(_one_dimension),
+    "R8": from_squares(_first_coordinate),
+    "R13": from_squares(_rank_blocks),
+    "R14": from_squares(_box_tree),
+    "R15": from_squares(_product_tree),
+    "D5": from_squares(_clipping),
     "moments": _moments,
 }
 """Every argument by its key."""

@@ -14,6 +14,7 @@ from lmctheory.measures import (
     Laplace,
     LowRankPlusNoise,
     Marginal,
+    Modulo,
     RademacherMixture,
     TruncatedNormal,
     Uniform,
@@ -58,6 +59,16 @@ def _match(a: Array, b: Array) -> np.ndarray:
     return np.asarray(linear_sum_assignment(a.T @ b, maximize=True)[1])
 
 
+def _aligned(a: Array, b: Array, rows: np.ndarray, modulo: Modulo) -> np.ndarray:
+    """B's rows in the order, and with the signs, in which pre-activations b are nearest to a."""
+    if modulo is None:
+        return np.asarray(rows[:, _match(a, b)])
+    products = a.T @ b
+    perm = linear_sum_assignment(np.abs(products), maximize=True)[1]
+    signs = np.where(products[np.arange(len(perm)), perm] < 0, -1.0, 1.0)
+    return np.asarray(rows[:, perm] * signs)
+
+
 def _rows(fan_in: int, m: int, rng: np.random.Generator, s_w: float = 2**0.5) -> np.ndarray:
     return rng.standard_normal((fan_in, m)) * s_w / fan_in**0.5
 
@@ -78,12 +89,13 @@ def _line(
     rng: np.random.Generator,
     sigma: Callable[[Array], Array] = _relu,
     s_w: float = 2**0.5,
+    modulo: Modulo = None,
 ) -> _Line:
     a = b = middle = x
     costs, grams = [], []
     for fan_in, m in pairwise((x.shape[1], *widths)):
         W_a, W_b = _rows(fan_in, m, rng, s_w), _rows(fan_in, m, rng, s_w)
-        W_b = W_b[:, _match((a + b) @ W_a, (a + b) @ W_b)]
+        W_b = _aligned((a + b) @ W_a, (a + b) @ W_b, W_b, modulo)
         costs.append(float(((a @ (W_a - W_b)) ** 2).mean()))
         grams.append(a @ a.T / fan_in)
         middle = sigma(middle @ (t * W_a + (1 - t) * W_b))
@@ -108,14 +120,16 @@ def _deep(rng: np.random.Generator) -> Iterator[Trial]:
         yield matched_networks(activation, s_w, rng)
 
 
-def matched_networks(activation: str, s_w: float, rng: np.random.Generator) -> Trial:
+def matched_networks(
+    activation: str, s_w: float, rng: np.random.Generator, modulo: Modulo = None
+) -> Trial:
     """D1 on random data, at a random t."""
     x, widths, t = _data(rng), _widths(rng), float(rng.uniform(0.1, 0.9))
     sigma = KNOWN[activation].function
-    draws = [_line(x, widths, t, rng, sigma, s_w).error for _ in range(_PAIRS)]
+    draws = [_line(x, widths, t, rng, sigma, s_w, modulo).error for _ in range(_PAIRS)]
     kernels = sampled_kernels(x, widths, activation, s_w=s_w, networks=_NETWORKS, rng=rng)
     networks = ensemble(x, len(widths), activation, s_w=s_w, kernels=kernels)
-    return _below(draws, error_bound(widths, networks, t=t).value)
+    return _below(draws, error_bound(widths, networks, t=t, modulo=modulo).value)
 
 
 @tries("D2")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lmctheory.measures import Measure
+from lmctheory.measures import Measure, Modulo
 from lmctheory.rates import matching_cost
 from lmctheory.theorems._registry import Trial
 
@@ -19,9 +19,10 @@ def simulated(
     *,
     p: float = 2.0,
     upper: bool = True,
+    modulo: Modulo = None,
     rng: np.random.Generator,
 ) -> Trial:
     """A simulated cost below an upper bound, or above a lower one."""
-    measured = matching_cost(law, m, repeats=64, p=p, rng=rng)
+    measured = matching_cost(law, m, repeats=64, p=p, modulo=modulo, rng=rng)
     ends = (measured.mean, bound) if upper else (bound, measured.mean)
     return Trial(*ends, ERRORS * measured.standard_error)

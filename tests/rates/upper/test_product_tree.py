@@ -17,7 +17,7 @@ from lmctheory.measures import (
     Uniform,
 )
 from lmctheory.rates import box_tree, normal_matching_cost, wasserstein_pow
-from lmctheory.rates.upper.product_tree import _best_cut, _Tree, product_tree
+from lmctheory.rates.upper.product_tree import Tree, _best_cut, product_tree
 from lmctheory.rates.upper.rank_block import rank_block_tree
 from lmctheory.rates.upper.thinning import expected_order_statistics, thinning
 
@@ -196,7 +196,7 @@ def test_it_scales_and_stays_below_the_trivial_bound(scales, factor, m):
 
 
 def test_equal_nodes_are_cut_once():
-    tree = _Tree(np.ones(3), None)
+    tree = Tree(np.ones(3), None)
     tree.gain(expected_order_statistics(None, 512)[None])
     assert len(tree.known) < 150  # of 511
 

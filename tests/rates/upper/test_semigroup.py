@@ -18,9 +18,9 @@ from lmctheory.measures import (
 )
 from lmctheory.rates import matching_cost, optimal_permutation
 from lmctheory.rates.upper.rank_block import rank_block_tree
-from lmctheory.rates.upper.semigroup import (
+from lmctheory.rates.upper.semigroup import semigroup_bound
+from lmctheory.rates.upper.truncated_gaussian import (
     _TruncatedGaussian,
-    semigroup_bound,
     truncated_gaussian_bound,
 )
 
