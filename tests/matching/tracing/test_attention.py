@@ -224,10 +224,10 @@ class Masked(nn.Module):
         super().__init__()
         self.layer = nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True)
         self.last = nn.Linear(8, 3)
-        self.register_buffer("mask", torch.full((5, 5), -1e9).triu(1), persistent=False)
 
     def forward(self, x):
-        return self.last(self.layer(x, src_mask=self.mask))
+        future = torch.full((5, 5), -1e9, dtype=x.dtype).triu(1)
+        return self.last(self.layer(x, src_mask=future))
 
 
 def test_heads_of_a_masked_encoder_layer_are_found():
