@@ -23,7 +23,7 @@ $(STUDIES): .venv/ready
 	$(BIN)/python -m paper_figures.$(STUDY)
 
 test: lint types
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope --ignore tests/test_docstrings.py
 	$(BIN)/pytest -n 2 $(ANNOTATIONS) tests/test_docstrings.py
 
 test-slow: .venv/ready

@@ -125,7 +125,13 @@ def attempt(function, *arguments):
                 raise
 
 
-@pytest.mark.parametrize("name", BUILD)
+RARE = ("bfloat16", "detaching", "frozen", "keeping", "old weight norm", "pruned")
+"""Networks for which all calls are tried among the slow tests."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in RARE else n for n in BUILD]
+)
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
 def test_no_call_changes_its_arguments(name):

@@ -14,9 +14,11 @@ from lmctheory.networks.state import copied, slots
 from lmctheory.paths import barrier
 from tests.matching.families import FAMILIES, built, trained, varied
 
-LARGE = ("torchvision resnet18", "torchvision resnet50")
-SMALL = [name for name in FAMILIES if name not in LARGE]
-ALL = [*SMALL, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)]
+SLOW = (
+    *("torchvision resnet18", "torchvision resnet50", "torchvision bottleneck"),
+    *("transformers bert", "transformers vit"),
+)
+ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES]
 
 
 def random_orders(found, seed):
@@ -97,7 +99,9 @@ def test_tied_tables_move_as_one():
     assert not torch.equal(moved.lm_head.weight, model.lm_head.weight)
 
 
-@pytest.mark.parametrize("name", ["transformers gpt2", "timm vit"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("transformers gpt2", marks=pytest.mark.slow), "timm vit"]
+)
 def test_activations_find_a_planted_order(name):
     family = FAMILIES[name]
     model = varied(built(family))

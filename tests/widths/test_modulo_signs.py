@@ -41,7 +41,7 @@ def test_odd_is_what_evaluates_to_be():
         is_odd("swish")
 
 
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_signs_lower_errors_and_widths(depth):
     nets = ensemble(X, depth, "tanh")
     widths = (64,) * depth
