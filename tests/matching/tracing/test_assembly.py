@@ -16,16 +16,23 @@ def joined(u, n, v, m):
 
 
 STEPS = {
+    "centre": lambda u, n, v, m: (u - u.mean(1, keepdim=True), n),
     "concatenation": lambda u, n, v, m: (torch.cat([u, v], 1), n + m),
     "flatten": lambda u, n, v, m: ((u[:, :, None] * v[:, None, :3]).flatten(1), n * min(m, 3)),
+    "dot": lambda u, n, v, m: (u * (u[:, None, : min(n, m)] @ v[:, : min(n, m), None])[:, 0], n),
     "flip": lambda u, n, v, m: (u.flip(1), n),
     "gate": lambda u, n, v, m: (functional.glu(u[:, : n - n % 2], 1), n // 2),
     "norm": lambda u, n, v, m: (functional.layer_norm(u, (n,)), n),
+    "product": lambda u, n, v, m: (u[:, : min(n, m)] * v[:, : min(n, m)], min(n, m)),
     "relu": lambda u, n, v, m: (torch.relu(u), n),
     "repeat": lambda u, n, v, m: (u.repeat(1, 2), 2 * n),
+    "scale": lambda u, n, v, m: (functional.rms_norm(u, (n,)), n),
+    "shift": lambda u, n, v, m: (u + 1, n),
     "slice": lambda u, n, v, m: (u[:, 1:], n - 1),
     "stride": lambda u, n, v, m: (u[:, ::2], -(-n // 2)),
+    "square": lambda u, n, v, m: (u.pow(2), n),
     "sum": joined,
+    "tanh": lambda u, n, v, m: (torch.tanh(u), n),
 }  # fmt: skip
 
 
