@@ -144,6 +144,7 @@ NOT_SIGNED = {
     "maximum": lambda z: torch.maximum(z, -z / 2),
     "softmax": lambda z: z.softmax(-1),
     "square root of five": lambda z: z.abs().pow(0.5) + z,
+    "shifted by the norm": lambda z: torch.tanh(z) + z.norm(dim=-1, keepdim=True),
     "shifted by a constant one": lambda z: torch.tanh(z) + torch.ones_like(z),
 }
 
@@ -154,6 +155,12 @@ def test_nothing_that_is_not_odd_is_negated(name):
     groups = symmetry(model, x)
     assert not [group for group in groups.signed if group.name == "first"]
     assert function_change(model, groups, x, rng=np.random.default_rng(0)) <= 1e-12
+
+
+def test_factors_of_normalisations_are_never_negated():
+    layers = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+    model = randomised(layers.double())
+    assert not symmetry(model, inputs(8, 4).double()).signed
 
 
 def test_an_activation_that_is_called_odd_is_tried():
