@@ -1,0 +1,204 @@
+"""Aligning two networks by permutations and orthogonal matrices."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lmctheory.matching._match import Matching, match
+from lmctheory.matching._symmetry import outputs, parameters
+from lmctheory.matching.alignment import require_alike
+from lmctheory.matching.rotations.ascent import Turning, ascended, streams_alone, transformed
+from lmctheory.matching.rotations.finding import RotationSymmetry, rotations
+from lmctheory.measures.display import some
+from lmctheory.networks.calling import Inputs, as_inputs, rows
+from lmctheory.networks.state import copied, tensors
+from lmctheory.results import Result
+
+__all__ = ["Rotation", "rotate"]
+
+_CHECKED = 4
+"""Inputs on which the function of B is compared."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rotation(Result):
+    """Permutations and orthogonal matrices that align B with A.
+
+    Attributes:
+        permutations: for each group's name an index array; they come first.
+        matrices: for each space's name the orthogonal matrix that turns it after that.
+        objective: sum over all parameters of <theta_A, theta_B'>, both networks folded if a
+            residual stream is turned.
+        matched: the objective after `match` alone, for the same networks.
+        traces: for each start the objective there and after each pass.
+        start: that was kept.
+        function_change: max over the first examples of |f_B(x) - f_{apply(B)}(x)|, float64.
+        matching: what `match` has found.
+        symmetry: the spaces of the networks.
+        shapes: of their parameters, before anything is folded.
+    """
+
+    permutations: Mapping[str, np.ndarray]
+    matrices: Mapping[str, np.ndarray]
+    objective: float
+    matched: float
+    traces: Mapping[str, tuple[float, ...]]
+    start: str
+    function_change: float
+    matching: Matching = field(repr=False)
+    symmetry: RotationSymmetry = field(repr=False)
+    shapes: Mapping[str, tuple[int, ...]] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"Rotation({len(self.matrices)} spaces, start={self.start!r}, "
+            f"objective={self.objective:.6g} after {self.matched:.6g} by permutations, "
+            f"function_change={self.function_change:.2g})"
+        )
+
+    def reference(self, model_a: nn.Module) -> nn.Module:
+        """The copy of A that the aligned B is to be compared with: folded if B is.
+
+        Raises:
+            ValueError: if the model's parameters are not those of the networks that were aligned.
+        """
+        _require_shapes(model_a, self.shapes)
+        folding = self.symmetry.folding
+        return folding.applied(model_a) if folding else copied(model_a)
+
+    def apply(self, model_b: nn.Module) -> nn.Module:
+        """A copy of B, folded if need be, that is permuted and turned; its function is the same.
+
+        Raises:
+            ValueError: if the model's parameters are not those of the networks that were aligned.
+        """
+        return _turned(self.symmetry, self.reference(model_b), self._turning)
+
+    def pair(self, model_a: nn.Module, model_b: nn.Module) -> tuple[nn.Module, nn.Module]:
+        """A and the aligned B, in the form in which they are to be compared."""
+        return self.reference(model_a), self.apply(model_b)
+
+    @property
+    def _turning(self) -> Turning:
+        held = {name: torch.from_numpy(matrix) for name, matrix in self.matrices.items()}
+        return Turning(self.permutations, held)
+
+
+def rotate(
+    model_a: nn.Module, model_b: nn.Module, example: Inputs, *, stream: bool = True
+) -> Rotation:
+    """Aligns B with A by permutations and by the orthogonal matrices that its function allows.
+
+    It maximises <theta_A, theta_B'>, which minimises |theta_A - theta_B'|, since permutations and
+    orthogonal matrices keep norms. From each start (B as it came; as `match` has permuted it; and
+    with the residual stream turned by the embeddings and outputs alone, which no permutation of
+    neurons concerns) the layers' neurons, the heads and the stream are aligned in turn, each
+    exactly: by assignment; by assignment in what Procrustes makes of each pair of heads; and by
+    Procrustes, for all that writes to and reads from the stream together. The objective never
+    falls, and what is kept is never below what `match` has found.
+
+    If a residual stream is turned both networks have to be compared with their gains moved
+    (`folded`): `Rotation.pair` returns both.
+
+    Args:
+        model_a: any module of which `lmctheory.matching.symmetry` finds the groups.
+        model_b: another of the same architecture.
+        example: inputs ``[n, ...]``, a tensor, a tuple of them or a mapping by name.
+        stream: whether residual streams are turned; without them, heads alone.
+
+    Warns:
+        UserWarning: if no space of the networks can be turned; it names the reasons.
+
+    Raises:
+        TypeError: if a model cannot be traced.
+        ValueError: for different architectures, NaN or infinite weights, inputs that do not fit.
+
+    Reference: theory key S3; Theus et al. 2025; Schoenemann 1966.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import ViT
+        >>> a, b = (
+        ...     ViT((1, 8, 8), 3, patch=4, width=8, depth=1, heads=2, rng=rng)
+        ...     for rng in (torch.Generator().manual_seed(seed) for seed in (0, 1))
+        ... )
+        >>> rotation = rotate(a, b, torch.rand(4, 64))
+        >>> rotation.objective > rotation.matched
+        True
+        >>> a, b = rotation.pair(a, b)
+    """
+    require_alike(model_a, model_b)
+    example = as_inputs(example, "example")
+    found = rotations(model_a, example, stream=stream)
+    if not found.spaces:
+        reasons = some(f"{name!r}: {reason}" for name, reason in found.fixed.items())
+        warnings.warn(f"no spaces can be turned: {reasons}", stacklevel=2)
+    folding = found.folding
+    a, b = (folding.applied(m) if folding else m for m in (model_a, model_b))
+    matching = match(a, b, data=example)
+    held_a, held_b = (_floating(model) for model in (a, b))
+    compared = found.on(held_a.keys())
+    starts = _starts(compared, matching, held_a, held_b)
+    ends = {name: ascended(compared, held_a, held_b, start) for name, start in starts.items()}
+    start = max(ends, key=lambda name: ends[name].trace[-1])
+    best = ends[start]
+    few = rows(example, slice(_CHECKED))
+    after = outputs(_turned(found, b, best), few, "example")
+    change = (after - outputs(model_b, few, "example")).nan_to_num(0, 0, 0)
+    return Rotation(
+        permutations=best.permutations,
+        matrices={name: matrix.numpy() for name, matrix in best.matrices.items()},
+        objective=best.trace[-1],
+        matched=matching.objective,
+        traces={name: end.trace for name, end in ends.items()},
+        start=start,
+        function_change=float(change.abs().max()),
+        matching=matching,
+        symmetry=found,
+        shapes=_shapes(model_b),
+    )
+
+
+def _floating(model: nn.Module) -> dict[str, Tensor]:
+    return {n: t.double().cpu() for n, t in parameters(model).items() if t.is_floating_point()}
+
+
+def _starts(
+    found: RotationSymmetry, matching: Matching, a: dict[str, Tensor], b: dict[str, Tensor]
+) -> dict[str, Turning]:
+    one = {s.name: torch.eye(s.size, dtype=torch.float64) for s in found.spaces}
+    order = {group.name: np.arange(group.size) for group in found.groups.groups}
+    identity = Turning(order, one)
+    starts = {"identity": identity, "permutations": Turning(dict(matching.permutations), one)}
+    if found.streams:
+        starts["streams"] = streams_alone(found, a, b, identity)
+    return starts
+
+
+def _turned(found: RotationSymmetry, model: nn.Module, turning: Turning) -> nn.Module:
+    result = copied(model)
+    held = tensors(result)
+    names = {*found.groups.acting, *(name for space in found.spaces for name in space.parameters)}
+    state = {name: held[name].detach().double() for name in names}
+    with torch.no_grad():
+        for name, tensor in transformed(found, state, turning).items():
+            held[name].copy_(tensor)
+    return result
+
+
+def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in parameters(network).items()}
+
+
+def _require_shapes(network: nn.Module, aligned: Mapping[str, tuple[int, ...]]) -> None:
+    found = _shapes(network)
+    for name in [*aligned, *found]:
+        if found.get(name) != aligned.get(name):
+            raise ValueError(
+                "the network must have the parameters of those that were aligned, but "
+                f"{name!r} has shape {found.get(name)}, not {aligned.get(name)}"
+            )

@@ -1,0 +1,191 @@
+"""Raising <theta_A, theta_B'> by permutations and orthogonal matrices in turn.
+
+Each step is the exact optimum of one part, the others held fixed: an assignment for a layer's
+neurons, assignments and Procrustes for heads, Procrustes for a residual stream. No step is taken
+that does not raise the objective, so it never falls.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lmctheory.matching.groups import PermutationGroup
+from lmctheory.matching.rotations.blocks import Blocks, Fit
+from lmctheory.matching.rotations.finding import RotationSymmetry
+from lmctheory.matching.rotations.spaces import Space
+from lmctheory.matching.solvers._assignment import assignment
+
+__all__ = ["Turning", "ascended", "streams_alone", "transformed"]
+
+_RISE = 1e-9
+"""Rise of the objective in one pass, relative to |theta_A| |theta_B|, that is none."""
+
+_PASSES = 500
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Turning:
+    """How B is transformed: first permuted, then turned.
+
+    Attributes:
+        permutations: of the permutation groups.
+        matrices: for each space, in the place that the permutations have given it.
+        trace: the objective at the start and after each pass.
+    """
+
+    permutations: Mapping[str, np.ndarray]
+    matrices: Mapping[str, Tensor]
+    trace: tuple[float, ...] = field(default=(), compare=False)
+
+
+def transformed(found: RotationSymmetry, tensors: Tensors, turning: Turning) -> dict[str, Tensor]:
+    """Tensors of B after permutations and matrices."""
+    result = {
+        name: found.groups.arranged(name, tensor, turning.permutations)
+        for name, tensor in tensors.items()
+    }
+    for space in found.spaces:
+        result |= space.turn(result, turning.matrices[space.name])
+    return result
+
+
+def ascended(found: RotationSymmetry, a: Tensors, b: Tensors, start: Turning) -> Turning:
+    """Where the steps lead from a start.
+
+    Args:
+        found: the symmetries of both networks.
+        a: parameters of A, float64.
+        b: those of B, as it came.
+        start: how it is transformed at first.
+    """
+    ascent = _Ascent(found, a, transformed(found, b, start), start)
+    norms = (math.hypot(*(float(t.norm()) for t in x.values())) for x in (a, b))
+    least = _RISE * math.prod(norms)
+    trace = [ascent.objective]
+    for _ in range(_PASSES):
+        ascent.sweep()
+        trace.append(ascent.objective)
+        if trace[-1] - trace[-2] <= least:
+            break
+    return Turning(ascent.permutations, ascent.matrices, tuple(trace))
+
+
+def streams_alone(found: RotationSymmetry, a: Tensors, b: Tensors, start: Turning) -> Turning:
+    """A start: streams turned by what no other group touches, such as embeddings and outputs.
+
+    These show the stream as it is, before anything else is aligned.
+    """
+    matrices = dict(start.matrices)
+    for space in found.streams:
+        touched = {
+            action.parameter
+            for group in found.groups.groups
+            if group.name != space.name
+            for action in group.actions
+        }
+        own = tuple(action for action in space.actions if action.parameter not in touched)
+        if own:
+            alone = Space(space.name, space.size, space.kind, own)
+            matrices[space.name] = space.nearest(alone.rows(a) @ alone.rows(b).T)
+    return Turning(start.permutations, matrices)
+
+
+class _Ascent:
+    def __init__(self, found: RotationSymmetry, a: Tensors, b: dict[str, Tensor], at: Turning):
+        self.found, self.a, self.b = found, a, b
+        self.permutations, self.matrices = dict(at.permutations), dict(at.matrices)
+        groups = found.groups
+        self.blocks = [
+            Blocks(group, found.spaces, groups)
+            for group in groups.groups
+            if any(space.parent == group.name for space in found.spaces)
+        ]
+        self.alone = [
+            group
+            for group in groups.groups
+            if group.parent is None
+            and not groups.children(group)
+            and group.name not in {space.name for space in found.spaces}
+        ]
+        in_blocks = {s.name for b in self.blocks for f in b.families.values() for s in f}
+        self.single = [space for space in found.spaces if space.name not in in_blocks]
+
+    @property
+    def objective(self) -> float:
+        return self._inner(self.a)
+
+    def _inner(self, names: Mapping[str, object]) -> float:
+        return sum(float(torch.vdot(self.a[n].ravel(), self.b[n].ravel())) for n in names)
+
+    def sweep(self) -> None:
+        """Every part once."""
+        for group in self.alone:
+            self._neurons(group)
+        for blocks in self.blocks:
+            self._heads(blocks)
+        for space in self.single:
+            self._space(space)
+
+    def _raises(self, changed: Tensors) -> bool:
+        """Takes new values of some parameters if they raise the objective."""
+        before, old = self._inner(changed), self.b
+        self.b = {**old, **changed}
+        if self._inner(changed) > before:
+            return True
+        self.b = old
+        return False
+
+    def _neurons(self, group: PermutationGroup) -> None:
+        products = (
+            action.rows(self.a[action.parameter]) @ action.rows(self.b[action.parameter]).T
+            for action in group.actions
+        )
+        order = assignment(sum(products, torch.zeros(1, 1)))
+        if self._raises(_reordered(group, order, self.b)):
+            self.permutations[group.name] = self.permutations[group.name][order]
+
+    def _heads(self, blocks: Blocks) -> None:
+        fits = blocks.fits(self.a, self.b)
+        order = assignment(torch.tensor([[fit.value for fit in row] for row in fits]))
+        chosen = [fits[i][j] for i, j in enumerate(order)]
+        new = dict(self.b)
+        for fit, j in zip(chosen, order, strict=True):
+            if fit.order is not None:
+                new |= _reordered(blocks.heads[j], fit.order, new)
+        new |= _reordered(blocks.parent, order, new)
+        for family, spaces in blocks.families.items():
+            for space, fit in zip(spaces, chosen, strict=True):
+                new |= space.turn(new, fit.matrices[family])
+        if self._raises({action.parameter: new[action.parameter] for action in blocks.moving}):
+            self._note(blocks, order, chosen)
+
+    def _note(self, blocks: Blocks, order: np.ndarray, chosen: Sequence[Fit]) -> None:
+        """Keeps account of a step: blocks bring along their matrices, and heads their names."""
+        places = self.permutations[blocks.parent.name]
+        for fit, j in zip(chosen, order, strict=True):
+            if fit.order is not None:
+                name = blocks.heads[places[j]].name
+                self.permutations[name] = self.permutations[name][fit.order]
+        self.permutations[blocks.parent.name] = places[order]
+        for family, spaces in blocks.families.items():
+            old = [self.matrices[spaces[j].name] for j in order]
+            for space, fit, before in zip(spaces, chosen, old, strict=True):
+                self.matrices[space.name] = fit.matrices[family] @ before
+
+    def _space(self, space: Space) -> None:
+        matrix = space.nearest(space.rows(self.a) @ space.rows(self.b).T)
+        if self._raises(space.turn(self.b, matrix)):
+            self.matrices[space.name] = matrix @ self.matrices[space.name]
+
+
+def _reordered(group: PermutationGroup, order: np.ndarray, tensors: Tensors) -> dict[str, Tensor]:
+    result = {action.parameter: tensors[action.parameter] for action in group.actions}
+    for action in group.actions:
+        result[action.parameter] = action.reorder(result[action.parameter], order)
+    return result
