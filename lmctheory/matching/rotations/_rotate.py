@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,10 @@ from lmctheory.results import Result
 
 __all__ = ["Rotation", "rotate"]
 
+_COARSE, _FINE = 1e-4, 1e-7
+"""Rise of the objective, relative to |theta_A| |theta_B|, at which all starts are compared, and at
+which the best of them ends."""
+
 _CHECKED = 4
 """Inputs on which the function of B is compared."""
 
@@ -34,7 +38,7 @@ class Rotation(Result):
         objective: sum over all parameters of <theta_A, theta_B'>, both networks folded if a
             residual stream is turned.
         matched: the objective after `match` alone, for the same networks.
-        traces: for each start the objective there and after each pass.
+        traces: for each start the objective there and after each pass; the best is pursued longest.
         start: that was kept.
         function_change: max over the first examples of |f_B(x) - f_{apply(B)}(x)|, float64.
         matching: what `match` has found.
@@ -143,9 +147,10 @@ def rotate(
     held_a, held_b = (_floating(model) for model in (a, b))
     compared = found.on(held_a.keys())
     starts = _starts(compared, matching, held_a, held_b)
-    ends = {name: ascended(compared, held_a, held_b, start) for name, start in starts.items()}
+    ends = {name: ascended(compared, held_a, held_b, at, _COARSE) for name, at in starts.items()}
     start = max(ends, key=lambda name: ends[name].trace[-1])
-    best = ends[start]
+    best = ascended(compared, held_a, held_b, ends[start], _FINE)
+    ends[start] = replace(best, trace=ends[start].trace + best.trace[1:])
     few = rows(example, slice(_CHECKED))
     after = outputs(_turned(found, b, best), few, "example")
     change = (after - outputs(model_b, few, "example")).nan_to_num(0, 0, 0)
@@ -191,7 +196,7 @@ def _turned(found: RotationSymmetry, model: nn.Module, turning: Turning) -> nn.M
 
 
 def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in parameters(network).items()}
+    return {name: tuple(tensor.shape) for name, tensor in tensors(network).items()}
 
 
 def _require_shapes(network: nn.Module, aligned: Mapping[str, tuple[int, ...]]) -> None:

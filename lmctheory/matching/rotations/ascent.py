@@ -21,10 +21,8 @@ from lmctheory.matching.solvers._assignment import assignment
 
 __all__ = ["Turning", "ascended", "streams_alone", "transformed"]
 
-_RISE = 1e-9
-"""Rise of the objective in one pass, relative to |theta_A| |theta_B|, that is none."""
-
-_PASSES = 500
+_PASSES = 100
+"""Of all parts at most, and of matrices alone between two of them."""
 
 Tensors = Mapping[str, Tensor]
 
@@ -55,7 +53,9 @@ def transformed(found: RotationSymmetry, tensors: Tensors, turning: Turning) -> 
     return result
 
 
-def ascended(found: RotationSymmetry, a: Tensors, b: Tensors, start: Turning) -> Turning:
+def ascended(
+    found: RotationSymmetry, a: Tensors, b: Tensors, start: Turning, rise: float
+) -> Turning:
     """Where the steps lead from a start.
 
     Args:
@@ -63,13 +63,15 @@ def ascended(found: RotationSymmetry, a: Tensors, b: Tensors, start: Turning) ->
         a: parameters of A, float64.
         b: those of B, as it came.
         start: how it is transformed at first.
+        rise: of the objective in one pass, relative to |theta_A| |theta_B|, that is none.
     """
     ascent = _Ascent(found, a, transformed(found, b, start), start)
     norms = (math.hypot(*(float(t.norm()) for t in x.values())) for x in (a, b))
-    least = _RISE * math.prod(norms)
+    least = rise * math.prod(norms)
     trace = [ascent.objective]
     for _ in range(_PASSES):
         ascent.sweep()
+        ascent.turn(least)
         trace.append(ascent.objective)
         if trace[-1] - trace[-2] <= least:
             break
@@ -131,6 +133,15 @@ class _Ascent:
             self._heads(blocks)
         for space in self.single:
             self._space(space)
+
+    def turn(self, least: float) -> None:
+        """Matrices alone, which cost less, until they raise the objective no more."""
+        for _ in range(_PASSES):
+            before = self.objective
+            for space in self.found.spaces:
+                self._space(space)
+            if self.objective - before <= least:
+                break
 
     def _raises(self, changed: Tensors) -> bool:
         """Takes new values of some parameters if they raise the objective."""

@@ -12,15 +12,16 @@ some optimum of Procrustes' problem keeps it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from lmctheory.matching._symmetry import symmetry
+from lmctheory.matching._symmetry import parameters
 from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
 from lmctheory.matching.rotations.norms import Norm, Reader, norms
-from lmctheory.networks.calling import Inputs
+from lmctheory.matching.tracing import assembled, labelled
+from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.program import Program, capture
 from lmctheory.networks.state import copied, tensors
 
@@ -36,7 +37,7 @@ class Folding:
 
     Attributes:
         norms: whose gains become one.
-        untied: slots that get a tensor of their own, since it is read through a gain.
+        untied: slots that get a tensor of their own: what is read through a gain changes with it.
         centred: how the streams act on what has its mean taken off.
     """
 
@@ -146,7 +147,7 @@ class Reading:
     """What is to be known of a network before its spaces are looked for.
 
     Attributes:
-        model: the network, or a copy where what is read through a gain is tied to nothing.
+        model: the network, or, if gains can be moved, a copy in which nothing is tied.
         program: of the model.
         groups: its permutation symmetry; to move gains changes neither.
         foldings: for each residual stream with gains how they are moved.
@@ -162,23 +163,25 @@ class Reading:
     @classmethod
     def of(cls, model: nn.Module, example: Inputs, *, stream: bool) -> "Reading":
         """Reads a network; without `stream` no gains are looked for."""
-        program = capture(model, example)
-        if not stream:
-            return cls(model, program, symmetry(model, example), {}, {})
-        names = _shared(model, program)
-        if names:
-            model = untied(model, names)
-            program = capture(model, example)
-        found, groups = norms(program), symmetry(model, example)
+        names = _tied(model) if stream else ()
+        own = untied(model, names) if names else model
+        program = capture(own, example)
+        inputs = program.evaluation.inputs(rows(example, slice(2)))
+        groups = assembled(labelled(program, inputs), parameters(own))
+        found = norms(program) if stream else {}
         foldings, reasons = {}, {}
         for group in groups.groups:
-            own = [norm for gain, norm in found.items() if _acts_on(group, gain)]
-            obstacles = [norm.obstacle for norm in own if norm.obstacle is not None]
+            scaled = [norm for gain, norm in found.items() if _acts_on(group, gain)]
+            obstacles = [norm.obstacle for norm in scaled if norm.obstacle is not None]
+            if group.parent is not None or not scaled:
+                continue
             if obstacles:
                 reasons[group.name] = obstacles[0]
-            elif own and group.parent is None:
-                foldings[group.name] = _folding(group, own, names)
-        return cls(model, program, groups, foldings, reasons)
+            else:
+                foldings[group.name] = _folding(group, scaled, names)
+        if names and not foldings:  # what is tied can stay so
+            return replace(cls.of(model, example, stream=False), reasons=reasons)
+        return cls(own, program, groups, foldings, reasons)
 
     def without_streams(self, model: nn.Module, example: Inputs) -> "Reading":
         """Of the network as it was."""
@@ -189,13 +192,12 @@ def _acts_on(group: PermutationGroup, gain: str) -> bool:
     return any(action.parameter == gain for action in group.actions)
 
 
-def _shared(model: nn.Module, program: Program) -> tuple[str, ...]:
-    """Slots that share a tensor which a layer reads through a gain, but for the first of each."""
-    read = {reader.weight for norm in norms(program).values() for reader in norm.readers}
+def _tied(model: nn.Module) -> tuple[str, ...]:
+    """Slots that hold the tensor of another one before them."""
     slots: dict[int, list[str]] = {}
     for name, tensor in tensors(model).items():
         slots.setdefault(id(tensor), []).append(name)
-    return tuple(name for same in slots.values() if same[0] in read for name in same[1:])
+    return tuple(name for same in slots.values() for name in same[1:])
 
 
 def _folding(group: PermutationGroup, own: list[Norm], names: tuple[str, ...]) -> Folding:
