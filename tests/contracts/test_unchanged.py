@@ -59,6 +59,9 @@ CALLS = {
     "match_several": lambda a, b, d: matching.match_several([a, b], data=d.inputs),
     "rotations": lambda a, b, d: matching.rotations(a, d.inputs),
     "rotate": lambda a, b, d: matching.rotate(a, b, d.inputs).pair(a, b),
+    "rotate loss": lambda a, b, d: matching.rotate(
+        a, b, d, "loss", steps=1, batch_size=2, rng=rng()
+    ),
     "folded": lambda a, b, d: matching.folded(a, d.inputs),
     "soft_match": lambda a, b, d: matching.soft_match(a, b),
     "fuse": lambda a, b, d: matching.fuse(a, b),

@@ -8,13 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lmctheory.choices import require_choice
 from lmctheory.matching._match import Matching, match
 from lmctheory.matching._symmetry import outputs, parameters
 from lmctheory.matching.alignment import require_alike
+from lmctheory.matching.objectives import LOSS, MidpointLoss
 from lmctheory.matching.rotations.ascent import Turning, ascended, streams_alone, transformed
 from lmctheory.matching.rotations.finding import RotationSymmetry, rotations
+from lmctheory.matching.rotations.learning import Training, learned
+from lmctheory.measures.arguments import at_least, positive
 from lmctheory.measures.display import some
+from lmctheory.networks import Examples
 from lmctheory.networks.calling import Inputs, as_inputs, rows
+from lmctheory.networks.data import AnyExamples
 from lmctheory.networks.state import copied, tensors
 from lmctheory.results import Result
 
@@ -39,7 +45,9 @@ class Rotation(Result):
             residual stream is turned.
         matched: the objective after `match` alone, for the same networks.
         traces: for each start the objective there and after each pass; the best is pursued longest.
-        start: that was kept.
+            For "loss" minus the mean loss on the path, at the best start and at the best matrices
+            met so far.
+        start: that was kept, or "loss".
         function_change: max over the first examples of |f_B(x) - f_{apply(B)}(x)|, float64.
         matching: what `match` has found.
         symmetry: the spaces of the networks.
@@ -93,17 +101,29 @@ class Rotation(Result):
 
 
 def rotate(
-    model_a: nn.Module, model_b: nn.Module, example: Inputs, *, stream: bool = True
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Inputs | AnyExamples,
+    method: str = "weight",
+    *,
+    stream: bool = True,
+    steps: int = 300,
+    rate: float = 0.02,
+    batch_size: int = 64,
+    rng: np.random.Generator | None = None,
 ) -> Rotation:
     """Aligns B with A by permutations and by the orthogonal matrices that its function allows.
 
-    It maximises <theta_A, theta_B'>, which minimises |theta_A - theta_B'|, since permutations and
-    orthogonal matrices keep norms. From each start (B as it came; as `match` has permuted it; and
-    with the residual stream turned by the embeddings and outputs alone, which no permutation of
-    neurons concerns) the layers' neurons, the heads and the stream are aligned in turn, each
-    exactly: by assignment; by assignment in what Procrustes makes of each pair of heads; and by
-    Procrustes, for all that writes to and reads from the stream together. The objective never
-    falls, and what is kept is never below what `match` has found.
+    ``weight`` maximises <theta_A, theta_B'>, which minimises |theta_A - theta_B'|, since
+    permutations and orthogonal matrices keep norms. From each start (B as it came; as `match` has
+    permuted it; and with the residual stream turned by the embeddings and outputs alone, which no
+    permutation of neurons concerns) the layers' neurons, the heads and the stream are aligned in
+    turn, each exactly: by assignment; by assignment in what Procrustes makes of each pair of heads;
+    and by Procrustes, for all that writes to and reads from the stream together. The objective
+    never falls, and what is kept is never below what `match` has found.
+
+    ``loss`` goes on from there and trains the matrices on the loss along the path from B to A. It
+    keeps the start unless the mean loss at t = 1/4, 1/2 and 3/4 falls.
 
     If a residual stream is turned both networks have to be compared with their gains moved
     (`folded`): `Rotation.pair` returns both.
@@ -111,15 +131,22 @@ def rotate(
     Args:
         model_a: any module of which `lmctheory.matching.symmetry` finds the groups.
         model_b: another of the same architecture.
-        example: inputs ``[n, ...]``, a tensor, a tuple of them or a mapping by name.
+        data: inputs ``[n, ...]`` (a tensor, a tuple of them or a mapping by name), a few of which
+            are enough, or examples; ``loss`` needs labels.
+        method: "weight" or "loss".
         stream: whether residual streams are turned; without them, heads alone.
+        steps: of Adam in ``loss``.
+        rate: its first learning rate.
+        batch_size: examples of a step.
+        rng: draws batches and points of the path in ``loss``.
 
     Warns:
         UserWarning: if no space of the networks can be turned; it names the reasons.
 
     Raises:
         TypeError: if a model cannot be traced.
-        ValueError: for different architectures, NaN or infinite weights, inputs that do not fit.
+        ValueError: for an unknown method, different architectures, NaN or infinite weights, inputs
+            that do not fit; for ``loss`` without labels or a generator, steps or a batch below 1.
 
     Reference: theory key S3; Theus et al. 2025; Schoenemann 1966.
 
@@ -135,37 +162,77 @@ def rotate(
         True
         >>> a, b = rotation.pair(a, b)
     """
+    training = _training(method, data, rng, steps=steps, rate=rate, batch_size=batch_size)
     require_alike(model_a, model_b)
-    example = as_inputs(example, "example")
-    found = rotations(model_a, example, stream=stream)
+    example = as_inputs(data.inputs if isinstance(data, Examples) else data, "data")
+    few = rows(example, slice(_CHECKED))
+    found = rotations(model_a, few, stream=stream)
     if not found.spaces:
         reasons = some(f"{name!r}: {reason}" for name, reason in found.fixed.items())
         warnings.warn(f"no spaces can be turned: {reasons}", stacklevel=2)
-    folding = found.folding
-    a, b = (folding.applied(m) if folding else m for m in (model_a, model_b))
-    matching = match(a, b, data=example)
-    held_a, held_b = (_floating(model) for model in (a, b))
-    compared = found.on(held_a.keys())
-    starts = _starts(compared, matching, held_a, held_b)
-    ends = {name: ascended(compared, held_a, held_b, at, _COARSE) for name, at in starts.items()}
+    a, b = (found.folding.applied(m) if found.folding else m for m in (model_a, model_b))
+    matching = match(a, b, data=few)
+    held = _floating(a), _floating(b)
+    compared = found.on(held[0].keys())
+    ends = _by_weight(compared, matching, *held)
     start = max(ends, key=lambda name: ends[name].trace[-1])
-    best = ascended(compared, held_a, held_b, ends[start], _FINE)
-    ends[start] = replace(best, trace=ends[start].trace + best.trace[1:])
-    few = rows(example, slice(_CHECKED))
-    after = outputs(_turned(found, b, best), few, "example")
-    change = (after - outputs(model_b, few, "example")).nan_to_num(0, 0, 0)
+    if training is not None and found.spaces:
+        objective = MidpointLoss.of(a, training.data)
+        training.data.loss.require_fit(objective.outputs(2), training.data.labels)
+        objective.require_derivatives(*held)
+        ends[LOSS] = learned(compared, held, ends[start], objective, training)
+        start = LOSS
+    best = ends[start]
+    change = outputs(_turned(found, b, best), few, "data") - outputs(model_b, few, "data")
     return Rotation(
         permutations=best.permutations,
         matrices={name: matrix.numpy() for name, matrix in best.matrices.items()},
-        objective=best.trace[-1],
+        objective=_inner(held[0], transformed(compared, held[1], best)),
         matched=matching.objective,
         traces={name: end.trace for name, end in ends.items()},
         start=start,
-        function_change=float(change.abs().max()),
+        function_change=float(change.nan_to_num(0, 0, 0).abs().max()),
         matching=matching,
         symmetry=found,
         shapes=_shapes(model_b),
     )
+
+
+def _training(
+    method: str,
+    data: Inputs | AnyExamples,
+    rng: np.random.Generator | None,
+    *,
+    steps: int,
+    rate: float,
+    batch_size: int,
+) -> Training | None:
+    require_choice("method", method, ("weight", LOSS))
+    steps, batch_size = at_least("steps", steps, 1), at_least("batch_size", batch_size, 1)
+    rate = positive("rate", rate)
+    if method != LOSS:
+        return None
+    if not isinstance(data, Examples) or rng is None:
+        raise ValueError(
+            f"method {LOSS!r} needs data with labels, Examples, and rng, a NumPy generator, got "
+            f"{type(data).__name__} and {type(rng).__name__}"
+        )
+    return Training(data, steps, rate, batch_size, rng)
+
+
+def _by_weight(
+    found: RotationSymmetry, matching: Matching, a: dict[str, Tensor], b: dict[str, Tensor]
+) -> dict[str, Turning]:
+    """Where all starts lead; the best of them is pursued to its end."""
+    starts = _starts(found, matching, a, b)
+    ends = {name: ascended(found, a, b, at, _COARSE) for name, at in starts.items()}
+    best = max(ends, key=lambda name: ends[name].trace[-1])
+    end = ascended(found, a, b, ends[best], _FINE)
+    return {**ends, best: replace(end, trace=ends[best].trace + end.trace[1:])}
+
+
+def _inner(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
+    return sum(float(torch.vdot(x.ravel(), b[name].ravel())) for name, x in a.items())
 
 
 def _floating(model: nn.Module) -> dict[str, Tensor]:

@@ -93,6 +93,16 @@ class Space:
         best[..., 1:, 1:] = _procrustes(inside[..., 1:, 1:])
         return basis @ best @ basis.mT
 
+    def tangent(self, matrix: Float64[Tensor, "m m"]) -> Float64[Tensor, "m m"]:
+        """A skew-symmetric matrix S for which exp(S) is of this kind: the part of any matrix."""
+        skew = matrix - matrix.mT
+        if self.kind == "mean":
+            skew = skew - skew.mean(0, keepdim=True)
+            return skew - skew.mean(1, keepdim=True)
+        if self.kind == "orthogonal":
+            return skew
+        return skew * (self.nearest(torch.ones_like(matrix).triu(1)) != 0)
+
     def random(self, rng: np.random.Generator) -> Float64[Tensor, "m m"]:
         """A matrix of this kind: angles for planes, else a reflection, of which all others consist.
 

@@ -61,7 +61,7 @@ def test_the_objective_never_falls_and_is_that_of_the_aligned_networks():
     rotation = rotate(a, b, x)
     for trace in rotation.traces.values():
         assert (np.diff(trace) >= 0).all()
-        assert trace[-1] <= rotation.objective
+        assert trace[-1] <= rotation.objective * (1 + 1e-12)
     assert set(rotation.traces) == {"identity", "permutations", "streams"}
     assert rotation.objective == pytest.approx(inner(*rotation.pair(a, b)), rel=1e-6)
     assert rotation.matched == pytest.approx(rotation.traces["permutations"][0])
@@ -136,7 +136,7 @@ def test_bad_arguments_are_refused():
     (a, x), (b, _) = small("vit", 0), small("pre-norm", 1)
     with pytest.raises(ValueError, match="must have the same architecture"):
         rotate(a, b, x)
-    with pytest.raises(TypeError, match="example must be a tensor"):
+    with pytest.raises(TypeError, match="data must be a tensor"):
         rotate(a, a, None)
     bad = copied(a)
     with torch.no_grad():
