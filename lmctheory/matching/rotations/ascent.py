@@ -16,10 +16,10 @@ from torch import Tensor
 from lmctheory.matching.groups import PermutationGroup
 from lmctheory.matching.rotations.blocks import Blocks, Fit
 from lmctheory.matching.rotations.finding import RotationSymmetry
-from lmctheory.matching.rotations.spaces import Space
+from lmctheory.matching.rotations.spaces import Space, Stack, stacks
 from lmctheory.matching.solvers._assignment import assignment
 
-__all__ = ["Turning", "ascended", "streams_alone", "transformed"]
+__all__ = ["Turning", "ascended", "stacked", "streams_alone", "transformed"]
 
 _PASSES = 100
 """Of all parts at most, and of matrices alone between two of them."""
@@ -48,9 +48,14 @@ def transformed(found: RotationSymmetry, tensors: Tensors, turning: Turning) -> 
         name: found.groups.arranged(name, tensor, turning.permutations)
         for name, tensor in tensors.items()
     }
-    for space in found.spaces:
-        result |= space.turn(result, turning.matrices[space.name])
+    for stack in stacks(found.spaces):
+        result |= stack.turn(result, stacked(stack, turning.matrices))
     return result
+
+
+def stacked(stack: Stack, matrices: Mapping[str, Tensor]) -> Tensor:
+    """The matrices of some spaces in one tensor."""
+    return torch.stack([matrices[space.name] for space in stack.spaces])
 
 
 def ascended(
@@ -116,7 +121,10 @@ class _Ascent:
             and group.name not in {space.name for space in found.spaces}
         ]
         in_blocks = {s.name for b in self.blocks for f in b.families.values() for s in f}
-        self.single = [space for space in found.spaces if space.name not in in_blocks]
+        self.stacks = [(stack, stack.rows(a)) for stack in stacks(found.spaces)]
+        self.single = [
+            (stack, rows) for stack, rows in self.stacks if stack.spaces[0].name not in in_blocks
+        ]
 
     @property
     def objective(self) -> float:
@@ -131,15 +139,15 @@ class _Ascent:
             self._neurons(group)
         for blocks in self.blocks:
             self._heads(blocks)
-        for space in self.single:
-            self._space(space)
+        for stack, rows in self.single:
+            self._turn(stack, rows)
 
     def turn(self, least: float) -> None:
         """Matrices alone, which cost less, until they raise the objective no more."""
         for _ in range(_PASSES):
             before = self.objective
-            for space in self.found.spaces:
-                self._space(space)
+            for stack, rows in self.stacks:
+                self._turn(stack, rows)
             if self.objective - before <= least:
                 break
 
@@ -171,8 +179,8 @@ class _Ascent:
                 new |= _reordered(blocks.heads[j], fit.order, new)
         new |= _reordered(blocks.parent, order, new)
         for family, spaces in blocks.families.items():
-            for space, fit in zip(spaces, chosen, strict=True):
-                new |= space.turn(new, fit.matrices[family])
+            matrices = torch.stack([fit.matrices[family] for fit in chosen])
+            new |= Stack(spaces).turn(new, matrices)
         if self._raises({action.parameter: new[action.parameter] for action in blocks.moving}):
             self._note(blocks, order, chosen)
 
@@ -189,10 +197,11 @@ class _Ascent:
             for space, fit, before in zip(spaces, chosen, old, strict=True):
                 self.matrices[space.name] = fit.matrices[family] @ before
 
-    def _space(self, space: Space) -> None:
-        matrix = space.nearest(space.rows(self.a) @ space.rows(self.b).T)
-        if self._raises(space.turn(self.b, matrix)):
-            self.matrices[space.name] = matrix @ self.matrices[space.name]
+    def _turn(self, stack: Stack, rows: Tensor) -> None:
+        matrices = stack.spaces[0].nearest(rows @ stack.rows(self.b).mT)
+        if self._raises(stack.turn(self.b, matrices)):
+            for space, matrix in zip(stack.spaces, matrices, strict=True):
+                self.matrices[space.name] = matrix @ self.matrices[space.name]
 
 
 def _reordered(group: PermutationGroup, order: np.ndarray, tensors: Tensors) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
-from lmctheory.matching.rotations.spaces import Space
+from lmctheory.matching.rotations.spaces import Space, Stack
 from lmctheory.matching.solvers._assignment import assignment
 
 __all__ = ["Blocks", "Fit"]
@@ -74,7 +74,7 @@ class Blocks:
             ]
         products, matrices, values = {}, {}, rest.clone()
         for name, spaces in self.families.items():
-            left, right = (torch.stack([s.rows(t) for s in spaces]) for t in (a, b))
+            left, right = (Stack(spaces).rows(t) for t in (a, b))
             products[name] = left[:, None] @ right[None].mT
             matrices[name] = spaces[0].nearest(products[name])
             values += (products[name] * matrices[name]).sum((-2, -1))

@@ -14,6 +14,7 @@ from torch import Tensor
 from lmctheory.matching.objectives import MidpointLoss
 from lmctheory.matching.rotations.ascent import Turning, transformed
 from lmctheory.matching.rotations.finding import RotationSymmetry
+from lmctheory.matching.rotations.spaces import stacks
 from lmctheory.networks.data import AnyExamples
 
 __all__ = ["learned"]
@@ -76,22 +77,22 @@ def learned(
     """
     a, b = tensors
     base = transformed(found, b, start)
-    leaves = [
-        torch.zeros(s.size, s.size, dtype=torch.float64, requires_grad=True) for s in found.spaces
-    ]
+    together = stacks(found.spaces)
+    shapes = ((len(stack.spaces), *[stack.spaces[0].size] * 2) for stack in together)
+    leaves = [torch.zeros(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     optimiser = torch.optim.Adam(leaves, lr=training.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
 
     def matrices() -> list[Tensor]:
         return [
-            torch.linalg.matrix_exp(space.tangent(x))
-            for space, x in zip(found.spaces, leaves, strict=True)
+            torch.linalg.matrix_exp(stack.spaces[0].tangent(x))
+            for stack, x in zip(together, leaves, strict=True)
         ]
 
     def at(t: float, turns: list[Tensor], part: MidpointLoss) -> Tensor:
         turned = dict(base)
-        for space, turn in zip(found.spaces, turns, strict=True):
-            turned |= space.turn(turned, turn)
+        for stack, turn in zip(together, turns, strict=True):
+            turned |= stack.turn(turned, turn)
         theta = {name: (1 - t) * turned[name] + t * x for name, x in a.items()}
         return part(theta, theta)
 
@@ -116,6 +117,7 @@ def learned(
             trace.append(max(value, trace[-1]))
     after = {
         space.name: turn @ start.matrices[space.name]
-        for space, turn in zip(found.spaces, best, strict=True)
+        for stack, turns in zip(together, best, strict=True)
+        for space, turn in zip(stack.spaces, turns, strict=True)
     }
     return Turning(start.permutations, after, tuple(trace))

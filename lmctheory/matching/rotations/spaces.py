@@ -13,18 +13,19 @@ equality at its angle. A matrix that maps given orthogonal subspaces into themse
 for each of them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from lmctheory.matching.groups import Action
 
-__all__ = ["Kind", "Space", "turned"]
+__all__ = ["Kind", "Space", "Stack", "stacks"]
 
 Kind: TypeAlias = Literal["orthogonal", "mean", "halves", "pairs"]
 """The matrices that a space admits: all orthogonal ones; those that keep the mean of the entries,
@@ -67,18 +68,15 @@ class Space:
         """The same directions as they lie in some of the tensors, say in parameters alone."""
         return replace(self, actions=tuple(a for a in self.actions if a.parameter in names))
 
-    def rows(self, tensors: Mapping[str, Tensor]) -> Float64[Tensor, "m k"]:
+    def rows(self, tensors: Mapping[str, Tensor]) -> Float[Tensor, "m k"]:
         """All that belongs to each direction, a row each."""
-        return torch.cat([a.rows(tensors[a.parameter]) for a in self.actions], dim=1)
+        return Stack((self,)).rows(tensors)[0]
 
     def turn(
         self, tensors: Mapping[str, Tensor], matrix: Float64[Tensor, "m m"]
     ) -> dict[str, Tensor]:
-        """Its parameters after a matrix has mixed the directions."""
-        result = {name: tensors[name] for name in self.parameters}
-        for action in self.actions:
-            result[action.parameter] = turned(action, result[action.parameter], matrix)
-        return result
+        """Its parameters after a matrix has mixed the directions, copy by copy."""
+        return Stack((self,)).turn(tensors, matrix[None])
 
     def nearest(self, products: Float64[Tensor, "*n m m"]) -> Float64[Tensor, "*n m m"]:
         """The matrix Q of this kind with the largest tr(Q^T M), for each M."""
@@ -93,12 +91,12 @@ class Space:
         best[..., 1:, 1:] = _procrustes(inside[..., 1:, 1:])
         return basis @ best @ basis.mT
 
-    def tangent(self, matrix: Float64[Tensor, "m m"]) -> Float64[Tensor, "m m"]:
+    def tangent(self, matrix: Float64[Tensor, "*n m m"]) -> Float64[Tensor, "*n m m"]:
         """A skew-symmetric matrix S for which exp(S) is of this kind: the part of any matrix."""
         skew = matrix - matrix.mT
         if self.kind == "mean":
-            skew = skew - skew.mean(0, keepdim=True)
-            return skew - skew.mean(1, keepdim=True)
+            skew = skew - skew.mean(-2, keepdim=True)
+            return skew - skew.mean(-1, keepdim=True)
         if self.kind == "orthogonal":
             return skew
         return skew * (self.nearest(torch.ones_like(matrix).triu(1)) != 0)
@@ -122,14 +120,58 @@ def _reflection(direction: Float64[Tensor, " m"]) -> Float64[Tensor, "m m"]:
     return torch.eye(len(unit), dtype=torch.float64) - 2 * torch.outer(unit, unit)
 
 
-def turned(action: Action, tensor: Tensor, matrix: Float64[Tensor, "m m"]) -> Tensor:
-    """A tensor after a matrix has mixed the entries of an action's neurons, copy by copy."""
-    result = tensor.clone()
-    part = action.part(result).movedim(action.axis, 0)
-    index = torch.as_tensor(action.index, device=tensor.device)
-    mixed = matrix.to(tensor) @ part[index].reshape(len(matrix), -1)
-    part[index] = mixed.reshape(len(index), *part.shape[1:])
-    return result
+@dataclass(frozen=True)
+class Stack:
+    """Spaces that are alike and lie apart, as those of all heads do: turned in one go.
+
+    Attributes:
+        spaces: the same kind and size, their actions in corresponding order.
+    """
+
+    spaces: tuple[Space, ...]
+
+    @cached_property
+    def _places(self) -> tuple[tuple[Action, Int[Tensor, " n"]], ...]:
+        """For each action of the first space the entries of all, space after space."""
+        together = zip(*(space.actions for space in self.spaces), strict=True)
+        return tuple(
+            (alike[0], torch.as_tensor(np.concatenate([action.index for action in alike])))
+            for alike in together
+        )
+
+    def rows(self, tensors: Mapping[str, Tensor]) -> Float[Tensor, "n m k"]:
+        """For each space all that belongs to each direction, a row each."""
+        shape = len(self.spaces), self.spaces[0].size, -1
+        parts = (
+            action.part(tensors[action.parameter]).index_select(action.axis, index)
+            for action, index in self._places
+        )
+        moved = (
+            part.movedim(action.axis, 0).reshape(shape)
+            for part, (action, _) in zip(parts, self._places, strict=True)
+        )
+        return torch.cat(list(moved), dim=2)
+
+    def turn(
+        self, tensors: Mapping[str, Tensor], matrices: Float64[Tensor, "n m m"]
+    ) -> dict[str, Tensor]:
+        """The parameters after the matrices have mixed the directions of the spaces."""
+        result = {action.parameter: tensors[action.parameter].clone() for action, _ in self._places}
+        for action, index in self._places:
+            part = action.part(result[action.parameter]).movedim(action.axis, 0)
+            moving = part[index]
+            mixed = matrices.to(moving) @ moving.reshape(*matrices.shape[:2], -1)
+            part[index] = mixed.reshape(moving.shape)
+        return result
+
+
+def stacks(spaces: Iterable[Space]) -> tuple[Stack, ...]:
+    """The spaces of all heads of a layer together, every other one alone."""
+    found: dict[tuple[object, ...], list[Space]] = {}
+    for space in spaces:
+        alone = space.name if space.parent is None else None
+        found.setdefault((alone, space.parent, space.family, space.kind), []).append(space)
+    return tuple(Stack(tuple(alike)) for alike in found.values())
 
 
 def _procrustes(products: Float64[Tensor, "*n m m"]) -> Float64[Tensor, "*n m m"]:

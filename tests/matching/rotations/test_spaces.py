@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmctheory.matching.groups import Action
-from lmctheory.matching.rotations.spaces import Space, turned
+from lmctheory.matching.rotations.spaces import Space
 
 KINDS = ("orthogonal", "mean", "halves", "pairs")
 
@@ -91,7 +91,8 @@ def test_every_copy_of_the_directions_is_turned_alike_and_the_rest_stays(within)
             expected[row, first] = matrix[0, 0] * x + matrix[0, 1] * y
             expected[row, second] = matrix[1, 0] * x + matrix[1, 1] * y
     before = tensor.clone()
-    assert torch.allclose(turned(action, tensor, matrix), expected)
+    one = Space("s", 2, "orthogonal", (action,))
+    assert torch.allclose(one.turn({"w": tensor}, matrix)["w"], expected)
     assert torch.equal(tensor, before)
 
 
