@@ -76,19 +76,19 @@ def rotary_pairs(x: Tensor) -> Tensor:
 
 
 class Grouped(nn.Module):
-    """As in LLaMA: RMSNorm, rotary embeddings, and two groups of two heads that share keys."""
+    """As in LLaMA: RMSNorm, rotary embeddings, and three groups of three heads that share keys."""
 
     def __init__(self) -> None:
         super().__init__()
         self.embedding, self.norms = nn.Linear(5, 8), nn.ModuleList(nn.RMSNorm(8) for _ in "ab")
-        self.q, self.k, self.v = nn.Linear(8, 16), nn.Linear(8, 8), nn.Linear(8, 8)
-        self.out, self.head = nn.Linear(16, 8, bias=False), nn.Linear(8, 3, bias=False)
+        self.q, self.k, self.v = nn.Linear(8, 36), nn.Linear(8, 12), nn.Linear(8, 12)
+        self.out, self.head = nn.Linear(36, 8, bias=False), nn.Linear(8, 3, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.embedding(x)
         n = self.norms[0](h)
         q, k, v = (f(n).unflatten(-1, (-1, 4)).transpose(1, 2) for f in (self.q, self.k, self.v))
-        k, v = (part.repeat_interleave(2, 1) for part in (rotary_halves(k), v))
+        k, v = (part.repeat_interleave(3, 1) for part in (rotary_halves(k), v))
         made = scaled_dot_product_attention(rotary_halves(q), k, v, is_causal=True)
         h = h + self.out(made.transpose(1, 2).flatten(2))
         return self.head(self.norms[1](h))

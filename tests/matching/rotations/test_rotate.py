@@ -21,7 +21,7 @@ SPACES = {  # heads, streams
     "vit": (8, 1),
     "pre-norm": (6, 1),
     "post-norm": (6, 0),
-    "grouped": (4, 1),
+    "grouped": (6, 1),
     "timm vit": (12, 1),
     "transformers gpt2": (12, 1),
     "transformers bert": (12, 0),
