@@ -30,7 +30,7 @@ def inner(a, b):
     return sum(float((x * b[name]).sum()) for name, x in a.items())
 
 
-@pytest.mark.parametrize("name", ["pre-norm", "post-norm", "grouped"])
+@pytest.mark.parametrize("name", ["pre-norm", "grouped"])
 def test_permutations_and_matrices_are_those_that_were_taken(name):
     found, a, b = unrelated(name)
     start = anywhere(found, 0)
@@ -41,12 +41,9 @@ def test_permutations_and_matrices_are_those_that_were_taken(name):
     moved = [n for n, order in end.permutations.items() if (order != start.permutations[n]).any()]
     blocks = [group.name for group in found.groups.groups if found.groups.children(group)]
     assert set(blocks) & set(moved)
-    identity = torch.eye(found.spaces[0].size, dtype=torch.float64)
     for space in found.spaces:
         matrix = end.matrices[space.name]
         assert torch.allclose(space.nearest(matrix), matrix, atol=1e-10)
-    first = end.matrices[found.spaces[0].name]
-    assert torch.allclose(first @ first.T, identity)
 
 
 def test_a_step_that_would_lower_the_objective_is_not_taken(monkeypatch):
