@@ -88,7 +88,10 @@ class Grouped(nn.Module):
         h = self.embedding(x)
         n = self.norms[0](h)
         q, k, v = (f(n).unflatten(-1, (-1, 4)).transpose(1, 2) for f in (self.q, self.k, self.v))
-        k, v = (part.repeat_interleave(3, 1) for part in (rotary_halves(k), v))
+        k, v = (
+            part[:, :, None].expand(-1, -1, 3, -1, -1).flatten(1, 2)
+            for part in (rotary_halves(k), v)
+        )
         made = scaled_dot_product_attention(rotary_halves(q), k, v, is_causal=True)
         h = h + self.out(made.transpose(1, 2).flatten(2))
         return self.head(self.norms[1](h))
