@@ -68,7 +68,9 @@ def rotated(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rotary_halves(x: Tensor) -> Tensor:
-    return torch.cat(rotated(x[..., :2], x[..., 2:]), -1)
+    """As `rotated` does with planes (i, i + 2), in the words of LLaMA."""
+    angle = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * torch.tensor([1.0, 0.3] * 2).to(x)
+    return x * angle.cos() + torch.cat([-x[..., 2:], x[..., :2]], -1) * angle.sin()
 
 
 def rotary_pairs(x: Tensor) -> Tensor:
@@ -88,11 +90,8 @@ class Grouped(nn.Module):
         h = self.embedding(x)
         n = self.norms[0](h)
         q, k, v = (f(n).unflatten(-1, (-1, 4)).transpose(1, 2) for f in (self.q, self.k, self.v))
-        k, v = (
-            part[:, :, None].expand(-1, -1, 3, -1, -1).flatten(1, 2)
-            for part in (rotary_halves(k), v)
-        )
-        made = scaled_dot_product_attention(rotary_halves(q), k, v, is_causal=True)
+        q, k = rotary_halves(q), rotary_halves(k)
+        made = scaled_dot_product_attention(q, k, v, enable_gqa=True)
         h = h + self.out(made.transpose(1, 2).flatten(2))
         return self.head(self.norms[1](h))
 
