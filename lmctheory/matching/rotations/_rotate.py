@@ -13,6 +13,7 @@ from lmctheory.matching._match import Matching, match
 from lmctheory.matching._symmetry import outputs, parameters
 from lmctheory.matching.alignment import require_alike
 from lmctheory.matching.objectives import LOSS, MidpointLoss
+from lmctheory.matching.orders import encoded, neurons, signs
 from lmctheory.matching.rotations.ascent import Turning, ascended, streams_alone, transformed
 from lmctheory.matching.rotations.finding import RotationSymmetry, rotations
 from lmctheory.matching.rotations.learning import Training, learned
@@ -40,6 +41,7 @@ class Rotation(Result):
 
     Attributes:
         permutations: for each group's name an index array; they come first.
+        signs: for each group whose neurons may be negated an array of 1 and -1.
         matrices: for each space's name the orthogonal matrix that turns it after that.
         objective: sum over all parameters of <theta_A, theta_B'>, both networks folded if a
             residual stream is turned.
@@ -55,6 +57,7 @@ class Rotation(Result):
     """
 
     permutations: Mapping[str, np.ndarray]
+    signs: Mapping[str, np.ndarray]
     matrices: Mapping[str, np.ndarray]
     objective: float
     matched: float
@@ -97,7 +100,8 @@ class Rotation(Result):
     @property
     def _turning(self) -> Turning:
         held = {name: torch.from_numpy(matrix) for name, matrix in self.matrices.items()}
-        return Turning(self.permutations, held)
+        orders = {n: encoded(p, self.signs.get(n)) for n, p in self.permutations.items()}
+        return Turning(orders, held)
 
 
 def rotate(
@@ -185,7 +189,8 @@ def rotate(
     best = ends[start]
     change = outputs(_turned(found, b, best), few, "data") - outputs(model_b, few, "data")
     return Rotation(
-        permutations=best.permutations,
+        permutations={name: neurons(order) for name, order in best.orders.items()},
+        signs={group.name: signs(best.orders[group.name]) for group in found.groups.signed},
         matrices={name: matrix.numpy() for name, matrix in best.matrices.items()},
         objective=_inner(held[0], transformed(compared, held[1], best)),
         matched=matching.objective,
@@ -245,7 +250,7 @@ def _starts(
     one = {s.name: torch.eye(s.size, dtype=torch.float64) for s in found.spaces}
     order = {group.name: np.arange(group.size) for group in found.groups.groups}
     identity = Turning(order, one)
-    starts = {"identity": identity, "permutations": Turning(dict(matching.permutations), one)}
+    starts = {"identity": identity, "permutations": Turning(matching.orders, one)}
     if found.streams:
         starts["streams"] = streams_alone(found, a, b, identity)
     return starts

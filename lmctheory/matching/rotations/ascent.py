@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lmctheory.matching.groups import PermutationGroup
+from lmctheory.matching.orders import encoded, then
 from lmctheory.matching.rotations.blocks import Blocks, Fit
 from lmctheory.matching.rotations.finding import RotationSymmetry
 from lmctheory.matching.rotations.spaces import Space, Stack, stacks
@@ -32,12 +33,12 @@ class Turning:
     """How B is transformed: first permuted, then turned.
 
     Attributes:
-        permutations: of the permutation groups.
+        orders: of the permutation groups' neurons, and signs, see `lmctheory.matching.orders`.
         matrices: for each space, in the place that the permutations have given it.
         trace: the objective at the start and after each pass.
     """
 
-    permutations: Mapping[str, np.ndarray]
+    orders: Mapping[str, np.ndarray]
     matrices: Mapping[str, Tensor]
     trace: tuple[float, ...] = field(default=(), compare=False)
 
@@ -45,7 +46,7 @@ class Turning:
 def transformed(found: RotationSymmetry, tensors: Tensors, turning: Turning) -> dict[str, Tensor]:
     """Tensors of B after permutations and matrices."""
     result = {
-        name: found.groups.arranged(name, tensor, turning.permutations)
+        name: found.groups.arranged(name, tensor, turning.orders)
         for name, tensor in tensors.items()
     }
     for stack in stacks(found.spaces):
@@ -80,7 +81,7 @@ def ascended(
         trace.append(ascent.objective)
         if trace[-1] - trace[-2] <= least:
             break
-    return Turning(ascent.permutations, ascent.matrices, tuple(trace))
+    return Turning(ascent.orders, ascent.matrices, tuple(trace))
 
 
 def streams_alone(found: RotationSymmetry, a: Tensors, b: Tensors, start: Turning) -> Turning:
@@ -100,13 +101,13 @@ def streams_alone(found: RotationSymmetry, a: Tensors, b: Tensors, start: Turnin
         if own:
             alone = Space(space.name, space.size, space.kind, own)
             matrices[space.name] = space.nearest(alone.rows(a) @ alone.rows(b).T)
-    return Turning(start.permutations, matrices)
+    return Turning(start.orders, matrices)
 
 
 class _Ascent:
     def __init__(self, found: RotationSymmetry, a: Tensors, b: dict[str, Tensor], at: Turning):
         self.found, self.a, self.b = found, a, b
-        self.permutations, self.matrices = dict(at.permutations), dict(at.matrices)
+        self.orders, self.matrices = dict(at.orders), dict(at.matrices)
         groups = found.groups
         self.blocks = [
             Blocks(group, found.spaces, groups)
@@ -165,9 +166,12 @@ class _Ascent:
             action.rows(self.a[action.parameter]) @ action.rows(self.b[action.parameter]).T
             for action in group.actions
         )
-        order = assignment(sum(products, torch.zeros(1, 1)))
+        gain = sum(products, torch.zeros(1, 1))
+        order = assignment(gain.abs() if group.signed else gain)
+        if group.signed:
+            order = encoded(order, gain[np.arange(len(gain)), order].sign().numpy())
         if self._raises(_reordered(group, order, self.b)):
-            self.permutations[group.name] = self.permutations[group.name][order]
+            self.orders[group.name] = then(self.orders[group.name], order)
 
     def _heads(self, blocks: Blocks) -> None:
         fits = blocks.fits(self.a, self.b)
@@ -186,12 +190,12 @@ class _Ascent:
 
     def _note(self, blocks: Blocks, order: np.ndarray, chosen: Sequence[Fit]) -> None:
         """Keeps account of a step: blocks bring along their matrices, and heads their names."""
-        places = self.permutations[blocks.parent.name]
+        places = self.orders[blocks.parent.name]
         for fit, j in zip(chosen, order, strict=True):
             if fit.order is not None:
                 name = blocks.heads[places[j]].name
-                self.permutations[name] = self.permutations[name][fit.order]
-        self.permutations[blocks.parent.name] = places[order]
+                self.orders[name] = self.orders[name][fit.order]
+        self.orders[blocks.parent.name] = places[order]
         for family, spaces in blocks.families.items():
             old = [self.matrices[spaces[j].name] for j in order]
             for space, fit, before in zip(spaces, chosen, old, strict=True):

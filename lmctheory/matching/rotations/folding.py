@@ -167,7 +167,7 @@ class Reading:
         own = untied(model, names) if names else model
         program = capture(own, example)
         inputs = program.evaluation.inputs(rows(example, slice(2)))
-        groups = assembled(labelled(program, inputs), parameters(own))
+        groups = assembled(*labelled(program, inputs), parameters(own))
         found = norms(program) if stream else {}
         foldings, reasons = {}, {}
         for group in groups.groups:

@@ -120,4 +120,4 @@ def learned(
         for stack, turns in zip(together, best, strict=True)
         for space, turn in zip(stack.spaces, turns, strict=True)
     }
-    return Turning(start.permutations, after, tuple(trace))
+    return Turning(start.orders, after, tuple(trace))

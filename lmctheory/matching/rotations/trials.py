@@ -89,14 +89,14 @@ class Trial:
             tensor = evaluation.state[name]
             if tensor.is_floating_point():
                 noise = torch.from_numpy(self.rng.standard_normal(tuple(tensor.shape)))
-                scale = 0.1 + 0.1 * float(tensor.square().mean().sqrt())
+                scale = 0.1 + float(tensor.square().mean().sqrt())
                 state[name] = tensor + scale * noise.to(tensor)
         return state
 
     def holds(self, spaces: Sequence[Space]) -> bool:
         """Whether random matrices, on all spaces at once, leave the outputs as they are."""
-        matrices = [space.random(self.rng) for space in spaces]
         for state, before in zip(self.states, self.before, strict=True):
+            matrices = [space.random(self.rng) for space in spaces]
             after = self.evaluation(self.inputs, self._turned(state, spaces, matrices))
             if relative_change(before, after) > self.allowed:
                 return False

@@ -41,8 +41,8 @@ def test_permutations_and_matrices_are_those_that_were_taken(name):
         assert end.trace[0] == pytest.approx(inner(a, transformed(found, b, start)))
         assert end.trace[-1] == pytest.approx(inner(a, transformed(found, b, end)), rel=1e-10)
         assert end.trace[-1] > end.trace[0] + 1
-        orders = start.permutations
-        moved |= {n for n, order in end.permutations.items() if (order != orders[n]).any()}
+        orders = start.orders
+        moved |= {n for n, order in end.orders.items() if (order != orders[n]).any()}
         for space in found.spaces:
             matrix = end.matrices[space.name]
             assert torch.allclose(space.nearest(matrix), matrix, atol=1e-10)
