@@ -25,6 +25,9 @@ from lmctheory.matching.merging.recalibration import (
 )
 from lmctheory.matching.merging.repair import repair
 from lmctheory.matching.merging.several import MultiMatching, match_several
+from lmctheory.matching.rotations._rotate import Rotation, rotate
+from lmctheory.matching.rotations.finding import RotationSymmetry, folded, rotations
+from lmctheory.matching.rotations.spaces import Space
 
 __all__ = [
     "METHODS",
@@ -33,10 +36,14 @@ __all__ = [
     "MultiMatching",
     "NoBestTemperatureError",
     "PermutationGroup",
+    "Rotation",
+    "RotationSymmetry",
     "SoftMatching",
+    "Space",
     "Symmetry",
     "calibrate_temperature",
     "compressed_responses",
+    "folded",
     "function_change",
     "fuse",
     "layer_costs",
@@ -47,6 +54,8 @@ __all__ = [
     "permute",
     "repair",
     "reset_batch_norm",
+    "rotate",
+    "rotations",
     "second_moments",
     "soft_match",
     "symmetry",

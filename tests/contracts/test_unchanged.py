@@ -57,6 +57,12 @@ CALLS = {
         a, b, "loss", d, solver="straight_through", rng=rng()
     ).apply(b),
     "match_several": lambda a, b, d: matching.match_several([a, b], data=d.inputs),
+    "rotations": lambda a, b, d: matching.rotations(a, d.inputs),
+    "rotate": lambda a, b, d: matching.rotate(a, b, d.inputs).pair(a, b),
+    "rotate loss": lambda a, b, d: matching.rotate(
+        a, b, d, "loss", steps=1, batch_size=2, rng=rng()
+    ),
+    "folded": lambda a, b, d: matching.folded(a, d.inputs),
     "soft_match": lambda a, b, d: matching.soft_match(a, b),
     "fuse": lambda a, b, d: matching.fuse(a, b),
     "layer_costs": lambda a, b, d: matching.layer_costs(a, b, example=d.inputs),

@@ -1,0 +1,1 @@
+"""Orthogonal symmetries of attention heads and residual streams, and alignment by them."""
