@@ -25,9 +25,10 @@ def draw(results: Results) -> Figure:
     places, width = np.arange(len(shapes)), 0.8 / len(ALIGNMENTS)
     for k, (name, colour) in enumerate(_LINES.items()):
         means = [shape.mean(name, lambda pair: pair.barrier) for shape in shapes]
-        values, errors = ([getattr(mean, key) for mean in means] for key in ("value", "error"))
-        where = places + (k - (len(ALIGNMENTS) - 1) / 2) * width
-        axes.bar(where, values, width, yerr=errors, color=colour, label=name)
+        drawn = [(place, mean) for place, mean in zip(places, means, strict=True) if mean]
+        where = [place + (k - (len(ALIGNMENTS) - 1) / 2) * width for place, _ in drawn]
+        heights, errors = ([getattr(m, key) for _, m in drawn] for key in ("value", "error"))
+        axes.bar(where, heights, width, yerr=errors, color=colour, label=name)
     axes.set_yscale("symlog", linthresh=0.01)
     axes.axhline(0, color=style.GREY, linewidth=0.5)
     axes.set_ylabel("barrier of the test loss")

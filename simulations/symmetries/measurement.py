@@ -5,36 +5,56 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor, nn
+import numpy as np
+from torch import nn
 
-from lmctheory.matching import match
+from lmctheory.matching import match, rotate
+from lmctheory.networks import Examples
 from lmctheory.paths import barrier
 from simulations.symmetries.networks import NETWORKS, trained_pair
 
-__all__ = ["ALIGNMENTS", "Measured", "Pair", "Task", "cost_of", "run"]
+__all__ = ["ALIGNMENTS", "PLAIN", "Measured", "Pair", "Task", "cost_of", "run"]
 
 _POINTS = 11
+_FEW = 8
+"""Examples that finding symmetries takes."""
 
 
-def _unmatched(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
-    del x
+Ends = tuple[nn.Module, nn.Module]
+
+
+def _unmatched(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    del train
     return a, b
 
 
-def _permuted(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
-    return a, match(a, b, data=x, signs=False).apply(b)
+def _permuted(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    return a, match(a, b, data=train[:_FEW].inputs, signs=False).apply(b)
 
 
-def _signed(a: nn.Module, b: nn.Module, x: Tensor) -> tuple[nn.Module, nn.Module]:
-    return a, match(a, b, data=x).apply(b)
+def _signed(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    return a, match(a, b, data=train[:_FEW].inputs).apply(b)
 
 
-ALIGNMENTS: Mapping[str, Callable[[nn.Module, nn.Module, Tensor], tuple[nn.Module, nn.Module]]] = {
+def _turned(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    return rotate(a, b, train[:_FEW].inputs).pair(a, b)
+
+
+def _trained(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    return rotate(a, b, train, "loss", rng=np.random.default_rng(0)).pair(a, b)
+
+
+ALIGNMENTS: Mapping[str, Callable[[nn.Module, nn.Module, Examples], Ends]] = {
     "unmatched": _unmatched,
     "permutations": _permuted,
     "signs": _signed,
+    "rotations": _turned,
+    "by loss": _trained,
 }
-"""Each in a larger group than the one before it."""
+"""Each in a larger group than the one before it; the last by the loss, the others by weights."""
+
+PLAIN = ("unmatched", "permutations", "signs")
+"""Those of networks without attention."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +109,14 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Trains and measures the pairs of a task."""
     network = NETWORKS[task.network]
     data = network.examples(task.dataset, data_dir)
-    example = data.train.inputs[:8]
-    found: dict[str, list[Pair]] = {name: [] for name in ALIGNMENTS}
+    names = ALIGNMENTS if network.turns else PLAIN
+    found: dict[str, list[Pair]] = {name: [] for name in names}
     for k in range(task.pairs):
         first = task.seed + 2 * k
         a, b = trained_pair(network, task.width, data, (first, first + 1))
-        for name, aligned in ALIGNMENTS.items():
+        for name in names:
             start = time.perf_counter()
-            ends = aligned(a, b, example)
+            ends = ALIGNMENTS[name](a, b, data.train)
             seconds = time.perf_counter() - start
             curve = barrier(*ends, data.test, _POINTS)
             found[name].append(

@@ -32,6 +32,7 @@ class Network:
         training: its training on digits and sequences, and on MNIST.
         data: what it is trained on if that is no option.
         cost: CPU seconds of one pair at width 64, roughly.
+        turns: whether it has heads and a residual stream, which can be turned.
     """
 
     widths: tuple[int, ...]
@@ -39,6 +40,7 @@ class Network:
     training: TrainingConfig
     data: Callable[[], Dataset] | None = None
     cost: float = 2.0
+    turns: bool = False
 
     def examples(self, dataset: str, data_dir: Path | None) -> Dataset:
         """What it is trained and tested on."""
@@ -72,13 +74,16 @@ NETWORKS: Mapping[str, Network] = {
         running_sums,
         10,
     ),
-    "ViT": Network((32,), _vit, _adam(40, learning_rate=3e-3, warmup_steps=50), cost=200),
+    "ViT": Network(
+        (32,), _vit, _adam(40, learning_rate=3e-3, warmup_steps=50), cost=200, turns=True
+    ),
     "GPT": Network(
         (32,),
         lambda _, width, rng: LanguageModel(width, 2, 4, rng=rng),
         _adam(12, learning_rate=3e-3, warmup_steps=50),
         grammar,
         200,
+        turns=True,
     ),
 }
 """By the name they have in the tables, the number of hidden layers behind MLPs."""

@@ -13,6 +13,8 @@ __all__ = ["Results", "Shape", "report", "require_one_study", "summarise"]
 
 Results = Sequence[tuple[Task, Measured]]
 
+_SMALLEST = "permutations"
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -21,9 +23,22 @@ class Shape:
     task: Task
     measured: Measured
 
-    def mean(self, alignment: str, quantity: Callable[[Pair], float]) -> Mean:
-        """Of a number that every pair has."""
-        return Mean.over([quantity(pair) for pair in self.measured.pairs[alignment]])
+    def mean(self, alignment: str, quantity: Callable[[Pair], float]) -> Mean | None:
+        """Of a number that every pair has after an alignment, if the network has that."""
+        pairs = self.measured.pairs.get(alignment)
+        return None if pairs is None else Mean.over(list(map(quantity, pairs)))
+
+    def fall(self, alignment: str) -> Mean | None:
+        """Of the barrier below that of permutations, over the same pairs."""
+        before, after = (self.measured.pairs.get(name) for name in (_SMALLEST, alignment))
+        if before is None or after is None:
+            return None
+        return Mean.over([p.barrier - q.barrier for p, q in zip(before, after, strict=True)])
+
+    def times(self, alignment: str) -> float | None:
+        """How long an alignment takes, in units of permutations."""
+        own, least = (self.mean(name, lambda p: p.seconds) for name in (alignment, _SMALLEST))
+        return None if own is None or least is None else own.value / least.value
 
 
 def summarise(results: Results) -> list[Shape]:
@@ -47,8 +62,6 @@ def report(results: Results) -> list[Part]:
     shapes = summarise(results)
     return [_barriers(shapes), _differences(shapes)]
 
-
-_SMALLEST = "permutations"
 
 _PLACE = (
     Column[Shape]("network", lambda one: one.task.network, head=" ", left=True),
@@ -76,24 +89,21 @@ def _column(name: str, quantity: Callable[[Pair], float]) -> Column[Shape]:
 
 def _differences(shapes: Sequence[Shape]) -> Table[Shape]:
     """Pair by pair: the networks differ more than the groups do."""
-    largest = list(ALIGNMENTS)[-1]
-
-    def fall(one: Shape) -> Mean:
-        before, after = (one.measured.pairs[name] for name in (_SMALLEST, largest))
-        return Mean.over([p.barrier - q.barrier for p, q in zip(before, after, strict=True)])
-
-    def seconds(one: Shape, alignment: str = _SMALLEST) -> float:
-        return one.mean(alignment, lambda pair: pair.seconds).value
-
+    larger = list(ALIGNMENTS)[list(ALIGNMENTS).index(_SMALLEST) + 1 :]
     return Table(
-        "What the largest group takes of the barrier, and of time",
-        "fall: of the barrier below that of permutations, mean over the same pairs. seconds: of"
-        " matching by permutations; times: in the largest group, in units of these.",
+        "What larger groups take of the barrier, and of time",
+        "fall: of the barrier below that of permutations, mean over the same pairs. x: time of the"
+        " alignment, in units of that by permutations.",
         [
             *_PLACE,
-            Column("fall", fall),
-            Column("seconds", seconds, form=".2g"),
-            Column("times", lambda one: seconds(one, largest) / seconds(one), form=".2f"),
+            *(column for name in larger for column in _taken(name)),
         ],
         shapes,
+    )
+
+
+def _taken(name: str) -> tuple[Column[Shape], Column[Shape]]:
+    return (
+        Column(f"{name}, fall", lambda one: one.fall(name)),
+        Column(f"{name}, times", lambda one: one.times(name), form=".1f", head="x"),
     )

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmctheory.matching import function_change, symmetry
-from simulations.symmetries.measurement import ALIGNMENTS, Task, run
+from simulations.symmetries.measurement import PLAIN, Task, run
 from simulations.symmetries.networks import NETWORKS
 from simulations.symmetries.sequences import ALPHABET, grammar, running_sums
 
@@ -41,7 +41,7 @@ def test_every_network_has_the_symmetry_that_its_name_says(name):
 def test_larger_groups_are_better_matched():
     task = Task("digits", "tanh 1", 8, 1, 0)
     measured = run(task)
-    assert list(measured.pairs) == list(ALIGNMENTS)
+    assert set(measured.pairs) == set(PLAIN)
     (before,), (after,) = (measured.pairs[name] for name in ("unmatched", "signs"))
     assert after.barrier < before.barrier
     assert before.accuracy[0] == after.accuracy[0] > 0.8
