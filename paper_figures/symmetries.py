@@ -21,7 +21,7 @@ def draw(results: Results) -> Figure:
     """One group of bars for every network and width, one bar for every group of symmetries."""
     style.use()
     shapes = summarise(results)
-    figure, axes = plt.subplots(figsize=(style.COLUMN, 2.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(style.COLUMN, 3.0), layout="constrained")
     places, width = np.arange(len(shapes)), 0.8 / len(ALIGNMENTS)
     for k, (name, colour) in enumerate(_LINES.items()):
         means = [shape.mean(name, lambda pair: pair.barrier) for shape in shapes]
@@ -34,7 +34,7 @@ def draw(results: Results) -> Figure:
     axes.set_ylabel("barrier of the test loss")
     labels = [f"{shape.task.network}, {shape.task.width}" for shape in shapes]
     axes.set_xticks(places, labels, rotation=60, ha="right")
-    axes.legend(ncols=len(ALIGNMENTS), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    figure.legend(ncols=3, loc="outside upper center")
     return figure
 
 
