@@ -28,6 +28,7 @@ from lmctheory.matching.merging.several import MultiMatching, match_several
 from lmctheory.matching.rotations._rotate import Rotation, rotate
 from lmctheory.matching.rotations.finding import RotationSymmetry, folded, rotations
 from lmctheory.matching.rotations.spaces import Space
+from lmctheory.matching.scales import Rescaling, rescale
 
 __all__ = [
     "METHODS",
@@ -36,6 +37,7 @@ __all__ = [
     "MultiMatching",
     "NoBestTemperatureError",
     "PermutationGroup",
+    "Rescaling",
     "Rotation",
     "RotationSymmetry",
     "SoftMatching",
@@ -53,6 +55,7 @@ __all__ = [
     "match_several",
     "permute",
     "repair",
+    "rescale",
     "reset_batch_norm",
     "rotate",
     "rotations",

@@ -30,6 +30,14 @@ class Activation(Constants):
         there, back = self.apply(z), self.apply(-z)
         return bool((there + back).abs().max() <= 1e-14 * there.abs().max())
 
+    @cached_property
+    def is_homogeneous(self) -> bool:
+        """Whether sigma(c z) = c sigma(z) for c > 0, as it is computed for three c."""
+        z = torch.linspace(-8, 8, 129, dtype=torch.float64)
+        there = self.apply(z)
+        gaps = [(self.apply(c * z) - c * there).abs().max() / c for c in (1e-3, 3.0, 1e3)]
+        return bool(max(gaps) <= 1e-14 * there.abs().max())
+
 
 def leaky_relu(negative_slope: float) -> Activation:
     """sigma(z) = max(z, 0) + a min(z, 0)."""

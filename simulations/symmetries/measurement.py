@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from lmctheory.matching import match, rotate
+from lmctheory.matching import match, rescale, rotate
 from lmctheory.networks import Examples
 from lmctheory.paths import barrier
 from simulations.symmetries.networks import NETWORKS, trained_pair
@@ -36,6 +36,11 @@ def _signed(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
     return a, match(a, b, data=train[:_FEW].inputs).apply(b)
 
 
+def _scaled(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    _, aligned = _signed(a, b, train)
+    return a, rescale(a, aligned).apply(aligned)
+
+
 def _turned(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
     return rotate(a, b, train[:_FEW].inputs).pair(a, b)
 
@@ -48,13 +53,14 @@ ALIGNMENTS: Mapping[str, Callable[[nn.Module, nn.Module, Examples], Ends]] = {
     "unmatched": _unmatched,
     "permutations": _permuted,
     "signs": _signed,
+    "scales": _scaled,
     "rotations": _turned,
     "by loss": _trained,
 }
-"""Each in a larger group than the one before it; the last by the loss, the others by weights."""
+"""Each beyond permutations in a larger group; the last by the loss, the others by weights."""
 
 PLAIN = ("unmatched", "permutations", "signs")
-"""Those of networks without attention."""
+"""Those of every network."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Trains and measures the pairs of a task."""
     network = NETWORKS[task.network]
     data = network.examples(task.dataset, data_dir)
-    names = ALIGNMENTS if network.turns else PLAIN
+    names = (*PLAIN, *network.beyond)
     found: dict[str, list[Pair]] = {name: [] for name in names}
     for k in range(task.pairs):
         first = task.seed + 2 * k

@@ -32,7 +32,7 @@ class Network:
         training: its training on digits and sequences, and on MNIST.
         data: what it is trained on if that is no option.
         cost: CPU seconds of one pair at width 64, roughly.
-        turns: whether it has heads and a residual stream, which can be turned.
+        beyond: the alignments that it has beyond permutations and signs.
     """
 
     widths: tuple[int, ...]
@@ -40,7 +40,7 @@ class Network:
     training: TrainingConfig
     data: Callable[[], Dataset] | None = None
     cost: float = 2.0
-    turns: bool = False
+    beyond: tuple[str, ...] = ()
 
     def examples(self, dataset: str, data_dir: Path | None) -> Dataset:
         """What it is trained and tested on."""
@@ -59,6 +59,8 @@ def _vit(inputs: int, width: int, rng: torch.Generator) -> nn.Module:
     return ViT((1, side, side), 10, patch=patch, width=width, depth=2, heads=4, rng=rng)
 
 
+TURNED = ("rotations", "by loss")
+
 _sgd = partial(TrainingConfig, batch_size=64, learning_rate=0.05)
 _adam = partial(TrainingConfig, batch_size=64, optimiser="adamw", weight_decay=1e-2)
 
@@ -66,7 +68,10 @@ NETWORKS: Mapping[str, Network] = {
     "tanh 1": Network((16, 32, 64, 128, 512), _mlp("tanh", 1), _sgd(20)),
     "tanh 2": Network((32, 64, 128, 512), _mlp("tanh", 2), _sgd(20)),
     "tanh 3": Network((64, 128), _mlp("tanh", 3), _sgd(20)),
-    "relu 2": Network((64, 128), _mlp("relu", 2), _sgd(20)),
+    "relu 2": Network((64, 128), _mlp("relu", 2), _sgd(20), beyond=("scales",)),
+    "relu 2, decay": Network(
+        (64, 128), _mlp("relu", 2), _sgd(20, weight_decay=3e-3), beyond=("scales",)
+    ),
     "RNN tanh": Network(
         (32, 64),
         lambda _, width, rng: SequenceNetwork(width, rng=rng),
@@ -75,7 +80,7 @@ NETWORKS: Mapping[str, Network] = {
         10,
     ),
     "ViT": Network(
-        (32,), _vit, _adam(40, learning_rate=3e-3, warmup_steps=50), cost=200, turns=True
+        (32,), _vit, _adam(40, learning_rate=3e-3, warmup_steps=50), cost=200, beyond=TURNED
     ),
     "GPT": Network(
         (32,),
@@ -83,7 +88,7 @@ NETWORKS: Mapping[str, Network] = {
         _adam(12, learning_rate=3e-3, warmup_steps=50),
         grammar,
         200,
-        turns=True,
+        beyond=TURNED,
     ),
 }
 """By the name they have in the tables, the number of hidden layers behind MLPs."""

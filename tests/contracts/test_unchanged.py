@@ -71,6 +71,7 @@ CALLS = {
     "second_moments": lambda a, b, d: matching.second_moments(a, d.inputs),
     "compressed_responses": lambda a, b, d: matching.compressed_responses([a, b], d.inputs),
     "repair": lambda a, b, d: matching.repair(a, a, b, d.inputs),
+    "rescale": lambda a, b, d: matching.rescale(a, b),
     "reset_batch_norm": lambda a, b, d: matching.reset_batch_norm(a, d.inputs),
     "calibrate_temperature": lambda a, b, d: matching.calibrate_temperature(a, d.inputs, d.labels),
     "interpolate": lambda a, b, d: paths.interpolate(a, b, 0.3),
