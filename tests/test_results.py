@@ -73,8 +73,16 @@ def test_what_is_not_plain_becomes_words():
 def test_all_public_results_have_it():
     """Data classes that functions hand back, and that hold no network, data or configuration."""
     others = {"AffineChain", "Examples", "Dataset", "TrainingConfig", "Ensemble", "Neuron", "Study"}
-    others |= {"Activation", "CalibratedNetwork", "NestedPartition", "Layer", "Proof", "Theorem"}
-    others |= {"PermutationGroup", "Symmetry", "Deviation", "Sweep"}
+    others |= {
+        "Sweep",
+        "Activation",
+        "CalibratedNetwork",
+        "NestedPartition",
+        "Layer",
+        "Proof",
+        "Theorem",
+    }
+    others |= {"PermutationGroup", "Symmetry", "RotationSymmetry", "Space", "Deviation"}
     for package in (lmc.rates, lmc.widths, lmc.networks, lmc.matching, lmc.paths, lmc.layerwise):
         for name in package.__all__:
             kind = getattr(package, name)

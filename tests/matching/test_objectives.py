@@ -62,7 +62,7 @@ def test_no_permutation_connects_two_narrow_trained_networks(narrow):
     a, b, data = narrow
     start = side_by_side(a, b)
     found = exhaustive(start, MidpointLoss.of(b, data)).alignment  # all 24^2 of them
-    assert barrier(a, permute(b, found.permutations), data, points=3).midpoint > 0.2
+    assert barrier(a, permute(b, found.orders), data, points=3).midpoint > 0.2
 
 
 def test_no_permutation_connects_two_exact_solutions_of_two_units_a_layer():
