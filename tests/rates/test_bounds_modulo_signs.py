@@ -60,11 +60,17 @@ LAWS = {name: family(1.0) for name, family in FAMILIES.items()} | {
     "small cube": UniformCube(3, side=0.1),
     "interval": UniformBall(1),
 }
-EVERY_LAW = pytest.mark.parametrize("mu", LAWS.values(), ids=LAWS.keys())
+EVERY_LAW = pytest.mark.parametrize(
+    "mu",
+    [
+        pytest.param(law, id=name, marks=[pytest.mark.slow] if name == "mixture" else [])
+        for name, law in LAWS.items()
+    ],
+)
 
 
 @EVERY_LAW
-@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("p", [pytest.param(1.0, marks=pytest.mark.slow), 2.0, 3.0])
 def test_the_truth_lies_between(mu, p):
     # 64 draws at least: beyond 5 standard errors by chance 5e-6 (t law), < 1e-3 in all
     for m, draws in ((1, 800), (3, 400), (30, 64)):
@@ -318,6 +324,7 @@ def test_empty_cells_cost_more_modulo_signs_too(m):
         assert (two > 0) == (m > 1)
 
 
+@pytest.mark.slow
 def test_mirrored_clusters_are_one():
     merged = folded_law(MIRRORED)
     assert len(merged.components) == 1
@@ -383,6 +390,7 @@ def test_simulated_bounds_enclose():
     assert high < simulated_upper_bound(mu, 64, **options).value
 
 
+@pytest.mark.slow
 def test_widths_are_smaller_and_in_order():
     for mu in (Gaussian(spectrum=[1.0] * 3), UniformSphere(3)):
         eps = 0.5 * mu.second_moment**0.5

@@ -41,7 +41,13 @@ FAMILIES = {
     "mixture": _mixture,
     "empirical": lambda c: Empirical(c * POINTS),
 }
-EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+EVERY_FAMILY = pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, id=name, marks=[pytest.mark.slow] if name == "mixture" else [])
+        for name, family in FAMILIES.items()
+    ],
+)
 
 
 @EVERY_FAMILY

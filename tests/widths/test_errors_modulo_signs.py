@@ -77,6 +77,7 @@ def test_layers_are_bounded_from_below():
     assert signed == pytest.approx(lower_bound(law, 40, **SIGNS).value, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_two_layers_need_fewer_neurons():
     law = UniformCube(2)
     assert two_layer.error_bound(law, 64, TANH, **SIGNS) < two_layer.error_bound(law, 64, TANH)

@@ -55,7 +55,13 @@ LAWS = {
     "empirical": Empirical(np.random.default_rng(0).standard_normal((40, 2))),
     "image": LipschitzImage(lambda x: 2 * np.abs(x[:, :2]), 2.0, UniformSphere(5)),
 }
-EVERY_LAW = pytest.mark.parametrize("mu", LAWS.values(), ids=LAWS.keys())
+EVERY_LAW = pytest.mark.parametrize(
+    "mu",
+    [
+        pytest.param(law, id=name, marks=[pytest.mark.slow] if name == "mixture" else [])
+        for name, law in LAWS.items()
+    ],
+)
 
 
 @EVERY_LAW
