@@ -76,7 +76,8 @@ def wasserstein_pow(
         >>> import numpy as np
         >>> wasserstein_pow(np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]))
         1.0
-        >>> wasserstein_pow([[0.0, 1.0], [3.0, 0.0]], [[-3.0, 0.0], [0.0, -2.0]], modulo="signs")
+        >>> a, b = np.array([[0.0, 1.0], [3.0, 0.0]]), np.array([[-3.0, 0.0], [0.0, -2.0]])
+        >>> wasserstein_pow(a, b, modulo="signs")
         0.5
     """
     p = positive("p", p)
@@ -137,7 +138,9 @@ def optimal_signs(
         theory key S1.
 
     Example:
-        >>> optimal_signs([[1.0, 2.0], [0.0, 1.0]], [[-1.0, -1.0], [5.0, 3.0]])
+        >>> import numpy as np
+        >>> a, b = np.array([[1.0, 2.0], [0.0, 1.0]]), np.array([[-1.0, -1.0], [5.0, 3.0]])
+        >>> optimal_signs(a, b)
         array([-1,  1])
     """
     pair = samples(a, b, "signs")
