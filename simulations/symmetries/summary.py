@@ -91,8 +91,8 @@ def _differences(shapes: Sequence[Shape]) -> Table[Shape]:
     """Pair by pair: the networks differ more than the groups do."""
     larger = list(ALIGNMENTS)[list(ALIGNMENTS).index(_SMALLEST) + 1 :]
     return Table(
-        "What larger groups take of the barrier, and of time",
-        "fall: of the barrier below that of permutations, mean over the same pairs. x: time of the"
+        "How far barriers fall in larger groups, and how long these take",
+        "Fall of the barrier below that of permutations, mean over the same pairs. x: time of the"
         " alignment, in units of that by permutations.",
         [
             *_PLACE,
@@ -104,6 +104,6 @@ def _differences(shapes: Sequence[Shape]) -> Table[Shape]:
 
 def _taken(name: str) -> tuple[Column[Shape], Column[Shape]]:
     return (
-        Column(f"{name}, fall", lambda one: one.fall(name)),
+        Column(f"{name}, fall", lambda one: one.fall(name), head=name),
         Column(f"{name}, times", lambda one: one.times(name), form=".1f", head="x"),
     )
