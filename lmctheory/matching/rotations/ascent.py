@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmctheory.matching.costs.neuron_features import Features, gain_of
 from lmctheory.matching.groups import PermutationGroup
-from lmctheory.matching.orders import encoded, then
+from lmctheory.matching.orders import then
 from lmctheory.matching.rotations.blocks import Blocks, Fit
 from lmctheory.matching.rotations.finding import RotationSymmetry
 from lmctheory.matching.rotations.spaces import Space, Stack, stacks
-from lmctheory.matching.solvers._assignment import assignment
+from lmctheory.matching.solvers._assignment import assignment, best_order
 
 __all__ = ["Turning", "ascended", "stacked", "streams_alone", "transformed"]
 
@@ -162,14 +163,11 @@ class _Ascent:
         return False
 
     def _neurons(self, group: PermutationGroup) -> None:
-        products = (
-            action.rows(self.a[action.parameter]) @ action.rows(self.b[action.parameter]).T
-            for action in group.actions
-        )
-        gain = sum(products, torch.zeros(1, 1))
-        order = assignment(gain.abs() if group.signed else gain)
-        if group.signed:
-            order = encoded(order, gain[np.arange(len(gain)), order].sign().numpy())
+        described = [
+            Features(a.rows(self.a[a.parameter]), a.rows(self.b[a.parameter]), negated=a.negated)
+            for a in group.actions
+        ]
+        order = best_order(gain_of(described))
         if self._raises(_reordered(group, order, self.b)):
             self.orders[group.name] = then(self.orders[group.name], order)
 

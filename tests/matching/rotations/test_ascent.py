@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
-from lmctheory.matching import rotations
+from lmctheory.matching import match, rotations, symmetry
 from lmctheory.matching._symmetry import parameters
 from lmctheory.matching.rotations import ascent
 from lmctheory.matching.rotations.ascent import Turning, ascended, transformed
+from lmctheory.matching.rotations.finding import RotationSymmetry
 from tests.matching.rotations.examples import haar, small
 
 
@@ -56,3 +59,25 @@ def test_a_step_that_would_lower_the_objective_is_not_taken(monkeypatch):
     end = ascended(found, a, b, anywhere(found, 0), 1e-3)
     assert (np.diff(end.trace) >= 0).all()
     assert end.trace[-1] == pytest.approx(inner(a, transformed(found, b, end)), rel=1e-10)
+
+
+class Gated(nn.Module):
+    """A unit of which only the ungated half may be negated."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.up, self.down = nn.Linear(4, 12), nn.Linear(4, 12), nn.Linear(12, 3)
+
+    def forward(self, x):
+        return self.down(functional.silu(self.gate(x)) * self.up(x))
+
+
+def test_neurons_are_negated_where_that_is_best_for_all_their_weights():
+    torch.manual_seed(0)
+    nets, x = [Gated().double() for _ in range(2)], torch.randn(3, 4).double()
+    groups = symmetry(nets[0], x)
+    found = RotationSymmetry((), {}, groups)
+    a, b = map(parameters, nets)
+    start = Turning({group.name: np.arange(group.size) for group in groups.groups}, {})
+    end = ascended(found, a, b, start, 1e-9)
+    assert end.trace[-1] == pytest.approx(match(*nets, data=x).objective, rel=1e-12)  # one layer
