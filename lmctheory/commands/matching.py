@@ -14,7 +14,7 @@ from lmctheory.files.checkpoints import require_suffix
 from lmctheory.files.writing import require_folder
 from lmctheory.matching import match, match_several, repair, reset_batch_norm
 from lmctheory.matching.merging.means import average
-from lmctheory.matching.orders import encoded, neurons, signs
+from lmctheory.matching.orders import neurons, plain, signs
 from lmctheory.networks import AnyExamples
 from lmctheory.tables import Column, Table
 
@@ -118,10 +118,7 @@ def matched(networks: Sequence[nn.Module], method: str, data: AnyExamples | None
         else:
             how = "joint" if method in ("weight", "activation") else "reference"
             joint = match_several(networks, method, data, how=how)
-            orders = [
-                {name: encoded(perm, sign.get(name)) for name, perm in each.items()}
-                for each, sign in zip(joint.permutations, joint.signs, strict=True)
-            ]
+            orders = list(joint.orders)
             aligned = list(joint.apply(networks))
             said = (f"Sum over pairs of networks: {joint.objective:.6g}.",)
     rows = [
@@ -175,7 +172,7 @@ def _write_permutations(orders: Sequence[Mapping[str, np.ndarray]], path: Path) 
         listed = {
             f"{k + 1}/{n}": order for k, each in enumerate(orders) for n, order in each.items()
         }
-    arrays = {name: neurons(order) for name, order in listed.items()}
+    arrays = plain(listed)
     arrays |= {f"{n}.signs": signs(order) for n, order in listed.items() if (order < 0).any()}
     with writing(path) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

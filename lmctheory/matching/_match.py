@@ -37,8 +37,7 @@ from lmctheory.matching.costs.neuron_costs import (
     weighted,
 )
 from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
-from lmctheory.matching.orders import encoded, neurons
-from lmctheory.matching.orders import signs as order_signs
+from lmctheory.matching.orders import plain, together
 from lmctheory.matching.solvers import SOLVERS, Search, Solver
 from lmctheory.measures.arguments import at_least
 from lmctheory.measures.display import some, some_items
@@ -48,7 +47,7 @@ from lmctheory.networks.chain import gaussian_inputs
 from lmctheory.networks.data import AnyExamples
 from lmctheory.results import Result
 
-__all__ = ["Matching", "match", "signs_of", "tried"]
+__all__ = ["Matching", "match", "require_shapes", "tried"]
 
 _CHECKED = 4
 """Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
@@ -108,9 +107,7 @@ class Matching(Result):
     @property
     def orders(self) -> dict[str, np.ndarray]:
         """Permutations and signs as one array each, see `lmctheory.matching.orders`."""
-        return {
-            name: encoded(perm, self.signs.get(name)) for name, perm in self.permutations.items()
-        }
+        return together(self.permutations, self.signs)
 
     def apply(self, model_b: SomeNetwork) -> SomeNetwork:
         """A copy of `model_b` with its neurons aligned; it computes the same function.
@@ -118,7 +115,11 @@ class Matching(Result):
         Raises:
             ValueError: if the model's parameters are not those of the networks that were matched.
         """
-        _require_shapes(model_b, self.shapes)
+        require_shapes(
+            "model_b must have the parameters of the networks that were matched",
+            _shapes(model_b),
+            self.shapes,
+        )
         return permute(model_b, self.permutations, self.symmetry, self.signs)
 
 
@@ -211,8 +212,8 @@ def match(
     return Matching(
         method=method,
         solver=chosen.name,
-        permutations={name: neurons(order) for name, order in best.orders.items()},
-        signs=signs_of(groups, best.orders),
+        permutations=plain(best.orders),
+        signs=groups.signs(best.orders),
         cost=group_costs(best, cost),
         traces={name: solution.trace for name, solution in found.items()},
         start=start,
@@ -221,11 +222,6 @@ def match(
         symmetry=groups.on(parameters(model_b)) if isinstance(b, AffineChain) else groups,
         shapes=_shapes(model_b),
     )
-
-
-def signs_of(groups: Symmetry, orders: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The signs of neurons, by signed groups."""
-    return {group.name: order_signs(orders[group.name]) for group in groups.signed}
 
 
 def _solver(method: str, solver: str | Solver | None) -> Solver:
@@ -279,13 +275,23 @@ def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in parameters(network).items()}
 
 
-def _require_shapes(network: Network, matched: Mapping[str, tuple[int, ...]]) -> None:
-    found = _shapes(network)
+def require_shapes(
+    required: str, found: Mapping[str, tuple[int, ...]], matched: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuses a network that is none of those that were matched.
+
+    Args:
+        required: what the message says of it.
+        found: the shapes of its tensors.
+        matched: what they have to be.
+
+    Raises:
+        ValueError: naming the first that differs.
+    """
     for name in [*matched, *found]:
         if found.get(name) != matched.get(name):
             raise ValueError(
-                "model_b must have the parameters of the networks that were matched, but "
-                f"{name!r} has shape {found.get(name)}, not {matched.get(name)}"
+                f"{required}, but {name!r} has shape {found.get(name)}, not {matched.get(name)}"
             )
 
 

@@ -19,7 +19,7 @@ from lmctheory.matching.groups import (
     PermutationGroup,
     Symmetry,
 )
-from lmctheory.matching.orders import encoded
+from lmctheory.matching.orders import encoded, together
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
 from lmctheory.networks.calling import Inputs, as_inputs, each, parts, rows, shapes
@@ -325,7 +325,7 @@ def _with_signs(
             )
         if np.shape(sign) != (signed[name],) or not np.isin(sign, (1, -1)).all():
             raise ValueError(f"the signs of group {name!r} must be {signed[name]} of 1 and -1")
-    return {name: encoded(perm, signs.get(name)) for name, perm in permutations.items()}
+    return together(permutations, signs)
 
 
 def _move_neurons(network: nn.Module, orders: Mapping[str, np.ndarray], groups: Symmetry) -> None:

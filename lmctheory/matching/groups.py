@@ -1,6 +1,6 @@
 """Permutation groups of a network: which axes of which parameters move together."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lmctheory.matching.orders import neurons, selected
+from lmctheory.matching.orders import neurons, selected, signs
 from lmctheory.measures.display import some
 
-__all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry"]
+__all__ = ["Action", "Coupling", "PermutationGroup", "Symmetry", "entries_moved"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,13 @@ class Action:
     def fills_in_order(self, size: int) -> bool:
         """Whether the neurons' entries are all of an axis of that size, one after another."""
         return len(self.index) == size and self._ordered
+
+
+def entries_moved(action: Action, others: Iterable[Action]) -> set[int]:
+    """Of an action's axis the entries that some others move."""
+    return {
+        entry for other in others if other.place == action.place for entry in other.index.tolist()
+    }
 
 
 @dataclass(frozen=True, repr=False)
@@ -192,6 +199,10 @@ class Symmetry:
     def signed(self) -> tuple[PermutationGroup, ...]:
         """The groups whose neurons may be negated."""
         return tuple(group for group in self.groups if group.signed)
+
+    def signs(self, orders: Mapping[str, Int[np.ndarray, " m"]]) -> dict[str, np.ndarray]:
+        """The signs of neurons in their orders, by signed groups."""
+        return {group.name: signs(orders[group.name]) for group in self.signed}
 
     @property
     def unsigned(self) -> "Symmetry":

@@ -5,12 +5,23 @@ if its entry is ~j = -j - 1. So orders of plain neurons are index arrays, and si
 compose and invert as permutations do.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-__all__ = ["encoded", "inverse", "neurons", "selected", "signs", "then"]
+__all__ = [
+    "encoded",
+    "inverse",
+    "neurons",
+    "plain",
+    "selected",
+    "signs",
+    "then",
+    "together",
+]
 
 
 def encoded(
@@ -18,6 +29,20 @@ def encoded(
 ) -> Int[np.ndarray, " m"]:
     """The order with these neurons in its places, times these signs; None is all positive."""
     return permutation if sign is None else np.where(sign < 0, ~permutation, permutation)
+
+
+def together(
+    permutations: Mapping[str, Int[np.ndarray, " m"]], found: Mapping[str, Int[np.ndarray, " m"]]
+) -> dict[str, Int[np.ndarray, " m"]]:
+    """The orders of groups by name, from their permutations and the signs of some of them."""
+    return {name: encoded(perm, found.get(name)) for name, perm in permutations.items()}
+
+
+def plain(
+    orders: Mapping[str, Int[np.ndarray, " m"]],
+) -> dict[str, Int[np.ndarray, " m"]]:
+    """The permutations of groups by name, without signs."""
+    return {name: neurons(order) for name, order in orders.items()}
 
 
 def neurons(order: Int[np.ndarray, " m"]) -> Int[np.ndarray, " m"]:

@@ -30,7 +30,6 @@ from torch import Tensor, nn
 
 from lmctheory.matching._symmetry import as_chain, parameters
 from lmctheory.matching.alignment import require_alike
-from lmctheory.networks.affine import affine_chain, evaluation_mode
 from lmctheory.networks.state import placed
 from lmctheory.results import Result
 
@@ -59,7 +58,7 @@ class Rescaling(Result):
             TypeError: if it is no chain of affine maps.
             ValueError: if its layers are not those that were scaled.
         """
-        names = _chain_names(model_b)
+        names = as_chain(model_b).names
         held = parameters(model_b)
         state: dict[str, Tensor] = {}
         for name, after in pairwise(names):
@@ -105,7 +104,7 @@ def rescale(model_a: nn.Module, model_b: nn.Module) -> Rescaling:
         >>> scaled = found.apply(b)
     """
     require_alike(model_a, model_b)
-    a, b = (as_chain(evaluation_mode(model)) for model in (model_a, model_b))
+    a, b = map(as_chain, (model_a, model_b))
     weights = [[W.double().clone() for W in chain.weights] for chain in (a, b)]
     biases = [[t.double().clone() for t in chain.biases] for chain in (a, b)]
     scaled = [k for k, sigma in enumerate(b.activations) if sigma.is_homogeneous]
@@ -158,7 +157,3 @@ def best_scales(
 def _distance(weights: list[list[Tensor]], biases: list[list[Tensor]]) -> float:
     gaps = [p - q for pair in (weights, biases) for p, q in zip(*pair, strict=True)]
     return float(sum(gap.square().sum() for gap in gaps)) ** 0.5
-
-
-def _chain_names(model: nn.Module) -> tuple[str, ...]:
-    return affine_chain(evaluation_mode(model)).names

@@ -30,6 +30,7 @@ __all__ = [
     "seeded",
     "slots",
     "tensors",
+    "tied",
 ]
 
 
@@ -215,7 +216,7 @@ class Evaluation:
         self.state: Mapping[str, Tensor] = slots(self.model)
         floating = (t for t in self.state.values() if t.is_floating_point())
         self._first = next(floating, None)
-        self._tied = _tied(tensors(self.model))
+        self._tied = tied(tensors(self.model))
 
     @property
     def like(self) -> Tensor:
@@ -263,8 +264,8 @@ class Evaluation:
             return call(forward, self.inputs(inputs))
 
 
-def _tied(held: Mapping[str, Tensor]) -> dict[str, list[str]]:
-    """For each slot that is tied to others those slots."""
+def tied(held: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """For each slot that is tied to others all these slots, the first of them first."""
     names: dict[int, list[str]] = {}
     for name, tensor in held.items():
         names.setdefault(id(tensor), []).append(name)

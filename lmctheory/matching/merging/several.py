@@ -29,7 +29,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from lmctheory.choices import require_choice
-from lmctheory.matching._match import Matching, match, signs_of, tried
+from lmctheory.matching._match import Matching, match, tried
 from lmctheory.matching._symmetry import (
     Network,
     SomeNetwork,
@@ -48,7 +48,7 @@ from lmctheory.matching.merging.joint import (
     ordered,
 )
 from lmctheory.matching.merging.means import average
-from lmctheory.matching.orders import inverse, neurons, then
+from lmctheory.matching.orders import inverse, plain, then, together
 from lmctheory.measures.display import some_items
 from lmctheory.networks import Examples
 from lmctheory.results import Result
@@ -111,6 +111,11 @@ class MultiMatching(Result):
         sizes = {group.name: group.size for group in self.symmetry.groups}
         returning = sum(size * self.cycle_consistency[name] for name, size in sizes.items())
         return returning / sum(sizes.values()) if sizes else 1.0
+
+    @property
+    def orders(self) -> tuple[dict[str, np.ndarray], ...]:
+        """Permutations and signs of each network, see `lmctheory.matching.orders`."""
+        return tuple(map(together, self.permutations, self.signs))
 
     def apply(self, models: Sequence[SomeNetwork]) -> tuple[SomeNetwork, ...]:
         """Copies of the networks with their neurons in the common order, functions unchanged.
@@ -256,10 +261,10 @@ def _consistent(
         how=how,
         symmetry=like.symmetry,
         shapes=like.shapes,
-        permutations=tuple(_plain(member.orders) for member in members),
-        signs=tuple(signs_of(symmetry, member.orders) for member in members),
-        pairs={where: _plain(orders) for where, orders in pairs.items()},
-        pair_signs={where: signs_of(symmetry, orders) for where, orders in pairs.items()},
+        permutations=tuple(plain(member.orders) for member in members),
+        signs=tuple(symmetry.signs(member.orders) for member in members),
+        pairs={where: plain(orders) for where, orders in pairs.items()},
+        pair_signs={where: symmetry.signs(orders) for where, orders in pairs.items()},
         objective=objective,
         pair_objective=objective,
         cycle_consistency={group.name: 1.0 for group in symmetry.groups},
@@ -284,8 +289,8 @@ def _from_pairs(members: Members, pairs: Mapping[tuple[int, int], Matching]) -> 
         how="pairwise",
         symmetry=pairs[0, 1].symmetry,
         shapes=pairs[0, 1].shapes,
-        permutations=tuple(_plain(member.orders) for member in common),
-        signs=tuple(signs_of(symmetry, member.orders) for member in common),
+        permutations=tuple(plain(member.orders) for member in common),
+        signs=tuple(symmetry.signs(member.orders) for member in common),
         pairs={where: matching.permutations for where, matching in pairs.items()},
         pair_signs={where: matching.signs for where, matching in pairs.items()},
         objective=joint_objective(common),
@@ -293,10 +298,6 @@ def _from_pairs(members: Members, pairs: Mapping[tuple[int, int], Matching]) -> 
         cycle_consistency=_cycle_consistency(symmetry, occupied, n),
         traces={},
     )
-
-
-def _plain(orders: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name: neurons(order) for name, order in orders.items()}
 
 
 def _cycle_consistency(

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.choices import require_choice
-from lmctheory.matching._match import Matching, match
+from lmctheory.matching._match import Matching, match, require_shapes
 from lmctheory.matching._symmetry import outputs, parameters
 from lmctheory.matching.alignment import require_alike
-from lmctheory.matching.objectives import LOSS, MidpointLoss
-from lmctheory.matching.orders import encoded, neurons, signs
+from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
+from lmctheory.matching.orders import plain, together
 from lmctheory.matching.rotations.ascent import Turning, ascended, streams_alone, transformed
 from lmctheory.matching.rotations.finding import RotationSymmetry, rotations
 from lmctheory.matching.rotations.learning import Training, learned
@@ -81,7 +81,11 @@ class Rotation(Result):
         Raises:
             ValueError: if the model's parameters are not those of the networks that were aligned.
         """
-        _require_shapes(model_a, self.shapes)
+        require_shapes(
+            "the network must have the parameters of those that were aligned",
+            _shapes(model_a),
+            self.shapes,
+        )
         folding = self.symmetry.folding
         return folding.applied(model_a) if folding else copied(model_a)
 
@@ -100,8 +104,7 @@ class Rotation(Result):
     @property
     def _turning(self) -> Turning:
         held = {name: torch.from_numpy(matrix) for name, matrix in self.matrices.items()}
-        orders = {n: encoded(p, self.signs.get(n)) for n, p in self.permutations.items()}
-        return Turning(orders, held)
+        return Turning(together(self.permutations, self.signs), held)
 
 
 def rotate(
@@ -189,10 +192,10 @@ def rotate(
     best = ends[start]
     change = outputs(_turned(found, b, best), few, "data") - outputs(model_b, few, "data")
     return Rotation(
-        permutations={name: neurons(order) for name, order in best.orders.items()},
-        signs={group.name: signs(best.orders[group.name]) for group in found.groups.signed},
+        permutations=plain(best.orders),
+        signs=found.groups.signs(best.orders),
         matrices={name: matrix.numpy() for name, matrix in best.matrices.items()},
-        objective=_inner(held[0], transformed(compared, held[1], best)),
+        objective=float(similarity(held[0], transformed(compared, held[1], best))),
         matched=matching.objective,
         traces={name: end.trace for name, end in ends.items()},
         start=start,
@@ -236,10 +239,6 @@ def _by_weight(
     return {**ends, best: replace(end, trace=ends[best].trace + end.trace[1:])}
 
 
-def _inner(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
-    return sum(float(torch.vdot(x.ravel(), b[name].ravel())) for name, x in a.items())
-
-
 def _floating(model: nn.Module) -> dict[str, Tensor]:
     return {n: t.double().cpu() for n, t in parameters(model).items() if t.is_floating_point()}
 
@@ -269,13 +268,3 @@ def _turned(found: RotationSymmetry, model: nn.Module, turning: Turning) -> nn.M
 
 def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors(network).items()}
-
-
-def _require_shapes(network: nn.Module, aligned: Mapping[str, tuple[int, ...]]) -> None:
-    found = _shapes(network)
-    for name in [*aligned, *found]:
-        if found.get(name) != aligned.get(name):
-            raise ValueError(
-                "the network must have the parameters of those that were aligned, but "
-                f"{name!r} has shape {found.get(name)}, not {aligned.get(name)}"
-            )

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
+from lmctheory.matching.groups import Action, PermutationGroup, Symmetry, entries_moved
 from lmctheory.matching.rotations.spaces import Space, Stack
 from lmctheory.matching.solvers._assignment import assignment
 
@@ -89,22 +89,15 @@ class Blocks:
     def _rest(self, tensors: Mapping[str, Tensor]) -> Float64[Tensor, "blocks k"]:
         """What is in each block beside its spaces."""
         found = [torch.zeros(self.parent.size, 0, dtype=torch.float64)]
+        spaces = [space for family in self.families.values() for space in family]
+        turning = [action for space in spaces for action in space.actions]
         for action in self.parent.actions:
-            kept = [sorted(set(p) - self._turning(action)) for p in action.positions]
+            taken = entries_moved(action, turning)
+            kept = [sorted(set(p) - taken) for p in action.positions]
             if kept[0]:
                 part = Action(action.parameter, action.axis, tuple(map(tuple, kept)), action.within)
                 found.append(part.rows(tensors[action.parameter]))
         return torch.cat(found, dim=1)
-
-    def _turning(self, action: Action) -> set[int]:
-        return {
-            entry
-            for spaces in self.families.values()
-            for space in spaces
-            for other in space.actions
-            if (other.parameter, other.axis) == (action.parameter, action.axis)
-            for entry in other.index.tolist()
-        }
 
     def _shared(
         self, a: Mapping[str, Tensor], b: Mapping[str, Tensor], i: int, j: int, rest: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from torch import nn
 
-from lmctheory.matching.groups import Action, PermutationGroup, Symmetry
+from lmctheory.matching.groups import Action, PermutationGroup, Symmetry, entries_moved
 from lmctheory.matching.rotations.folding import Folding, Reading, combined
 from lmctheory.matching.rotations.spaces import Kind, Space
 from lmctheory.matching.rotations.trials import Trial
@@ -233,13 +233,7 @@ def _without_channels(groups: Symmetry, inside: Sequence[Space]) -> Iterator[Spa
 def _left(parent: PermutationGroup, slot: int, own: Sequence[Space], size: int) -> Iterator[Action]:
     """What a block holds beside some spaces, cut into pieces of a size."""
     for action in parent.actions:
-        taken = {
-            entry
-            for space in own
-            for other in space.actions
-            if (other.parameter, other.axis) == (action.parameter, action.axis)
-            for entry in other.index.tolist()
-        }
+        taken = entries_moved(action, (other for space in own for other in space.actions))
         entries = np.array(sorted(set(action.positions[slot]) - taken), dtype=np.int64)
         if len(entries) and len(entries) % size == 0:
             positions = tuple(map(tuple, entries.reshape(-1, size).T.tolist()))

@@ -23,7 +23,7 @@ from lmctheory.matching.rotations.norms import Norm, Reader, norms
 from lmctheory.matching.tracing import assembled, labelled
 from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.program import Program, capture
-from lmctheory.networks.state import copied, tensors
+from lmctheory.networks.state import copied, tensors, tied
 
 __all__ = ["Folding", "Reading", "combined"]
 
@@ -163,7 +163,7 @@ class Reading:
     @classmethod
     def of(cls, model: nn.Module, example: Inputs, *, stream: bool) -> "Reading":
         """Reads a network; without `stream` no gains are looked for."""
-        names = _tied(model) if stream else ()
+        names = _copies(model) if stream else ()
         own = untied(model, names) if names else model
         program = capture(own, example)
         inputs = program.evaluation.inputs(rows(example, slice(2)))
@@ -192,12 +192,9 @@ def _acts_on(group: PermutationGroup, gain: str) -> bool:
     return any(action.parameter == gain for action in group.actions)
 
 
-def _tied(model: nn.Module) -> tuple[str, ...]:
+def _copies(model: nn.Module) -> tuple[str, ...]:
     """Slots that hold the tensor of another one before them."""
-    slots: dict[int, list[str]] = {}
-    for name, tensor in tensors(model).items():
-        slots.setdefault(id(tensor), []).append(name)
-    return tuple(name for same in slots.values() for name in same[1:])
+    return tuple(name for name, same in tied(tensors(model)).items() if name != same[0])
 
 
 def _folding(group: PermutationGroup, own: list[Norm], names: tuple[str, ...]) -> Folding:

@@ -20,6 +20,7 @@ from jaxtyping import Float64
 from lmctheory.matching._symmetry import Action, PermutationGroup, Symmetry
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.costs.neuron_costs import Cost, gain_of
+from lmctheory.matching.groups import entries_moved
 from lmctheory.matching.solvers._assignment import assignment, best_order
 
 __all__ = ["Unit", "units"]
@@ -124,12 +125,6 @@ def _block_assignments(
 
 def _outside(action: Action, inner: tuple[PermutationGroup, ...]) -> Action | None:
     """The action on those entries of its axis that no inner group moves."""
-    taken = {
-        entry
-        for group in inner
-        for other in group.actions
-        if (other.parameter, other.axis) == (action.parameter, action.axis)
-        for entry in other.index.tolist()
-    }
+    taken = entries_moved(action, (other for group in inner for other in group.actions))
     positions = tuple(tuple(e for e in block if e not in taken) for block in action.positions)
     return replace(action, positions=positions) if any(positions) else None

@@ -12,7 +12,17 @@ from torch.fx.node import map_aggregate
 from lmctheory.matching.tracing.neurons import Labels, Neurons
 from lmctheory.networks.program import operation
 
-__all__ = ["Axis", "Blocks", "Call", "Labelling", "Rule", "Slot", "Value", "unlabelled"]
+__all__ = [
+    "Axis",
+    "Blocks",
+    "Call",
+    "Labelling",
+    "Rule",
+    "Slot",
+    "Value",
+    "unlabelled",
+    "values_in",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,15 +140,20 @@ class Call:
     @property
     def values(self) -> list[Value]:
         """All tensors among the arguments."""
-        found: list[Value] = []
+        return values_in((self.args, self.kwargs))
 
-        def note(item: Any) -> Any:
-            if isinstance(item, Value):
-                found.append(item)
-            return item
 
-        map_aggregate((self.args, self.kwargs), note)
-        return found
+def values_in(items: Any) -> list[Value]:
+    """All tensors in a nest of tuples, lists and mappings, as often as they occur."""
+    found: list[Value] = []
+
+    def note(item: Any) -> Any:
+        if isinstance(item, Value):
+            found.append(item)
+        return item
+
+    map_aggregate(items, note)
+    return found
 
 
 class Labelling:

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from torch import nn
-from torch.fx.node import map_aggregate
 
 from lmctheory.matching.tracing.folding import Folded
 from lmctheory.matching.tracing.forms import NONE, Form, Forms, total
-from lmctheory.matching.tracing.labelling import Call, Value
+from lmctheory.matching.tracing.labelling import Call, Value, values_in
 from lmctheory.matching.tracing.movements import MOVEMENTS
 from lmctheory.networks.program import Layer
 
@@ -34,24 +33,12 @@ def follow_signs(forms: Forms, call: Call, found: Any) -> None:
         found: what is known of its result.
     """
     entered = set(call.values)
-    results = [value for value in _values(found) if value not in entered]
+    results = [value for value in values_in(found) if value not in entered]
     if isinstance(call.run, Layer):
         rule = _LAYERS.get(type(call.run.module), _ended)
     else:
         rule = _RULES.get(call.operation, _ended)
     rule(forms, call, results)
-
-
-def _values(item: Any) -> list[Value]:
-    found: list[Value] = []
-
-    def note(each: Any) -> Any:
-        if isinstance(each, Value):
-            found.append(each)
-        return each
-
-    map_aggregate(item, note)
-    return found
 
 
 def _ended(forms: Forms, call: Call, _: list[Value]) -> None:
