@@ -67,9 +67,7 @@ def simulated_upper_bound(
     m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width <= m:
         raise ValueError(f"width must be <= m = {m}, got {width}")
-    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
-    rng = generator(rng)
-    costs = matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=rng)
+    costs = _simulated(mu, width, repeats, delta, modulo, rng)
     return upper_bound_from_costs(costs, mu, width=width, delta=delta, modulo=modulo)
 
 
@@ -143,10 +141,15 @@ def simulated_lower_bound(
     m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width >= m:
         raise ValueError(f"width must be >= m = {m}, got {width}")
-    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
-    rng = generator(rng)
-    costs = matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=rng)
+    costs = _simulated(mu, width, repeats, delta, modulo, rng)
     return _from_costs(costs, mu, width, delta, modulo, _below, max)
+
+
+def _simulated(
+    mu: Measure, width: int, repeats: int, delta: float, modulo: Modulo, rng: RandomSource
+) -> Estimate:
+    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
+    return matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=generator(rng))
 
 
 def _above(costs: Estimate, one: Deviation) -> dict[str, float]:

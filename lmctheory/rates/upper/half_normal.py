@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import erf, log_ndtr, ndtri
 
 from lmctheory.measures.marginal import Marginal
+from lmctheory.rates.upper.order_statistics import inner_variance
 
 __all__ = [
     "folded_matching_cost",
@@ -151,10 +152,7 @@ def _variance(j: Array, m: int) -> Array:
     w0 = _quantile(p)
     slope = 1 / (2 * _density(w0))  # of F^{-1}; its derivatives follow from phi' = -w phi
     second, third = w0 * slope**2, (1 + 2 * w0**2) * slope**3
-    pq = p * (1 - p)
-    result[~small] = pq / (m + 2) * slope**2 + pq / (m + 2) ** 2 * (
-        2 * (1 - 2 * p) * slope * second + pq * (slope * third + second**2 / 2)
-    )
+    result[~small] = inner_variance(p, m, slope, second, third)
     return result
 
 

@@ -17,7 +17,7 @@ from scipy.special import log_ndtr, ndtri
 
 from lmctheory.measures.arguments import at_least
 
-__all__ = ["normal_matching_cost", "normal_partial_sums"]
+__all__ = ["inner_variance", "normal_matching_cost", "normal_partial_sums"]
 
 _LARGE = 20_000
 _SINGLE = 128
@@ -53,11 +53,30 @@ def _variance(i: Float[np.ndarray, " n"], m: int) -> Float[np.ndarray, " n"]:
     x0 = ndtri(p)
     first, second = 1 / _density(x0), x0 / _density(x0) ** 2  # derivatives of Phi^{-1} at p
     third = (1 + 2 * x0**2) / _density(x0) ** 3
+    result[~small] = inner_variance(p, m, first, second, third)
+    return result
+
+
+def inner_variance(
+    p: NDArray[np.float64],
+    m: int,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    third: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The variance of order statistics far from the ends, in powers of 1/(m + 2).
+
+    Args:
+        p: ranks over m + 1 ``[n]``.
+        m: the sample size.
+        first: of the quantile function the derivative at p ``[n]``.
+        second: the second one.
+        third: the third.
+    """
     pq = p * (1 - p)
-    result[~small] = pq / (m + 2) * first**2 + pq / (m + 2) ** 2 * (
+    return pq / (m + 2) * first**2 + pq / (m + 2) ** 2 * (
         2 * (1 - 2 * p) * first * second + pq * (first * third + second**2 / 2)
     )
-    return result
 
 
 def normal_matching_cost(m: int) -> float:

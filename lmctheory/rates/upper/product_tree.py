@@ -38,6 +38,7 @@ sum (b/m) |h|^2 over the square root of the entropy of (s/b, 1 - s/b), among a h
 quarters: cutting off the tails of a normal law, unequal, is what brings its rate close to m^{-2/d}.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import combinations_with_replacement
 
@@ -90,12 +91,29 @@ def product_tree(
         >>> product_tree(np.ones(5), 1000) < 1.75
         True
     """
+    return of_unit_scales(_unit_tree, scales, m, marginal)
+
+
+def of_unit_scales(
+    tree: Callable[[tuple[float, ...], int, Marginal | None], float],
+    scales: Shaped[ArrayLike, " d"],
+    m: int,
+    marginal: Marginal | None,
+) -> float:
+    """A tree's bound for any scales, from what it is for decreasing ones, the largest of them 1.
+
+    Args:
+        tree: of such scales, at most `WIDEST` neurons and a marginal.
+        scales: as in `product_tree`.
+        m: likewise.
+        marginal: likewise.
+    """
     m, scales = at_least("m", m, 1), array("scales", scales, "d", least=0.0)
     top = float(scales.max())
     positive = np.sort(scales[scales > 0])[::-1] / (top or 1.0)
     if positive.size == 0:
         return 0.0
-    return top**2 * _unit_tree(tuple(positive.tolist()), min(m, WIDEST), marginal)  # beyond, R2
+    return top**2 * tree(tuple(positive.tolist()), min(m, WIDEST), marginal)  # beyond, R2
 
 
 @lru_cache(maxsize=256)

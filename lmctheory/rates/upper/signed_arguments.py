@@ -5,8 +5,6 @@ Costs modulo signs are at most those of any law that the neurons are folded to
 does so here as well, and where the support has a diameter, it is that of the quotient.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from jaxtyping import Float
 
@@ -117,20 +115,10 @@ def _covering(mu: Measure, m: int, p: float) -> float:
     return covering_bound(half, m, p).value
 
 
-def _semigroup(term: str) -> Callable[[Measure, int], float]:
-    whole = semigroup(term)
-
-    def argument(mu: Measure, m: int) -> float:
-        rest = 0.0
-        if isinstance(mu, Gaussian):
-            mu, rest = few(mu)
-        if not isinstance(mu, EvenDiffusive):
-            raise lacks(mu, "has no even_heat_trace")
-        if term == "R6b" and mu.semigroup_constant >= 4:
-            raise lacks(mu, "has no semigroup_constant below 4")
-        return whole(EvenPart(mu), m) + rest
-
-    return argument
+def _even_part(mu: Measure) -> EvenPart:
+    if not isinstance(mu, EvenDiffusive):
+        raise lacks(mu, "has no even_heat_trace")
+    return EvenPart(mu)
 
 
 def _truncation(mu: Measure, m: int) -> float:
@@ -174,8 +162,8 @@ SIGNED_ARGUMENTS: dict[str, Argument] = {
     "diameter": _trivial,
     "one neuron": from_squares(_one_neuron),
     "R5": _covering,
-    "R6a": from_squares(_semigroup("R6a")),
-    "R6b": from_squares(_semigroup("R6b")),
+    "R6a": from_squares(semigroup("R6a", _even_part)),
+    "R6b": from_squares(semigroup("R6b", _even_part)),
     "R6c": from_squares(_truncation),
     "R7": from_squares(_one_dimension),
     "R13": from_squares(_rank_blocks),

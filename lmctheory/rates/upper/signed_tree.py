@@ -29,11 +29,11 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from lmctheory.measures.arguments import ArrayLike, array, at_least
+from lmctheory.measures.arguments import ArrayLike
 from lmctheory.measures.marginal import Marginal
 from lmctheory.rates.upper.half_normal import folded_order_statistics
-from lmctheory.rates.upper.product_tree import GROUPS, VIRTUAL, Tree
-from lmctheory.rates.upper.thinning import WIDEST, expected_order_statistics
+from lmctheory.rates.upper.product_tree import GROUPS, VIRTUAL, Tree, of_unit_scales
+from lmctheory.rates.upper.thinning import expected_order_statistics
 
 __all__ = ["signed_product_tree"]
 
@@ -66,12 +66,7 @@ def signed_product_tree(
         >>> round(signed_product_tree(np.ones(1), 2), 4)  # one dimension: exact
         0.5083
     """
-    m, scales = at_least("m", m, 1), array("scales", scales, "d", least=0.0)
-    top = float(scales.max())
-    positive = np.sort(scales[scales > 0])[::-1] / (top or 1.0)
-    if positive.size == 0:
-        return 0.0
-    return top**2 * _unit_tree(tuple(positive.tolist()), min(m, WIDEST), marginal)  # beyond, R2
+    return of_unit_scales(_unit_tree, scales, m, marginal)
 
 
 @lru_cache(maxsize=256)

@@ -171,18 +171,27 @@ def few(mu: Gaussian) -> tuple[Gaussian, float]:
     return _few_gaussian(tuple(kept.tolist())), 2 * float(mu.spectrum.sum() - kept.sum())
 
 
-def semigroup(term: str) -> Callable[[Measure, int], float]:
-    """R6a or R6b, for the leading coordinates of a Gaussian if they are few."""
+def semigroup(
+    term: str, part: Callable[[Measure], Measure] = lambda mu: mu
+) -> Callable[[Measure, int], float]:
+    """R6a or R6b, for the leading coordinates of a Gaussian if they are few.
+
+    Args:
+        term: which of them.
+        part: of a law, with the diffusion that counts; all of it by default.
+    """
 
     def argument(mu: Measure, m: int) -> float:
         rest = 0.0
         if isinstance(mu, Gaussian):
             mu, rest = few(mu)
-        if not isinstance(mu, Diffusive):
+        found = part(mu)
+        if not isinstance(found, Diffusive):
             raise lacks(mu, "has no heat_trace")
-        if term == "R6b" and mu.semigroup_constant >= 4:
+        if term == "R6b" and found.semigroup_constant >= 4:
             raise lacks(mu, "has no semigroup_constant below 4")
-        terms = _semigroup_terms(mu, m) if is_value(mu) else semigroup_bound(mu, m).terms
+        known = is_value(mu) and is_value(found)
+        terms = _semigroup_terms(found, m) if known else semigroup_bound(found, m).terms
         return terms[term] + rest
 
     return argument
