@@ -200,7 +200,7 @@ class Symmetry:
         """The groups whose neurons may be negated."""
         return tuple(group for group in self.groups if group.signed)
 
-    def signs(self, orders: Mapping[str, Int[np.ndarray, " m"]]) -> dict[str, np.ndarray]:
+    def signs(self, orders: Mapping[str, Int[np.ndarray, " _"]]) -> dict[str, np.ndarray]:
         """The signs of neurons in their orders, by signed groups."""
         return {group.name: signs(orders[group.name]) for group in self.signed}
 
@@ -225,7 +225,7 @@ class Symmetry:
         return {parameter: tuple(actions) for parameter, actions in found.items()}
 
     def arranged(
-        self, parameter: str, tensor: Tensor, orders: Mapping[str, Int[np.ndarray, " m"]]
+        self, parameter: str, tensor: Tensor, orders: Mapping[str, Int[np.ndarray, " _"]]
     ) -> Tensor:
         """A parameter after all groups were put in order; itself where none moves it."""
         for name, action in self.acting.get(parameter, ()):

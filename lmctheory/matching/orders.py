@@ -32,15 +32,15 @@ def encoded(
 
 
 def together(
-    permutations: Mapping[str, Int[np.ndarray, " m"]], found: Mapping[str, Int[np.ndarray, " m"]]
-) -> dict[str, Int[np.ndarray, " m"]]:
+    permutations: Mapping[str, Int[np.ndarray, " _"]], found: Mapping[str, Int[np.ndarray, " _"]]
+) -> dict[str, Int[np.ndarray, " _"]]:
     """The orders of groups by name, from their permutations and the signs of some of them."""
     return {name: encoded(perm, found.get(name)) for name, perm in permutations.items()}
 
 
 def plain(
-    orders: Mapping[str, Int[np.ndarray, " m"]],
-) -> dict[str, Int[np.ndarray, " m"]]:
+    orders: Mapping[str, Int[np.ndarray, " _"]],
+) -> dict[str, Int[np.ndarray, " _"]]:
     """The permutations of groups by name, without signs."""
     return {name: neurons(order) for name, order in orders.items()}
 

@@ -90,7 +90,7 @@ class Diagonal:
 
     def pre_activations(
         self, x: Float[Tensor, "rows m0"], s: Float[Tensor, " rows"], layer: int
-    ) -> list[Float[Tensor, "rows m"]]:
+    ) -> list[Float[Tensor, "rows _"]]:
         """Pre-activations of all layers up to one, counted from 0."""
         phi, found = x, []
         for i in range(layer + 1):

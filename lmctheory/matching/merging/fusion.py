@@ -69,7 +69,7 @@ class SoftMatching(Result):
     """
 
     method: str
-    plans: Mapping[str, Float64[Tensor, "n m"]]
+    plans: Mapping[str, Float64[Tensor, "_ _"]]
     cost: Mapping[str, float]
 
     def __repr__(self) -> str:

@@ -22,7 +22,7 @@ from lmctheory.matching.solvers.mixing import mixed
 
 __all__ = ["Matrices", "degree", "initial", "relaxed", "rounded"]
 
-Matrices: TypeAlias = Mapping[str, Float64[Tensor, "m m"]]
+Matrices: TypeAlias = Mapping[str, Float64[Tensor, "_ _"]]
 """For each group's name a doubly stochastic matrix; the identity is `Alignment`'s present order."""
 
 
