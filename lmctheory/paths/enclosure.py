@@ -43,7 +43,7 @@ from torch import Tensor
 from lmctheory.networks import Activation
 from lmctheory.paths.rounding import flat_length
 
-__all__ = ["CUBIC", "Enclosure", "Image", "Rest", "parabola", "peak", "per_example", "through"]
+__all__ = ["CUBIC", "Enclosure", "Image", "Rest", "derivative", "parabola", "peak", "per_example", "tent", "through"]
 
 CUBIC = 3**0.5 / 36
 """max |s (s - 1/2) (s - 1)| on [0, 1]."""
@@ -83,14 +83,14 @@ def _piecewise_linear(
     sum_of_ends = z_0.abs() + z_1.abs()
     crossing = z_0 * z_1 < 0
     tip = torch.where(crossing, z_0.abs() * (z_1.abs() / (sum_of_ends + _TINY)), 0.0)
-    kappa, error = _tent(torch.where(crossing, z_0.abs() / (sum_of_ends + _TINY), 0.5))
+    kappa, error = tent(torch.where(crossing, z_0.abs() / (sum_of_ends + _TINY), 0.5))
     bend = torch.where(active, k, torch.where(dead, 0.0, k / 2 - kappa * tip))
     fresh = torch.where(active | dead, 0.0, k.abs() / 8 + error * tip)
     gain = torch.where(active, 1.0, torch.where(dead, abs(a), sigma.lipschitz))
     return Image(a * k + (1 - a) * bend, abs(1 - a) * fresh, gain.to(k))
 
 
-def _tent(tip: Tensor) -> tuple[Tensor, Tensor]:
+def tent(tip: Tensor) -> tuple[Tensor, Tensor]:
     """Kappa and the error of kappa s(1-s) against the tent with its tip there."""
     u = torch.minimum(tip, 1 - tip)
     w, q = 1 / (1 - u), 1 + 4 * u * (1 - u)
@@ -109,11 +109,11 @@ def _smooth(
     second = (sigma.curvature * v.square() + 2 * lipschitz * bent) / 8 + gamma.abs()
     first = (beta - alpha) * move / 4 + lipschitz * bent / 4 + gamma.abs()
     fresh = torch.minimum(third, torch.minimum(second, first))
-    slope = _derivative(sigma, (low + high) / 2).abs() + sigma.curvature * (high - low) / 2
+    slope = derivative(sigma, (low + high) / 2).abs() + sigma.curvature * (high - low) / 2
     return Image(4 * gamma, fresh, slope.clamp(max=lipschitz))
 
 
-def _derivative(sigma: Activation, z: Tensor) -> Tensor:
+def derivative(sigma: Activation, z: Tensor) -> Tensor:
     with torch.enable_grad():
         point = z.detach().requires_grad_()
         [slope] = torch.autograd.grad(sigma.apply(point).sum(), point)

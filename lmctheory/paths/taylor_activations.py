@@ -1,0 +1,261 @@
+r"""What activations and maxima make of Taylor models.
+
+Every activation is replaced by a slope times its argument, plus a polynomial in s, plus an error,
+
+    sigma(z) = lambda z + p(s) +- error,
+
+so that what the argument has in common with others stays in common. The errors become symbols.
+
+*Relu*, z = P(s) + w, |w| <= R. If P - R >= 0 or P + R <= 0 on the piece, it is linear there. Else,
+whichever errs less:
+
+(a) any slope lambda in [0, 1], lambda = u / (u - l) for z in [l, u]: relu(z) - lambda z lies
+between 0 and max(-lambda l, (1 - lambda) u).
+
+(b) relu(z) = z/2 + |z|/2, and with q the line c_0 + c_2/2 + (c_1 + 3/4 c_3) s, from which P differs
+by at most |c_2|/2 + |c_3|/4, z is within W = R + |c_2|/2 + |c_3|/4 of q, so that |z| is between
+max(0, |q| - W) and |q| + W. If q has a zero on the piece, |q| is its chord less a tent, and p the
+chord less the parabola that is nearest to the tent (`lmctheory.paths.enclosure.tent`). On either
+side of the zero |q| + W - p is concave, its largest value at its vertex clipped to that side;
+p - max(0, |q| - W) is convex between -1, the points where |q| = W, and 1. Half their sum is the
+error, half their difference joins p.
+
+Piecewise linear sigma with slope a below zero: sigma(z) = a z + (1 - a) relu(z).
+
+*Smooth* sigma. P is replaced by c_0 + ... + c_k s^k alone, and sigma(P(s)) interpolated at the zeros
+of a Chebyshev polynomial, of degree 3 where |sigma'''| is bounded: the error is at most M_3/24,
+
+    M_3 = sup|sigma'''| |P'|^3 + 3 sup|sigma''| |P'| |P''| + Lip |P'''|,
+
+else of degree 2, M_2/4, M_2 = sup|sigma''| |P'|^2 + Lip |P''|. The rest w keeps the slope
+sigma'(c_0), which is off by at most sup|sigma''| (|P - c_0| + R). On wide pieces the middle of all
+slopes is used for everything, which is off by at most half their range times |z - c_0|.
+
+*A maximum* max(x, y) = y + relu(x - y): lambda x + (1 - lambda) y + p +- error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lmctheory.networks import Activation, activation
+from lmctheory.paths.enclosure import derivative, tent
+from lmctheory.paths.taylor_models import (
+    TaylorModel,
+    aligned,
+    bounds,
+    padded,
+    polynomial_size,
+    value_at,
+)
+
+__all__ = ["Fresh", "Line", "activated", "larger", "line_of"]
+
+_EPS = torch.finfo(torch.float64).eps
+_NODES = {2: 0.75**0.5, 1: 0.5**0.5}
+"""The largest zero of the Chebyshev polynomial of a degree one higher."""
+
+_RELU = activation("relu")
+
+
+class Line(NamedTuple):
+    """sigma(z) = slope z + p(s) +- error.
+
+    Attributes:
+        slope: ``[n, ...]``, of the model's own precision, and used for all of it.
+        polynomial: ``[k + 1, entries]`` the coefficients of p at some entries, zero elsewhere.
+        entries: ``[n, ...]`` whether p and the error are there.
+        error: ``[entries]``, float64.
+    """
+
+    slope: Tensor
+    polynomial: Tensor
+    entries: Tensor
+    error: Tensor
+
+
+class Fresh(NamedTuple):
+    """Symbols that an operation may bring into being.
+
+    Attributes:
+        name: of their block; no other operation's.
+        limit: how many for one example, at most.
+    """
+
+    name: int
+    limit: int
+
+
+def activated(sigma: Activation, z: TaylorModel, fresh: Fresh) -> TaylorModel:
+    """Sigma of a model."""
+    line = line_of(sigma, z)
+    own = line.slope.abs() * z.radius
+    scaled = TaylorModel(line.slope * z.polynomial, line.slope * z.symbols, z.blocks, own)
+    return _completed(scaled, line, fresh)
+
+
+def larger(one: TaylorModel, other: TaylorModel, fresh: Fresh) -> TaylorModel:
+    """The maximum of two models."""
+    size = max(len(one.polynomial), len(other.polynomial))
+    p, q = padded(one.polynomial, size), padded(other.polynomial, size)
+    g, h, blocks = aligned(one, other)
+    difference = TaylorModel(p - q, g - h, blocks, one.radius + other.radius)
+    line = line_of(_RELU, difference.wider(one.noise(4, 8) + other.noise(4, 8)))
+    slope, back = line.slope, 1 - line.slope
+    mixed = TaylorModel(
+        slope * p + back * q,
+        slope * g + back * h,
+        blocks,
+        slope * one.radius + back * other.radius,
+    )
+    between = (slope > 0) & (slope < 1)
+    mixed = mixed.wider(torch.where(between, one.noise(8, 16) + other.noise(8, 16), 0.0))
+    return _completed(mixed, line, fresh)
+
+
+def _completed(scaled: TaylorModel, line: Line, fresh: Fresh) -> TaylorModel:
+    """With the polynomial and the error of a line; the argument was scaled already."""
+    if not len(line.error):
+        return scaled
+    at = line.entries
+    polynomial = padded(scaled.polynomial, len(line.polynomial)).clone()
+    for moved, part in zip(polynomial, line.polynomial, strict=False):
+        moved[at] += part
+    # products with the slope and sums are rounded, in whatever precision
+    lost = scaled.noise(8, 16)[at] + 16 * _EPS * line.polynomial.abs().sum(0)
+    error = torch.zeros_like(scaled.radius)
+    error[at] = ((line.error + lost) * (1 + 4 * scaled.eps)).to(error)
+    return _with_symbols(replace(scaled, polynomial=polynomial), error, fresh)
+
+
+def _with_symbols(model: TaylorModel, error: Tensor, fresh: Fresh) -> TaylorModel:
+    """With the largest errors of each example as new symbols, and the others in the radius."""
+    flat = error.flatten(1)
+    count = min(fresh.limit, int((flat > 0).sum(1).max()))
+    if not count:
+        return model.wider(error)
+    values, places = flat.topk(count, 1, sorted=False)
+    own = flat.new_zeros(2, count, *flat.shape)
+    own[0].scatter_(2, places.T[:, :, None], values.T[:, :, None])
+    rest = flat.scatter(1, places, 0.0).view_as(error)
+    return replace(
+        model,
+        symbols=torch.cat([model.symbols, own.view(2, count, *error.shape)], 1),
+        blocks=(*model.blocks, (fresh.name, count)),
+        radius=model.radius + rest,
+    )
+
+
+def line_of(sigma: Activation, z: TaylorModel) -> Line:
+    """The line that stands for sigma on the piece."""
+    if sigma.curvature == torch.inf:
+        return _piecewise_linear(sigma, z)
+    return _smooth(sigma, z)
+
+
+def _piecewise_linear(sigma: Activation, z: TaylorModel) -> Line:
+    alpha, beta = sigma.slopes
+    a = alpha if beta == 1 else beta  # the slope below zero
+    centre, all_rest = z.polynomial[0], z.rest
+    on = (centre > 0).to(z.radius)
+    reach = polynomial_size(z.polynomial[1:]) + all_rest
+    open_ = ~(centre.abs() > reach * (1 + 64 * _EPS))
+    c, rest = padded(z.polynomial[:, open_], 4), all_rest[open_]
+    low, high = bounds(c)
+    low, high = low - rest, high + rest
+    kinked = ~((low >= 0) | (high <= 0))
+    slopes = (low >= 0).to(on)
+    entries = open_.clone()
+    entries[open_] = kinked
+    steep, polynomial, error = _relu(c[:, kinked], rest[kinked], low[kinked], high[kinked], on)
+    slopes[kinked] = steep
+    on[open_] = slopes
+    return Line(a + (1 - a) * on, (1 - a) * polynomial, entries, abs(1 - a) * error)
+
+
+def _relu(
+    c: Tensor, rest: Tensor, low: Tensor, high: Tensor, like: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Slope, polynomial and error where the sign is open; the slope of the precision of another."""
+    slope = (high / (high - low)).clamp(0, 1).to(like)
+    chord = torch.maximum(-slope * low, (1 - slope.double()) * high) / 2
+    parabola, arched = _bent(c, rest)
+    bent = arched < chord
+    error = torch.where(bent, arched, chord)
+    error = error + 64 * _EPS * (c.abs().sum(0) + rest)
+    constant = padded(chord[None], 3)
+    slope = torch.where(bent, torch.full_like(slope, 0.5), slope)
+    return slope, torch.where(bent, parabola, constant), error
+
+
+def _bent(c: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+    """(b): half the parabola for |z|, and half its error; infinite where q has no zero inside."""
+    q_0, q_1 = c[0] + c[2] / 2, c[1] + 0.75 * c[3]
+    W = rest + c[2].abs() / 2 + c[3].abs() / 4
+    inside = q_0.abs() < q_1.abs()
+    zero = torch.where(inside, -q_0 / q_1, 0.0)
+    start, end = (q_0 - q_1).abs(), (q_0 + q_1).abs()
+    total = torch.where(inside, start + end, 1.0)
+    kappa, _ = tent(torch.where(inside, start / total, 0.5))
+    arch = kappa * start * (end / total) / 2
+    p = torch.stack([(start + end) / 2 - arch, (end - start) / 2, arch])
+    above = []
+    for sign, side in ((-1.0, (-torch.ones_like(zero), zero)), (1.0, (zero, torch.ones_like(zero)))):
+        rise = q_1.abs() * sign
+        vertex = ((rise - p[1]) / (2 * arch)).nan_to_num(0.0)
+        s = torch.minimum(torch.maximum(vertex, side[0]), side[1])
+        above.append((q_0 + q_1 * s).abs() - value_at(p, s))
+    near = (W / q_1.abs()).nan_to_num(2.0)
+    below = []
+    for s in (zero - near, zero + near, -torch.ones_like(zero), torch.ones_like(zero)):
+        s = s.clamp(-1, 1)
+        below.append(value_at(p, s) - ((q_0 + q_1 * s).abs() - W).clamp(min=0))
+    up, down = torch.stack(above).amax(0) + W, torch.stack(below).amax(0)
+    error = torch.where(inside & (arch > 0), (up + down) / 4, torch.inf)
+    p = torch.cat([(p[0] + (up - down) / 2)[None], p[1:]]) / 2
+    return p.nan_to_num(0.0), error.nan_to_num(torch.inf)
+
+
+def _smooth(sigma: Activation, z: TaylorModel) -> Line:
+    at = torch.ones_like(z.radius, dtype=torch.bool)
+    c, rest = padded(z.polynomial.flatten(1), 4), z.rest.flatten()
+    degree = 2 if sigma.jerk < torch.inf else 1
+    fitted, error = _interpolated(sigma, c, degree)
+    away = c[1:].abs().sum(0)
+    alpha, beta = sigma.slopes
+    own = derivative(sigma, c[0]).to(z.radius)
+    fine = error + (sigma.curvature * (away + rest) + z.eps * sigma.lipschitz) * rest
+    middle = (alpha + beta) / 2
+    coarse = ((beta - alpha) / 2 + z.eps) * (away + rest)
+    local = fine < coarse
+    slope = torch.where(local, own, torch.full_like(own, middle))
+    flat = padded((sigma.apply(c[0]) - slope * c[0])[None], 4)
+    polynomial = torch.where(local, padded(fitted, 4) - slope * c, flat)
+    size = c.abs().sum(0) + rest
+    lost = 64 * _EPS * (sigma.apply(c[0]).abs() + 2 * sigma.lipschitz * size)
+    return Line(
+        slope.view_as(z.radius),
+        polynomial[: max(degree + 1, len(z.polynomial))],
+        at,
+        torch.where(local, fine, coarse) + lost,
+    )
+
+
+def _interpolated(sigma: Activation, c: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+    """Sigma of a polynomial, interpolated at Chebyshev's nodes, and its error."""
+    s = _NODES[degree]
+    first = c[1].abs() + 2 * c[2].abs() + 3 * c[3].abs()
+    second, third = 2 * c[2].abs() + 6 * c[3].abs(), 6 * c[3].abs()
+    up, down = sigma.apply(value_at(c, s)), sigma.apply(value_at(c, -s))
+    mean, slope = (up + down) / 2, (up - down) / (2 * s)
+    bend = (sigma.curvature * first.square() + sigma.lipschitz * second) / 4
+    if degree == 1:
+        return torch.stack([mean, slope]), bend
+    middle = sigma.apply(c[0])
+    jerk = sigma.jerk * first**3 + 3 * sigma.curvature * first * second
+    error = (jerk + sigma.lipschitz * third) / 24
+    return torch.stack([middle, slope, (mean - middle) / s**2]), error

@@ -1,0 +1,188 @@
+r"""Taylor models with symbols: what is known of a node of a network on a piece of the segment.
+
+s in [-1, 1] runs over the piece. A `TaylorModel` says that, example by example and entry by entry,
+
+    x(s) = c_0 + c_1 s + ... + c_K s^K + sum_i (g_0i + s g_1i) e_i + rho(s),
+
+with numbers e_i in [-1, 1] that are not known and the same wherever they occur, so that what two
+entries have in common cancels in their difference; and |rho(s)| <= radius, of which nothing else
+is known. The e_i may depend on s.
+
+*Economisation.* A power beyond K is replaced by the polynomial of lower degree that is nearest on
+[-1, 1]: s^{K+1} differs from it by 2^-K at most (Chebyshev). In what multiplies a symbol s^2 is
+1/2 +- 1/2.
+
+*Numbers.* The polynomial is float64. Symbols, of which there are many, and the radius may be float32,
+with its unit of rounding. `noise` says what so many rounded operations lose of everything.
+
+Reference: theory key C5; Makino and Berz 2003 for Taylor models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+__all__ = ["LOWER", "Blocks", "TaylorModel", "added", "aligned", "batched", "bounds", "padded", "polynomial_size", "value_at"]
+
+Blocks = tuple[tuple[int, int], ...]
+"""Names and sizes of blocks of symbols, in the order in which they came into being."""
+
+LOWER = {2: (0.0, 0.75, 0.0), 3: (-0.125, 0.0, 1.0, 0.0)}
+"""Of s^(K+1), the nearest polynomial of degree K; what is left is at most 2^-K."""
+
+_EPS = torch.finfo(torch.float64).eps
+
+
+@dataclass(frozen=True)
+class TaylorModel:
+    """See the module docstring.
+
+    Attributes:
+        polynomial: ``[k + 1, n, ...]`` c_0 to c_k, k <= K, float64.
+        symbols: ``[2, m, n, ...]`` g_0 and g_1 of m symbols.
+        blocks: what symbols they are.
+        radius: ``[n, ...]``.
+    """
+
+    polynomial: Tensor
+    symbols: Tensor
+    blocks: Blocks
+    radius: Tensor
+
+    @classmethod
+    def constant(cls, value: Tensor, dtype: torch.dtype) -> TaylorModel:
+        """What is the same on the whole piece, and known exactly."""
+        radius = torch.zeros_like(value, dtype=dtype)
+        return cls(value.double()[None], radius.new_zeros(2, 0, *radius.shape), (), radius)
+
+    @property
+    def eps(self) -> float:
+        """The unit of rounding of all but the polynomial."""
+        return float(torch.finfo(self.radius.dtype).eps)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """A bound of the sum over symbols."""
+        if not self.symbols.shape[1]:
+            return torch.zeros_like(self.radius)
+        return self.symbols.abs().sum((0, 1)) * (1 + 4 * self.symbols.shape[1] * self.eps)
+
+    @property
+    def rest(self) -> Tensor:
+        """A bound of all but the polynomial, float64."""
+        return (self.spread.double() + self.radius) * (1 + 4 * self.eps)
+
+    def noise(self, units: float, doubles: float) -> Tensor:
+        """What is lost at so many units of the own precision, and at so many of double precision.
+
+        Args:
+            units: of the symbols; the polynomial is not held in that precision.
+            doubles: of everything.
+        """
+        size = polynomial_size(self.polynomial) + self.rest
+        return (doubles * _EPS * size).to(self.radius) + units * self.eps * self.spread
+
+    def mapped(self, apply: Callable[[Tensor], Tensor], radius: Tensor) -> TaylorModel:
+        """After a linear map of examples that is the same on the whole piece."""
+        return replace(
+            self,
+            polynomial=batched(apply, self.polynomial, 1),
+            symbols=batched(apply, self.symbols, 2),
+            radius=radius,
+        )
+
+    def wider(self, error: Tensor) -> TaylorModel:
+        """With an error of that size added."""
+        return replace(self, radius=self.radius + error)
+
+
+def batched(apply: Callable[[Tensor], Tensor], stack: Tensor, axes: int) -> Tensor:
+    """A map of examples ``[n, ...]`` on a stack of them with so many axes before the examples'."""
+    moved = apply(stack.flatten(0, axes))
+    return moved.view(*stack.shape[: axes + 1], *moved.shape[1:])
+
+
+def padded(coefficients: Tensor, size: int) -> Tensor:
+    """With zeros up to so many coefficients."""
+    missing = size - len(coefficients)
+    if missing <= 0:
+        return coefficients
+    return torch.cat([coefficients, coefficients.new_zeros(missing, *coefficients.shape[1:])])
+
+
+def aligned(one: TaylorModel, other: TaylorModel) -> tuple[Tensor, Tensor, Blocks]:
+    """The symbols of two models side by side, with zeros where one of them lacks a block."""
+    if one.blocks == other.blocks:
+        return one.symbols, other.symbols, one.blocks
+    blocks = tuple(sorted(set(one.blocks) | set(other.blocks)))
+    return _spaced(one, blocks), _spaced(other, blocks), blocks
+
+
+def _spaced(model: TaylorModel, blocks: Blocks) -> Tensor:
+    if model.blocks == blocks:
+        return model.symbols
+    held = dict(zip(model.blocks, model.symbols.split([m for _, m in model.blocks], 1), strict=True))
+    _, _, *shape = model.symbols.shape
+    parts = [
+        held[block] if block in held else model.symbols.new_zeros(2, block[1], *shape)
+        for block in blocks
+    ]
+    return torch.cat(parts, 1)
+
+
+def added(one: TaylorModel, other: TaylorModel) -> TaylorModel:
+    """The sum."""
+    size = max(len(one.polynomial), len(other.polynomial))
+    symbols, others, blocks = aligned(one, other)
+    total = TaylorModel(
+        padded(one.polynomial, size) + padded(other.polynomial, size),
+        symbols + others,
+        blocks,
+        one.radius + other.radius,
+    )
+    return total.wider(one.noise(4, 8) + other.noise(4, 8))
+
+
+def polynomial_size(coefficients: Tensor) -> Tensor:
+    """A bound of a polynomial on [-1, 1], from its coefficients ``[k + 1, ...]``."""
+    return coefficients.abs().sum(0)
+
+
+def bounds(coefficients: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the largest value on [-1, 1] of polynomials of degree three at most.
+
+    Args:
+        coefficients: ``[k + 1, ...]``, float64.
+
+    Returns:
+        Both rounded outward: roots of the derivative are those of one whose coefficients are off by
+        a few units, and so are the values there.
+    """
+    c = padded(coefficients, 4)
+    values = [c[0] + c[1] + c[2] + c[3], c[0] - c[1] + c[2] - c[3]]
+    if len(coefficients) > 2:
+        values += [value_at(c, s) for s in _turns(c)]
+    low, high = torch.stack(values).aminmax(dim=0)
+    margin = 64 * _EPS * polynomial_size(c)
+    return low - margin, high + margin
+
+
+def value_at(coefficients: Tensor, s: Tensor | float) -> Tensor:
+    """The polynomial there, by Horner's rule."""
+    *lower, total = coefficients
+    for c in reversed(lower):
+        total = total * s + c
+    return total
+
+
+def _turns(c: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the derivative of a cubic vanishes, as far as that is on [-1, 1]; any point else."""
+    root = (c[2].square() - 3 * c[1] * c[3]).clamp(min=0).sqrt()
+    q = -(c[2] + torch.where(c[2] < 0, -root, root))
+    points = (q / (3 * c[3]), c[1] / q)
+    return tuple(s.nan_to_num(0.0).clamp(-1, 1) for s in points)  # type: ignore[return-value]

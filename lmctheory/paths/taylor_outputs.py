@@ -1,0 +1,199 @@
+r"""A whole network on a piece of the segment, and what its outputs say of labels and losses.
+
+*Labels.* What decides is a linear map of the outputs, all whose values must be negative: the margins
+f_j - f_y for classes, -z or z for one logit. Symbols that outputs share cancel in it; the radius of
+the last layer's input is taken through the differences of its rows.
+
+*Losses.* On a part of the piece of length w a polynomial p differs from its chord by at most
+delta = sup|p''| w^2 / 8. Losses are increasing in the deviation and convex in the outputs
+(`lmctheory.paths.certified_losses`), so with the chord in place of p and everything else as a
+deviation they are convex in s, and so is their mean over examples: it is largest at an end of the
+part. So the mean loss on the piece is at most the largest of its values at equidistant points with
+delta added to the deviation: a bound as close as the polynomials are, however the loss may bend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmctheory.networks.losses import BinaryCrossEntropy, Loss
+from lmctheory.paths.certified_losses import AtPoint, certified_loss
+from lmctheory.paths.interpolation import blocks
+from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.pair_program import Program
+from lmctheory.paths.rounding import length
+from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
+from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Passage, Piece, passage
+
+__all__ = ["Outputs", "PieceNetwork"]
+
+_EPS = torch.finfo(torch.float64).eps
+_BYTES = 2**27
+_PARTS = 16
+"""Parts of a piece for the mean loss."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs on a piece.
+
+    Attributes:
+        values: ``[k + 1, n, outputs]`` coefficients.
+        rest: ``[n, outputs]`` a bound of what is beside the polynomial.
+        contrasts: ``[k + 1, n, c]`` what must be negative to be classified as labelled, -1 where
+            nothing is asked; None where labels are no classes.
+        apart: ``[n, c]`` a bound of what is beside that.
+    """
+
+    values: Tensor
+    rest: Tensor
+    contrasts: Tensor | None
+    apart: Tensor
+
+    def certified(self) -> Tensor:
+        """Whether each example is classified as labelled at every s, ``[n]``."""
+        if self.contrasts is None:
+            return torch.zeros(len(self.rest), dtype=torch.bool)
+        _, high = bounds(self.contrasts)
+        return (high + self.apart < 0).all(1)
+
+    def refuted(self) -> Tensor:
+        """Whether each example is not classified as labelled in the middle, ``[n]``."""
+        if self.contrasts is None:
+            return torch.zeros(len(self.rest), dtype=torch.bool)
+        return (self.contrasts[0] - self.apart > 0).any(1)
+
+    def losses(self, loss: Loss, labels: Tensor, parts: int = _PARTS) -> Tensor:
+        """Bounds of which the mean over examples is, at its largest, one of the mean loss.
+
+        Returns:
+            ``[parts + 1, n]`` at equidistant points of the piece, from its start to its end.
+        """
+        bend, deviation = self._arch(self.values, parts), self._arch_of_contrasts(parts)
+        radius = length(self.rest + bend)
+        judged = certified_loss(loss)
+        points = torch.linspace(-1, 1, parts + 1, dtype=torch.float64).tolist()
+        found = []
+        for s in points if len(self.values) > 1 else points[:1]:
+            centre = value_at(self.values, s)
+            found.append(judged.at(AtPoint(centre, radius, lambda _: deviation), labels)[0])
+        return torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
+
+    def least_losses(self, loss: Loss, labels: Tensor) -> Tensor:
+        """Lower bounds of the losses in the middle, ``[n]``, for a piece without length.
+
+        A convex L is at least 2 L(c) - L(c - e) at c + e.
+        """
+        judged = certified_loss(loss)
+        nothing, size = torch.zeros_like(self.apart), torch.zeros(len(self.rest)).double()
+        plain, _ = judged.at(AtPoint(self.values[0], size, lambda _: nothing), labels)
+        most = judged.at(AtPoint(self.values[0], length(self.rest), lambda _: self.apart), labels)[0]
+        rounding = 32 * (self.values.shape[-1] + 8) * _EPS * (1 + plain)
+        return (2 * (plain - rounding) - most).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+
+    def _arch_of_contrasts(self, parts: int) -> Tensor:
+        if self.contrasts is None:
+            return self.apart
+        return self.apart + self._arch(self.contrasts, parts)
+
+    @staticmethod
+    def _arch(coefficients: Tensor, parts: int) -> Tensor:
+        """How far polynomials may be from their chords on a part, rounding included."""
+        bent = [k * (k - 1) * c.abs() for k, c in enumerate(coefficients) if k > 1]
+        delta = torch.stack(bent).sum(0) / (2 * parts**2) if bent else torch.zeros_like(coefficients[0])
+        return delta * (1 + 64 * _EPS) + 64 * _EPS * coefficients.abs().sum(0)
+
+
+class PieceNetwork:
+    """All networks of a piece of the segment."""
+
+    def __init__(self, program: Program, piece: Piece, effort: Effort) -> None:
+        self.program, self.piece, self.effort = program, piece, effort
+        self.passages = [
+            passage(op, i, piece, effort) for i, op in enumerate(program.operations, start=1)
+        ]
+        last = {}
+        for i, op in enumerate(program.operations, start=1):
+            last.update(dict.fromkeys(op.node.inputs, i))
+        self.spent = [[k for k, at in last.items() if at == i] for i in range(len(self.passages) + 1)]
+
+    def outputs(self, x: Tensor, labels: Tensor, loss: Loss) -> Outputs:
+        """The outputs for examples ``[n, ...]``, a few at a time."""
+        parts = [
+            self._outputs(x[rows], labels[rows], loss) for rows in blocks(len(x), self._rows(x))
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        contrasts = [part.contrasts for part in parts]
+        return Outputs(
+            torch.cat([part.values for part in parts], 1),
+            torch.cat([part.rest for part in parts]),
+            None if contrasts[0] is None else torch.cat(contrasts, 1),  # type: ignore[arg-type]
+            torch.cat([part.apart for part in parts]),
+        )
+
+    def models(self, x: Tensor) -> Iterator[TaylorModel]:
+        """The models of all nodes, one after another, from the inputs on."""
+        held = {0: TaylorModel.constant(x, self.effort.dtype)}
+        yield held[0]
+        for i, (op, passed) in enumerate(zip(self.program.operations, self.passages, strict=True), 1):
+            held[i] = passed([held[k] for k in op.node.inputs])
+            for k in self.spent[i]:
+                del held[k]
+            yield held[i]
+
+    def _rows(self, x: Tensor) -> int:
+        """How many examples at once: tensors of the widest node that are alive, and symbols."""
+        width = max(torch.Size(op.node.shape).numel() for op in self.program.operations)
+        width = max(width, x[0].numel())
+        numbers = 12 + 2 * self.effort.symbols * 4
+        return max(1, _BYTES // (8 * width * numbers))
+
+    def _outputs(self, x: Tensor, labels: Tensor, loss: Loss) -> Outputs:
+        before = model = None
+        for i, each in enumerate(self.models(x)):
+            if i == self.program.operations[-1].node.inputs[0]:
+                before = each
+            model = each
+        assert before is not None and model is not None
+        values, rest = model.polynomial, model.rest
+        decided = _decisive(loss, labels, values, model.symbols)
+        if decided is None:
+            return Outputs(values, rest, None, rest)
+        contrasts, symbols = decided
+        own = self._apart(before, model, labels, loss)
+        spread = symbols.abs().sum((0, 1)).double() * (1 + 4 * (symbols.shape[1] + 4) * model.eps)
+        noise = model.noise(4, 8).double()
+        if not isinstance(loss, BinaryCrossEntropy):
+            noise = noise + noise.gather(1, labels[:, None])
+        return Outputs(values, rest, contrasts, own + spread + noise)
+
+    def _apart(self, before: TaylorModel, model: TaylorModel, labels: Tensor, loss: Loss) -> Tensor:
+        """What the radius makes of the contrasts."""
+        radius, last = model.radius.double(), self.passages[-1]
+        if isinstance(loss, BinaryCrossEntropy):
+            return radius
+        if isinstance(last, AffineOnPiece) and isinstance(last.operator, Dense):
+            return last.between(before, model, labels)
+        return radius + radius.gather(1, labels[:, None])
+
+
+def _decisive(
+    loss: Loss, labels: Tensor, values: Tensor, symbols: Tensor
+) -> tuple[Tensor, Tensor] | None:
+    """What must be negative of coefficients ``[k + 1, n, outputs]`` and of symbols."""
+    if isinstance(loss, BinaryCrossEntropy):
+        sign = torch.where(labels.view(-1, 1) > 0.5, -1.0, 1.0).double()
+        return values * sign, symbols
+    if labels.is_floating_point():
+        return None
+    at = labels[:, None]
+    contrasts = values - values.gather(2, at.expand(len(values), *at.shape))
+    where = at.expand(*symbols.shape[:2], *at.shape)
+    shared = symbols - symbols.gather(3, where)
+    contrasts[0].scatter_(1, at, -1.0)
+    return contrasts, shared
