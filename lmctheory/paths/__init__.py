@@ -8,18 +8,28 @@ from lmctheory.paths._barrier import (
     segment_losses,
 )
 from lmctheory.paths._certificate import Certificate, certificate, certificates, operator_norms
+from lmctheory.paths._certified_barrier import (
+    CertifiedBarrier,
+    Interval,
+    certified_barrier,
+)
+from lmctheory.paths._complete import CompleteCertificate
 from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
 
 __all__ = [
     "Barrier",
     "Certificate",
+    "CertifiedBarrier",
+    "CompleteCertificate",
+    "Interval",
     "PathCertificate",
     "SegmentLosses",
     "barrier",
     "barriers",
     "certificate",
     "certificates",
+    "certified_barrier",
     "certify",
     "interpolate",
     "operator_norms",

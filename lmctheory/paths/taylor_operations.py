@@ -33,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -68,6 +69,15 @@ class Piece:
         """Half its length."""
         return (self.end - self.start) / 2
 
+    def at(self, s: float) -> float:
+        """The t of an s in [-1, 1]."""
+        return self.centre + self.half * s
+
+    def cut(self, parts: int) -> list[Piece]:
+        """As many equal parts, a power of two: their ends are exact."""
+        ends = [self.start + (self.end - self.start) * i / parts for i in range(parts + 1)]
+        return [Piece(*each) for each in pairwise(ends)]
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -82,6 +92,9 @@ class Effort:
     degree: int
     symbols: int
     dtype: torch.dtype
+
+    def __str__(self) -> str:
+        return f"degree {self.degree}, {'symbols' if self.symbols else 'boxes'}"
 
 
 def passage(op: Operation, number: int, piece: Piece, effort: Effort) -> Passage:

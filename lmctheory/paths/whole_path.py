@@ -18,6 +18,7 @@ Reference: theory key C4, sharpened: C4 bounds the norm of the whole defect.
 """
 
 from dataclasses import dataclass
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.losses import Loss
+from lmctheory.paths._complete import CompleteCertificate, decided
 from lmctheory.paths.certified_losses import OnPiece, certified_loss, require_certified
 from lmctheory.paths.enclosure import CUBIC, Enclosure, parabola
 from lmctheory.paths.interpolation import blocks
@@ -98,9 +100,32 @@ class PathCertificate(Result):
         )
 
 
+@overload
 def certify(
     model_a: nn.Module, model_b: nn.Module, data: Examples, *, nodes: int = 8
-) -> PathCertificate:
+) -> PathCertificate: ...
+
+
+@overload
+def certify(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Examples,
+    *,
+    complete: Literal[True],
+    budget: float = 600.0,
+) -> CompleteCertificate: ...
+
+
+def certify(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Examples,
+    *,
+    nodes: int = 8,
+    complete: bool = False,
+    budget: float = 600.0,
+) -> PathCertificate | CompleteCertificate:
     """Certified accuracy and largest loss for every t on theta_t = t A + (1-t) B.
 
     Args:
@@ -110,30 +135,39 @@ def certify(
         model_b: network B of the same architecture, permuted or not.
         data: the examples.
         nodes: number n of pieces; n = 1 uses the two ends only. Pieces are halved one after another
-            where the certificate is weakest.
+            where the certificate is weakest. Of no account if `complete`.
+        complete: whether every example is to be decided: certified, or refuted at a t that is
+            named. Pieces are then refined for each example until that is so (key C5).
+        budget: seconds that may take; what is open then is called undecided.
 
     Returns:
-        The certificate, per piece and example.
+        The certificate, per piece and example; a `CompleteCertificate` if `complete`.
 
     Raises:
         TypeError: naming an operation without a Lipschitz constant that holds on all inputs, such
             as layer and group norms and attention, or one that is not known.
         ValueError: if nodes < 1, the architectures differ, weights are NaN or infinite, or inputs
-            or labels do not fit, or for a loss without certificate.
+            or labels do not fit, for a loss without certificate, and if `complete` for a budget
+            <= 0 and labels that are no classes.
 
     Reference:
-        Key C4.
+        Keys C4, C5.
 
     Example:
         >>> import torch
         >>> from lmctheory.networks import MLP, Examples
-        >>> a = MLP((4, 8, 3), rng=torch.Generator().manual_seed(0))
-        >>> x = torch.randn(20, 4, generator=torch.Generator().manual_seed(1))
-        >>> certify(a, a, Examples(x, a(x).argmax(1)), nodes=1).accuracy
+        >>> a, b = (MLP((4, 8, 3), rng=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+        >>> x = torch.randn(20, 4, generator=torch.Generator().manual_seed(2))
+        >>> data = Examples(x, a(x).argmax(1))
+        >>> certify(a, a, data, nodes=1).accuracy
         1.0
+        >>> whole = certify(a, b, data, complete=True)
+        >>> bool((whole.certified | whole.refuted).all())
+        True
     """
     nodes = at_least("nodes", nodes, 1)
-    return _certify(program_of(model_a, model_b, data), data, nodes)
+    program = program_of(model_a, model_b, data)
+    return decided(program, data, budget) if complete else _certify(program, data, nodes)
 
 
 def certify_chains(

@@ -1,0 +1,273 @@
+r"""Certificate C6: intervals that contain the barrier on the whole segment.
+
+The largest value of loss(theta_t) - [t loss(A) + (1-t) loss(B)] over t lies between its largest
+value at networks that were evaluated and the largest upper bound of a piece of the segment. Of all
+pieces the one with the largest bound is refined, until the two meet.
+
+On a piece the mean loss is bounded at equidistant points such that the bound less the chord of the
+ends' losses, convex in between, is largest at one of them (`lmctheory.paths.taylor_outputs`).
+
+The accuracy drop is treated alike: between two networks at least the certified examples are right,
+at any one at most those that are not certainly wrong.
+
+Reference: theory key C6.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lmctheory.measures.arguments import positive
+from lmctheory.networks import Examples
+from lmctheory.networks.losses import SquaredError
+from lmctheory.paths.certified_losses import require_certified
+from lmctheory.paths.reading import program_of
+from lmctheory.paths.segment_search import BOXES, EFFORTS, Segment
+from lmctheory.paths.taylor_operations import Effort, Piece
+from lmctheory.progress import tracked
+from lmctheory.results import Result
+
+__all__ = ["CertifiedBarrier", "Interval", "certified_barrier"]
+
+_SMALL = 1e-3
+"""Barriers below it are enclosed to `_SMALL` times the tolerance."""
+
+_FIRST = 4
+"""Pieces to begin with."""
+
+_EPS = torch.finfo(torch.float64).eps
+
+
+class Interval(NamedTuple):
+    """Two numbers that contain a third."""
+
+    lower: float
+    upper: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, float) and self.lower <= value <= self.upper
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CertifiedBarrier(Result):
+    """Intervals that contain what is true of the segment, rounding included.
+
+    Attributes:
+        max: of the largest loss(theta_t) - [t loss(A) + (1-t) loss(B)] over t in [0, 1]; never
+            negative, as the ends give 0.
+        midpoint: of its value at t = 1/2.
+        accuracy_drop: of the largest t accuracy(A) + (1-t) accuracy(B) - accuracy(theta_t); (nan,
+            nan) where labels are no classes.
+        t: where the lower end of `max` is met.
+        pieces: of the segment.
+        narrowest: the length of the shortest.
+        converged: whether `max` is as narrow as was asked for.
+        seconds: what it took.
+    """
+
+    max: Interval
+    midpoint: Interval
+    accuracy_drop: Interval
+    t: float
+    pieces: int
+    narrowest: float
+    converged: bool
+    seconds: float
+
+    def __repr__(self) -> str:
+        def shown(interval: Interval) -> str:
+            return f"[{interval.lower:.5g}, {interval.upper:.5g}]"
+
+        return (
+            f"CertifiedBarrier(max in {shown(self.max)} at t={self.t:.4g}, "
+            f"midpoint in {shown(self.midpoint)}, "
+            f"accuracy drop in {shown(self.accuracy_drop)}, {self.pieces} pieces"
+            f"{'' if self.converged else ', not converged'})"
+        )
+
+
+def certified_barrier(
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Examples,
+    *,
+    tolerance: float = 0.01,
+    budget: float = 600.0,
+) -> CertifiedBarrier:
+    """The barrier between two networks on the whole segment, between two bounds.
+
+    Args:
+        model_a: network A, of linear layers, convolutions, BatchNorm, pooling, sums of branches and
+            activations; evaluation mode is used.
+        model_b: network B of the same architecture, permuted or not.
+        data: the examples; cross-entropy, binary cross-entropy or squared error.
+        tolerance: width of the interval relative to the barrier, or to .001 if that is larger.
+        budget: seconds after which the interval is returned as it is.
+
+    Raises:
+        TypeError: naming an operation that cannot be enclosed.
+        ValueError: if tolerance or budget are <= 0, the architectures differ, weights are NaN or
+            infinite, inputs or labels do not fit, and for a loss without certificate.
+
+    Reference:
+        Key C6.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
+        >>> from lmctheory.paths import barrier
+        >>> a, b = (MLP((4, 8, 3), rng=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+        >>> x = torch.randn(20, 4, generator=torch.Generator().manual_seed(2))
+        >>> data = Examples(x, torch.arange(20) % 3)
+        >>> found = certified_barrier(a, b, data)
+        >>> float(barrier(a.double(), b.double(), data).max) <= found.max.upper
+        True
+    """
+    tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
+    program = program_of(model_a, model_b, data)
+    require_certified(data)
+    started = time.monotonic()
+    with torch.no_grad():
+        search = _Search(Segment.of(program, data), tolerance)
+        for _ in tracked(search.steps(), "enclosing the barrier"):
+            if time.monotonic() - started > budget:
+                break
+    return CertifiedBarrier(
+        max=Interval(search.lower, max(search.lower, search.upper)),
+        midpoint=search.barrier_at(0.5),
+        accuracy_drop=search.accuracy_drop(),
+        t=search.where,
+        pieces=len(search.queue),
+        narrowest=min(2 * each.piece.half for *_, each in search.queue),
+        converged=search.done,
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Judged(NamedTuple):
+    """What is known of the network at one t: intervals of its mean loss and accuracy."""
+
+    loss: Interval
+    accuracy: Interval
+
+
+@dataclass(frozen=True)
+class _Bounded:
+    """A piece: the largest barrier on it, where, and the least accuracy."""
+
+    piece: Piece
+    upper: float
+    t: float
+    accuracy: float
+
+
+@dataclass
+class _Search:
+    """Best first: the piece with the largest bound is refined.
+
+    Attributes:
+        segment: what is searched.
+        tolerance: as for `certified_barrier`.
+        lower: the largest barrier that is certain.
+        where: at which t.
+        queue: pieces, the largest bound first.
+    """
+
+    segment: Segment
+    tolerance: float
+    lower: float = field(init=False, default=0.0)
+    where: float = field(init=False, default=0.0)
+    queue: list[tuple[float, float, _Bounded]] = field(init=False, default_factory=list)
+    _known: dict[float, _Judged] = field(init=False, default_factory=dict)
+    _effort: Effort = field(init=False, default=BOXES)
+
+    @property
+    def upper(self) -> float:
+        """The largest bound of a piece."""
+        return -self.queue[0][0] if self.queue else float("inf")
+
+    @property
+    def done(self) -> bool:
+        """Whether the interval is narrow enough."""
+        return self.upper - self.lower <= self.tolerance * max(self.lower, _SMALL)
+
+    def steps(self) -> Iterator[None]:
+        """Piece after piece, until the interval is narrow."""
+        for t in (0.0, 1.0, 0.5):
+            self._evaluate(t)
+        for piece in Piece(0.0, 1.0).cut(_FIRST):
+            self._push(piece)
+        while True:
+            yield
+            if self.done:
+                return
+            self._refine()
+
+    def barrier_at(self, t: float) -> Interval:
+        """An interval of the barrier at a t that was evaluated."""
+        loss, chord = self._known[t].loss, self._chord(t)
+        return Interval(loss.lower - chord.upper, loss.upper - chord.lower)
+
+    def accuracy_drop(self) -> Interval:
+        """From the pieces as they are."""
+        data = self.segment.data
+        if isinstance(data.loss, SquaredError) and data.labels.is_floating_point():
+            return Interval(float("nan"), float("nan"))
+        start, end = self._known[0.0].accuracy, self._known[1.0].accuracy
+        lower = upper = 0.0
+        for t, known in self._known.items():
+            chord = t * end.lower + (1 - t) * start.lower
+            lower = max(lower, chord - known.accuracy.upper)
+        for *_, each in self.queue:
+            ends = (t * end.upper + (1 - t) * start.upper for t in (each.piece.start, each.piece.end))
+            upper = max(upper, max(ends) - each.accuracy)
+        return Interval(lower, upper)
+
+    def _chord(self, t: float) -> Interval:
+        start, end = self._known[0.0].loss, self._known[1.0].loss
+        low, high = (t * a + (1 - t) * b for a, b in zip(end, start, strict=True))
+        slack = 4 * _EPS * (abs(low) + abs(high))
+        return Interval(low - slack, high + slack)
+
+    def _evaluate(self, t: float) -> None:
+        """The network at t, and the lower end with it."""
+        if t in self._known:
+            return
+        segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
+        found = segment.outputs(Piece(t, t), segment.everything, BOXES)
+        low = float(_mean(found.least_losses(loss, labels), -1))
+        high = float(_mean(found.losses(loss, labels)[0], 1))
+        if not torch.isfinite(torch.tensor([low, high])).all():
+            raise ValueError("a network on the segment overflows on the data")
+        right, wrong = found.certified().double().mean(), found.refuted().double().mean()
+        self._known[t] = _Judged(Interval(low, high), Interval(float(right), float(1 - wrong)))
+        if 1.0 in self._known and (barrier := self.barrier_at(t).lower) > self.lower:
+            self.lower, self.where = barrier, t
+
+    def _push(self, piece: Piece) -> None:
+        segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
+        found = segment.outputs(piece, segment.everything, self._effort)
+        bounds = _mean(found.losses(loss, labels), 1).tolist()
+        points = [piece.at(-1 + 2 * i / (len(bounds) - 1)) for i in range(len(bounds))]
+        drops = [bound - self._chord(t).lower for bound, t in zip(bounds, points, strict=True)]
+        upper = max(drops)
+        accuracy = float(found.certified().double().mean())
+        bounded = _Bounded(piece, upper, points[drops.index(upper)], accuracy)
+        heappush(self.queue, (-upper, piece.start, bounded))
+
+    def _refine(self) -> None:
+        *_, worst = heappop(self.queue)
+        self._evaluate(worst.t)
+        for part in worst.piece.cut(2):
+            self._push(part)
+
+
+def _mean(losses: Tensor, sign: int) -> Tensor:
+    """The mean over examples, rounded up or down."""
+    n = losses.shape[-1]
+    return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)

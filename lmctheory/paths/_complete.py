@@ -1,0 +1,108 @@
+"""Certificate C5: every example decided, certified or refuted, on the whole segment."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from lmctheory.measures.arguments import positive
+from lmctheory.networks import Examples
+from lmctheory.networks.losses import SquaredError
+from lmctheory.paths.certified_losses import require_certified
+from lmctheory.paths.pair_program import Program
+from lmctheory.paths.segment_search import Search, Segment
+from lmctheory.progress import tracked
+from lmctheory.results import Result
+
+__all__ = ["CompleteCertificate", "decided"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CompleteCertificate(Result):
+    """What is decided about every t in [0, 1], example by example.
+
+    Attributes:
+        certified: ``[n]`` classified as labelled at every t, rounding included.
+        t: ``[n]`` where an example is refuted: a t at which the network certainly classifies it
+            otherwise; NaN where none is known.
+        undecided: ``[n]`` why an example is neither; empty where it is one.
+        pieces: ``[n]`` on how many pieces of the segment it was tried.
+        narrowest: the length of the shortest piece.
+        effort: how networks were enclosed.
+        seconds: what it took.
+    """
+
+    certified: Bool[np.ndarray, " n"]
+    t: Float[np.ndarray, " n"]
+    undecided: tuple[str, ...]
+    pieces: Int[np.ndarray, " n"]
+    narrowest: float
+    effort: str
+    seconds: float
+
+    @property
+    def refuted(self) -> Bool[np.ndarray, " n"]:
+        """Which examples are classified otherwise at some t."""
+        return ~np.isnan(self.t)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the examples that are classified as labelled for every t: at least this."""
+        return float(self.certified.mean())
+
+    @property
+    def attainable(self) -> float:
+        """Share that is not refuted: no more is true."""
+        return float(1 - self.refuted.mean())
+
+    def __repr__(self) -> str:
+        left = sum(map(bool, self.undecided))
+        return (
+            f"CompleteCertificate(every t in [0, 1]: {int(self.certified.sum())} certified, "
+            f"{int(self.refuted.sum())} refuted, {left} undecided; "
+            f"accuracy={self.accuracy:.4g}{f' to {self.attainable:.4g}' if left else ''}, "
+            f"{self.seconds:.2g} s, {self.effort})"
+        )
+
+
+def decided(program: Program, data: Examples, budget: float) -> CompleteCertificate:
+    """The certificate, as far as it comes in so many seconds.
+
+    Raises:
+        ValueError: for a budget <= 0, labels that are no classes, or networks that overflow.
+    """
+    budget = positive("budget", budget)
+    require_certified(data)
+    if isinstance(data.loss, SquaredError) and data.labels.is_floating_point():
+        raise ValueError("data.labels must be classes for complete=True, got values")
+    segment = Segment.of(program, data)
+    started = time.monotonic()
+    with torch.no_grad():
+        for t in (0.0, 1.0):
+            if not program.values(program.at(t), segment.inputs)[-1].isfinite().all():
+                raise ValueError("model_a or model_b overflows on the data")
+        search = Search(segment)
+        for _ in tracked(search.steps(), "deciding the segment"):
+            if time.monotonic() - started > budget:
+                break
+    return _result(search, time.monotonic() - started, budget)
+
+
+def _result(search: Search, seconds: float, budget: float) -> CompleteCertificate:
+    open_, unclear, refuted = search.open, search.unclear & ~search.refuted, search.refuted
+    reasons = tuple(
+        f"budget of {budget:g} s" if left else "margin within rounding of zero" if close else ""
+        for left, close in zip(open_.tolist(), unclear.tolist(), strict=True)
+    )
+    effort = "" if search.plan is None else str(search.plan.effort)
+    return CompleteCertificate(
+        certified=(~(open_ | unclear | refuted)).cpu().numpy(),
+        t=search.counterexample.cpu().numpy(),
+        undecided=reasons,
+        pieces=search.tried.cpu().numpy(),
+        narrowest=search.narrowest,
+        effort=effort,
+        seconds=seconds,
+    )

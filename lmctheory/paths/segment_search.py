@@ -1,0 +1,240 @@
+r"""Deciding, example by example, whether a label is kept at every t: branch and bound.
+
+A grid of networks refutes first. What is left is tried on pieces of the segment, each with the
+examples that are open there: an example that is certified on pieces that cover [0, 1] is certified
+on the segment. Where the enclosure of a piece fails an example, the network is evaluated at the
+point where it leaves most room; if that is right too, the piece is cut for it in two, four or eight,
+by how far the enclosure missed. Every example whose least margin on the segment is not zero is
+decided in the end, since the excess of an enclosure vanishes with the piece.
+
+*Refutations* are networks at one t that are wrong for certain, rounding included: of which the
+enclosure of a piece without length is beyond zero.
+
+*A pilot* on a few examples finds the effort that takes least time: with every effort pieces are
+halved until one in the middle of the segment certifies half of the examples; what the whole
+segment would take is that time times the number of such pieces.
+
+Reference: theory key C5.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+import torch
+from torch import Tensor
+
+from lmctheory.networks import Examples
+from lmctheory.paths.pair_program import Program
+from lmctheory.paths.taylor_models import value_at
+from lmctheory.paths.taylor_operations import Effort, Piece
+from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
+
+__all__ = ["BOXES", "EFFORTS", "Plan", "Search", "Segment", "pilot"]
+
+BOXES = Effort(degree=2, symbols=0, dtype=torch.float32)
+EFFORTS = (BOXES, Effort(degree=3, symbols=32, dtype=torch.float32))
+"""What a pilot chooses from."""
+
+_GRID = 24
+"""Pieces between the points at which examples are tried first."""
+
+_PILOT = 12
+"""Examples of a pilot."""
+
+_PILOT_HALVINGS = 10
+
+NARROWEST = 2.0**-40
+"""Length of the shortest pieces: at shorter ones rounding outweighs what is gained."""
+
+_POINTS = 16
+"""Parts of a piece between the points at which the least room is looked for."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A pair of networks and what they are judged by."""
+
+    program: Program
+    inputs: Tensor
+    labels: Tensor
+    data: Examples
+
+    @classmethod
+    def of(cls, program: Program, data: Examples) -> Segment:
+        """For examples in the networks' type and place."""
+        inputs = data.inputs.to(program.reference)
+        return cls(program, inputs, data.labels.to(inputs.device), data)
+
+    @property
+    def everything(self) -> Tensor:
+        """All examples."""
+        return torch.arange(len(self.inputs), device=self.inputs.device)
+
+    def hits(self, t: float, rows: Tensor) -> Tensor:
+        """Whether the network at t classifies examples as labelled, as it is computed."""
+        logits = self.program.values(self.program.at(t), self.inputs[rows])[-1]
+        return self.data.loss.hits(logits[None], self.labels[rows])[0] == 1
+
+    def outputs(self, piece: Piece, rows: Tensor, effort: Effort) -> Outputs:
+        """Of a piece, for some examples."""
+        network = PieceNetwork(self.program, piece, effort)
+        return network.outputs(self.inputs[rows], self.labels[rows], self.data.loss)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search is begun: with which effort, on how many pieces."""
+
+    effort: Effort
+    pieces: int
+
+
+def pilot(segment: Segment, rows: Tensor) -> Plan:
+    """The plan that is expected to take least time for these examples."""
+    few = rows[torch.linspace(0, len(rows) - 1, min(_PILOT, len(rows))).long()]
+    best, plan = float("inf"), Plan(EFFORTS[-1], 2**_PILOT_HALVINGS)
+    for effort in EFFORTS:
+        for halvings in range(_PILOT_HALVINGS + 1):
+            pieces = 2**halvings
+            started = time.perf_counter()
+            found = segment.outputs(Piece(0.0, 1.0).cut(pieces)[pieces // 2], few, effort)
+            cost = (time.perf_counter() - started) * pieces
+            if cost >= best:
+                break
+            if 2 * int(found.certified().sum()) >= len(few):
+                best, plan = cost, Plan(effort, pieces)
+                break
+    return plan
+
+
+@dataclass
+class Search:
+    """Which examples are certified, refuted and open.
+
+    Attributes:
+        segment: what is searched.
+        counterexample: ``[n]`` a t at which an example is not classified as labelled; NaN so far.
+        unclear: ``[n]`` examples that rounding leaves undecided.
+        tried: ``[n]`` how many pieces were tried for each.
+        narrowest: the length of the shortest piece that was tried.
+    """
+
+    segment: Segment
+    counterexample: Tensor = field(init=False)
+    unclear: Tensor = field(init=False)
+    tried: Tensor = field(init=False)
+    narrowest: float = field(init=False, default=1.0)
+    plan: Plan | None = field(init=False, default=None)
+    _open: dict[Piece, list[Tensor]] = field(init=False, default_factory=dict)
+    _queue: list[tuple[float, float, Piece]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        n = len(self.segment.inputs)
+        self.counterexample = torch.full((n,), torch.nan, dtype=torch.float64)
+        self.unclear = torch.zeros(n, dtype=torch.bool)
+        self.tried = torch.zeros(n, dtype=torch.long)
+
+    @property
+    def refuted(self) -> Tensor:
+        """``[n]``."""
+        return ~self.counterexample.isnan()
+
+    @property
+    def open(self) -> Tensor:
+        """``[n]`` examples of which pieces are left."""
+        found = torch.zeros_like(self.unclear)
+        for parts in self._open.values():
+            for rows in parts:
+                found[rows] = True
+        return found & ~self.refuted & ~self.unclear
+
+    def steps(self) -> Iterator[None]:
+        """The search, one piece after another; whatever is left when it is left off is open."""
+        everything = self.segment.everything
+        self._push(Piece(0.0, 1.0), everything)
+        for t in _spread(_GRID):
+            self._test(t, everything[~self.refuted])
+            yield
+        rows = everything[~(self.refuted | self.unclear)]
+        if not len(rows):
+            return
+        self.plan = pilot(self.segment, rows)
+        self._pop()
+        for piece in Piece(0.0, 1.0).cut(self.plan.pieces):
+            self._push(piece, rows)
+        while self._queue:
+            self._try(*self._pop())
+            yield
+
+    def _push(self, piece: Piece, rows: Tensor) -> None:
+        if piece not in self._open:
+            self._open[piece] = []
+            heappush(self._queue, (-piece.half, piece.start, piece))
+        self._open[piece].append(rows)
+
+    def _pop(self) -> tuple[Piece, Tensor]:
+        *_, piece = heappop(self._queue)
+        rows = torch.cat(self._open.pop(piece))
+        return piece, rows[~(self.refuted | self.unclear)[rows]]
+
+    def _test(self, t: float, rows: Tensor) -> None:
+        """Refutes the examples that the network at t gets wrong for certain."""
+        wrong = rows[~self.segment.hits(t, rows)] if len(rows) else rows
+        if not len(wrong):
+            return
+        sure = self.segment.outputs(Piece(t, t), wrong, BOXES).refuted()
+        self.counterexample[wrong[sure]] = t
+        self.unclear[wrong[~sure]] = True
+
+    def _try(self, piece: Piece, rows: Tensor) -> None:
+        if not len(rows):
+            return
+        assert self.plan is not None
+        self.narrowest = min(self.narrowest, piece.end - piece.start)
+        self.tried[rows] += 1
+        found = self.segment.outputs(piece, rows, self.plan.effort)
+        failed = ~found.certified()
+        rows = rows[failed]
+        for s, mine in _tightest(found, failed, rows):
+            self._test(piece.at(s), mine)
+        left = ~(self.refuted | self.unclear)[rows]
+        if piece.end - piece.start <= NARROWEST:
+            self.unclear[rows[left]] = True
+            return
+        parts = _parts(found, failed)
+        for count in (2, 4, 8):
+            if (mine := left & (parts == count)).any():
+                for part in piece.cut(count):
+                    self._push(part, rows[mine])
+
+
+def _spread(points: int) -> list[float]:
+    """Equidistant numbers in [0, 1], from the middle outward."""
+    return sorted((i / points for i in range(points + 1)), key=lambda t: abs(t - 0.5))
+
+
+def _tightest(found: Outputs, failed: Tensor, rows: Tensor) -> Iterator[tuple[float, Tensor]]:
+    """Where enclosures leave most room for a wrong label, with the examples of which that is so."""
+    assert found.contrasts is not None
+    points = torch.linspace(-1, 1, _POINTS + 1, dtype=torch.float64).tolist()
+    room = [
+        (value_at(found.contrasts[:, failed], s) + found.apart[failed]).amax(1) for s in points
+    ]
+    at = torch.stack(room).nan_to_num(torch.inf).argmax(0)
+    for i, s in enumerate(points):
+        if (mine := at == i).any():
+            yield s, rows[mine]
+
+
+def _parts(found: Outputs, failed: Tensor) -> Tensor:
+    """Into how many parts a piece is cut: the excess falls with a power of their length."""
+    assert found.contrasts is not None
+    contrasts, apart = found.contrasts[:, failed], found.apart[failed].amax(1)
+    nearest = torch.stack([value_at(contrasts, s).amax(1) for s in (-1.0, 0.0, 1.0)]).amax(0)
+    missed = (apart / -nearest).nan_to_num(torch.inf)
+    halvings = (missed.clamp(min=1).log2() / 3).round().clamp(1, 3)
+    return torch.where(nearest < 0, 2**halvings, 8.0).long()
