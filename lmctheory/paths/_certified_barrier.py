@@ -224,7 +224,9 @@ class _Search:
             chord = t * end.lower + (1 - t) * start.lower
             lower = max(lower, chord - known.accuracy.upper)
         for *_, each in self.queue:
-            ends = (t * end.upper + (1 - t) * start.upper for t in (each.piece.start, each.piece.end))
+            ends = (
+                t * end.upper + (1 - t) * start.upper for t in (each.piece.start, each.piece.end)
+            )
             upper = max(upper, max(ends) - each.accuracy)
         return Interval(lower, upper)
 

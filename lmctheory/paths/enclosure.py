@@ -43,7 +43,18 @@ from torch import Tensor
 from lmctheory.networks import Activation
 from lmctheory.paths.rounding import flat_length
 
-__all__ = ["CUBIC", "Enclosure", "Image", "Rest", "derivative", "parabola", "peak", "per_example", "tent", "through"]
+__all__ = [
+    "CUBIC",
+    "Enclosure",
+    "Image",
+    "Rest",
+    "derivative",
+    "parabola",
+    "peak",
+    "per_example",
+    "tent",
+    "through",
+]
 
 CUBIC = 3**0.5 / 36
 """max |s (s - 1/2) (s - 1)| on [0, 1]."""

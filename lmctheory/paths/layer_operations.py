@@ -78,6 +78,23 @@ class Affine:
         return torch.equal(self.W_a, self.W_b) and torch.equal(self.b_a, self.b_b)
 
     @cached_property
+    def change(self) -> Tensor:
+        """W_a - W_b."""
+        return self.W_a - self.W_b
+
+    def at_precision(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """|W_a - W_b|, W_a - W_b and (|W_a| + |W_b|) / 64 in another precision, computed once."""
+        if dtype not in self._lower:
+            change = self.change.to(dtype)
+            sides = (self.W_a.abs() + self.W_b.abs()) / 64
+            self._lower[dtype] = (change.abs(), change, sides.to(dtype))
+        return self._lower[dtype]
+
+    @cached_property
+    def _lower(self) -> dict[torch.dtype, tuple[Tensor, Tensor, Tensor]]:
+        return {}
+
+    @cached_property
     def _norms(self) -> dict[float, float]:
         if self.ends is None:
             return {}

@@ -96,6 +96,8 @@ class Convolution:
     def __call__(self, W: Tensor, x: Tensor) -> Tensor:
         """The convolution of every image."""
         convolve = _CONVOLVE[len(self.sides)]
+        if len(self.sides) == 2 and x.dtype == torch.float32:
+            x = x.contiguous(memory_format=torch.channels_last)
         return convolve(x, W, None, self.stride, self.padding, self.dilation, self.groups)
 
     def norm(self, W: Tensor) -> float:

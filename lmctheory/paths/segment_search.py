@@ -221,9 +221,7 @@ def _tightest(found: Outputs, failed: Tensor, rows: Tensor) -> Iterator[tuple[fl
     """Where enclosures leave most room for a wrong label, with the examples of which that is so."""
     assert found.contrasts is not None
     points = torch.linspace(-1, 1, _POINTS + 1, dtype=torch.float64).tolist()
-    room = [
-        (value_at(found.contrasts[:, failed], s) + found.apart[failed]).amax(1) for s in points
-    ]
+    room = [(value_at(found.contrasts[:, failed], s) + found.apart[failed]).amax(1) for s in points]
     at = torch.stack(room).nan_to_num(torch.inf).argmax(0)
     for i, s in enumerate(points):
         if (mine := at == i).any():

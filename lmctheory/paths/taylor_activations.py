@@ -204,7 +204,10 @@ def _bent(c: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
     arch = kappa * start * (end / total) / 2
     p = torch.stack([(start + end) / 2 - arch, (end - start) / 2, arch])
     above = []
-    for sign, side in ((-1.0, (-torch.ones_like(zero), zero)), (1.0, (zero, torch.ones_like(zero)))):
+    for sign, side in (
+        (-1.0, (-torch.ones_like(zero), zero)),
+        (1.0, (zero, torch.ones_like(zero))),
+    ):
         rise = q_1.abs() * sign
         vertex = ((rise - p[1]) / (2 * arch)).nan_to_num(0.0)
         s = torch.minimum(torch.maximum(vertex, side[0]), side[1])

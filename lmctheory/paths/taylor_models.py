@@ -27,7 +27,18 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-__all__ = ["LOWER", "Blocks", "TaylorModel", "added", "aligned", "batched", "bounds", "padded", "polynomial_size", "value_at"]
+__all__ = [
+    "LOWER",
+    "Blocks",
+    "TaylorModel",
+    "added",
+    "aligned",
+    "batched",
+    "bounds",
+    "padded",
+    "polynomial_size",
+    "value_at",
+]
 
 Blocks = tuple[tuple[int, int], ...]
 """Names and sizes of blocks of symbols, in the order in which they came into being."""
@@ -126,7 +137,9 @@ def aligned(one: TaylorModel, other: TaylorModel) -> tuple[Tensor, Tensor, Block
 def _spaced(model: TaylorModel, blocks: Blocks) -> Tensor:
     if model.blocks == blocks:
         return model.symbols
-    held = dict(zip(model.blocks, model.symbols.split([m for _, m in model.blocks], 1), strict=True))
+    held = dict(
+        zip(model.blocks, model.symbols.split([m for _, m in model.blocks], 1), strict=True)
+    )
     _, _, *shape = model.symbols.shape
     parts = [
         held[block] if block in held else model.symbols.new_zeros(2, block[1], *shape)

@@ -118,17 +118,16 @@ class AffineOnPiece:
     """A layer on a piece, and what depends on its weights only."""
 
     def __init__(self, op: Affine, piece: Piece, effort: Effort) -> None:
-        self.operator, self.degree, self.half = op.operator, effort.degree, piece.half
+        self.op, self.operator, self.degree = op, op.operator, effort.degree
+        self.half = 0.0 if op.fixed else piece.half
         self.terms = op.W_a[0].numel()
-        self.eps = float(torch.finfo(effort.dtype).eps)
-        self.tiny = float(torch.finfo(effort.dtype).tiny)
+        limits = torch.finfo(effort.dtype)
+        self.eps, self.tiny = float(limits.eps), float(limits.tiny)
         self.W = torch.lerp(op.W_b, op.W_a, piece.centre)
-        self.D = piece.half * (op.W_a - op.W_b) if not op.fixed and piece.half else None
-        sides = op.W_a.abs() + op.W_b.abs()
-        reach = self.W.abs() if self.D is None else self.W.abs() + self.D.abs()
-        reach = torch.maximum(reach, sides / 64).clamp_(min=16 * self.tiny / self.eps)
-        self.reach = self.rounded_up(reach.to(effort.dtype))
-        self.low = tuple(None if M is None else M.to(effort.dtype) for M in (self.W, self.D))
+        self.low = self.W.to(effort.dtype)
+        change, self.change_low, sides = op.at_precision(effort.dtype)
+        self.reach = self.low.abs().add_(change, alpha=self.half)
+        torch.maximum(self.reach, sides, out=self.reach).clamp_(min=16 * self.tiny / self.eps)
         self.b = self.operator.bias(torch.lerp(op.b_b, op.b_a, piece.centre))
         self.db = self.operator.bias(piece.half * (op.b_a - op.b_b))
         offset = 64 * _EPS * (op.b_a.abs() + op.b_b.abs())
@@ -141,7 +140,7 @@ class AffineOnPiece:
 
     def settled(self, x: TaylorModel) -> Tensor:
         """The radius before the layer, with all that is rounded in it."""
-        return self.rounded_up(x.radius + self._noise(x))
+        return self.rounded_up(self.rounded_up(x.radius + self._noise(x)))
 
     def _noise(self, x: TaylorModel) -> Tensor:
         return x.noise(self.terms / 2 + 20, self.terms + 1100)
@@ -151,17 +150,17 @@ class AffineOnPiece:
         [x] = inputs
         radius = self.operator(self.reach, self.settled(x)) + self.lost
         polynomial = batched(partial(self.operator, self.W), x.polynomial, 1)
-        W, D = self.low
-        symbols = batched(partial(self.operator, W), x.symbols, 2)
+        symbols = batched(partial(self.operator, self.low), x.symbols, 2)
         polynomial[0] += self.b
-        if self.D is not None:
-            raised = batched(partial(self.operator, self.D), x.polynomial, 1)
+        if self.half:
+            raised = self.half * batched(partial(self.operator, self.op.change), x.polynomial, 1)
             raised[0] += self.db
             polynomial, top = _shifted(polynomial, raised, self.degree)
             if top is not None:
                 radius = radius + self.rounded_up(top.abs().to(radius)) * 2.0**-self.degree
             if m := symbols.shape[1]:
-                d_0, d_1 = batched(partial(self.operator, D), x.symbols, 2)
+                moved = batched(partial(self.operator, self.change_low), x.symbols, 2)
+                d_0, d_1 = self.half * moved
                 symbols[0] += d_1 / 2
                 symbols[1] += d_0
                 radius = radius + d_1.abs().sum(0) * ((1 + 4 * m * self.eps) / 2)
@@ -179,8 +178,7 @@ class AffineOnPiece:
         for label in labels.unique().tolist():
             rows = labels == label
             apart = (self.W - self.W[label]).abs()
-            if self.D is not None:
-                apart = apart + (self.D - self.D[label]).abs()
+            apart += self.half * (self.op.change - self.op.change[label]).abs()
             apart = torch.maximum(apart, 1e-6 * (self.reach + self.reach[label]))
             apart = self.rounded_up(apart.to(self.reach))
             found[rows] += self.operator(apart, self.rounded_up(x.radius[rows])).double()

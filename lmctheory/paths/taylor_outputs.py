@@ -91,7 +91,9 @@ class Outputs:
         judged = certified_loss(loss)
         nothing, size = torch.zeros_like(self.apart), torch.zeros(len(self.rest)).double()
         plain, _ = judged.at(AtPoint(self.values[0], size, lambda _: nothing), labels)
-        most = judged.at(AtPoint(self.values[0], length(self.rest), lambda _: self.apart), labels)[0]
+        most = judged.at(AtPoint(self.values[0], length(self.rest), lambda _: self.apart), labels)[
+            0
+        ]
         rounding = 32 * (self.values.shape[-1] + 8) * _EPS * (1 + plain)
         return (2 * (plain - rounding) - most).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
@@ -104,7 +106,9 @@ class Outputs:
     def _arch(coefficients: Tensor, parts: int) -> Tensor:
         """How far polynomials may be from their chords on a part, rounding included."""
         bent = [k * (k - 1) * c.abs() for k, c in enumerate(coefficients) if k > 1]
-        delta = torch.stack(bent).sum(0) / (2 * parts**2) if bent else torch.zeros_like(coefficients[0])
+        delta = (
+            torch.stack(bent).sum(0) / (2 * parts**2) if bent else torch.zeros_like(coefficients[0])
+        )
         return delta * (1 + 64 * _EPS) + 64 * _EPS * coefficients.abs().sum(0)
 
 
@@ -119,7 +123,9 @@ class PieceNetwork:
         last = {}
         for i, op in enumerate(program.operations, start=1):
             last.update(dict.fromkeys(op.node.inputs, i))
-        self.spent = [[k for k, at in last.items() if at == i] for i in range(len(self.passages) + 1)]
+        self.spent = [
+            [k for k, at in last.items() if at == i] for i in range(len(self.passages) + 1)
+        ]
 
     def outputs(self, x: Tensor, labels: Tensor, loss: Loss) -> Outputs:
         """The outputs for examples ``[n, ...]``, a few at a time."""
@@ -140,7 +146,9 @@ class PieceNetwork:
         """The models of all nodes, one after another, from the inputs on."""
         held = {0: TaylorModel.constant(x, self.effort.dtype)}
         yield held[0]
-        for i, (op, passed) in enumerate(zip(self.program.operations, self.passages, strict=True), 1):
+        for i, (op, passed) in enumerate(
+            zip(self.program.operations, self.passages, strict=True), 1
+        ):
             held[i] = passed([held[k] for k in op.node.inputs])
             for k in self.spent[i]:
                 del held[k]
