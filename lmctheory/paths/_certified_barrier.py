@@ -7,16 +7,16 @@ pieces the one with the largest bound is refined, until the two meet.
 On a piece the mean loss is bounded at equidistant points such that the bound less the chord of the
 ends' losses, convex in between, is largest at one of them (`lmctheory.paths.taylor_outputs`).
 
-The accuracy drop is treated alike: between two networks at least the certified examples are right,
-at any one at most those that are not certainly wrong.
+The accuracy drop is treated alike: on a piece at least the certified examples are right, at one
+network at most those that are not certainly wrong.
 
 Reference: theory key C6.
 """
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import NamedTuple
 
 import torch
@@ -27,8 +27,9 @@ from lmctheory.networks import Examples
 from lmctheory.networks.losses import SquaredError
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.reading import program_of
-from lmctheory.paths.segment_search import BOXES, EFFORTS, Segment
+from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
 from lmctheory.paths.taylor_operations import Effort, Piece
+from lmctheory.paths.taylor_outputs import Outputs
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
@@ -106,7 +107,8 @@ def certified_barrier(
             activations; evaluation mode is used.
         model_b: network B of the same architecture, permuted or not.
         data: the examples; cross-entropy, binary cross-entropy or squared error.
-        tolerance: width of the interval relative to the barrier, or to .001 if that is larger.
+        tolerance: width of the interval relative to the barrier, or to .001 if that is larger; of
+            the accuracy drop's as a share of the examples.
         budget: seconds after which the interval is returned as it is.
 
     Raises:
@@ -142,8 +144,8 @@ def certified_barrier(
         midpoint=search.barrier_at(0.5),
         accuracy_drop=search.accuracy_drop(),
         t=search.where,
-        pieces=len(search.queue),
-        narrowest=min(2 * each.piece.half for *_, each in search.queue),
+        pieces=len(search.pieces),
+        narrowest=min(2 * each.piece.half for each in search.pieces),
         converged=search.done,
         seconds=time.monotonic() - started,
     )
@@ -156,14 +158,23 @@ class _Judged(NamedTuple):
     accuracy: Interval
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Bounded:
-    """A piece: the largest barrier on it, where, and the least accuracy."""
+    """A piece, and what is bounded there.
+
+    Attributes:
+        piece: which.
+        upper: the largest barrier on it, at most.
+        t: where that bound is met.
+        drop: the largest accuracy drop on it, at most.
+        open: examples that are not certified on it.
+    """
 
     piece: Piece
     upper: float
     t: float
-    accuracy: float
+    drop: float
+    open: Tensor
 
 
 @dataclass
@@ -175,38 +186,53 @@ class _Search:
         tolerance: as for `certified_barrier`.
         lower: the largest barrier that is certain.
         where: at which t.
-        queue: pieces, the largest bound first.
+        pieces: that cover the segment.
     """
 
     segment: Segment
     tolerance: float
     lower: float = field(init=False, default=0.0)
     where: float = field(init=False, default=0.0)
-    queue: list[tuple[float, float, _Bounded]] = field(init=False, default_factory=list)
+    pieces: list[_Bounded] = field(init=False, default_factory=list)
     _known: dict[float, _Judged] = field(init=False, default_factory=dict)
     _effort: Effort = field(init=False, default=BOXES)
 
     @property
     def upper(self) -> float:
         """The largest bound of a piece."""
-        return -self.queue[0][0] if self.queue else float("inf")
+        return max((each.upper for each in self.pieces), default=torch.inf)
 
     @property
     def done(self) -> bool:
-        """Whether the interval is narrow enough."""
-        return self.upper - self.lower <= self.tolerance * max(self.lower, _SMALL)
+        """Whether the interval of the barrier is narrow enough."""
+        return self.upper - self.lower <= self._width
+
+    @property
+    def _width(self) -> float:
+        return self.tolerance * max(self.lower, _SMALL)
+
+    @property
+    def _judges(self) -> bool:
+        data = self.segment.data
+        return not (isinstance(data.loss, SquaredError) and data.labels.is_floating_point())
 
     def steps(self) -> Iterator[None]:
-        """Piece after piece, until the interval is narrow."""
+        """Piece after piece, until the interval is narrow; then that of the accuracy drop."""
         for t in (0.0, 1.0, 0.5):
             self._evaluate(t)
+        self._effort = pilot(self.segment, self.segment.everything, self._close).effort
         for piece in Piece(0.0, 1.0).cut(_FIRST):
-            self._push(piece)
+            self.pieces.append(self._bounded(piece))
         while True:
             yield
             if self.done:
-                return
+                break
             self._refine()
+        while self._judges:
+            yield
+            drop = self.accuracy_drop()
+            if drop.upper - drop.lower <= self.tolerance or not self._refine_accuracy():
+                return
 
     def barrier_at(self, t: float) -> Interval:
         """An interval of the barrier at a t that was evaluated."""
@@ -215,26 +241,26 @@ class _Search:
 
     def accuracy_drop(self) -> Interval:
         """From the pieces as they are."""
-        data = self.segment.data
-        if isinstance(data.loss, SquaredError) and data.labels.is_floating_point():
-            return Interval(float("nan"), float("nan"))
-        start, end = self._known[0.0].accuracy, self._known[1.0].accuracy
-        lower = upper = 0.0
-        for t, known in self._known.items():
-            chord = t * end.lower + (1 - t) * start.lower
-            lower = max(lower, chord - known.accuracy.upper)
-        for *_, each in self.queue:
-            ends = (
-                t * end.upper + (1 - t) * start.upper for t in (each.piece.start, each.piece.end)
-            )
-            upper = max(upper, max(ends) - each.accuracy)
-        return Interval(lower, upper)
+        if not self._judges:
+            return Interval(torch.nan, torch.nan)
+        lower = max(
+            self._accuracy_chord(t).lower - known.accuracy.upper for t, known in self._known.items()
+        )
+        return Interval(max(lower, 0.0), max(each.drop for each in self.pieces))
 
     def _chord(self, t: float) -> Interval:
-        start, end = self._known[0.0].loss, self._known[1.0].loss
-        low, high = (t * a + (1 - t) * b for a, b in zip(end, start, strict=True))
-        slack = 4 * _EPS * (abs(low) + abs(high))
-        return Interval(low - slack, high + slack)
+        return _between(self._known[0.0].loss, self._known[1.0].loss, t)
+
+    def _accuracy_chord(self, t: float) -> Interval:
+        return _between(self._known[0.0].accuracy, self._known[1.0].accuracy, t)
+
+    def _close(self, found: Outputs, rows: Tensor) -> bool:
+        """Whether the excess of the mean loss is within the tolerance."""
+        loss, labels = self.segment.data.loss, self.segment.labels[rows]
+        nothing = torch.zeros_like
+        plain = replace(found, rest=nothing(found.rest), apart=nothing(found.apart))
+        excess = (found.losses(loss, labels) - plain.losses(loss, labels)).mean(1).max()
+        return float(excess) <= max(self.tolerance * self.barrier_at(0.5).lower, self._width)
 
     def _evaluate(self, t: float) -> None:
         """The network at t, and the lower end with it."""
@@ -244,29 +270,56 @@ class _Search:
         found = segment.outputs(Piece(t, t), segment.everything, BOXES)
         low = float(_mean(found.least_losses(loss, labels), -1))
         high = float(_mean(found.losses(loss, labels)[0], 1))
-        if not torch.isfinite(torch.tensor([low, high])).all():
+        if not (isfinite(low) and isfinite(high)):
             raise ValueError("a network on the segment overflows on the data")
         right, wrong = found.certified().double().mean(), found.refuted().double().mean()
         self._known[t] = _Judged(Interval(low, high), Interval(float(right), float(1 - wrong)))
         if 1.0 in self._known and (barrier := self.barrier_at(t).lower) > self.lower:
             self.lower, self.where = barrier, t
 
-    def _push(self, piece: Piece) -> None:
+    def _bounded(self, piece: Piece) -> _Bounded:
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
         found = segment.outputs(piece, segment.everything, self._effort)
         bounds = _mean(found.losses(loss, labels), 1).tolist()
         points = [piece.at(-1 + 2 * i / (len(bounds) - 1)) for i in range(len(bounds))]
         drops = [bound - self._chord(t).lower for bound, t in zip(bounds, points, strict=True)]
         upper = max(drops)
-        accuracy = float(found.certified().double().mean())
-        bounded = _Bounded(piece, upper, points[drops.index(upper)], accuracy)
-        heappush(self.queue, (-upper, piece.start, bounded))
+        open_ = segment.everything[~found.certified()]
+        return _Bounded(
+            piece, upper, points[drops.index(upper)], self._largest_drop(piece, len(open_)), open_
+        )
+
+    def _largest_drop(self, piece: Piece, open_examples: int) -> float:
+        chord = max(self._accuracy_chord(t).upper for t in (piece.start, piece.end))
+        return chord - 1 + open_examples / len(self.segment.inputs)
 
     def _refine(self) -> None:
-        *_, worst = heappop(self.queue)
+        """Halves the piece with the largest bound, after a look where that is met."""
+        worst = max(self.pieces, key=lambda each: each.upper)
         self._evaluate(worst.t)
-        for part in worst.piece.cut(2):
-            self._push(part)
+        self.pieces.remove(worst)
+        self.pieces += map(self._bounded, worst.piece.cut(2))
+
+    def _refine_accuracy(self) -> bool:
+        """Halves the piece with the largest drop, for the examples that are open there."""
+        worst = max(self.pieces, key=lambda each: each.drop)
+        if worst.piece.half <= NARROWEST:
+            return False
+        self._evaluate(worst.piece.centre)
+        self.pieces.remove(worst)
+        for piece in worst.piece.cut(2):
+            found = self.segment.outputs(piece, worst.open, self._effort)
+            left = worst.open[~found.certified()]
+            drop = self._largest_drop(piece, len(left))
+            self.pieces.append(replace(worst, piece=piece, drop=drop, open=left))
+        return True
+
+
+def _between(start: Interval, end: Interval, t: float) -> Interval:
+    """The chord of two intervals at t, from the second to the first, rounded outward."""
+    low, high = (t * a + (1 - t) * b for a, b in zip(end, start, strict=True))
+    slack = 4 * _EPS * (abs(low) + abs(high))
+    return Interval(low - slack, high + slack)
 
 
 def _mean(losses: Tensor, sign: int) -> Tensor:

@@ -125,6 +125,7 @@ def _smooth(
 
 
 def derivative(sigma: Activation, z: Tensor) -> Tensor:
+    """The slopes of an activation."""
     with torch.enable_grad():
         point = z.detach().requires_grad_()
         [slope] = torch.autograd.grad(sigma.apply(point).sum(), point)

@@ -3,24 +3,24 @@ r"""Deciding, example by example, whether a label is kept at every t: branch and
 A grid of networks refutes first. What is left is tried on pieces of the segment, each with the
 examples that are open there: an example that is certified on pieces that cover [0, 1] is certified
 on the segment. Where the enclosure of a piece fails an example, the network is evaluated at the
-point where it leaves most room; if that is right too, the piece is cut for it in two, four or eight,
-by how far the enclosure missed. Every example whose least margin on the segment is not zero is
-decided in the end, since the excess of an enclosure vanishes with the piece.
+point where it leaves most room; if that is right too, the piece is cut for it in two, four or
+eight, by how far the enclosure missed. Every example whose least margin on the segment is not zero
+is decided in the end, since the excess of an enclosure vanishes with the piece.
 
 *Refutations* are networks at one t that are wrong for certain, rounding included: of which the
 enclosure of a piece without length is beyond zero.
 
-*A pilot* on a few examples finds the effort that takes least time: with every effort pieces are
-halved until one in the middle of the segment certifies half of the examples; what the whole
-segment would take is that time times the number of such pieces.
+*A pilot* on a few examples finds the effort that takes least: with every effort pieces are halved
+until the enclosure of one in the middle of the segment is close enough; what the whole segment
+would take is counted in products (`PieceNetwork.work`), times the number of such pieces, so that
+the choice does not depend on what else a machine does.
 
 Reference: theory key C5.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -33,7 +33,7 @@ from lmctheory.paths.taylor_models import value_at
 from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 
-__all__ = ["BOXES", "EFFORTS", "Plan", "Search", "Segment", "pilot"]
+__all__ = ["BOXES", "EFFORTS", "NARROWEST", "Plan", "Search", "Segment", "pilot"]
 
 BOXES = Effort(degree=2, symbols=0, dtype=torch.float32)
 EFFORTS = (BOXES, Effort(degree=3, symbols=32, dtype=torch.float32))
@@ -93,22 +93,33 @@ class Plan:
     pieces: int
 
 
-def pilot(segment: Segment, rows: Tensor) -> Plan:
-    """The plan that is expected to take least time for these examples."""
+def pilot(segment: Segment, rows: Tensor, enough: Callable[[Outputs, Tensor], bool]) -> Plan:
+    """The plan that is expected to take least.
+
+    Args:
+        segment: what is to be enclosed.
+        rows: the examples.
+        enough: whether the outputs of a few of them, whose places are given, are close enough.
+    """
     few = rows[torch.linspace(0, len(rows) - 1, min(_PILOT, len(rows))).long()]
+    x, labels, loss = segment.inputs[few], segment.labels[few], segment.data.loss
     best, plan = float("inf"), Plan(EFFORTS[-1], 2**_PILOT_HALVINGS)
     for effort in EFFORTS:
         for halvings in range(_PILOT_HALVINGS + 1):
             pieces = 2**halvings
-            started = time.perf_counter()
-            found = segment.outputs(Piece(0.0, 1.0).cut(pieces)[pieces // 2], few, effort)
-            cost = (time.perf_counter() - started) * pieces
-            if cost >= best:
+            piece = Piece(0.0, 1.0).cut(pieces)[pieces // 2]
+            network = PieceNetwork(segment.program, piece, effort)
+            found = network.outputs(x, labels, loss)
+            if network.work * pieces >= best:
                 break
-            if 2 * int(found.certified().sum()) >= len(few):
-                best, plan = cost, Plan(effort, pieces)
+            if enough(found, few):
+                best, plan = network.work * pieces, Plan(effort, pieces)
                 break
     return plan
+
+
+def _half_certified(found: Outputs, rows: Tensor) -> bool:
+    return 2 * int(found.certified().sum()) >= len(rows)
 
 
 @dataclass
@@ -162,7 +173,7 @@ class Search:
         rows = everything[~(self.refuted | self.unclear)]
         if not len(rows):
             return
-        self.plan = pilot(self.segment, rows)
+        self.plan = pilot(self.segment, rows, _half_certified)
         self._pop()
         for piece in Piece(0.0, 1.0).cut(self.plan.pieces):
             self._push(piece, rows)

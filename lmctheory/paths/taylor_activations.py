@@ -22,8 +22,8 @@ error, half their difference joins p.
 
 Piecewise linear sigma with slope a below zero: sigma(z) = a z + (1 - a) relu(z).
 
-*Smooth* sigma. P is replaced by c_0 + ... + c_k s^k alone, and sigma(P(s)) interpolated at the zeros
-of a Chebyshev polynomial, of degree 3 where |sigma'''| is bounded: the error is at most M_3/24,
+*Smooth* sigma. sigma(P(s)) is interpolated at the zeros of a Chebyshev polynomial, of degree 3
+where |sigma'''| is bounded: the error is at most M_3/24,
 
     M_3 = sup|sigma'''| |P'|^3 + 3 sup|sigma''| |P'| |P''| + Lip |P'''|,
 
@@ -214,8 +214,8 @@ def _bent(c: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
         above.append((q_0 + q_1 * s).abs() - value_at(p, s))
     near = (W / q_1.abs()).nan_to_num(2.0)
     below = []
-    for s in (zero - near, zero + near, -torch.ones_like(zero), torch.ones_like(zero)):
-        s = s.clamp(-1, 1)
+    for place in (zero - near, zero + near, -torch.ones_like(zero), torch.ones_like(zero)):
+        s = place.clamp(-1, 1)
         below.append(value_at(p, s) - ((q_0 + q_1 * s).abs() - W).clamp(min=0))
     up, down = torch.stack(above).amax(0) + W, torch.stack(below).amax(0)
     error = torch.where(inside & (arch > 0), (up + down) / 4, torch.inf)

@@ -12,8 +12,8 @@ is known. The e_i may depend on s.
 [-1, 1]: s^{K+1} differs from it by 2^-K at most (Chebyshev). In what multiplies a symbol s^2 is
 1/2 +- 1/2.
 
-*Numbers.* The polynomial is float64. Symbols, of which there are many, and the radius may be float32,
-with its unit of rounding. `noise` says what so many rounded operations lose of everything.
+*Numbers.* The polynomial is float64. Symbols, of which there are many, and the radius may be
+float32, with its unit of rounding. `noise` says what so many rounded operations lose.
 
 Reference: theory key C5; Makino and Berz 2003 for Taylor models.
 """
@@ -138,7 +138,7 @@ def _spaced(model: TaylorModel, blocks: Blocks) -> Tensor:
     if model.blocks == blocks:
         return model.symbols
     held = dict(
-        zip(model.blocks, model.symbols.split([m for _, m in model.blocks], 1), strict=True)
+        zip(model.blocks, torch.split(model.symbols, [m for _, m in model.blocks], 1), strict=True)
     )
     _, _, *shape = model.symbols.shape
     parts = [

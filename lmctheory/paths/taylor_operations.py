@@ -2,10 +2,10 @@ r"""How a Taylor model passes the operations of a network, on a piece of the seg
 
 The piece is t = c + h s, s in [-1, 1].
 
-*Layers.* W(s) = W_c + s D, W_c = W at c, D = h (W^A - W^B). The coefficients of z = W(s) x + b(s) are
-W_c c_k + D c_{k-1}, the power K + 1 economised; of symbols W_c g_0 + D g_1 / 2 and W_c g_1 + D g_0,
-with |D g_1| / 2 for what is left of s^2. The radius is taken on by the largest |W(s)|, entry by
-entry: |W_c| + |D|, which is less than that of the whole path.
+*Layers.* W(s) = W_c + s D, W_c = W at c, D = h (W^A - W^B). The coefficients of z = W(s) x + b(s)
+are W_c c_k + D c_{k-1}, the power K + 1 economised; of symbols W_c g_0 + D g_1 / 2 and
+W_c g_1 + D g_0, with |D g_1| / 2 for what is left of s^2. The radius is taken on by the largest
+|W(s)|, entry by entry: |W_c| + |D|, which is less than that of the whole path.
 
 *Rounding.* A sum of k products, each factor rounded once before, errs by (k + 3) eps/2 sum |w| |x|
 at most. So the enclosure errs in its own precision in the symbols, and in double precision in
@@ -15,7 +15,8 @@ interpolated with an error of at most 16 eps (|W^A| + |W^B|). With
     reach = max(|W_c| + |D|, (|W^A| + |W^B|)/64, smallest)
 
 all of it is at most `reach` times (k + 40)/2 units of the own precision of the symbols and k + 1100
-of double precision of everything: this joins the radius before it is multiplied. What underflows is at most one smallest number each.
+of double precision of everything: this joins the radius before it is multiplied. What underflows is
+at most one smallest number each.
 
 *BatchNorm in evaluation mode*, a(s)(z - mu(s)) + beta(s). With var(s) + eps = v (1 + r s),
 
@@ -175,7 +176,7 @@ class AffineOnPiece:
         taken = self.operator(self.reach, self.settled(x))
         own = (outputs.radius - taken).clamp(min=0) + rounding + 8 * self.eps * outputs.radius
         found = (own + own.gather(1, labels[:, None])).double()
-        for label in labels.unique().tolist():
+        for label in torch.unique(labels).tolist():
             rows = labels == label
             apart = (self.W - self.W[label]).abs()
             apart += self.half * (self.op.change - self.op.change[label]).abs()

@@ -1,6 +1,6 @@
 r"""A whole network on a piece of the segment, and what its outputs say of labels and losses.
 
-*Labels.* What decides is a linear map of the outputs, all whose values must be negative: the margins
+*Labels.* What decides is a linear map of the outputs, all whose values must be negative: margins
 f_j - f_y for classes, -z or z for one logit. Symbols that outputs share cancel in it; the radius of
 the last layer's input is taken through the differences of its rows.
 
@@ -22,12 +22,14 @@ from torch import Tensor
 
 from lmctheory.networks.losses import BinaryCrossEntropy, Loss
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
+from lmctheory.paths.certified_operations import Operation
 from lmctheory.paths.interpolation import blocks
+from lmctheory.paths.layer_operations import Affine
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.rounding import length
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
-from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Passage, Piece, passage
+from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Piece, passage
 
 __all__ = ["Outputs", "PieceNetwork"]
 
@@ -35,6 +37,9 @@ _EPS = torch.finfo(torch.float64).eps
 _BYTES = 2**27
 _PARTS = 16
 """Parts of a piece for the mean loss."""
+
+_ELEMENTWISE = 1000.0
+"""What an operation without weights takes for one number, as products."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,8 @@ class Outputs:
         judged = certified_loss(loss)
         nothing, size = torch.zeros_like(self.apart), torch.zeros(len(self.rest)).double()
         plain, _ = judged.at(AtPoint(self.values[0], size, lambda _: nothing), labels)
-        most = judged.at(AtPoint(self.values[0], length(self.rest), lambda _: self.apart), labels)[
-            0
-        ]
+        around = AtPoint(self.values[0], length(self.rest), lambda _: self.apart)
+        most, _ = judged.at(around, labels)
         rounding = 32 * (self.values.shape[-1] + 8) * _EPS * (1 + plain)
         return (2 * (plain - rounding) - most).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
@@ -105,17 +109,22 @@ class Outputs:
     @staticmethod
     def _arch(coefficients: Tensor, parts: int) -> Tensor:
         """How far polynomials may be from their chords on a part, rounding included."""
-        bent = [k * (k - 1) * c.abs() for k, c in enumerate(coefficients) if k > 1]
-        delta = (
-            torch.stack(bent).sum(0) / (2 * parts**2) if bent else torch.zeros_like(coefficients[0])
-        )
+        curved = torch.zeros_like(coefficients[0])
+        for k, c in enumerate(coefficients):
+            curved += k * (k - 1) * c.abs()
+        delta = curved / (2 * parts**2)
         return delta * (1 + 64 * _EPS) + 64 * _EPS * coefficients.abs().sum(0)
 
 
 class PieceNetwork:
-    """All networks of a piece of the segment."""
+    """All networks of a piece of the segment.
+
+    Attributes:
+        work: products that were taken, roughly: what a pilot compares.
+    """
 
     def __init__(self, program: Program, piece: Piece, effort: Effort) -> None:
+        self.work = 0.0
         self.program, self.piece, self.effort = program, piece, effort
         self.passages = [
             passage(op, i, piece, effort) for i, op in enumerate(program.operations, start=1)
@@ -149,6 +158,7 @@ class PieceNetwork:
         for i, (op, passed) in enumerate(
             zip(self.program.operations, self.passages, strict=True), 1
         ):
+            self.work += len(x) * _work(op, held[op.node.inputs[0]])
             held[i] = passed([held[k] for k in op.node.inputs])
             for k in self.spent[i]:
                 del held[k]
@@ -167,7 +177,8 @@ class PieceNetwork:
             if i == self.program.operations[-1].node.inputs[0]:
                 before = each
             model = each
-        assert before is not None and model is not None
+        assert before is not None
+        assert model is not None
         values, rest = model.polynomial, model.rest
         decided = _decisive(loss, labels, values, model.symbols)
         if decided is None:
@@ -188,6 +199,14 @@ class PieceNetwork:
         if isinstance(last, AffineOnPiece) and isinstance(last.operator, Dense):
             return last.between(before, model, labels)
         return radius + radius.gather(1, labels[:, None])
+
+
+def _work(op: Operation, x: TaylorModel) -> float:
+    """Products with the weights, of both W_c and D; in double precision they count twice."""
+    size = torch.Size(op.node.shape).numel()
+    if not isinstance(op, Affine):
+        return _ELEMENTWISE * size
+    return size * op.W_a[0].numel() * (4 * len(x.polynomial) + 1 + 4 * x.symbols.shape[1])
 
 
 def _decisive(
