@@ -36,7 +36,7 @@ from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 __all__ = ["BOXES", "EFFORTS", "NARROWEST", "Plan", "Search", "Segment", "pilot"]
 
 BOXES = Effort(degree=2, symbols=0, dtype=torch.float32)
-EFFORTS = (BOXES, Effort(degree=3, symbols=32, dtype=torch.float32))
+EFFORTS = (BOXES, *(Effort(degree=3, symbols=m, dtype=torch.float32) for m in (8, 32)))
 """What a pilot chooses from."""
 
 _GRID = 24
@@ -113,13 +113,14 @@ def pilot(segment: Segment, rows: Tensor, enough: Callable[[Outputs, Tensor], bo
             if network.work * pieces >= best:
                 break
             if enough(found, few):
-                best, plan = network.work * pieces, Plan(effort, pieces)
+                # towards the ends of the segment enclosures are closer: longer pieces do there
+                best, plan = network.work * pieces, Plan(effort, max(1, pieces // 2))
                 break
     return plan
 
 
-def _half_certified(found: Outputs, rows: Tensor) -> bool:
-    return 2 * int(found.certified().sum()) >= len(rows)
+def _most_certified(found: Outputs, rows: Tensor) -> bool:
+    return 4 * int(found.certified().sum()) >= 3 * len(rows)
 
 
 @dataclass
@@ -173,7 +174,7 @@ class Search:
         rows = everything[~(self.refuted | self.unclear)]
         if not len(rows):
             return
-        self.plan = pilot(self.segment, rows, _half_certified)
+        self.plan = pilot(self.segment, rows, _most_certified)
         self._pop()
         for piece in Piece(0.0, 1.0).cut(self.plan.pieces):
             self._push(piece, rows)
@@ -216,7 +217,7 @@ class Search:
         if piece.end - piece.start <= NARROWEST:
             self.unclear[rows[left]] = True
             return
-        parts = _parts(found, failed)
+        parts = _parts(found, failed, self.plan.effort.degree)
         for count in (2, 4, 8):
             if (mine := left & (parts == count)).any():
                 for part in piece.cut(count):
@@ -239,11 +240,11 @@ def _tightest(found: Outputs, failed: Tensor, rows: Tensor) -> Iterator[tuple[fl
             yield s, rows[mine]
 
 
-def _parts(found: Outputs, failed: Tensor) -> Tensor:
+def _parts(found: Outputs, failed: Tensor, degree: int) -> Tensor:
     """Into how many parts a piece is cut: the excess falls with a power of their length."""
     assert found.contrasts is not None
     contrasts, apart = found.contrasts[:, failed], found.apart[failed].amax(1)
     nearest = torch.stack([value_at(contrasts, s).amax(1) for s in (-1.0, 0.0, 1.0)]).amax(0)
     missed = (apart / -nearest).nan_to_num(torch.inf)
-    halvings = (missed.clamp(min=1).log2() / 3).round().clamp(1, 3)
+    halvings = (missed.clamp(min=1).log2() / (2 * degree)).round().clamp(1, 3)
     return torch.where(nearest < 0, 2**halvings, 8.0).long()

@@ -38,7 +38,7 @@ _BYTES = 2**27
 _PARTS = 16
 """Parts of a piece for the mean loss."""
 
-_ELEMENTWISE = 1000.0
+_ELEMENTWISE = 10_000.0
 """What an operation without weights takes for one number, as products."""
 
 
