@@ -1,10 +1,17 @@
 """How enclosures pass single operations."""
 
+import numpy as np
 import pytest
 import torch
 
-from lmctheory.paths.layer_operations import Node, Normalisation
+from lmctheory.networks import activation
+from lmctheory.paths.certified_operations import Fixed, MaxPool, Pointwise
+from lmctheory.paths.enclosure import Enclosure, Rest
+from lmctheory.paths.layer_operations import Affine, Node, Normalisation
+from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.propagated_enclosures import between
+
+S = [*np.linspace(0, 1, 21).tolist(), 0.5 - 3**0.5 / 6]  # where |s(1-s)(s-1/2)| is largest
 
 
 def factors(gamma, variance):
@@ -37,3 +44,164 @@ def test_the_factor_of_batch_norm_is_enclosed_wherever_it_moves():
         variance = torch.exp(2 * torch.randn(2, generator=rng)).tolist()
         deviation, error = factors(gamma, variance)
         assert deviation <= error * (1 + 1e-12)
+
+
+def used(op, ends, before, rest):
+    """The largest share of what the enclosure allows that networks between the two use.
+
+    One example. In any direction v the three kinds of remainder reach |v| box, and the smaller of
+    |v| entries and |v| norm.
+    """
+    start, end = op.at(0.0), op.at(1.0)
+    values = start(ends[0]), end(ends[1])
+    found = between(op, start, end)([ends], [before])
+    share = 0.0
+    for s in S:
+        inside = torch.lerp(*ends, s) + s * (1 - s) * before.bend + rest
+        off = op.at(s)(inside) - torch.lerp(*values, s) - s * (1 - s) * found.bend
+        off, most = off.flatten(), found.box.flatten()
+        for v in (*torch.eye(len(off)).double(), off / (off.norm() + 1e-300)):
+            allowed = v.abs() @ most + sum(
+                min(float(v.abs() @ part.entries.flatten()), float(v.norm() * part.norm))
+                for part in (found.omega, found.eta)
+            )
+            share = max(share, float((v @ off).abs() / (allowed + 1e-12)))
+    return share
+
+
+def rest_of(kind, like, bend=None):
+    """An enclosure whose remainder is at most `like`, by what bounds it."""
+    zero, none = torch.zeros_like(like), like.new_zeros(1)
+    size = like.flatten(1).norm(dim=1)
+    parts = {"box": zero, "omega": Rest(zero, none), "eta": Rest(zero, none)}
+    match kind:
+        case "box":
+            parts["box"] = like.abs()
+        case "entries":
+            parts["omega"] = Rest(like.abs(), 10 * size)
+        case "norm":
+            parts["omega"] = Rest(10 * like.abs(), size)
+        case "ball":
+            parts["eta"] = Rest(10 * like.abs(), size)
+    return Enclosure(zero if bend is None else bend, **parts)
+
+
+def row(*numbers):
+    return torch.tensor([numbers], dtype=torch.float64)
+
+
+def layer(W_a, W_b):
+    b = torch.zeros(len(W_a)).double()
+    return Affine(Node("layer", (0,), (len(W_a),)), Dense(), W_a, W_b, b, b)
+
+
+def norm_layer(gamma, variance, mean=(0.0, 0.0)):
+    pairs = [tuple(row(x)[0] for x in pair) for pair in (gamma, (0.0, 0.0), mean, variance)]
+    return Normalisation(Node("norm", (0,), (1,)), *pairs)
+
+
+RANK_ONE = torch.outer(row(3, 1, 2)[0], row(1, 2, 2, 4)[0])  # of positive numbers: all is attained
+KINDS = ["box", "entries", "norm", "ball"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_carries_remainders_as_far_as_it_says(kind):
+    op, like, x = layer(RANK_ONE, RANK_ONE), row(1, 2, 2, 4), row(5, 6, 7, 8)
+    assert 1 - 1e-6 < used(op, (x, x), rest_of(kind, like), like) < 1 + 1e-6
+    found = between(op, op.at(0.0), op.at(1.0))([(x, x)], [rest_of(kind, like)])
+    off = like @ RANK_ONE.mT
+    assert off[0].norm() == pytest.approx(float(found.omega.norm + found.eta.norm), rel=1e-6)
+    torch.testing.assert_close(found.reach, off, rtol=1e-6, atol=0.0)
+    assert found.size == pytest.approx(float(off.norm()), rel=1e-6)
+
+
+def test_a_layer_that_moves_adds_a_cubic():
+    rng = torch.Generator().manual_seed(0)
+    W_a, W_b = torch.randn(2, 3, 4, generator=rng, dtype=torch.float64)
+    x = torch.randn(1, 4, generator=rng, dtype=torch.float64)
+    before = rest_of(None, x, bend=torch.randn(1, 4, generator=rng, dtype=torch.float64))
+    assert 1 - 1e-6 < used(layer(W_a, W_b), (x, x), before, 0 * x) < 1 + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_layer_carries_remainders_further(kind):
+    rng = torch.Generator().manual_seed(1)
+    for _ in range(20):
+        W_a, W_b = torch.randn(2, 3, 4, generator=rng, dtype=torch.float64)
+        x, y, bend, like = torch.randn(4, 1, 4, generator=rng, dtype=torch.float64)
+        assert used(layer(W_a, W_b), (x, y), rest_of(kind, like, bend), like) < 1 + 1e-6
+
+
+NEAR = (1.0, 1 + 1e-3)
+"""Variances between which the factor is all but a parabola."""
+
+
+@pytest.mark.parametrize(
+    ("op", "ends", "bend", "kind", "least"),
+    [
+        (norm_layer((1, 1), NEAR), (-1, 1), 0, None, 0.99),  # alpha du
+        (norm_layer((1, -1), (1.1, 1)), (1, 1), 0, None, 0.8),  # e u-bar
+        (norm_layer((1, 3), (2, 2)), (0, 0), 1, None, 0.99),  # da k
+        (norm_layer((NEAR[0], NEAR[1] ** 0.5), NEAR), (0, 0), 1, None, 0.99),  # (a - a-bar) k
+        (norm_layer((3, 2), (1, 2)), (1, 1), 0, "box", 0.9),
+        (norm_layer((3, 2), (1, 2)), (1, 1), 0, "entries", 0.9),
+        (norm_layer((3, 2), (1, 2)), (1, 1), 0, "norm", 0.9),
+        (norm_layer((3, 2), (1, 2)), (1, 1), 0, "ball", 0.9),
+    ],
+)
+def test_batch_norm_carries_remainders_as_far_as_it_says(op, ends, bend, kind, least):
+    like = row(100.0 if kind else 0.0)
+    before = rest_of(kind, like, bend=row(bend))
+    assert least < used(op, tuple(map(row, ends)), before, like) < 1 + 1e-6
+
+
+def test_batch_norm_carries_nothing_further():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        gamma, mean, ends = rng.standard_normal((3, 2))
+        op = norm_layer(gamma, np.exp(2 * rng.standard_normal(2)), mean)
+        bend, like = row(rng.standard_normal()), row(rng.standard_normal())
+        before = rest_of(rng.choice(KINDS), like, bend)
+        assert used(op, tuple(map(row, ends)), before, like) < 1 + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fixed_map_carries_remainders_as_far_as_it_says(kind):
+    op = Fixed(Node("mean", (0,), (1,)), lambda x: x.mean(1, keepdim=True), (4,))
+    like, x = row(1, 1, 1, 1), row(1, 2, 3, 4)
+    assert 1 - 1e-6 < used(op, (x, x), rest_of(kind, like), like) < 1 + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_an_activation_carries_remainders_as_far_as_it_says(name, kind):
+    """Of a neuron that is on, of one at 0, where the slope is 1; one that wakes up is not dead."""
+    op, size = Pointwise(Node("sigma", (0,), (2,)), activation(name)), 1e-4
+    x = row(0, 0) if name == "tanh" else row(9, 8)
+    like = row(size, size)
+    assert 0.999 < used(op, (x, x), rest_of(kind, like), like) < 1 + 1e-6
+    if name == "relu":
+        asleep, like = row(-0.9, -1.8), row(1, 2)
+        assert 0.09 < used(op, (asleep, asleep), rest_of(kind, like), like) < 1 + 1e-6
+
+
+def test_an_activation_adds_what_its_image_lacks():
+    op = Pointwise(Node("sigma", (0,), (1,)), activation("relu"))
+    x, still = (row(-1), row(1)), rest_of(None, row(0))
+    assert 0.9 < used(op, x, still, 0.0) < 1 + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_maximum_carries_remainders_as_far_as_it_says(kind):
+    """Of the largest entry, of one that overtakes it, and of one that two windows see."""
+    pool = MaxPool(Node("pool", (0,), (2,)), torch.tensor([[0, 1], [1, 2]]), 1)
+    for x, like in ((row(0, 9, 0), row(0, 1, 0)), (row(0, -0.9, 0), row(0, 1, 0))):
+        share = used(pool, (x, x), rest_of(kind, like), like)
+        assert share < 1 + 1e-6
+        assert share > (1 - 1e-6 if x[0, 1] > 0 else 0.09)
+
+
+def test_a_maximum_adds_what_its_image_lacks():
+    pool = MaxPool(Node("pool", (0,), (1,)), torch.tensor([[0, 1]]), 1)
+    ends, still = (row(-1, 0), row(1, 0)), rest_of(None, row(0, 0))
+    assert 0.9 < used(pool, ends, still, 0.0) < 1 + 1e-6
