@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import Examples, activation
 from lmctheory.networks.losses import as_loss
@@ -16,6 +17,7 @@ from lmctheory.paths.certified_losses import AtPoint, certified_loss
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Convolution, Dense
 from lmctheory.paths.rounding import length, margin_loss, spreads
+from lmctheory.paths.whole_path import certify_chains
 from tests.paths.adversarial import interpolated, map_parameters, random_chain
 
 
@@ -112,6 +114,9 @@ def test_what_cancels_errs_as_its_terms_are_large():
         found, (error, _) = certified(a, b, data, t), measured(a, b, data, t)
         for bound in (found.function_error, found.function_error_c1, found.function_error_c2):
             assert (error <= bound).all()
+        loss = cross_entropy(interpolated(a, b, t)(x), data.labels, reduction="none").numpy()
+        assert (loss <= found.example_loss).all()
+        assert (loss <= certify_chains(a, b, data, nodes=1).example_loss).all()
         seen += int((error > 0).sum())
     assert seen > 100
 
