@@ -36,6 +36,12 @@ def test_the_factor_of_batch_norm_is_enclosed_where_scale_and_variance_move():
     assert error == pytest.approx(3.76e-4, rel=0.01)
 
 
+def test_the_factor_of_batch_norm_is_enclosed_where_it_falls_at_once():
+    """Third derivatives say nothing here: what counts is its range, and how far its arch goes."""
+    deviation, error = factors((1, 1), (1e-6, 1))
+    assert 0.6 * error < deviation <= error * (1 + 1e-12)
+
+
 def test_the_factor_of_batch_norm_is_enclosed_wherever_it_moves():
     rng = torch.Generator().manual_seed(0)
     for _ in range(60):
