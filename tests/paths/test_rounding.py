@@ -121,6 +121,21 @@ def test_what_cancels_errs_as_its_terms_are_large():
     assert seen > 100
 
 
+def test_products_below_the_least_normal_number_have_few_digits():
+    """Outputs that are linear in t, but of hidden numbers in multiples of 5e-324."""
+    rng = np.random.default_rng(6)
+    a, b = (random_chain(rng, (4, 5, 3), [activation("identity")], [1e-159, 1e300]) for _ in "ab")
+    zeros, head = (torch.zeros(5).double(), torch.zeros(3).double()), a.weights[1]
+    a, b = (
+        dataclasses.replace(net, weights=(net.weights[0], head), biases=zeros) for net in (a, b)
+    )
+    data = Examples(1e-159 * torch.from_numpy(rng.standard_normal((8, 4))), torch.arange(8) % 3)
+    found, (error, _) = certified(a, b, data, 0.3), measured(a, b, data, 0.3)
+    for bound in (found.function_error, found.function_error_c1, found.function_error_c2):
+        assert (error <= bound).all()
+    assert (error > 0).any()
+
+
 def test_a_curved_activation_errs_as_its_value_is_large():
     """sigmoid(z) = 1/2 + z/4 for tiny z: a unit in the last place of 1/2 is more than any of z."""
     rng = np.random.default_rng(5)

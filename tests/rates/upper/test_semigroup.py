@@ -216,6 +216,13 @@ def test_matching_what_is_left_after_truncation():
     assert np.mean(paid) == pytest.approx(expected, abs=4.5 * error)  # false alarm < 1e-4
 
 
+@pytest.mark.parametrize("rho", [0.3, 1.2, 3.0])
+def test_one_neuron_costs_twice_its_variance_however_it_is_cut(rho):
+    """There is nothing to match: 2 v tr inside makes 2 tr of the whole law."""
+    law = _TruncatedGaussian(np.array([2.0, 0.5]), rho)
+    assert law.with_cut(2 * law.inner_variance * 2.5) == pytest.approx(2 * 2.5, rel=1e-12)
+
+
 @pytest.mark.parametrize("spectrum", [[1.0], [1.0, 1.0], [2.0, 0.3, 0.1]])
 @pytest.mark.parametrize("m", [1, 40, 400])
 def test_truncation_lies_above_the_truth(spectrum, m):
