@@ -136,6 +136,26 @@ def test_products_below_the_least_normal_number_have_few_digits():
     assert (error > 0).any()
 
 
+def test_outputs_whose_offsets_cancel_in_margins_err_as_the_offsets_are_large():
+    """Linear networks, whose margins are parabolas in t: exact but for offsets of 1e11."""
+    rng = np.random.default_rng(7)
+    a, b = (random_chain(rng, (4, 6, 2), [activation("identity")], [1.0, 1.0]) for _ in "ab")
+    offset = torch.full((2,), 1e11, dtype=torch.float64)
+    a, b = (dataclasses.replace(net, biases=(net.biases[0], offset)) for net in (a, b))
+    data = Examples(torch.from_numpy(rng.standard_normal((64, 4))), torch.arange(64) % 2)
+    times = np.linspace(0, 1, 201)
+    losses = np.stack(
+        [
+            cross_entropy(interpolated(a, b, t)(data.inputs), data.labels, reduction="none")
+            for t in times
+        ]
+    )
+    assert (losses <= certified(a, b, data, times).example_loss).all()
+    bound = certify_chains(a, b, data, nodes=1).example_loss[0]
+    assert (losses.max(0) <= bound).all()
+    assert (losses.max(0) >= bound - 0.1).all()
+
+
 def test_a_curved_activation_errs_as_its_value_is_large():
     """sigmoid(z) = 1/2 + z/4 for tiny z: a unit in the last place of 1/2 is more than any of z."""
     rng = np.random.default_rng(5)
