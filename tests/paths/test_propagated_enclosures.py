@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmctheory.networks import activation
-from lmctheory.paths.certified_operations import Fixed, MaxPool, Pointwise
+from lmctheory.paths.certified_operations import Fixed, MaxPool, Pointwise, Sum
 from lmctheory.paths.layer_operations import Node, Normalisation
 from lmctheory.paths.propagated_enclosures import between
 from tests.paths.remainders import layer, rest_of, row
@@ -149,6 +149,16 @@ def test_a_fixed_map_carries_remainders_as_far_as_it_says(kind):
     op = Fixed(Node("mean", (0,), (1,)), lambda x: x.mean(1, keepdim=True), (4,))
     like, x = row(1, 1, 1, 1), row(1, 2, 3, 4)
     assert 1 - 1e-6 < used(op, (x, x), rest_of(kind, like), like) < 1 + 1e-6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_branches_that_are_alike_leave_adds_up(kind):
+    op, like, x = Sum(Node("sum", (0, 0), (2,))), row(1, 2), (row(5, 6), row(7, 8))
+    one = rest_of(kind, like, bend=row(3, 4))
+    both = between(op, op, op)([x, x], [one, one])
+    for found, half in ((both.bend, one.bend), (both.reach, one.reach), (both.size, one.size)):
+        torch.testing.assert_close(found, 2 * half)
+    assert between(op, op, op)([x, x], [None, one]) == one
 
 
 @pytest.mark.parametrize("kind", KINDS)
