@@ -120,6 +120,7 @@ NEAR = (1.0, 1 + 1e-3)
     [
         (norm_layer((1, 1), NEAR), (-1, 1), 0, None, 0.99),  # alpha du
         (norm_layer((1, -1), (1.1, 1)), (1, 1), 0, None, 0.8),  # e u-bar
+        (norm_layer((1, 1), (1e-6, 1)), (0, 1), 0, None, 0.3),  # e u-bar, which moves
         (norm_layer((1, 3), (2, 2)), (0, 0), 1, None, 0.99),  # da k
         (norm_layer((NEAR[0], NEAR[1] ** 0.5), NEAR), (0, 0), 1, None, 0.99),  # (a - a-bar) k
         (norm_layer((3, 2), (1, 2)), (1, 1), 0, "box", 0.9),

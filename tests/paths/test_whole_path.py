@@ -139,6 +139,17 @@ def test_more_nodes_certify_more(trained):
     assert found[-1].barrier <= found[0].barrier
 
 
+def test_a_barrier_is_above_the_lower_end_of_the_chord():
+    """A loss of at most 5 between ends of 1 and 3: for all that is known, where the chord is 1."""
+    truth, losses = np.ones((1, 1), bool), np.array([1.0, 3.0])
+    found = PathCertificate(
+        t=np.array([0.0, 1.0]), certified=truth, correct=np.ones((2, 1), bool),
+        example_loss=np.full((1, 1), 5.0), piece_loss=np.array([5.0]), node_loss=losses,
+    )  # fmt: skip
+    assert found.barrier == 4
+    assert found.loss == 5
+
+
 def test_what_is_measured_at_the_nodes(trained):
     a, b, data = trained
     found = certify(a, b, data, nodes=3)
