@@ -226,9 +226,8 @@ def examined(model: nn.Module, data: Inputs | AnyExamples | None, tolerance: flo
     fixed: dict[str, str] = {}
     read = layer_inputs(model, inputs)
     for group in groups.groups:
-        unseen = [r.action.parameter for r in reading[group.name] if not _is_seen(r, read)]
-        if unseen or not reading[group.name]:
-            fixed[group.name] = f"what reads it is not seen: {some(unseen) or 'no layer'}"
+        if reason := _unread(reading[group.name], read):
+            fixed[group.name] = reason
             continue
         look = Look(model, group, reading[group.name], held, read, tolerance)
         exact = list(look.by_weights())
@@ -271,8 +270,13 @@ def require_data(data: Inputs | AnyExamples | None, *, by_data: bool) -> None:
         raise ValueError("by_data needs data, got None")
 
 
-def _is_seen(reader: Reader, read: Mapping[str, Tensor]) -> bool:
-    return reader.action.within is None and reader.action.parameter in read
+def _unread(reading: Sequence[Reader], read: Mapping[str, Tensor]) -> str:
+    """Why nothing is known of what reads a group; empty if it is."""
+    if not reading:
+        return "no layer reads it by weights that are summed over it"
+    actions = [reader.action for reader in reading]
+    unseen = [a.parameter for a in actions if a.within is not None or a.parameter not in read]
+    return f"it is not seen what {some(map(repr, unseen))} reads" if unseen else ""
 
 
 def _silent(sets: Sequence[RedundantNeurons]) -> list[int]:
