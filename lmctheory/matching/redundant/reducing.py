@@ -6,7 +6,7 @@ from torch import nn
 
 from lmctheory.matching._symmetry import parameters
 from lmctheory.matching.redundant.finding import examined, require_data
-from lmctheory.matching.redundant.trying import Trial, with_rows
+from lmctheory.matching.redundant.trying import with_rows
 from lmctheory.networks.calling import Inputs
 from lmctheory.networks.data import AnyExamples
 from lmctheory.networks.state import placed
@@ -60,10 +60,11 @@ def reduced(
     found = examined(model, data, tolerance)
     sets = found.sets(by_data=by_data)
     held = dict(found.held)
-    trial = Trial(model, found.readers, found.held, found.inputs)
     zeros = {name: torch.zeros_like(held[name]) for name in parameters(model) if name in held}
     for group in found.symmetry.groups:
         own = [one for one in sets if one.group == group.name]
+        if not own:
+            continue
         for reader in found.readers[group.name]:
             V = reader.stacked(held).clone()
             for rows, factors in reader.relations(own, held):
@@ -72,8 +73,8 @@ def reduced(
                 V[rows[0]] = total / factors[0] if factors[0] else total
             held |= reader.unstacked(V, held)
         gone = [one.neurons[len(one.neurons) - one.removable :] for one in own]
-        quiet = with_rows(group, np.concatenate([*gone, np.zeros(0, np.int64)]), held, zeros)
-        if trial.stays(found.moved(held | quiet)):
+        quiet = with_rows(group, np.concatenate(gone), held, zeros)
+        if found.trial.stays(found.moved(held | quiet)):
             held |= quiet
     moved = found.moved(held)
     found.change(moved)

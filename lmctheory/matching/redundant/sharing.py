@@ -28,7 +28,7 @@ from lmctheory.matching._symmetry import parameters
 from lmctheory.matching.groups import PermutationGroup
 from lmctheory.matching.redundant.finding import Examined
 from lmctheory.matching.redundant.neurons import RedundantNeurons
-from lmctheory.matching.redundant.trying import Trial, with_rows
+from lmctheory.matching.redundant.trying import with_rows
 
 __all__ = ["Pair", "kept_neurons"]
 
@@ -97,9 +97,8 @@ class Pair:
             name = reader.action.parameter
             moved[name] = reader.action.replaced(moved[name], one.neurons, rows)
         moved |= with_rows(group, np.delete(one.neurons, kept), moved, other)
-        trial = Trial(network.model, network.readers, network.held, network.inputs)
         nearer = self._distance(moved, other) <= self._distance(own, other)
-        if nearer and trial.stays(network.moved(moved)):
+        if nearer and network.trial.stays(network.moved(moved)):
             self.held[side] = moved
             left = replace(
                 one,

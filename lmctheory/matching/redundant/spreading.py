@@ -27,7 +27,8 @@ class Spreading(Result):
         distances: |theta_A - theta_B| before; after silent neurons, and those that it pays to
             silence, took over incoming weights of the other network; and after all outgoing weights
             were moved.
-        function_change: for A and B the largest change of an output on the inputs, in float64.
+        function_change: for A and B the largest change of an output on the inputs, relative to the
+            largest output.
         tensors_a: what A is to hold, by name, where it was moved.
         tensors_b: what B is to hold.
         shapes: of the networks' parameters.

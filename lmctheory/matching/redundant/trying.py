@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 from torch import Tensor, nn
 
 from lmctheory.matching._symmetry import outputs, parameters
@@ -51,11 +53,20 @@ class Trial:
                 lost += [one.kind for one in some_sets]
         return found, lost
 
+    @cached_property
+    def _before(self) -> Float64[Tensor, "..."]:
+        return outputs(self.model, self.inputs)
+
+    def change(self, moved: Mapping[str, Tensor]) -> float:
+        """The largest change of an output if some tensors are replaced, relative to the largest."""
+        after = outputs(placed(self.model, moved), self.inputs)
+        largest = float(self._before.abs().max())
+        change = float((after - self._before).abs().max())
+        return change / largest if largest else change
+
     def stays(self, moved: Mapping[str, Tensor]) -> bool:
         """Whether outputs stay if some tensors are replaced."""
-        before = outputs(self.model, self.inputs)
-        after = outputs(placed(self.model, moved), self.inputs)
-        return bool((after - before).abs().max() <= _KEPT * before.abs().max())
+        return self.change(moved) <= _KEPT
 
     def _incoming(
         self, group: PermutationGroup, sets: Sequence[RedundantNeurons]

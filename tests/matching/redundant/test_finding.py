@@ -148,9 +148,7 @@ def test_what_a_normalisation_sees_is_not_silent():
     assert result.fixed == {"first": "silent neurons are not free: the outputs changed"}
 
 
-@pytest.mark.parametrize(
-    "name", ["timm vit", "nn.LSTM", "nn.GRU", "nn.RNN", "nn.Bilinear", "weight norm"]
-)
+@pytest.mark.parametrize("name", ["nn.LSTM", "nn.GRU", "nn.RNN", "nn.Bilinear", "weight norm"])
 def test_nothing_is_redundant_for_every_input_in_random_networks(name):
     family = FAMILIES[name]
     result = redundancy(varied(built(family)), family.example)
@@ -189,7 +187,7 @@ def test_what_cannot_be_told_is_refused():
     broken = copied(net)
     with torch.no_grad():
         broken.linears[0].weight[0, 0] = torch.inf
-    with pytest.raises(ValueError, match="NaN or infinite values in 'layers.0.weight'"):
+    with pytest.raises(ValueError, match=r"NaN or infinite values in 'layers.0.weight'"):
         redundancy(broken)
-    with pytest.raises(TypeError, match="model must be an nn.Module"):
+    with pytest.raises(TypeError, match=r"model must be an nn.Module"):
         redundancy(np.zeros(3))

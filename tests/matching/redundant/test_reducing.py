@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lmctheory.matching import match, redundancy, reduced
+from lmctheory.matching import match, reduced, redundancy
 from lmctheory.networks import MLP
 from lmctheory.networks.state import slots
 from tests.matching.redundant.planted import (
@@ -21,28 +21,30 @@ from tests.matching.redundant.planted import (
 def test_a_planted_function_is_recovered_exactly(name):
     case, x = CASES[name], inputs(CASES[name])
     a = planted(case)
+    before = {key: tensor.clone() for key, tensor in slots(a).items()}
     b, _ = shuffled(case, respread(case, a, 1), 2)
-    plain = match(a, b, data=x).apply(b)
     forms = [reduced(net, x) for net in (a, b)]
     for net in forms:
         torch.testing.assert_close(net(x), a(x))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in slots(a).items())
+    again = slots(reduced(forms[0], x))
+    for key, tensor in slots(forms[0]).items():
+        torch.testing.assert_close(again[key], tensor)
     aligned = match(*forms, data=x).apply(forms[1])
     size = a(x).norm()
     assert (middle(forms[0], aligned)(x) - a(x)).norm() < 1e-10 * size
-    assert (middle(a, plain)(x) - a(x)).norm() > 0.02 * size
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_a_reduced_network_stays_as_it_is(name):
-    case, x = CASES[name], inputs(CASES[name])
-    model = planted(case)
-    before = {key: tensor.clone() for key, tensor in slots(model).items()}
-    once = reduced(model, x)
-    twice = reduced(once, x)
-    for key, tensor in slots(once).items():
-        torch.testing.assert_close(slots(twice)[key], tensor)
-        assert torch.equal(slots(model)[key], before[key])
-    assert redundancy(once, x).widths == redundancy(model, x).widths
+def test_copies_mislead_matching_and_reduced_forms_do_not():
+    case, x = CASES["relu"], inputs(CASES["relu"])
+    a = planted(case)
+    b, _ = shuffled(case, respread(case, a, 1), 2)
+    errors = []
+    for first, second in ((a, b), (reduced(a), reduced(b))):
+        aligned = match(first, second).apply(second)
+        errors.append(float((middle(first, aligned)(x) - a(x)).detach().norm()))
+    assert errors[0] > 0.1
+    assert errors[1] < 1e-10
 
 
 def test_by_data_the_function_is_kept_on_the_data():
@@ -53,7 +55,7 @@ def test_by_data_the_function_is_kept_on_the_data():
     new = torch.randn(50, 3, generator=seeded(2)).double()
     assert (least(new) - net(new)).abs().max() > 0.1
     silent = redundancy(least).counts()[("silent", "weights")]
-    assert silent > 10
+    assert silent == 2
     assert all(torch.equal(t, slots(net)[k]) for k, t in slots(reduced(net, x)).items())
 
 
