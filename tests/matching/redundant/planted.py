@@ -1,6 +1,8 @@
 """Networks with redundant neurons of our own, and others of the same function."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -56,7 +58,7 @@ class Case:
         dead: a bias by which a neuron without incoming weights is dead.
     """
 
-    build: object
+    build: Callable[[], nn.Module]
     shape: tuple[int, ...]
     group: str
     sign: int = 1
@@ -113,6 +115,7 @@ def _range(action, neuron: int) -> tuple[int, int]:
 DUPLICATES, ZERO, CONSTANT, SILENT = (1, 4, 6), 2, (3, 7), 8
 
 
+@cache
 def planted(case: Case) -> nn.Module:
     """With neurons 1, 4, 6 equal, 2 dead, 3 and 7 constant and 8 silent."""
     model = varied(case)
