@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor, nn
 
-from lmctheory.matching._symmetry import outputs, parameters
+from lmctheory.matching._symmetry import evaluated, parameters
 from lmctheory.matching.groups import PermutationGroup
 from lmctheory.matching.redundant.neurons import RedundantNeurons
 from lmctheory.matching.redundant.reading import Reader
 from lmctheory.networks.calling import Inputs
-from lmctheory.networks.state import placed
+from lmctheory.networks.state import Evaluation
 
 __all__ = ["Trial", "with_rows"]
 
@@ -54,14 +54,25 @@ class Trial:
         return found, lost
 
     @cached_property
-    def _before(self) -> Float64[Tensor, "..."]:
-        return outputs(self.model, self.inputs)
+    def _tried(self) -> tuple[Evaluation, Float64[Tensor, "..."]]:
+        """The network, in double precision if it can compute in it, and its outputs."""
+        refusal = None
+        for dtype in (torch.float64, None):
+            evaluation = Evaluation(self.model, dtype)
+            try:
+                return evaluation, evaluated(evaluation, self.inputs, "data").double()
+            except ValueError as error:
+                refusal = refusal or error
+        assert refusal is not None
+        raise refusal
 
+    @torch.no_grad()
     def change(self, moved: Mapping[str, Tensor]) -> float:
         """The largest change of an output if some tensors are replaced, relative to the largest."""
-        after = outputs(placed(self.model, moved), self.inputs)
-        largest = float(self._before.abs().max())
-        change = float((after - self._before).abs().max())
+        evaluation, before = self._tried
+        state = {name: tensor.to(evaluation.state[name]) for name, tensor in moved.items()}
+        change = float((evaluation(self.inputs, state) - before).abs().max())
+        largest = float(before.abs().max())
         return change / largest if largest else change
 
     def stays(self, moved: Mapping[str, Tensor]) -> bool:

@@ -191,3 +191,11 @@ def test_what_cannot_be_told_is_refused():
         redundancy(broken)
     with pytest.raises(TypeError, match=r"model must be an nn.Module"):
         redundancy(np.zeros(3))
+
+
+def test_freedom_is_tried_more_precisely_than_a_network_is_stored():
+    case = CASES["relu"]
+    short = copied(planted(case)).bfloat16()
+    found = found_in(redundancy(short, inputs(case)), "layers.0")
+    kinds = {kind for kind, found_by in found if found_by == "weights"}
+    assert kinds == {"silent", "dead", "constant", "duplicated"}
