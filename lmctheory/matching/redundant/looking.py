@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class Look:
     read: Mapping[str, Tensor]
     tolerance: float
 
-    @property
+    @cached_property
     def seen(self) -> Float64[Tensor, "m n"]:
         """Activations as they are read, a row for each neuron."""
         parts = []
@@ -54,14 +55,12 @@ class Look:
             parts.append(columns.index_select(1, index).mT.reshape(self.group.size, -1))
         return torch.cat(parts, 1)
 
-    def made(self, *, negated: bool | None = None) -> Float64[Tensor, "m n"]:
-        """All that makes the neurons, a row for each; or what of it is negated with them or not."""
+    def made(self, *, negated: bool) -> Float64[Tensor, "m n"]:
+        """Of all that makes the neurons, a row for each, what is negated with them, or is not."""
         parts = [
             action.rows(self.held[action.parameter])
             for action in self.group.actions
-            if not action.reads
-            and action.parameter in self.held
-            and negated in (None, action.negated)
+            if not action.reads and action.parameter in self.held and action.negated is negated
         ]
         return torch.cat([torch.zeros(self.group.size, 0, dtype=torch.float64), *parts], 1)
 
