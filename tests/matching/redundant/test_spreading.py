@@ -64,6 +64,19 @@ def test_a_negative_copy_shares_the_difference():
     torch.testing.assert_close(near.linears[1].weight.detach()[:, [1, 4]], expected)
 
 
+def test_of_duplicates_that_are_far_from_the_others_one_goes_on():
+    a, b = pair()
+    set_neuron(a, 4, a.linears[0].weight[1], a.linears[0].bias[1])
+    set_neuron(b, 1, 9.0, 0.0)
+    set_neuron(b, 4, -9.0, 0.0)
+    near, _ = spread(a, b).pair(a, b)
+    silent = [n for n in (1, 4) if not near.linears[1].weight[:, n].any()]
+    assert len(silent) == 1
+    assert torch.equal(near.linears[0].weight[silent], b.linears[0].weight[silent])
+    x = torch.randn(9, 3, generator=seeded(8)).double()
+    torch.testing.assert_close(near(x), a(x))
+
+
 def test_a_dead_neuron_becomes_what_is_nearest():
     for size, silenced in ((0.1, True), (10.0, False)):
         a, b = pair()
