@@ -113,10 +113,11 @@ class Look:
         neurons = mask.nonzero().squeeze(1).numpy()
         if not len(neurons):
             return
-        if kind == "silent":
-            factors = np.full(len(neurons), np.nan)
-        else:
-            factors = np.zeros(len(neurons)) if values is None else values[mask].numpy()
+        factors = np.full(len(neurons), np.nan if kind == "silent" else 0.0)
+        if values is not None:  # the first of them must not depend on their order
+            largest = np.argsort(-values[neurons].abs().numpy(), kind="stable")
+            neurons = neurons[largest]
+            factors = values[neurons].numpy()
         kept = kind == "constant" and any(reader.bias is None for reader in self.readers)
         yield RedundantNeurons(
             self.group.name, kind, found_by, neurons, factors, len(neurons) - kept

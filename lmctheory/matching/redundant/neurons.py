@@ -50,7 +50,7 @@ class RedundantNeurons(Result):
         group: its name.
         kind: one of `KINDS`.
         found_by: "weights": it holds for every input; "data": for the examples.
-        neurons: their numbers ``[k]``.
+        neurons: their numbers ``[k]``, of constants the largest first.
         factors: f ``[k]``: for duplicates the multiples of the first of them; the values of
             constants; zero for dead neurons; NaN for silent ones.
         removable: so many of them could be removed, the outgoing weights of the others and the

@@ -31,6 +31,8 @@ def test_a_planted_function_is_recovered_exactly(name):
     for key, tensor in slots(forms[0]).items():
         torch.testing.assert_close(again[key], tensor)
     aligned = match(*forms, data=x).apply(forms[1])
+    for key, tensor in forms[0].named_parameters():
+        torch.testing.assert_close(aligned.get_parameter(key), tensor)
     size = a(x).norm()
     assert (middle(forms[0], aligned)(x) - a(x)).norm() < 1e-10 * size
 
