@@ -115,6 +115,17 @@ def test_data_show_what_weights_do_not():
     assert redundancy(net, Examples(x, labels)).counts() == result.counts("layers.0")
 
 
+def test_channels_of_zero_gain_are_constant_whatever_they_are_made_of():
+    case = CASES["convolutions"]
+    model = copied(planted(case))
+    with torch.no_grad():
+        model[1].weight[9], model[1].bias[9] = 0, 0.7
+        model[1].weight[10], model[1].bias[10] = 0, -0.7
+    found = found_in(redundancy(model, inputs(case)), case.group)
+    assert found[("constant", "weights")] == {*CONSTANT, 9}
+    assert found[("dead", "weights")] == {ZERO, 10}
+
+
 def test_equal_heads_are_duplicates():
     model = ViT((1, 8, 8), 3, patch=4, width=8, depth=1, heads=2, rng=seeded())
     with torch.no_grad():

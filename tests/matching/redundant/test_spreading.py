@@ -92,16 +92,32 @@ def test_a_dead_neuron_becomes_what_is_nearest():
             assert not near.linears[0].weight[2].any()
 
 
-def test_a_constant_moves_with_the_next_bias():
-    a, b = pair()
-    set_neuron(a, 2, 0.0, 0.5)
-    near, _ = spread(a, b).pair(a, b)
-    last, moved, goal = (net.linears[1] for net in (a, near, b))
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_constant_moves_with_the_next_bias(side):
+    nets = pair()
+    set_neuron(nets[side], 2, 0.0, 0.5)
+    near = spread(*nets).pair(*nets)
+    last, moved, goal = (net.linears[1] for net in (nets[side], near[side], nets[1 - side]))
     gap_u, gap_b = goal.weight[:, 2] - last.weight[:, 2], goal.bias - last.bias
     # orthogonally to (1/2, 1)
     along = (0.5 * gap_u + gap_b) / 1.25
     torch.testing.assert_close(moved.weight[:, 2] - last.weight[:, 2], gap_u - 0.5 * along)
     torch.testing.assert_close(moved.bias - last.bias, gap_b - along)
+
+
+def test_where_both_are_constant_both_move_as_little_as_they_can():
+    a, b = pair()
+    for net in (a, b):
+        set_neuron(net, 2, 0.0, 0.5)
+    near = spread(a, b).pair(a, b)
+    u, c = (getattr(b.linears[1], n) - getattr(a.linears[1], n) for n in ("weight", "bias"))
+    rest = 0.5 * (0.5 * u[:, 2] + c) / 1.25  # of the gap, along (1/2, 1)
+    moved = [
+        near[k].linears[1].weight[:, 2] - net.linears[1].weight[:, 2]
+        for k, net in enumerate((a, b))
+    ]
+    torch.testing.assert_close(moved[0], (u[:, 2] - rest) / 2)
+    torch.testing.assert_close(moved[1], -moved[0])
 
 
 def test_a_silent_neuron_takes_over_what_makes_the_other():
