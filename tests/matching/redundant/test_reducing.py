@@ -22,7 +22,7 @@ def test_a_planted_function_is_recovered_exactly(name):
     case, x = CASES[name], inputs(CASES[name])
     a = planted(case)
     before = {key: tensor.clone() for key, tensor in slots(a).items()}
-    b, _ = shuffled(case, respread(case, a, 1), 2)
+    b, _ = shuffled(case, respread(case, a, 1), 5)
     forms = [reduced(net, x) for net in (a, b)]
     for net in forms:
         torch.testing.assert_close(net(x), a(x))
