@@ -26,6 +26,8 @@ CALLS = {
     "certify": lmc.paths.certify,
     "match": lambda a, b, data: lmc.matching.match(a, b),
     "match_several": lambda a, b, data: lmc.matching.match_several([a, b]),
+    "redundancy": lambda a, b, data: lmc.matching.redundancy(a, data),
+    "spread": lambda a, b, data: lmc.matching.spread(a, b),
     "layer_barriers": lmc.layerwise.layer_barriers,
     "layer_bounds": lmc.layerwise.layer_bounds,
     "curvature": lambda a, b, data: lmc.layerwise.curvature(a, b, data, 5),

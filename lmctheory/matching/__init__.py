@@ -25,6 +25,10 @@ from lmctheory.matching.merging.recalibration import (
 )
 from lmctheory.matching.merging.repair import repair
 from lmctheory.matching.merging.several import MultiMatching, match_several
+from lmctheory.matching.redundant.finding import Redundancy, redundancy
+from lmctheory.matching.redundant.neurons import RedundantNeurons
+from lmctheory.matching.redundant.reducing import reduced
+from lmctheory.matching.redundant.spreading import Spreading, spread
 from lmctheory.matching.rotations._rotate import Rotation, rotate
 from lmctheory.matching.rotations.finding import RotationSymmetry, folded, rotations
 from lmctheory.matching.rotations.spaces import Space
@@ -37,11 +41,14 @@ __all__ = [
     "MultiMatching",
     "NoBestTemperatureError",
     "PermutationGroup",
+    "Redundancy",
+    "RedundantNeurons",
     "Rescaling",
     "Rotation",
     "RotationSymmetry",
     "SoftMatching",
     "Space",
+    "Spreading",
     "Symmetry",
     "calibrate_temperature",
     "compressed_responses",
@@ -54,6 +61,8 @@ __all__ = [
     "match",
     "match_several",
     "permute",
+    "reduced",
+    "redundancy",
     "repair",
     "rescale",
     "reset_batch_norm",
@@ -61,5 +70,6 @@ __all__ = [
     "rotations",
     "second_moments",
     "soft_match",
+    "spread",
     "symmetry",
 ]

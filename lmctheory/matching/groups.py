@@ -74,6 +74,17 @@ class Action:
             part = part.index_select(self.axis, index)
         return part.movedim(self.axis, 0).reshape(len(self.positions), -1)
 
+    def replaced(
+        self, tensor: Tensor, neurons: Int[np.ndarray, " n"], rows: Float[Tensor, "n k"]
+    ) -> Tensor:
+        """A tensor in which these `rows` belong to some neurons."""
+        result = tensor.clone()
+        part = self.part(result)
+        index = torch.as_tensor(self.entries(neurons), device=part.device)
+        moved = part.movedim(self.axis, 0)
+        moved[index] = rows.reshape(len(index), *moved.shape[1:]).to(moved)
+        return result
+
     def reorder(self, tensor: Tensor, order: Int[np.ndarray, " m"]) -> Tensor:
         """A tensor in which place i holds neuron ``order[i]``, negated or not (`orders`)."""
         part = self.part(tensor)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from lmctheory.matching import match, rescale, rotate
+from lmctheory.matching import match, rescale, rotate, spread
 from lmctheory.networks import Examples
 from lmctheory.paths import barrier
 from simulations.symmetries.networks import NETWORKS, trained_pair
@@ -41,6 +41,11 @@ def _scaled(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
     return a, rescale(a, aligned).apply(aligned)
 
 
+def _shared(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
+    _, aligned = _signed(a, b, train)
+    return spread(a, aligned, train.inputs, by_data=True).pair(a, aligned)
+
+
 def _turned(a: nn.Module, b: nn.Module, train: Examples) -> Ends:
     return rotate(a, b, train[:_FEW].inputs).pair(a, b)
 
@@ -56,8 +61,10 @@ ALIGNMENTS: Mapping[str, Callable[[nn.Module, nn.Module, Examples], Ends]] = {
     "scales": _scaled,
     "rotations": _turned,
     "by loss": _trained,
+    "redundancy": _shared,
 }
-"""Each beyond permutations in a larger group; the last by the loss, the others by weights."""
+"""Each beyond permutations in a larger group, by weights or by the loss; the last uses the freedom
+that redundant neurons give on the training data, after signs."""
 
 PLAIN = ("unmatched", "permutations", "signs")
 """Those of every network."""

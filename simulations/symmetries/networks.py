@@ -68,9 +68,13 @@ NETWORKS: Mapping[str, Network] = {
     "tanh 1": Network((16, 32, 64, 128, 512), _mlp("tanh", 1), _sgd(20)),
     "tanh 2": Network((32, 64, 128, 512), _mlp("tanh", 2), _sgd(20)),
     "tanh 3": Network((64, 128), _mlp("tanh", 3), _sgd(20)),
-    "relu 2": Network((64, 128), _mlp("relu", 2), _sgd(20), beyond=("scales",)),
+    "relu 1": Network((16, 64, 512), _mlp("relu", 1), _sgd(20), beyond=("redundancy",)),
+    "relu 2": Network((64, 128), _mlp("relu", 2), _sgd(20), beyond=("scales", "redundancy")),
     "relu 2, decay": Network(
-        (64, 128), _mlp("relu", 2), _sgd(20, weight_decay=3e-3), beyond=("scales",)
+        (64, 128),
+        _mlp("relu", 2),
+        _sgd(20, weight_decay=3e-3),
+        beyond=("scales", "redundancy"),
     ),
     "RNN tanh": Network(
         (32, 64),

@@ -77,10 +77,15 @@ def _barriers(shapes: Sequence[Shape]) -> Table[Shape]:
         [
             *_PLACE,
             Column("ends", lambda one: one.mean("unmatched", lambda pair: pair.accuracy[0])),
-            *(_column(name, lambda pair: pair.barrier) for name in ALIGNMENTS),
+            *(_column(name, lambda pair: pair.barrier) for name in _present(shapes)),
         ],
         shapes,
     )
+
+
+def _present(shapes: Sequence[Shape]) -> list[str]:
+    """The alignments that any of the networks has."""
+    return [name for name in ALIGNMENTS if any(name in one.measured.pairs for one in shapes)]
 
 
 def _column(name: str, quantity: Callable[[Pair], float]) -> Column[Shape]:
@@ -89,7 +94,8 @@ def _column(name: str, quantity: Callable[[Pair], float]) -> Column[Shape]:
 
 def _differences(shapes: Sequence[Shape]) -> Table[Shape]:
     """Pair by pair: the networks differ more than the groups do."""
-    larger = list(ALIGNMENTS)[list(ALIGNMENTS).index(_SMALLEST) + 1 :]
+    present = _present(shapes)
+    larger = present[present.index(_SMALLEST) + 1 :]
     return Table(
         "How far barriers fall in larger groups, and how long these take",
         "Fall of the barrier below that of permutations, mean over the same pairs. x: time of the"

@@ -60,6 +60,35 @@ def test_margins_behind_a_last_convolution_take_the_root_of_two():
     assert violated["C3"] >= 10
 
 
+class Twice(nn.Module):
+    """h + h of h = relu(bias), or of relu(h + 20), which is linear and need not be."""
+
+    def __init__(self, bias, depth):
+        super().__init__()
+        self.depth = depth
+        self.first, self.second = nn.Linear(1, 1).double(), nn.Linear(1, 1).double()
+        layers = (self.first.weight, 0.0), (self.first.bias, bias), (self.second.weight, 1.0)
+        for parameter, value in (*layers, (self.second.bias, 20.0)):
+            nn.init.constant_(parameter, value)
+
+    def forward(self, x):
+        h = self.first(x).relu()
+        h = self.second(h).relu() if self.depth == 2 else h
+        return h + h
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_branches_that_are_alike_add_up(depth):
+    """What one deviates by, known or not, the other does too: by 1/2 each, here."""
+    data = Examples(torch.zeros(3, 1).double(), torch.zeros(3, 1).double(), "squared")
+    a, b = Twice(1.0, depth), Twice(-1.0, depth)
+    found = certificate(a, b, data, 0.5)
+    error = logits(a, b, data, 0.5) - (logits(a, b, data, 1) + logits(a, b, data, 0)) / 2
+    for bound in (found.function_error, found.function_error_c1):
+        np.testing.assert_allclose(bound, error.abs()[:, 0], rtol=1e-7)
+    np.testing.assert_allclose(found.function_error_c2, 2.0, rtol=1e-7)  # 2 (t u + (1-t) v)
+
+
 @pytest.mark.slow
 def test_no_certificate_is_violated_by_many_pairs():
     fuzz(range(1000, 2000))

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from lmctheory.networks import CNN, MLP, Examples
-from lmctheory.networks.losses import CrossEntropy, ExampleLoss
+from lmctheory.networks.losses import CrossEntropy, ExampleLoss, as_loss
 from lmctheory.paths import barrier, certificate, certificates, certify, interpolate
+from lmctheory.paths.certified_losses import AtPoint, OnPiece, certified_loss
 from lmctheory.paths.whole_path import certify_chains
 from tests.paths.adversarial import interpolated, random_pair
 
@@ -95,6 +96,106 @@ def test_no_point_of_a_piece_violates_its_bounds(problem, pairs):
                 certified += int(found.certified[piece].sum())
     assert weakened > 20 * pairs
     assert (certified > 5 * pairs) == (problem is not as_values)
+
+
+LOSSES = {  # outputs, labels of n examples
+    "cross_entropy": (4, lambda rng, n: rng.integers(4, size=n)),
+    "binary": (1, lambda rng, n: rng.integers(2, size=n)),
+    "squared": (4, lambda rng, n: rng.standard_normal((n, 4))),
+}
+
+
+def drawn(name, n=300):
+    """A loss, what certificates know of it, and outputs and labels of n examples."""
+    rng = np.random.default_rng(0)
+    outputs, labels = LOSSES[name]
+    loss = as_loss(name)
+    centre = 3 * torch.from_numpy(rng.standard_normal((n, outputs)))
+    return rng, loss, certified_loss(loss), centre, torch.from_numpy(labels(rng, n))
+
+
+def slopes(loss, outputs, labels):
+    """Gradients of the loss of each example."""
+    with torch.enable_grad():
+        point = outputs.clone().requires_grad_()
+        [slope] = torch.autograd.grad(loss.each(point[None], labels)[0].sum(), point)
+    return slope
+
+
+def worst_way(name, loss, outputs, labels):
+    """Where the loss rises most far away, a unit vector for each example."""
+    if name == "cross_entropy":  # from the label to the largest of the others
+        rivals = outputs.scatter(1, labels[:, None], -torch.inf).argmax(1, keepdim=True)
+        way = torch.zeros_like(outputs).scatter(1, rivals, 1.0)
+        return way.scatter(1, labels[:, None], -1.0) / 2**0.5
+    slope = slopes(loss, outputs, labels)
+    return slope / slope.norm(dim=1, keepdim=True)
+
+
+def each(loss, outputs, labels):
+    return loss.each(outputs[None], labels)[0]
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "binary"])
+def test_lipschitz_constants_are_the_largest_slopes(name):
+    """And are attained far out, on the wrong side."""
+    _, loss, known, centre, labels = drawn(name)
+    largest = slopes(loss, centre, labels).norm(dim=1)
+    assert (largest <= known.lipschitz).all()
+    far = centre + 60 * worst_way(name, loss, centre, labels)
+    np.testing.assert_allclose(slopes(loss, far, labels).norm(dim=1), known.lipschitz, rtol=1e-12)
+    assert certified_loss(as_loss("squared")).lipschitz == np.inf  # it has none
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_loss_at_a_point_is_bounded_and_attained(name):
+    """By every rest of that norm; of two classes, because what is bounded is a difference."""
+    rng, loss, known, centre, labels = drawn(name)
+    if name == "cross_entropy":
+        centre, labels = centre[:, :2], labels % 2
+    radius = torch.from_numpy(10 ** rng.uniform(-2, 1, len(centre)))
+
+    def apart(labels):
+        return (2**0.5 * radius)[:, None].expand_as(centre)
+
+    bound, certified = known.at(AtPoint(centre, radius, apart), labels)
+    ways = torch.from_numpy(rng.standard_normal((20, *centre.shape)))
+    way = worst_way(name, loss, centre, labels)
+    ways = [*(ways / ways.norm(dim=-1, keepdim=True)), way, -way]
+    found = torch.stack([each(loss, centre + radius[:, None] * rest, labels) for rest in ways])
+    assert (found <= bound * (1 + 1e-12)).all()
+    worst = found[-2:].amax(0)
+    np.testing.assert_allclose(bound, worst, rtol=1e-12, atol=1e-14)
+    assert certified.any() == (name != "squared")
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("largest", ["bend", "rest", "both"])
+def test_the_loss_on_a_piece_is_bounded_and_attained(name, largest):
+    """Chord, parabola and a rest; where both ends are one the middle attains the bounds."""
+    rng, loss, known, centre, labels = drawn(name)
+    way = worst_way(name, loss, centre, labels)
+    size = torch.from_numpy(10 ** rng.uniform(-2, 1, (2, len(centre), 1)))
+    bend = size[0] * way * (largest != "rest")
+    rest = size[1] * way.abs() * (largest != "bend")
+
+    def apart(labels):
+        return rest + rest.gather(1, labels[:, None])
+
+    for far in (0.0, 2.0):
+        end = centre + far * torch.from_numpy(rng.standard_normal(centre.shape))
+        certified, bound, convex = known.on(OnPiece((centre, end), bend, rest, apart), labels)
+        for s in np.linspace(0, 1, 9):
+            for sign in (way.sign(), -way.sign(), torch.ones_like(way)):
+                outputs = (1 - s) * centre + s * end + s * (1 - s) * bend + sign * rest
+                found = each(loss, outputs, labels)
+                assert (found <= bound * (1 + 1e-12)).all()
+                assert (found <= ((1 - s) * convex[0] + s * convex[1]) * (1 + 1e-12)).all()
+        if far == 0:
+            middle = each(loss, centre + bend / 4 + way.sign() * rest, labels)
+            for attained in (bound, *convex):
+                np.testing.assert_allclose(attained, middle, rtol=1e-12, atol=1e-14)
+    assert certified.any() == (name != "squared")
 
 
 def generator(seed):

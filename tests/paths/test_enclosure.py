@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmctheory.paths.enclosure import _tent, peak, through
+from lmctheory.paths.enclosure import _tent, parabola, peak, through
 from tests.paths.adversarial import SIGMAS
 
 S = torch.linspace(0, 1, 401, dtype=torch.float64)[:, None]
@@ -68,3 +68,9 @@ def test_a_dead_neuron_passes_nothing_on():
     assert [float(part) for part in image] == [0.0, 0.0, 0.0]
     awake = through(relu, column([-2.0]), column([-1.0]), column([0.5]), column([1.1]))
     assert float(awake.gain) == 1.0
+
+
+def test_an_error_of_a_norm_may_lie_in_one_entry():
+    found = parabola(torch.zeros(2, 3).double()).wider(column([0.5, 2.0]))
+    torch.testing.assert_close(found.reach, column([[0.5] * 3, [2.0] * 3]))
+    torch.testing.assert_close(found.size, column([0.5, 2.0]))

@@ -91,3 +91,14 @@ def test_the_norm_of_a_matrix_is_found_beside_others_that_are_nearly_as_large():
     W = U * np.r_[np.full(29, 1.0), 1 + 1e-9] @ V
     assert Dense().norm(torch.from_numpy(W)) == pytest.approx(1 + 1e-9, rel=1e-13)
     assert Dense().norm(torch.zeros(3, 4, dtype=torch.float64)) == 0
+
+
+def test_entries_no_larger_make_a_norm_no_larger_than_the_magnitude():
+    """Whatever the signs; of rank one and alike in sign it is attained."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        W = torch.from_numpy(rng.standard_normal((4, 6)))
+        assert torch.linalg.matrix_norm(W.abs(), 2) <= Dense().magnitude(W)
+        assert torch.linalg.matrix_norm(W, 2) <= Dense().magnitude(W)
+    W = torch.outer(torch.arange(1.0, 5).double(), torch.arange(2.0, 8).double())
+    assert Dense().magnitude(W) == pytest.approx(float(torch.linalg.matrix_norm(W, 2)))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import (
@@ -14,9 +15,11 @@ from lmctheory.networks import (
     train_many,
 )
 from lmctheory.networks.data_order import seeded_generators
-from lmctheory.paths import certify
-from lmctheory.paths.whole_path import PathCertificate, certify_chains
+from lmctheory.paths import certify, interpolate
+from lmctheory.paths.propagated_enclosures import between
+from lmctheory.paths.whole_path import PathCertificate, _apart, certify_chains
 from tests.paths.adversarial import interpolated, map_parameters, random_chain, random_pair
+from tests.paths.remainders import layer, rest_of, row
 
 
 def truth(a, b, data, t):
@@ -70,6 +73,50 @@ def test_an_activation_that_cancels_errs_as_its_input_is_large():
         assert violations(a, b, data, certify_chains(a, b, data, nodes=nodes)) == 0
 
 
+def bent(bias, end, *, convolution):
+    """Outputs -h + end and h - end of h = relu(bias), whatever the input."""
+    hidden, head = (nn.Conv1d(1, k, 1) if convolution else nn.Linear(1, k) for k in (1, 2))
+    net = nn.Sequential(hidden, nn.ReLU(), head, nn.Flatten()).double()
+    weights = ([0.0], [bias], [-1.0, 1.0], [end, -end])
+    for parameter, value in zip(net.parameters(), weights, strict=True):
+        parameter.data = torch.tensor(value, dtype=torch.float64).view_as(parameter)
+    return net
+
+
+@pytest.mark.parametrize("convolution", [True, False])
+def test_a_neuron_that_wakes_up_half_way_attains_the_bound(convolution):
+    """The chord is cancelled, so that f_0 - f_1 is a tent: 1 at s = 1/2, its parabola and rest."""
+    a, b = (bent(*ends, convolution=convolution) for ends in ((1.0, 1.0), (-1.0, 0.0)))
+    x = torch.zeros(3, 1, 1) if convolution else torch.zeros(3, 1)
+    data = Examples(x.double(), torch.ones(3, dtype=torch.int64))
+    found = certify(a, b, data, nodes=1)
+    np.testing.assert_allclose(found.example_loss, np.log1p(np.e), rtol=1e-8)
+    middle = cross_entropy(interpolate(a, b, 0.5)(data.inputs), data.labels)
+    assert middle.item() == pytest.approx(np.log1p(np.e), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["box", "entries", "norm", "ball"])
+def test_margins_take_what_rows_differ_by(kind):
+    """Rows w and -w, and a rest along w."""
+    like = row(1, 2, 2, 4)
+    W = torch.cat([like, -like, 0 * like])
+    op = layer(W, W)
+    slack = _apart(between(op, op.at(0.0), op.at(1.0)), rest_of(kind, like), torch.tensor([1]), 3)
+    np.testing.assert_allclose(slack, [[2 * 25.0, 0.0, 25.0]], rtol=1e-6)
+
+
+def test_margins_take_the_cubic_of_rows_that_move():
+    rng = torch.Generator().manual_seed(0)
+    W_a, W_b = torch.randn(2, 3, 4, generator=rng, dtype=torch.float64)
+    bend = torch.randn(1, 4, generator=rng, dtype=torch.float64)
+    op = layer(W_a, W_b)
+    before = rest_of(None, 0 * bend, bend)
+    slack = _apart(between(op, op.at(0.0), op.at(1.0)), before, torch.tensor([1]), 3)
+    s = 0.5 - 3**0.5 / 6
+    off = s * (1 - s) * (s - 0.5) * (bend @ (W_a - W_b).mT)[0]
+    np.testing.assert_allclose(slack[0], (off - off[1]).abs(), rtol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def trained():
     digits = load_dataset("digits")
@@ -90,6 +137,17 @@ def test_more_nodes_certify_more(trained):
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] <= 1.02 * found[-1].node_loss.max()
     assert found[-1].barrier <= found[0].barrier
+
+
+def test_a_barrier_is_above_the_lower_end_of_the_chord():
+    """A loss of at most 5 between ends of 1 and 3: for all that is known, where the chord is 1."""
+    truth, losses = np.ones((1, 1), bool), np.array([1.0, 3.0])
+    found = PathCertificate(
+        t=np.array([0.0, 1.0]), certified=truth, correct=np.ones((2, 1), bool),
+        example_loss=np.full((1, 1), 5.0), piece_loss=np.array([5.0]), node_loss=losses,
+    )  # fmt: skip
+    assert found.barrier == 4
+    assert found.loss == 5
 
 
 def test_what_is_measured_at_the_nodes(trained):

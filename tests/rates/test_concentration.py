@@ -103,6 +103,23 @@ def test_simulated_bounds_enclose_the_exact_cost(mu):
     assert failures < 3
 
 
+def test_every_simulated_term_encloses_the_cost_of_one_neuron():
+    """M(1) = 1/6 on an interval. So many draws that half or twice of any bound is wrong.
+
+    What chance leaves is 0.03; the square of the mean of W is 1/18 less than the mean of W^2.
+    """
+    options = {"width": 1, "repeats": 4000, "delta": 0.1}
+    mu, rng = UniformCube(1), np.random.default_rng(3)
+    high = simulated_upper_bound(mu, 1, rng=rng, **options).terms
+    low = simulated_lower_bound(mu, 1, rng=rng, **options).terms
+    assert set(high) == set(low) == {"R2 simulated, W", "R2 simulated, W^2"}
+    for key in high:
+        assert low[key] < 1 / 6 < high[key]
+        assert low[key] > 1 / 12
+        assert high[key] < 1 / 3
+    assert max(high["R2 simulated, W^2"] - 1 / 6, 1 / 6 - low["R2 simulated, W^2"]) < 0.04
+
+
 def test_simulated_bounds_are_near_the_truth_in_five_dimensions():
     mu, rng = Gaussian(spectrum=[1.0] * 5), np.random.default_rng(1)
     options = {"width": 300, "repeats": 16, "delta": 1e-3, "rng": rng}

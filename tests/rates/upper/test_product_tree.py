@@ -19,7 +19,11 @@ from lmctheory.measures import (
 from lmctheory.rates import box_tree, normal_matching_cost, wasserstein_pow
 from lmctheory.rates.upper.product_tree import Tree, _best_cut, product_tree
 from lmctheory.rates.upper.rank_block import rank_block_tree
-from lmctheory.rates.upper.thinning import expected_order_statistics, thinning
+from lmctheory.rates.upper.thinning import (
+    expected_order_statistics,
+    marginal_matching_cost,
+    thinning,
+)
 
 MARGINALS = [Uniform(), TruncatedNormal(1.5), RademacherMixture(0.3), Laplace()]
 
@@ -101,6 +105,8 @@ def test_one_dimension_is_exact(m):
     assert product_tree(np.array([3.0]), m) == pytest.approx(9 * normal_matching_cost(m), rel=1e-9)
     segment = product_tree(np.array([1.0]), m, Uniform())  # of length 2 sqrt 3
     assert segment == pytest.approx(12 / (3 * (m + 1)), rel=1e-10)
+    assert marginal_matching_cost(None, m) == pytest.approx(normal_matching_cost(m), rel=1e-9)
+    assert marginal_matching_cost(Uniform(), m) == pytest.approx(12 / (3 * (m + 1)), rel=1e-9)
 
 
 @pytest.mark.parametrize(("d", "m"), [(2, 64), (2, 1000), (3, 1000), (5, 1000), (8, 777)])

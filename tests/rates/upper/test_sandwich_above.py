@@ -13,6 +13,7 @@ from lmctheory.measures import (
     Empirical,
     Gaussian,
     GaussianMixture,
+    HasSpectrum,
     Laplace,
     LipschitzImage,
     LowRankPlusNoise,
@@ -31,7 +32,7 @@ from lmctheory.rates.upper.covering import box_covering_bound
 from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.rates.upper.rank_block import _cuts, rank_block_tree
-from lmctheory.rates.upper.upper_arguments import ARGUMENTS
+from lmctheory.rates.upper.upper_arguments import ARGUMENTS, from_squares
 
 CLUSTER = Gaussian(spectrum=[0.3, 0.1])
 MIXTURE = GaussianMixture(
@@ -75,6 +76,27 @@ def test_every_term_lies_above_the_truth(mu, p, m):
     assert bound.value == min(bound.terms.values()) == bound.terms[bound.key]
     assert set(bound.terms) | set(bound.missing) == set(ARGUMENTS)
     assert not set(bound.terms) & set(bound.missing)
+
+
+@EVERY_LAW
+def test_no_term_is_below_what_one_neuron_costs(mu):
+    """There is nothing to choose: M(1) = 2 tr Cov."""
+    if not isinstance(mu, HasSpectrum):
+        return
+    terms = upper_bound(mu, 1).terms
+    assert min(terms.values()) >= 2 * float(mu.spectrum.sum()) * (1 - 1e-9), terms
+
+
+def test_costs_of_two_points_attain_what_their_distance_makes_of_other_powers():
+    mu = Empirical(np.array([[0.0], [3.0]]))
+    draws = {
+        p: matching_cost(mu, 5, repeats=50, p=p, rng=np.random.default_rng(0)).draws
+        for p in (1.0, 2.0, 3.0, 4.5)
+    }
+    of = from_squares(lambda _mu, _m: float(draws[2.0].mean()))
+    for p in (3.0, 4.5):
+        assert of(mu, 5, p) == pytest.approx(draws[p].mean(), rel=1e-12)
+    assert of(mu, 5, 1.0) >= draws[1.0].mean()
 
 
 @EVERY_LAW

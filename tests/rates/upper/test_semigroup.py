@@ -199,6 +199,16 @@ def test_small_times_agree_with_the_plain_sum():
         assert law.heat_trace(np.array([s]))[0] == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("s", [0.01, 0.5, 3.0, 20.0])
+def test_of_a_truncated_law_only_products_of_even_degree_count_modulo_signs(s):
+    k = np.arange(3000)
+    rates = np.where(k > 0, np.maximum(k, 0.5 + (np.pi * k / 10) ** 2), 0.0)
+    first, second = np.exp(-s * rates), np.exp(-s * rates / 0.5)
+    even = first[::2].sum() * second[::2].sum() + first[1::2].sum() * second[1::2].sum()
+    law = _TruncatedGaussian(np.array([1.0, 0.5]), 5.0, even=True)
+    assert law.heat_trace(np.array([s]))[0] == pytest.approx(even, rel=1e-10)
+
+
 def test_matching_what_is_left_after_truncation():
     """R6c's identity: match the resampled neurons, pay for the ones that were cut."""
     rng = np.random.default_rng(0)
@@ -214,6 +224,13 @@ def test_matching_what_is_left_after_truncation():
     expected = law.with_cut(float(np.mean(inner)))
     error = np.std(paid) / np.sqrt(len(paid))
     assert np.mean(paid) == pytest.approx(expected, abs=4.5 * error)  # false alarm < 1e-4
+
+
+@pytest.mark.parametrize("rho", [0.3, 1.2, 3.0])
+def test_one_neuron_costs_twice_its_variance_however_it_is_cut(rho):
+    """There is nothing to match: 2 v tr inside makes 2 tr of the whole law."""
+    law = _TruncatedGaussian(np.array([2.0, 0.5]), rho)
+    assert law.with_cut(2 * law.inner_variance * 2.5) == pytest.approx(2 * 2.5, rel=1e-12)
 
 
 @pytest.mark.parametrize("spectrum", [[1.0], [1.0, 1.0], [2.0, 0.3, 0.1]])
