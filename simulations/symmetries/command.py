@@ -19,7 +19,7 @@ from simulations.symmetries.summary import report
 
 __all__ = ["DECLARATION", "STUDY", "symmetries"]
 
-STUDY = study("symmetries", 1, run, cost=cost_of)
+STUDY = study("symmetries", 2, run, cost=cost_of)
 
 
 def symmetries(

@@ -138,8 +138,8 @@ KEYS = {
         (3, "49944923917f5e7998332da79c8370f6f28698a06a4863f9cc038925380fbf31"),
     ),
     "symmetries": (
-        (19, "45dfa08078403959a4a63297ff611841309900e1b77f92ad351ecdfd8f900c5d"),
-        (1, "e63b173c949647b55833127d87a8980e0fe5d109a3362cac3b74b2f1839f996a"),
+        (22, "7d8501bcc05089aa9f1a2c032fed4cc943b2701ee4e61692575826e6dd46fea2"),
+        (1, "d4e5a7b0ec994807626614a2373036998fc07063d73ba00e148f814f2becaf15"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
