@@ -199,6 +199,7 @@ def value_at(coefficients: Tensor, s: Tensor | float) -> Tensor:
 
 def _turns(c: Tensor) -> tuple[Tensor, Tensor]:
     """Where the derivative of a cubic vanishes, as far as that is on [-1, 1]; any point else."""
+    c = c / c[1:].abs().amax(0)  # squares must neither overflow nor underflow
     root = (c[2].square() - 3 * c[1] * c[3]).clamp(min=0).sqrt()
     q = -(c[2] + torch.where(c[2] < 0, -root, root))
     points = (q / (3 * c[3]), c[1] / q)
