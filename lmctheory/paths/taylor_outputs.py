@@ -86,7 +86,8 @@ class Outputs:
         for s in points if len(self.values) > 1 else points[:1]:
             centre = value_at(self.values, s)
             found.append(judged.at(AtPoint(centre, radius, lambda _: deviation), labels)[0])
-        return torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        bounded = torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        return bounded.expand(parts + 1, -1)
 
     def least_losses(self, loss: Loss, labels: Tensor) -> Tensor:
         """Lower bounds of the losses in the middle, ``[n]``, for a piece without length.
