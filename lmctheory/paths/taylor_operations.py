@@ -32,7 +32,7 @@ of which half is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -93,6 +93,15 @@ class Effort:
     degree: int
     symbols: int
     dtype: torch.dtype
+
+    def on(self, device: torch.device) -> Effort:
+        """In double precision where float32 products are not summed as they stand.
+
+        Graphics processors may take TF32 or Winograd's algorithm for convolutions, and processors
+        bfloat16 for matrices if they are told so: no bound by sum |w| |x| holds.
+        """
+        plain = device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+        return self if plain else replace(self, dtype=torch.float64)
 
     def __str__(self) -> str:
         return f"degree {self.degree}, {'symbols' if self.symbols else 'boxes'}"

@@ -126,6 +126,7 @@ class PieceNetwork:
 
     def __init__(self, program: Program, piece: Piece, effort: Effort) -> None:
         self.work = 0.0
+        effort = effort.on(program.reference.device)
         self.program, self.piece, self.effort = program, piece, effort
         self.passages = [
             passage(op, i, piece, effort) for i, op in enumerate(program.operations, start=1)
