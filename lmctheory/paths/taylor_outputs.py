@@ -189,9 +189,12 @@ class PieceNetwork:
         own = self._apart(before, model, labels, loss)
         spread = symbols.abs().sum((0, 1)).double() * (1 + 4 * (symbols.shape[1] + 4) * model.eps)
         noise = model.noise(4, 8).double()
-        if not isinstance(loss, BinaryCrossEntropy):
-            noise = noise + noise.gather(1, labels[:, None])
-        return Outputs(values, rest, contrasts, own + spread + noise)
+        if isinstance(loss, BinaryCrossEntropy):
+            return Outputs(values, rest, contrasts, own + spread + noise)
+        at = labels[:, None]
+        apart = own + spread + noise + noise.gather(1, at)
+        # nothing is asked of the label itself, however large its own logit may be
+        return Outputs(values, rest, contrasts, apart * torch.ones_like(apart).scatter_(1, at, 0.0))
 
     def _apart(self, before: TaylorModel, model: TaylorModel, labels: Tensor, loss: Loss) -> Tensor:
         """What the radius makes of the contrasts."""
