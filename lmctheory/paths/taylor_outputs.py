@@ -62,14 +62,14 @@ class Outputs:
     def certified(self) -> Tensor:
         """Whether each example is classified as labelled at every s, ``[n]``."""
         if self.contrasts is None:
-            return torch.zeros(len(self.rest), dtype=torch.bool)
+            return self.rest.new_zeros(len(self.rest), dtype=torch.bool)
         _, high = bounds(self.contrasts)
         return (high + self.apart < 0).all(1)
 
     def refuted(self) -> Tensor:
         """Whether each example is not classified as labelled in the middle, ``[n]``."""
         if self.contrasts is None:
-            return torch.zeros(len(self.rest), dtype=torch.bool)
+            return self.rest.new_zeros(len(self.rest), dtype=torch.bool)
         return (self.contrasts[0] - self.apart > 0).any(1)
 
     def losses(self, loss: Loss, labels: Tensor, parts: int = _PARTS) -> Tensor:
@@ -95,7 +95,7 @@ class Outputs:
         A convex L is at least 2 L(c) - L(c - e) at c + e.
         """
         judged = certified_loss(loss)
-        nothing, size = torch.zeros_like(self.apart), torch.zeros(len(self.rest)).double()
+        nothing, size = torch.zeros_like(self.apart), self.values.new_zeros(len(self.rest))
         plain, _ = judged.at(AtPoint(self.values[0], size, lambda _: nothing), labels)
         around = AtPoint(self.values[0], length(self.rest), lambda _: self.apart)
         most, _ = judged.at(around, labels)
