@@ -272,8 +272,11 @@ class _Search:
         high = float(_mean(found.losses(loss, labels)[0], 1))
         if not (isfinite(low) and isfinite(high)):
             raise ValueError("a network on the segment overflows on the data")
-        right, wrong = found.certified().double().mean(), found.refuted().double().mean()
-        self._known[t] = _Judged(Interval(low, high), Interval(float(right), float(1 - wrong)))
+        # shares are quotients, each rounded once
+        right, open_ = (
+            float(kept.double().mean()) for kept in (found.certified(), ~found.refuted())
+        )
+        self._known[t] = _Judged(Interval(low, high), Interval(right, open_))
         if 1.0 in self._known and (barrier := self.barrier_at(t).lower) > self.lower:
             self.lower, self.where = barrier, t
 
@@ -291,7 +294,8 @@ class _Search:
 
     def _largest_drop(self, piece: Piece, open_examples: int) -> float:
         chord = max(self._accuracy_chord(t).upper for t in (piece.start, piece.end))
-        return chord - 1 + open_examples / len(self.segment.inputs)
+        n = len(self.segment.inputs)
+        return max(0.0, chord - (n - open_examples) / n)
 
     def _refine(self) -> None:
         """Halves the piece with the largest bound, after a look where that is met."""
