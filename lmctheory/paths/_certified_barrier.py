@@ -225,9 +225,8 @@ class _Search:
             self.pieces.append(self._bounded(piece))
         while True:
             yield
-            if self.done:
+            if self.done or not self._refine():
                 break
-            self._refine()
         while self._judges:
             yield
             drop = self.accuracy_drop()
@@ -297,12 +296,15 @@ class _Search:
         n = len(self.segment.inputs)
         return max(0.0, chord - (n - open_examples) / n)
 
-    def _refine(self) -> None:
+    def _refine(self) -> bool:
         """Halves the piece with the largest bound, after a look where that is met."""
         worst = max(self.pieces, key=lambda each: each.upper)
+        if worst.piece.half <= NARROWEST:
+            return False
         self._evaluate(worst.t)
         self.pieces.remove(worst)
         self.pieces += map(self._bounded, worst.piece.cut(2))
+        return True
 
     def _refine_accuracy(self) -> bool:
         """Halves the piece with the largest drop, for the examples that are open there."""
