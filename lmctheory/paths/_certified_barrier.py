@@ -266,7 +266,7 @@ class _Search:
         if t in self._known:
             return
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
-        found = segment.outputs(Piece(t, t), segment.everything, BOXES)
+        found = segment.at(t, segment.everything)
         low = float(_mean(found.least_losses(loss, labels), -1))
         high = float(_mean(found.losses(loss, labels)[0], 1))
         if not (isfinite(low) and isfinite(high)):
