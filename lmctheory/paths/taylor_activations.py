@@ -240,7 +240,7 @@ def _smooth(sigma: Activation, z: TaylorModel) -> Line:
     flat = padded((sigma.apply(c[0]) - slope * c[0])[None], 4)
     polynomial = torch.where(local, padded(fitted, 4) - slope * c, flat)
     size = c.abs().sum(0) + rest
-    lost = 64 * _EPS * (sigma.apply(c[0]).abs() + 2 * sigma.lipschitz * size)
+    lost = 64 * _EPS * (sigma.apply(c[0]).abs() + 2 * sigma.lipschitz * size) + 4 * sigma.off
     return Line(
         slope.view_as(z.radius),
         polynomial[: max(degree + 1, len(z.polynomial))],
