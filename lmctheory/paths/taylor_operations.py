@@ -257,10 +257,12 @@ class _NormalisationOnPiece:
             g_0, g_1 = z.symbols
             symbols = torch.stack([a_0 * g_0 + (a_1 * g_1) / 2, a_0 * g_1 + a_1 * g_0])
             later = (a_2.abs() + a_3.abs() + self.factor_error.to(self.dtype)) * z.spread
-            radius = radius + later + (a_1.abs() / 2) * g_1.abs().sum(0)
+            halves = g_1.abs().sum(0) * ((1 + 4 * symbols.shape[1] * self.eps) / 2)
+            radius = radius + later + a_1.abs() * halves
         radius = (radius * (1 + 1e-6)).to(self.dtype)
         noise = self.size.to(self.dtype) * z.noise(64, 128)
-        return TaylorModel(torch.stack(product), symbols, z.blocks, radius + noise)
+        radius = (radius + noise).clamp_(min=torch.finfo(self.dtype).tiny)
+        return TaylorModel(torch.stack(product), symbols, z.blocks, radius)
 
 
 def _moved(op: Fixed, x: TaylorModel) -> TaylorModel:
