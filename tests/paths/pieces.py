@@ -1,6 +1,7 @@
 """What is true of networks on pieces of the segment, to compare enclosures with."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ SIGMAS = {
 def mlp(widths, sigma, g):
     """A multilayer perceptron with normal weights, float64."""
     layers = []
-    for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True):
+    for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), sigma]
     net = nn.Sequential(*layers[:-1]).double()
     with torch.no_grad():
@@ -155,11 +156,10 @@ class CubicPieces:
         start, end = ends
         cuts = [start, end]
         for c in coefficients.T:
-            for root in np.roots(np.trim_zeros(c[::-1], "f")):
-                if abs(root.imag) < 1e-9 and start < root.real < end:
-                    cuts.append(float(root.real))
+            roots = np.roots(np.trim_zeros(c[::-1], "f"))
+            cuts += [float(r.real) for r in roots if abs(r.imag) < 1e-9 and start < r.real < end]
         cuts.sort()
-        return [(p, q) for p, q in zip(cuts[:-1], cuts[1:], strict=True) if q > p]
+        return [(p, q) for p, q in pairwise(cuts) if q > p]
 
     def least_margin(self, label):
         """The least f_y - f_j over t and j."""

@@ -139,7 +139,7 @@ def test_what_is_large_or_small_beyond_float32_stays_inside(scale, dtype, name):
 
 
 def test_what_overflows_is_never_certified():
-    a, b, data = mlp_pair("relu", 0, n=20)
+    a, _, data = mlp_pair("relu", 0, n=20)
     labels = logits(a, a, data, 1.0).argmax(1)
     data = Examples(data.inputs, labels)
     assert outputs(a, a, data, Piece(0, 1), BOXES).certified().all()
@@ -147,7 +147,7 @@ def test_what_overflows_is_never_certified():
         large = copy.deepcopy(a)
         with torch.no_grad():
             for p in large.parameters():
-                p *= scale
+                p.mul_(scale)
         found = outputs(large, large, data, Piece(0, 1), BOXES)
         values = logits(large, large, data, 0.5)
         wrong = values.argmax(1) != labels
@@ -164,7 +164,7 @@ def test_labels_whose_logits_are_large_are_certified():
     with torch.no_grad():
         for net in (a, b):
             for p in net[4].parameters():
-                p *= 2.0**60
+                p.mul_(2.0**60)
     assert torch.equal(outputs(a, b, data, Piece(0.5, 0.5 + 2.0**-9), BOXES).certified(), kept)
 
 
