@@ -1,5 +1,6 @@
 """Pointwise activations with the constants that the theory needs of them."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,9 +20,11 @@ class Activation(Constants):
 
     Attributes:
         apply: sigma, elementwise on a tensor of any shape.
+        off: by how much that may differ from sigma but for rounding.
     """
 
     apply: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
+    off: float = 0.0
 
     @cached_property
     def is_odd(self) -> bool:
@@ -60,8 +63,12 @@ _APPLY: dict[str, Callable[[Tensor], Tensor]] = {
     "softplus": nn.functional.softplus,
     "gelu": nn.functional.gelu,
 }
+_OFF = {"softplus": math.exp(-20)}
+"""PyTorch's softplus of more than 20 is its argument."""
 _KNOWN = {
-    name: Activation(name, known.slopes, known.curvature, known.jerk, _APPLY[name])
+    name: Activation(
+        name, known.slopes, known.curvature, known.jerk, _APPLY[name], _OFF.get(name, 0.0)
+    )
     for name, known in KNOWN.items()
 }
 

@@ -225,9 +225,8 @@ class _Search:
             self.pieces.append(self._bounded(piece))
         while True:
             yield
-            if self.done:
+            if self.done or not self._refine():
                 break
-            self._refine()
         while self._judges:
             yield
             drop = self.accuracy_drop()
@@ -267,13 +266,16 @@ class _Search:
         if t in self._known:
             return
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
-        found = segment.outputs(Piece(t, t), segment.everything, BOXES)
+        found = segment.at(t, segment.everything)
         low = float(_mean(found.least_losses(loss, labels), -1))
         high = float(_mean(found.losses(loss, labels)[0], 1))
         if not (isfinite(low) and isfinite(high)):
             raise ValueError("a network on the segment overflows on the data")
-        right, wrong = found.certified().double().mean(), found.refuted().double().mean()
-        self._known[t] = _Judged(Interval(low, high), Interval(float(right), float(1 - wrong)))
+        # shares are quotients, each rounded once
+        right, open_ = (
+            float(kept.double().mean()) for kept in (found.certified(), ~found.refuted())
+        )
+        self._known[t] = _Judged(Interval(low, high), Interval(right, open_))
         if 1.0 in self._known and (barrier := self.barrier_at(t).lower) > self.lower:
             self.lower, self.where = barrier, t
 
@@ -291,14 +293,18 @@ class _Search:
 
     def _largest_drop(self, piece: Piece, open_examples: int) -> float:
         chord = max(self._accuracy_chord(t).upper for t in (piece.start, piece.end))
-        return chord - 1 + open_examples / len(self.segment.inputs)
+        n = len(self.segment.inputs)
+        return max(0.0, chord - (n - open_examples) / n)
 
-    def _refine(self) -> None:
+    def _refine(self) -> bool:
         """Halves the piece with the largest bound, after a look where that is met."""
         worst = max(self.pieces, key=lambda each: each.upper)
+        if worst.piece.half <= NARROWEST:
+            return False
         self._evaluate(worst.t)
         self.pieces.remove(worst)
         self.pieces += map(self._bounded, worst.piece.cut(2))
+        return True
 
     def _refine_accuracy(self) -> bool:
         """Halves the piece with the largest drop, for the examples that are open there."""

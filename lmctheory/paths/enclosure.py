@@ -119,7 +119,7 @@ def _smooth(
     third = CUBIC / 6 * (sigma.jerk * v**3 + 6 * sigma.curvature * v * bent)
     second = (sigma.curvature * v.square() + 2 * lipschitz * bent) / 8 + gamma.abs()
     first = (beta - alpha) * move / 4 + lipschitz * bent / 4 + gamma.abs()
-    fresh = torch.minimum(third, torch.minimum(second, first))
+    fresh = torch.minimum(third, torch.minimum(second, first)) + 4 * sigma.off
     slope = derivative(sigma, (low + high) / 2).abs() + sigma.curvature * (high - low) / 2
     return Image(4 * gamma, fresh, slope.clamp(max=lipschitz))
 

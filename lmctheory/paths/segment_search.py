@@ -39,6 +39,9 @@ BOXES = Effort(degree=2, symbols=0, dtype=torch.float32)
 EFFORTS = (BOXES, *(Effort(degree=3, symbols=m, dtype=torch.float32) for m in (8, 32)))
 """What a pilot chooses from."""
 
+_AT_POINTS = Effort(degree=2, symbols=0, dtype=torch.float64)
+"""For single networks: not everything that is finite is so in float32."""
+
 _GRID = 24
 """Pieces between the points at which examples are tried first."""
 
@@ -78,6 +81,10 @@ class Segment:
         """Whether the network at t classifies examples as labelled, as it is computed."""
         logits = self.program.values(self.program.at(t), self.inputs[rows])[-1]
         return self.data.loss.hits(logits[None], self.labels[rows])[0] == 1
+
+    def at(self, t: float, rows: Tensor) -> Outputs:
+        """Of the network at t, for some examples."""
+        return self.outputs(Piece(t, t), rows, _AT_POINTS)
 
     def outputs(self, piece: Piece, rows: Tensor, effort: Effort) -> Outputs:
         """Of a piece, for some examples."""
@@ -198,7 +205,7 @@ class Search:
         wrong = rows[~self.segment.hits(t, rows)] if len(rows) else rows
         if not len(wrong):
             return
-        sure = self.segment.outputs(Piece(t, t), wrong, BOXES).refuted()
+        sure = self.segment.at(t, wrong).refuted()
         self.counterexample[wrong[sure]] = t
         self.unclear[wrong[~sure]] = True
 

@@ -66,7 +66,7 @@ class Line(NamedTuple):
     """sigma(z) = slope z + p(s) +- error.
 
     Attributes:
-        slope: ``[n, ...]``, of the model's own precision, and used for all of it.
+        slope: ``[n, ...]``, float64: a slope below zero and 1 - slope are no float32 numbers.
         polynomial: ``[k + 1, entries]`` the coefficients of p at some entries, zero elsewhere.
         entries: ``[n, ...]`` whether p and the error are there.
         error: ``[entries]``, float64.
@@ -93,8 +93,11 @@ class Fresh(NamedTuple):
 def activated(sigma: Activation, z: TaylorModel, fresh: Fresh) -> TaylorModel:
     """Sigma of a model."""
     line = line_of(sigma, z)
-    own = line.slope.abs() * z.radius
-    scaled = TaylorModel(line.slope * z.polynomial, line.slope * z.symbols, z.blocks, own)
+    slope = line.slope.to(z.radius)
+    own = slope.abs() * z.radius
+    scaled = TaylorModel(line.slope * z.polynomial, slope * z.symbols, z.blocks, own)
+    if sigma.curvature == torch.inf and 0.0 not in sigma.slopes:  # else 0 and 1, or rounded below
+        scaled = scaled.wider(scaled.noise(4, 8))
     return _completed(scaled, line, fresh)
 
 
@@ -105,14 +108,14 @@ def larger(one: TaylorModel, other: TaylorModel, fresh: Fresh) -> TaylorModel:
     g, h, blocks = aligned(one, other)
     difference = TaylorModel(p - q, g - h, blocks, one.radius + other.radius)
     line = line_of(_RELU, difference.wider(one.noise(4, 8) + other.noise(4, 8)))
-    slope, back = line.slope, 1 - line.slope
+    slope, back = line.slope.to(g), (1 - line.slope).to(g)
     mixed = TaylorModel(
-        slope * p + back * q,
+        line.slope * p + (1 - line.slope) * q,
         slope * g + back * h,
         blocks,
         slope * one.radius + back * other.radius,
     )
-    between = (slope > 0) & (slope < 1)
+    between = (line.slope > 0) & (line.slope < 1)
     mixed = mixed.wider(torch.where(between, one.noise(8, 16) + other.noise(8, 16), 0.0))
     return _completed(mixed, line, fresh)
 
@@ -161,7 +164,7 @@ def _piecewise_linear(sigma: Activation, z: TaylorModel) -> Line:
     alpha, beta = sigma.slopes
     a = alpha if beta == 1 else beta  # the slope below zero
     centre, all_rest = z.polynomial[0], z.rest
-    on = (centre > 0).to(z.radius)
+    on = (centre > 0).to(centre)
     reach = polynomial_size(z.polynomial[1:]) + all_rest
     open_ = ~(centre.abs() > reach * (1 + 64 * _EPS))
     c, rest = padded(z.polynomial[:, open_], 4), all_rest[open_]
@@ -171,18 +174,16 @@ def _piecewise_linear(sigma: Activation, z: TaylorModel) -> Line:
     slopes = (low >= 0).to(on)
     entries = open_.clone()
     entries[open_] = kinked
-    steep, polynomial, error = _relu(c[:, kinked], rest[kinked], low[kinked], high[kinked], on)
+    steep, polynomial, error = _relu(c[:, kinked], rest[kinked], low[kinked], high[kinked])
     slopes[kinked] = steep
     on[open_] = slopes
     return Line(a + (1 - a) * on, (1 - a) * polynomial, entries, abs(1 - a) * error)
 
 
-def _relu(
-    c: Tensor, rest: Tensor, low: Tensor, high: Tensor, like: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Slope, polynomial and error where the sign is open; the slope of the precision of another."""
-    slope = (high / (high - low)).clamp(0, 1).to(like)
-    chord = torch.maximum(-slope * low, (1 - slope.double()) * high) / 2
+def _relu(c: Tensor, rest: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Slope, polynomial and error where the sign is open."""
+    slope = (high / (high - low)).clamp(0, 1)
+    chord = torch.maximum(-slope * low, (1 - slope) * high) / 2
     parabola, arched = _bent(c, rest)
     bent = arched < chord
     error = torch.where(bent, arched, chord)
@@ -230,16 +231,16 @@ def _smooth(sigma: Activation, z: TaylorModel) -> Line:
     fitted, error = _interpolated(sigma, c, degree)
     away = c[1:].abs().sum(0)
     alpha, beta = sigma.slopes
-    own = derivative(sigma, c[0]).to(z.radius)
-    fine = error + (sigma.curvature * (away + rest) + z.eps * sigma.lipschitz) * rest
+    own = derivative(sigma, c[0])
+    fine = error + sigma.curvature * (away + rest) * rest
     middle = (alpha + beta) / 2
-    coarse = ((beta - alpha) / 2 + z.eps) * (away + rest)
+    coarse = (beta - alpha) / 2 * (away + rest)
     local = fine < coarse
     slope = torch.where(local, own, torch.full_like(own, middle))
     flat = padded((sigma.apply(c[0]) - slope * c[0])[None], 4)
     polynomial = torch.where(local, padded(fitted, 4) - slope * c, flat)
     size = c.abs().sum(0) + rest
-    lost = 64 * _EPS * (sigma.apply(c[0]).abs() + 2 * sigma.lipschitz * size)
+    lost = 64 * _EPS * (sigma.apply(c[0]).abs() + 2 * sigma.lipschitz * size) + 4 * sigma.off
     return Line(
         slope.view_as(z.radius),
         polynomial[: max(degree + 1, len(z.polynomial))],

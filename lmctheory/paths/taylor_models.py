@@ -92,11 +92,15 @@ class TaylorModel:
         """What is lost at so many units of the own precision, and at so many of double precision.
 
         Args:
-            units: of the symbols; the polynomial is not held in that precision.
+            units: of the symbols and the radius; the polynomial is not held in that precision.
             doubles: of everything.
+
+        Returns:
+            No less than the smallest number, for what underflows.
         """
-        size = polynomial_size(self.polynomial) + self.rest
-        return (doubles * _EPS * size).to(self.radius) + units * self.eps * self.spread
+        rest = self.rest
+        lost = doubles * _EPS * (polynomial_size(self.polynomial) + rest) + units * self.eps * rest
+        return lost.to(self.radius).clamp_(min=torch.finfo(self.radius.dtype).tiny)
 
     def mapped(self, apply: Callable[[Tensor], Tensor], radius: Tensor) -> TaylorModel:
         """After a linear map of examples that is the same on the whole piece."""
@@ -195,6 +199,7 @@ def value_at(coefficients: Tensor, s: Tensor | float) -> Tensor:
 
 def _turns(c: Tensor) -> tuple[Tensor, Tensor]:
     """Where the derivative of a cubic vanishes, as far as that is on [-1, 1]; any point else."""
+    c = c / c[1:].abs().amax(0)  # squares must neither overflow nor underflow
     root = (c[2].square() - 3 * c[1] * c[3]).clamp(min=0).sqrt()
     q = -(c[2] + torch.where(c[2] < 0, -root, root))
     points = (q / (3 * c[3]), c[1] / q)

@@ -32,7 +32,7 @@ of which half is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -93,6 +93,15 @@ class Effort:
     degree: int
     symbols: int
     dtype: torch.dtype
+
+    def on(self, device: torch.device) -> Effort:
+        """In double precision where float32 products are not summed as they stand.
+
+        Graphics processors may take TF32 or Winograd's algorithm for convolutions, and processors
+        bfloat16 for matrices if they are told so: no bound by sum |w| |x| holds.
+        """
+        plain = device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+        return self if plain else replace(self, dtype=torch.float64)
 
     def __str__(self) -> str:
         return f"degree {self.degree}, {'symbols' if self.symbols else 'boxes'}"
@@ -248,10 +257,12 @@ class _NormalisationOnPiece:
             g_0, g_1 = z.symbols
             symbols = torch.stack([a_0 * g_0 + (a_1 * g_1) / 2, a_0 * g_1 + a_1 * g_0])
             later = (a_2.abs() + a_3.abs() + self.factor_error.to(self.dtype)) * z.spread
-            radius = radius + later + (a_1.abs() / 2) * g_1.abs().sum(0)
+            halves = g_1.abs().sum(0) * ((1 + 4 * symbols.shape[1] * self.eps) / 2)
+            radius = radius + later + a_1.abs() * halves
         radius = (radius * (1 + 1e-6)).to(self.dtype)
         noise = self.size.to(self.dtype) * z.noise(64, 128)
-        return TaylorModel(torch.stack(product), symbols, z.blocks, radius + noise)
+        radius = (radius + noise).clamp_(min=torch.finfo(self.dtype).tiny)
+        return TaylorModel(torch.stack(product), symbols, z.blocks, radius)
 
 
 def _moved(op: Fixed, x: TaylorModel) -> TaylorModel:

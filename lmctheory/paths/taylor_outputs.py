@@ -62,14 +62,14 @@ class Outputs:
     def certified(self) -> Tensor:
         """Whether each example is classified as labelled at every s, ``[n]``."""
         if self.contrasts is None:
-            return torch.zeros(len(self.rest), dtype=torch.bool)
+            return self.rest.new_zeros(len(self.rest), dtype=torch.bool)
         _, high = bounds(self.contrasts)
         return (high + self.apart < 0).all(1)
 
     def refuted(self) -> Tensor:
         """Whether each example is not classified as labelled in the middle, ``[n]``."""
         if self.contrasts is None:
-            return torch.zeros(len(self.rest), dtype=torch.bool)
+            return self.rest.new_zeros(len(self.rest), dtype=torch.bool)
         return (self.contrasts[0] - self.apart > 0).any(1)
 
     def losses(self, loss: Loss, labels: Tensor, parts: int = _PARTS) -> Tensor:
@@ -86,7 +86,8 @@ class Outputs:
         for s in points if len(self.values) > 1 else points[:1]:
             centre = value_at(self.values, s)
             found.append(judged.at(AtPoint(centre, radius, lambda _: deviation), labels)[0])
-        return torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        bounded = torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        return bounded.expand(parts + 1, -1)
 
     def least_losses(self, loss: Loss, labels: Tensor) -> Tensor:
         """Lower bounds of the losses in the middle, ``[n]``, for a piece without length.
@@ -94,7 +95,7 @@ class Outputs:
         A convex L is at least 2 L(c) - L(c - e) at c + e.
         """
         judged = certified_loss(loss)
-        nothing, size = torch.zeros_like(self.apart), torch.zeros(len(self.rest)).double()
+        nothing, size = torch.zeros_like(self.apart), self.values.new_zeros(len(self.rest))
         plain, _ = judged.at(AtPoint(self.values[0], size, lambda _: nothing), labels)
         around = AtPoint(self.values[0], length(self.rest), lambda _: self.apart)
         most, _ = judged.at(around, labels)
@@ -125,6 +126,7 @@ class PieceNetwork:
 
     def __init__(self, program: Program, piece: Piece, effort: Effort) -> None:
         self.work = 0.0
+        effort = effort.on(program.reference.device)
         self.program, self.piece, self.effort = program, piece, effort
         self.passages = [
             passage(op, i, piece, effort) for i, op in enumerate(program.operations, start=1)
@@ -187,9 +189,12 @@ class PieceNetwork:
         own = self._apart(before, model, labels, loss)
         spread = symbols.abs().sum((0, 1)).double() * (1 + 4 * (symbols.shape[1] + 4) * model.eps)
         noise = model.noise(4, 8).double()
-        if not isinstance(loss, BinaryCrossEntropy):
-            noise = noise + noise.gather(1, labels[:, None])
-        return Outputs(values, rest, contrasts, own + spread + noise)
+        if isinstance(loss, BinaryCrossEntropy):
+            return Outputs(values, rest, contrasts, own + spread + noise)
+        at = labels[:, None]
+        apart = own + spread + noise + noise.gather(1, at)
+        # nothing is asked of the label itself, however large its own logit may be
+        return Outputs(values, rest, contrasts, apart * torch.ones_like(apart).scatter_(1, at, 0.0))
 
     def _apart(self, before: TaylorModel, model: TaylorModel, labels: Tensor, loss: Loss) -> Tensor:
         """What the radius makes of the contrasts."""

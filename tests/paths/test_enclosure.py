@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lmctheory.paths.enclosure import _tent, parabola, peak, through
+from lmctheory.paths.enclosure import parabola, peak, tent, through
 from tests.paths.adversarial import SIGMAS
 
 S = torch.linspace(0, 1, 401, dtype=torch.float64)[:, None]
@@ -27,9 +27,9 @@ def test_the_peak_of_a_parabola(draws):
 
 def test_the_tent_and_its_parabola():
     tip = torch.linspace(0, 1, 101, dtype=torch.float64)
-    kappa, error = _tent(tip)
-    tent = torch.minimum(S / tip.clamp(min=1e-300), (1 - S) / (1 - tip).clamp(min=1e-300))
-    worst = (kappa * S * (1 - S) - tent).abs().amax(0)
+    kappa, error = tent(tip)
+    roof = torch.minimum(S / tip.clamp(min=1e-300), (1 - S) / (1 - tip).clamp(min=1e-300))
+    worst = (kappa * S * (1 - S) - roof).abs().amax(0)
     assert (worst <= error + 1e-12).all()
     assert (worst >= error - 2e-2).all()
     assert error.min() == pytest.approx((2 - 2**0.5) / 4, abs=1e-12)
