@@ -67,9 +67,28 @@ def _barriers(axes: Axes, shapes: Sequence[Shape]) -> None:
     for alignment in ALIGNMENTS:
         barriers = [shape.measured.barrier(alignment) for shape in shapes]
         _band(axes, shapes, barriers, _LINES[alignment], alignment)
-    certified = [shape.measured.certified(_MATCHING) for shape in shapes]
-    _band(axes, shapes, certified, "black", f"C3, {_MATCHING}", linestyle=":")
+    _enclosed(axes, shapes)
     _logarithmic(axes, shapes)
+
+
+def _enclosed(axes: Axes, shapes: Sequence[Shape]) -> None:
+    """The certified intervals, as error bars that are wider than what they enclose."""
+    found = [shape.measured.enclosed(_MATCHING) for shape in shapes]
+    sides = np.array([[one.lower, one.upper] for one in found if one is not None])
+    if not len(sides):
+        return
+    middle = sides.mean(1)
+    widths = [shape.task.width for shape, one in zip(shapes, found, strict=True) if one is not None]
+    axes.errorbar(
+        widths,
+        middle,
+        (sides[:, 1] - sides[:, 0]) / 2,
+        color="black",
+        linestyle="none",
+        capsize=3,
+        zorder=3,
+        label=f"certified (C6), {_MATCHING}",
+    )
 
 
 def _costs(axes: Axes, shapes: Sequence[Shape], colour: str, label: str) -> None:

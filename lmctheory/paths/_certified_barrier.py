@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.measures.arguments import positive
-from lmctheory.networks import Examples
+from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.losses import SquaredError
 from lmctheory.paths.certified_losses import require_certified
+from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
 from lmctheory.paths.taylor_operations import Effort, Piece
@@ -33,7 +34,7 @@ from lmctheory.paths.taylor_outputs import Outputs
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
-__all__ = ["CertifiedBarrier", "Interval", "certified_barrier"]
+__all__ = ["CertifiedBarrier", "Interval", "certified_barrier", "certified_barrier_of_chains"]
 
 _SMALL = 1e-3
 """Barriers below it are enclosed to `_SMALL` times the tolerance."""
@@ -131,7 +132,25 @@ def certified_barrier(
         True
     """
     tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
-    program = program_of(model_a, model_b, data)
+    return _enclosed(program_of(model_a, model_b, data), data, tolerance, budget)
+
+
+def certified_barrier_of_chains(
+    chain_a: AffineChain,
+    chain_b: AffineChain,
+    data: Examples,
+    *,
+    tolerance: float = 0.01,
+    budget: float = 600.0,
+) -> CertifiedBarrier:
+    """`certified_barrier` for two chains."""
+    tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
+    return _enclosed(chain_program(chain_a, chain_b, data), data, tolerance, budget)
+
+
+def _enclosed(
+    program: Program, data: Examples, tolerance: float, budget: float
+) -> CertifiedBarrier:
     require_certified(data)
     started = time.monotonic()
     with torch.no_grad():

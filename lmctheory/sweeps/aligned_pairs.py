@@ -23,12 +23,15 @@ from lmctheory.networks.chain import stack_chains
 from lmctheory.paths import (
     Barrier,
     Certificate,
+    CertifiedBarrier,
     barrier,
     barriers,
     certificate,
     certificates,
+    certified_barrier,
     operator_norms,
 )
+from lmctheory.paths._certified_barrier import certified_barrier_of_chains
 from lmctheory.sweeps.measured import UNMATCHED
 
 __all__ = ["AlignedPairs", "aligned_pairs"]
@@ -70,6 +73,14 @@ class AlignedPairs(ABC, Generic[Network]):
         """
 
     @abstractmethod
+    def enclosed(self, alignment: str, examples: Examples) -> list[CertifiedBarrier]:
+        """What contains the barrier of every pair.
+
+        Raises:
+            UnreadableError: if networks of this kind cannot be enclosed; it says why.
+        """
+
+    @abstractmethod
     def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
         """For each hidden layer that is shown, the features of a pair's neurons.
 
@@ -100,6 +111,12 @@ class _Chains(AlignedPairs[AffineChain]):
     ) -> list[Certificate]:
         b = stack_chains(self.aligned[alignment])
         return certificates(self._a, b, examples, times, norms=self._norms)
+
+    def enclosed(self, alignment: str, examples: Examples) -> list[CertifiedBarrier]:
+        return [
+            certified_barrier_of_chains(a, b, examples)
+            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
+        ]
 
     def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
         # by layer, not by permutation group: one neuron alone is none, and costs something too
@@ -137,6 +154,12 @@ class _Modules(AlignedPairs[nn.Module]):
     ) -> list[Certificate]:
         return [
             certificate(a, b, examples, times)
+            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
+        ]
+
+    def enclosed(self, alignment: str, examples: Examples) -> list[CertifiedBarrier]:
+        return [
+            certified_barrier(a, b, examples)
             for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
         ]
 

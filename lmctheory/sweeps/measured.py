@@ -61,6 +61,14 @@ class Certified:
 
 
 @dataclass(frozen=True)
+class Enclosed:
+    """What certainly contains the largest barrier of one pair over t in [0, 1], on test data."""
+
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
 class Aligned:
     """All pairs in one alignment.
 
@@ -70,6 +78,7 @@ class Aligned:
         cost: for each metric the matching cost per neuron ``[pairs][layers]``.
         certificate: of each pair; None if none was asked for, or there is none.
         no_certificate: why there is none.
+        enclosed: the barrier of each pair (C6); None if that was not asked for.
     """
 
     train: Curves
@@ -77,6 +86,7 @@ class Aligned:
     cost: dict[str, list[list[float]]]
     certificate: list[Certified] | None = None
     no_certificate: str | None = None
+    enclosed: list[Enclosed] | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,14 @@ class Measured:
         require_choice("where", where, ("max", "midpoint"))
         found = self._in(alignment).certificate
         return None if found is None else Mean.over([getattr(pair.c3, where) for pair in found])
+
+    def enclosed(self, alignment: str) -> Enclosed | None:
+        """What contains the mean barrier of the test loss over t in [0, 1]; None if unknown."""
+        found = self._in(alignment).enclosed
+        if found is None:
+            return None
+        sides = ([getattr(pair, side) for pair in found] for side in ("lower", "upper"))
+        return Enclosed(*(Mean.over(side).value for side in sides))
 
     def cost(self, alignment: str, metric: str, layer: int = -1) -> Mean | None:
         """Cost per neuron of a hidden layer; None if its neurons cannot be reordered.

@@ -1,6 +1,6 @@
 """What is measured of all networks of one shape, pair by pair and in every alignment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from lmctheory.sweeps.measured import (
     Aligned,
     Certified,
     Curves,
+    Enclosed,
     Measured,
     Peak,
     Sandwich,
@@ -37,6 +38,7 @@ def measure(
     *,
     points: int = 25,
     certify: bool = True,
+    enclose: Collection[str] = (),
     law: Law | None = None,
 ) -> Measured:
     """Measures pairs of networks, unmatched and after every matching.
@@ -47,6 +49,7 @@ def measure(
         methods: of `lmctheory.matching.match`.
         points: of the grid on the segment, odd.
         certify: whether to compute certificates.
+        enclose: the alignments in which the barrier is enclosed.
         law: of a layer's neurons; by default the Gaussian with their sample covariance.
     """
     pairs = aligned_pairs(models, data.train, methods)
@@ -57,6 +60,7 @@ def measure(
             test=_curves(pairs.barrier(name, data.test, points)),
             cost=_costs(pairs, name),
             **(_certified(pairs, name, data, times) if certify else {}),
+            enclosed=_enclosed(pairs, name, data) if name in enclose else None,
         )
         for name in pairs.aligned
     }
@@ -81,6 +85,10 @@ def _certified(
     except UnreadableError as error:  # for operations that have no Lipschitz constant
         return {"no_certificate": str(error)}
     return {"certificate": [_bounds(certificate) for certificate in found]}
+
+
+def _enclosed(pairs: AlignedPairs[Any], alignment: str, data: Dataset) -> list[Enclosed]:
+    return [Enclosed(*found.max) for found in pairs.enclosed(alignment, data.test)]
 
 
 def _bounds(certificate: Certificate) -> Certified:

@@ -24,7 +24,7 @@ from simulations.width_sweep.summary import report
 __all__ = ["DECLARATION", "STUDY", "width_sweep"]
 
 
-STUDY = study("width_sweep", 5, run, cost=cost_of)
+STUDY = study("width_sweep", 6, run, cost=cost_of)
 
 
 def width_sweep(

@@ -20,10 +20,12 @@ from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.neuron_laws import initial_law
 from simulations.training import Training
 
-__all__ = ["ALIGNMENTS", "PHASES", "Task", "cost_of", "run"]
+__all__ = ["ALIGNMENTS", "ENCLOSED", "PHASES", "Task", "cost_of", "run"]
 
 PHASES = ("initial", "trained")
 ALIGNMENTS = (UNMATCHED, *METHODS)
+ENCLOSED = ("weighted",)
+"""Alignments in which the barrier of trained networks is enclosed."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,11 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     seeds = task.seeds
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
     if task.training is None:
-        return measure(models, data, METHODS, law=_initial)
+        return measure(models, data, METHODS, certify=False, law=_initial)
     models = train_many(models, data.train, task.training.config, seeds=seeds)
     if not all(p.isfinite().all() for model in models for p in model.parameters()):
         raise ValueError("training diverged to NaN weights: lower --learning-rate")
-    return measure(models, data, METHODS)
+    return measure(models, data, METHODS, certify=False, enclose=ENCLOSED)
 
 
 def _initial(features: Sequence[Features]) -> Gaussian:

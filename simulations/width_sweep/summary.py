@@ -70,14 +70,26 @@ def _barriers(shapes: Sequence[Shape]) -> Table[Shape]:
         Column[Shape]("width", lambda shape: shape.task.width, form="d"),
         Column[Shape]("accuracy", lambda shape: shape.measured.accuracy()),
         *(Column[Shape](alignment, of(alignment)) for alignment in ALIGNMENTS),
-        Column[Shape]("C3", lambda shape: shape.measured.certified("weighted")),
+        *(Column[Shape](f"certified {side}", _enclosed(side), head=side) for side in _SIDES),
     ]
     return Table(
         "Barrier of the test loss after training: signed maximum over t, mean over pairs",
-        "In brackets, the standard error of the last digit. C3: certified, weighted matching.",
+        "In brackets, the standard error of the last digit. From, to: certified for all t together "
+        "(C6),\nweighted matching.",
         columns,
         shapes,
     )
+
+
+_SIDES = {"from": "lower", "to": "upper"}
+
+
+def _enclosed(side: str) -> Callable[[Shape], float | None]:
+    def of(shape: Shape) -> float | None:
+        found = shape.measured.enclosed("weighted")
+        return None if found is None else getattr(found, _SIDES[side])
+
+    return of
 
 
 def costs(shapes: Sequence[Shape], phase: str) -> Table[Layer]:

@@ -106,8 +106,8 @@ REFUSED = {
 
 KEYS = {
     "width_sweep": (
-        (28, "766bf4867b42d96350ed57a514badda88e89f29c66db64a45ce6d7f66d479662"),
-        (2, "ac07a3deae800a79f3f567ca47015bf734deb8c00c1e8a027a5e5697786d7ec6"),
+        (28, "4b446b06dbf78a103cf8c6818e2d51d118ed89034fb3857bfb42296675f584cc"),
+        (2, "d914ba66690af5156aab320ab6377092f781c905481f9f69607e7f2012d0a95d"),
     ),
     "matching_rates": (
         (513, "f6e16cdee0d0da5fdde1b7ace517960e83178ee6193e64b29e42b401993424f8"),
