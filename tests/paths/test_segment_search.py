@@ -39,9 +39,9 @@ def finished(segment):
 
 def test_the_reference_is_the_network():
     a, b, data = mlp_pair("relu", 0, widths=(4, 7, 6, 3), n=3)
-    for x in data.inputs:
-        exact = CubicPieces(a, b, x)
-        assert len(exact.pieces) > 3
+    paths = [CubicPieces(a, b, x) for x in data.inputs]
+    assert max(len(exact.pieces) for exact in paths) >= 5
+    for x, exact in zip(data.inputs, paths, strict=True):
         for t in np.linspace(0, 1, 50):
             there = logits(a, b, x[None], float(t))[0].numpy()
             np.testing.assert_allclose(exact.outputs(t), there, atol=1e-12)
@@ -77,7 +77,7 @@ def test_least_margins_are_enclosed_ever_more_closely(effort):
         ]
     )
     gaps = []
-    for parts in (8, 32, 128):
+    for parts in (4, 16, 64):
         found = [
             segment.outputs(piece, segment.everything, effort)
             for piece in Piece(0.0, 1.0).cut(parts)
@@ -157,7 +157,7 @@ def test_a_pilot_takes_what_costs_least():
     assert always == Plan(BOXES, 1)
     never = pilot(segment, segment.everything, lambda *_: False)
     assert never.effort == EFFORTS[-1]
-    only = pilot(segment, segment.everything, lambda found, _: bool((found.apart < 0.1).all()))
+    only = pilot(segment, segment.everything, lambda found, _: bool((found.apart < 1e-3).all()))
     assert only.pieces > 1
 
 
@@ -174,10 +174,10 @@ def test_networks_at_points_are_judged_in_double_precision():
 
 
 def test_pieces_as_short_as_rounding_are_given_up(monkeypatch):
-    monkeypatch.setattr(segment_search, "NARROWEST", 2.0**-5)
+    monkeypatch.setattr(segment_search, "NARROWEST", 0.5)
     monkeypatch.setattr(segment_search, "pilot", lambda *_: Plan(BOXES, 1))
     a, b, data = decidable(3, share=1.0)
     search = finished(segment_of(a, b, data))
     assert search.unclear.any()
     assert not search.open.any()
-    assert search.narrowest >= 2.0**-7
+    assert search.narrowest >= 2.0**-4

@@ -159,7 +159,10 @@ def test_images_and_pools(dtype):
             there = sum(c * s**k for k, c in enumerate(out.polynomial))
             moved = out.symbols[0].double() + s * out.symbols[1].double()
             there = there + (moved * e.view(5, 2, *[1] * (out.radius.ndim - 1))).sum(0)
-            assert ((op.at(0.5)(value) - there).abs() <= out.radius + 1e-13).all()
+            assert ((op.at(0.5)(value) - there).abs() <= out.radius.double() + 1e-13).all(), (
+                type(op),
+                op.node,
+            )
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
