@@ -316,11 +316,17 @@ class _Search:
         return max(0.0, chord - (n - open_examples) / n)
 
     def _refine(self) -> bool:
-        """Halves the piece with the largest bound, after a look where that is met."""
+        """Halves the piece with the largest bound, after a look where that is met.
+
+        Returns:
+            Whether there was more than rounding between the two.
+        """
         worst = max(self.pieces, key=lambda each: each.upper)
-        if worst.piece.half <= NARROWEST:
-            return False
         self._evaluate(worst.t)
+        there = self.barrier_at(worst.t)
+        close = worst.upper - there.lower <= 8 * (there.upper - there.lower)
+        if close or worst.piece.half <= NARROWEST:
+            return False
         self.pieces.remove(worst)
         self.pieces += map(self._bounded, worst.piece.cut(2))
         return True

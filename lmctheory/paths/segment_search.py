@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from lmctheory.networks import Examples
+from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.taylor_models import value_at
 from lmctheory.paths.taylor_operations import Effort, Piece
@@ -49,6 +50,12 @@ _PILOT = 12
 """Examples of a pilot."""
 
 _PILOT_HALVINGS = 10
+
+_TOGETHER = 1024
+"""Examples of which the values of all nodes are held at one time."""
+
+_CLOSE = 1e-6
+"""Margins below so much of the largest logit are enclosed, to see whether they are ties."""
 
 NARROWEST = 2.0**-40
 """Length of the shortest pieces: at shorter ones rounding outweighs what is gained."""
@@ -77,10 +84,16 @@ class Segment:
         """All examples."""
         return torch.arange(len(self.inputs), device=self.inputs.device)
 
-    def hits(self, t: float, rows: Tensor) -> Tensor:
-        """Whether the network at t classifies examples as labelled, as it is computed."""
-        logits = self.program.values(self.program.at(t), self.inputs[rows])[-1]
-        return self.data.loss.hits(logits[None], self.labels[rows])[0] == 1
+    def clear(self, t: float, rows: Tensor) -> Tensor:
+        """Whether the network at t classifies examples as labelled, by far more than rounding."""
+        network, found = self.program.at(t), []
+        for part in blocks(len(rows), _TOGETHER):
+            logits = self.program.values(network, self.inputs[rows[part]])[-1]
+            right = self.data.loss.hits(logits[None], self.labels[rows[part]])[0] == 1
+            ordered = logits.sort(1).values
+            gap = logits.abs() if logits.shape[1] == 1 else (ordered[:, -1:] - ordered[:, -2:-1])
+            found.append(right & (gap > _CLOSE * logits.abs().max()).all(1))
+        return torch.cat(found)
 
     def at(self, t: float, rows: Tensor) -> Outputs:
         """Of the network at t, for some examples."""
@@ -202,12 +215,13 @@ class Search:
 
     def _test(self, t: float, rows: Tensor) -> None:
         """Refutes the examples that the network at t gets wrong for certain."""
-        wrong = rows[~self.segment.hits(t, rows)] if len(rows) else rows
-        if not len(wrong):
+        rows = rows[~self.segment.clear(t, rows)] if len(rows) else rows
+        if not len(rows):
             return
-        sure = self.segment.at(t, wrong).refuted()
-        self.counterexample[wrong[sure]] = t
-        self.unclear[wrong[~sure]] = True
+        found = self.segment.at(t, rows)
+        refuted, certified = found.refuted(), found.certified()
+        self.counterexample[rows[refuted]] = t
+        self.unclear[rows[~(refuted | certified)]] = True
 
     def _try(self, piece: Piece, rows: Tensor) -> None:
         if not len(rows):

@@ -87,6 +87,10 @@ CALLS = {
     "barrier with reset": lambda a, b, d: paths.barrier(a, b, d, 3, reset_batch_norm=d.inputs),
     "certificate": paths.certificate,
     "certify": lambda a, b, d: paths.certify(a, b, d, nodes=2),
+    "certify complete": lambda a, b, d: paths.certify(a, b, d, complete=True, budget=0.2),
+    "certified_barrier": lambda a, b, d: paths.certified_barrier(
+        a, b, d, tolerance=0.5, budget=0.2
+    ),
     "layers": lambda a, b, d: layerwise.layers(a),
     "groups": lambda a, b, d: layerwise.groups(a),
     "evaluate": lambda a, b, d: layerwise.evaluate(a, b, d, alpha(a)),

@@ -81,7 +81,8 @@ def mlp_pair(name, seed, widths=(5, 9, 8, 3), share=1.0, n=8):
 
 def room(model, s):
     """A bound of all but the polynomial at s."""
-    return (model.symbols[0] + s * model.symbols[1]).abs().double().sum(0) + model.radius.double()
+    g_0, g_1 = model.symbols.double()
+    return (g_0 + s * g_1).abs().sum(0) + model.radius.double()
 
 
 def escapes(a, b, data, piece, effort, points, scale=1.0):

@@ -34,7 +34,7 @@ def random_model(rng, blocks=((1, 2), (2, 3)), n=3, width=4, dtype=torch.float64
 
 def at(model, s, e, rho):
     """The value for given numbers: one e for each symbol and example, rho in [-1, 1]."""
-    symbols = (model.symbols[0] + s * model.symbols[1]).double()
+    symbols = model.symbols[0].double() + s * model.symbols[1].double()
     return value_at(model.polynomial, s) + (symbols * e[:, :, None]).sum(0) + rho * model.radius
 
 
