@@ -9,8 +9,22 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import CNN, MLP, VGG, Examples, ResNet20
-from lmctheory.paths import Certificate, certificate, certify, interpolate
+from lmctheory.paths import (
+    Certificate,
+    barrier,
+    certificate,
+    certified_barrier,
+    certify,
+    interpolate,
+)
+from lmctheory.paths.reading import program_of
+from lmctheory.paths.segment_search import EFFORTS, Segment
+from lmctheory.paths.taylor_models import value_at
+from lmctheory.paths.taylor_operations import Piece
 from lmctheory.theorems._registry import Trial, tries
+
+_SECONDS = 2.0
+"""For one interval: it holds as it is then."""
 
 
 def _random_pair(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, Examples]:
@@ -135,3 +149,39 @@ def _whole_path(rng: np.random.Generator) -> Iterator[Trial]:
         losses = cross_entropy(logits, data.labels, reduction="none").numpy()
         worst = int(np.argmax(losses - found.example_loss[piece]))
         yield Trial(float(losses[worst]), float(found.example_loss[piece, worst]))
+
+
+@tries("C5")
+def _pieces(rng: np.random.Generator) -> Iterator[Trial]:
+    """An output of one network of a piece, as far as it is from the polynomial."""
+    while True:
+        model_a, model_b, data = _random_pair(rng)
+        start, length = float(rng.random()), 2.0 ** -int(rng.integers(0, 8))
+        piece = Piece(start * (1 - length), start * (1 - length) + length)
+        effort = EFFORTS[int(rng.integers(len(EFFORTS)))]
+        segment = Segment.of(program_of(model_a, model_b, data), data)
+        with torch.no_grad():
+            found = segment.outputs(piece, segment.everything, effort)
+        s = float(rng.uniform(-1, 1))
+        logits, _ = _logits(model_a, model_b, data.inputs, piece.at(s))
+        error = (logits - value_at(found.values, s)).abs()
+        worst = int((error / found.rest).argmax())
+        yield Trial(float(error.flatten()[worst]), float(found.rest.flatten()[worst]))
+
+
+@tries("C6")
+def _barrier(rng: np.random.Generator) -> Iterator[Trial]:
+    """The measured barrier against what certainly is no less, where there is one.
+
+    Half of the labels are A's, half B's, so that both ends are good and what is between is not.
+    """
+    while True:
+        model_a, model_b, data = _random_mlps(rng)
+        with torch.no_grad():
+            classes = [model(data.inputs).argmax(1) for model in (model_a, model_b)]
+        half = torch.arange(len(data.inputs)) % 2 == 0
+        data = Examples(data.inputs, torch.where(half, *classes))
+        measured = float(barrier(model_a, model_b, data, points=51).max)
+        if measured > 0:
+            found = certified_barrier(model_a, model_b, data, budget=_SECONDS)
+            yield Trial(measured, found.max.upper)

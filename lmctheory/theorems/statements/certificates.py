@@ -72,3 +72,32 @@ theorem(
     functions=("paths.certify",),
     checks="certificates",
 )
+
+theorem(
+    "C5",
+    "Complete certificate of the whole path",
+    statement=(
+        r"\phi_l^s = \sum_{k \le K} c_{l,k} s^k + \sum_i (g_{l,i} + s\, g'_{l,i})\, e_i + \rho_l,"
+        r" \quad |e_i| \le 1,\ |\rho_l| \le r_l"
+        r" \quad \text{for every } s \in [-1, 1] \text{ of a piece}"
+    ),
+    source="derived",
+    assumptions=_LIPSCHITZ,
+    functions=("paths.certify",),
+    checks="certificates",
+)
+
+theorem(
+    "C6",
+    "Certified barrier",
+    statement=(
+        r"\max_{\text{nodes } t} B(t) \le \max_{t \in [0, 1]} B(t) \le"
+        r" \max_{\text{pieces}} \max_{s_j}"
+        r" \bigl[\mathcal{U}(s_j) - \overline{\mathcal L}(s_j)\bigr],"
+        r" \quad B(t) = \mathcal L(\theta_t) - t\,\mathcal L(A) - (1-t)\,\mathcal L(B)"
+    ),
+    source="derived",
+    assumptions=_LIPSCHITZ,
+    functions=("paths.certified_barrier",),
+    checks="certificates",
+)
