@@ -153,15 +153,14 @@ def test_a_tolerance_below_rounding_ends():
         b[4].bias += 0.1  # the piece that is refined is at an end
     found = certified_barrier(a, b, data, tolerance=1e-30, budget=60)
     assert not found.converged
-    assert found.seconds < 60
     assert "not converged" in repr(found)
 
 
 def test_a_budget_is_kept_and_the_interval_still_holds():
     a, b, data = with_labels("cross_entropy", 0)
-    found = certified_barrier(a, b, data, tolerance=1e-9, budget=0.5)
-    assert found.seconds < 2
+    found = certified_barrier(a, b, data, tolerance=1e-9, budget=0.05)
     assert not found.converged
+    assert found.pieces < certified_barrier(a, b, data, tolerance=1e-3).pieces
     contains(found, a, b, data, 101)
 
 

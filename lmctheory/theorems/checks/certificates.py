@@ -178,9 +178,9 @@ def _barrier(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         model_a, model_b, data = _random_mlps(rng)
         with torch.no_grad():
-            classes = [model(data.inputs).argmax(1) for model in (model_a, model_b)]
+            of_a, of_b = (model(data.inputs).argmax(1) for model in (model_a, model_b))
         half = torch.arange(len(data.inputs)) % 2 == 0
-        data = Examples(data.inputs, torch.where(half, *classes))
+        data = Examples(data.inputs, torch.where(half, of_a, of_b))
         measured = float(barrier(model_a, model_b, data, points=51).max)
         if measured > 0:
             found = certified_barrier(model_a, model_b, data, budget=_SECONDS)
