@@ -12,7 +12,7 @@ from lmctheory.comparison import SECTIONS, compare
 from lmctheory.layerwise import layer_barriers
 from lmctheory.matching import match
 from lmctheory.networks import CNN, Examples, ResNet20
-from lmctheory.paths import barrier, certify
+from lmctheory.paths import barrier, certified_barrier, certify
 from tests.comparison.pairs import Attention, finetuned, permuted, trained
 
 ALL = [section.name for section in SECTIONS]
@@ -38,7 +38,12 @@ def test_numbers_are_those_of_the_functions():
             expected.midpoint_accuracy_drop, abs=1e-6
         )
         certified = first_table(found, "certificates")[name]
-        assert certified["accuracy for every t"] == certify(a, other, data).accuracy
+        whole = certify(a, other, data, complete=True)
+        assert certified["accuracy for every t"] == whole.accuracy
+        assert certified["accuracy at most"] == whole.attainable
+        interval = certified_barrier(a, other, data).max
+        assert certified["barrier at least"] == interval.lower
+        assert certified["barrier at most"] == interval.upper
     layers = first_table(found, "layers")
     expected = layer_barriers(a, aligned, data, points=3)
     for k, (name,) in enumerate(expected.subsets):
@@ -57,7 +62,8 @@ def test_networks_trained_apart_have_a_barrier_that_matching_lowers():
     seen = r"Without matching there is a barrier at the midpoint: [01]\.\d"
     assert any(re.match(seen, s) for s in found)
     assert any(re.match(r"Matching by \w+ lowers the loss .*% of the barrier", s) for s in found)
-    assert any(s.startswith("Certified: every network on the segment") for s in found)
+    assert any(re.match(r"Certified: the largest barrier over all t \(\w+\) is", s) for s in found)
+    assert any(re.match(r"Certified: \S+ % of the examples are classified", s) for s in found)
 
 
 def test_a_network_and_its_own_permutation_are_told():
@@ -87,7 +93,8 @@ def test_what_has_no_certificate_or_no_classes_says_so():
     images = Examples(data.inputs.view(-1, 1, 8, 8), data.labels, "squared")
     values = compare(*cnn, images, methods=(), points=5)
     assert first_table(values, "certificates")["unmatched"]["accuracy for every t"] is None
-    assert any("Certified: no network on the segment" in s for s in values.findings)
+    assert any(s.startswith("Certified: the largest barrier") for s in values.findings)
+    assert not any("of the examples are classified" in s for s in values.findings)
 
 
 def test_batch_norm_is_measured_anew_as_well():

@@ -4,27 +4,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import nn
 
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Part, Section
+from lmctheory.networks.losses import SquaredError
 from lmctheory.networks.program import UnreadableError
-from lmctheory.paths import Certificate, PathCertificate, certificate, certify
+from lmctheory.paths import (
+    Certificate,
+    CertifiedBarrier,
+    CompleteCertificate,
+    certificate,
+    certified_barrier,
+    certify,
+)
 from lmctheory.progress import tracked
 from lmctheory.tables import Column, Table
 
 __all__ = ["CERTIFIED"]
 
-_NODES = 8
-_TELLING = 2.0
-"""A bound of the loss is a finding if it is no more than so many times what was evaluated."""
+_SECONDS = 20.0
+"""For the barrier of one alignment, and for its accuracy."""
 
 
 @dataclass(frozen=True)
 class _Bounds:
     name: str
     ends: Certificate
-    path: PathCertificate
-    classes: bool
+    barrier: CertifiedBarrier
+    whole: CompleteCertificate | None
 
 
 _COLUMNS = (
@@ -33,31 +41,47 @@ _COLUMNS = (
         "function error at 1/2", lambda row: float(_rms(row.ends.function_error)), head="error 1/2"
     ),
     Column[_Bounds]("barrier at 1/2", lambda row: float(row.ends.barrier), head="barrier 1/2"),
-    Column[_Bounds]("loss for every t", lambda row: row.path.loss),
-    Column[_Bounds]("barrier for every t", lambda row: row.path.barrier),
-    Column[_Bounds]("accuracy for every t", lambda row: row.path.accuracy if row.classes else None),
+    Column[_Bounds]("barrier at least", lambda row: row.barrier.max.lower, head="barrier from"),
+    Column[_Bounds]("barrier at most", lambda row: row.barrier.max.upper, head="to"),
+    Column[_Bounds](
+        "accuracy for every t",
+        lambda row: None if row.whole is None else row.whole.accuracy,
+        head="accuracy from",
+    ),
+    Column[_Bounds](
+        "accuracy at most",
+        lambda row: None if row.whole is None else row.whole.attainable,
+        head="to",
+    ),
 )
 
 
 def _measured(pair: ComparedPair) -> Part:
     try:
         rows = [
-            _Bounds(
-                name=name,
-                ends=certificate(pair.model_a, aligned, pair.data),
-                path=certify(pair.model_a, aligned, pair.data, nodes=_NODES),
-                classes=not pair.data.labels.is_floating_point(),
-            )
+            _bounds(pair, name, aligned)
             for name, aligned in tracked(list(pair.aligned.items()), "certifying")
         ]
     except (UnreadableError, ValueError) as error:
         return Part(notes=(f"No certificate: {error}.",))
     caption = (
-        "Upper bounds, accuracy a lower one, rounding included. At t = 1/2 (C1', C3): from A and B "
-        f"alone; error: root mean square of |f_t - (f_A + f_B)/2|. For every t (C4): from {_NODES} "
-        "pieces of the segment."
+        "Rounding included. At t = 1/2 from A and B alone (C1', C3), upper bounds; error: root "
+        "mean square of |f_t - (f_A + f_B)/2|. From and to: the largest barrier over all t (C6), "
+        "and the share classified as labelled at every t (C5), as far as "
+        f"{_SECONDS:g} s each suffice."
     )
     return Part((Table("Certificates", caption, _COLUMNS, rows),), _findings(rows))
+
+
+def _bounds(pair: ComparedPair, name: str, aligned: nn.Module) -> _Bounds:
+    a, data = pair.model_a, pair.data
+    values = isinstance(data.loss, SquaredError) and data.labels.is_floating_point()
+    return _Bounds(
+        name=name,
+        ends=certificate(a, aligned, data),
+        barrier=certified_barrier(a, aligned, data, budget=_SECONDS),
+        whole=None if values else certify(a, aligned, data, complete=True, budget=_SECONDS),
+    )
 
 
 def _rms(errors: np.ndarray) -> np.float64:
@@ -65,20 +89,24 @@ def _rms(errors: np.ndarray) -> np.float64:
 
 
 def _findings(rows: Sequence[_Bounds]) -> tuple[str, ...]:
-    best = max(rows, key=lambda row: (row.path.accuracy, -row.path.loss))
-    if best.path.accuracy > 0:
-        return (
-            f"Certified: every network on the segment ({best.name}) classifies at least "
-            f"{100 * best.path.accuracy:.3g} % of the examples as labelled "
-            f"({100 * best.path.attainable:.3g} % at the points that were evaluated).",
+    found = []
+    least = min(rows, key=lambda row: row.barrier.max.upper)
+    lower, upper = least.barrier.max
+    found.append(
+        f"Certified: the largest barrier over all t ({least.name}) is between {lower:.3g} and "
+        f"{upper:.3g}."
+    )
+    judged = [(row.name, row.whole) for row in rows if row.whole is not None]
+    if judged:
+        name, best = max(judged, key=lambda pair: pair[1].accuracy)
+        share = f"{100 * best.accuracy:.3g}"
+        if best.attainable > best.accuracy:
+            share += f" to {100 * best.attainable:.3g}"
+        found.append(
+            f"Certified: {share} % of the examples are classified as labelled by every network on "
+            f"the segment ({name})."
         )
-    least = min(rows, key=lambda row: row.path.loss)
-    if least.path.loss <= _TELLING * least.path.node_loss.max():
-        return (
-            f"Certified: no network on the segment ({least.name}) has a loss above "
-            f"{least.path.loss:.3g}.",
-        )
-    return ()
+    return tuple(found)
 
 
 CERTIFIED = Section(
