@@ -14,6 +14,7 @@ from lmctheory.paths._certified_barrier import (
     certified_barrier,
 )
 from lmctheory.paths._complete import CompleteCertificate
+from lmctheory.paths._decomposition import Decomposition, decompose
 from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
 
@@ -22,6 +23,7 @@ __all__ = [
     "Certificate",
     "CertifiedBarrier",
     "CompleteCertificate",
+    "Decomposition",
     "Interval",
     "PathCertificate",
     "SegmentLosses",
@@ -31,6 +33,7 @@ __all__ = [
     "certificates",
     "certified_barrier",
     "certify",
+    "decompose",
     "interpolate",
     "operator_norms",
     "segment_losses",

@@ -30,7 +30,7 @@ from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
 from lmctheory.paths.taylor_operations import Effort, Piece
-from lmctheory.paths.taylor_outputs import Outputs
+from lmctheory.paths.taylor_outputs import Outputs, mean_of
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
@@ -286,8 +286,7 @@ class _Search:
             return
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
         found = segment.at(t, segment.everything)
-        low = float(_mean(found.least_losses(loss, labels), -1))
-        high = float(_mean(found.losses(loss, labels)[0], 1))
+        low, high = found.mean_loss(loss, labels)
         if not (isfinite(low) and isfinite(high)):
             raise ValueError("a network on the segment overflows on the data")
         # shares are quotients, each rounded once
@@ -301,7 +300,7 @@ class _Search:
     def _bounded(self, piece: Piece) -> _Bounded:
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
         found = segment.outputs(piece, segment.everything, self._effort)
-        bounds = _mean(found.losses(loss, labels), 1).tolist()
+        bounds = mean_of(found.losses(loss, labels), 1).tolist()
         points = [piece.at(-1 + 2 * i / (len(bounds) - 1)) for i in range(len(bounds))]
         drops = [bound - self._chord(t).lower for bound, t in zip(bounds, points, strict=True)]
         upper = max(drops)
@@ -351,9 +350,3 @@ def _between(start: Interval, end: Interval, t: float) -> Interval:
     low, high = (t * a + (1 - t) * b for a, b in zip(end, start, strict=True))
     slack = 4 * _EPS * (abs(low) + abs(high))
     return Interval(low - slack, high + slack)
-
-
-def _mean(losses: Tensor, sign: int) -> Tensor:
-    """The mean over examples, rounded up or down."""
-    n = losses.shape[-1]
-    return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)

@@ -22,10 +22,15 @@ where its error 1 - kappa u(1-u) at the tip equals the one further on, (kappa/4)
 
 *Smooth* sigma. bend = 4 gamma, gamma = sigma(g(1/2)) - (phi_0 + phi_1)/2, makes the error vanish at
 0, 1/2 and 1, so it is at most sqrt(3)/216 times sup |(sigma o g)'''|, where
-|(sigma o g)'''| <= M_3 v^3 + 6 M_2 v |k|, v = |z_1 - z_0| + |k|. It is also at most M/8 + |gamma|,
-M = M_2 v^2 + 2 Lip |k| (linear interpolation), and (beta - alpha)|z_1 - z_0|/4 + Lip |k|/4 +
-|gamma| (T1b). The slope that delta meets is at most |sigma'| in the middle of the range plus M_2
-times half the range.
+|(sigma o g)'''| <= M_3 v^3 + 6 M_2 v |k|, v = |z_1 - z_0| + |k|. Either half of [0, 1] can be
+looked at alone: what vanishes at both ends of an interval of length l is at most l^2/8 times the
+largest second derivative, and at most l/4 times the range of the first. So the error is also at
+most (M + 8 |gamma|)/32, M = M_2 v^2 + 2 Lip |k|, and, with 1 - 2s in [0, 1] or [-1, 0] on a half,
+
+    ((beta - alpha)|z_1 - z_0| + (max(beta, 0) - min(alpha, 0))|k| + 4 |gamma|)/8.
+
+The slope that delta meets is at most |sigma'| in the middle of the range plus M_2 times half the
+range.
 
 Reference: theory keys T1b, C4; derived here.
 """
@@ -117,9 +122,9 @@ def _smooth(
     v, bent = move + k.abs(), k.abs()
     gamma = sigma.apply((z_0 + z_1) / 2 + k / 4) - (sigma.apply(z_0) + sigma.apply(z_1)) / 2
     third = CUBIC / 6 * (sigma.jerk * v**3 + 6 * sigma.curvature * v * bent)
-    second = (sigma.curvature * v.square() + 2 * lipschitz * bent) / 8 + gamma.abs()
-    first = (beta - alpha) * move / 4 + lipschitz * bent / 4 + gamma.abs()
-    fresh = torch.minimum(third, torch.minimum(second, first)) + 4 * sigma.off
+    second = (sigma.curvature * v.square() + 2 * lipschitz * bent + 8 * gamma.abs()) / 32
+    first = (beta - alpha) * move + (max(beta, 0.0) - min(alpha, 0.0)) * bent + 4 * gamma.abs()
+    fresh = torch.minimum(third, torch.minimum(second, first / 8)) + 4 * sigma.off
     slope = derivative(sigma, (low + high) / 2).abs() + sigma.curvature * (high - low) / 2
     return Image(4 * gamma, fresh, slope.clamp(max=lipschitz))
 

@@ -31,7 +31,7 @@ from lmctheory.paths.rounding import length
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
 from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Piece, passage
 
-__all__ = ["Outputs", "PieceNetwork"]
+__all__ = ["Outputs", "PieceNetwork", "mean_of"]
 
 _EPS = torch.finfo(torch.float64).eps
 _BYTES = 2**27
@@ -101,6 +101,30 @@ class Outputs:
         most, _ = judged.at(around, labels)
         rounding = 32 * (self.values.shape[-1] + 8) * _EPS * (1 + plain)
         return (2 * (plain - rounding) - most).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+
+    def mean_loss(self, loss: Loss, labels: Tensor) -> tuple[float, float]:
+        """Bounds of the mean loss in the middle, for a piece without length."""
+        low = mean_of(self.least_losses(loss, labels), -1)
+        return float(low), float(mean_of(self.losses(loss, labels)[0], 1))
+
+    def averaged(self, other: Outputs, t: float) -> Outputs:
+        """The average (1-t) of these outputs and t of others, of pieces without length."""
+
+        def mixed(one: Tensor, two: Tensor) -> Tensor:
+            return (1 - t) * one + t * two
+
+        def rounded(one: Tensor, two: Tensor, size: Tensor) -> Tensor:
+            return mixed(one, two) * (1 + 8 * _EPS) + 8 * _EPS * size
+
+        sizes = mixed(self.values.abs(), other.values.abs())[0]
+        if self.contrasts is None or other.contrasts is None:
+            contrasts, apart = None, rounded(self.apart, other.apart, sizes)
+        else:
+            contrasts = mixed(self.contrasts, other.contrasts)
+            own = mixed(self.contrasts.abs(), other.contrasts.abs())[0]
+            apart = rounded(self.apart, other.apart, own)
+        rest = rounded(self.rest, other.rest, sizes)
+        return Outputs(mixed(self.values, other.values), rest, contrasts, apart)
 
     def _arch_of_contrasts(self, parts: int) -> Tensor:
         if self.contrasts is None:
@@ -204,6 +228,12 @@ class PieceNetwork:
         if isinstance(last, AffineOnPiece) and isinstance(last.operator, Dense):
             return last.between(before, model, labels)
         return radius + radius.gather(1, labels[:, None])
+
+
+def mean_of(losses: Tensor, sign: int) -> Tensor:
+    """The mean over examples, rounded up (1) or down (-1)."""
+    n = losses.shape[-1]
+    return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)
 
 
 def _work(op: Operation, x: TaylorModel) -> float:

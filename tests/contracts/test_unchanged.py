@@ -87,6 +87,7 @@ CALLS = {
     "barrier with reset": lambda a, b, d: paths.barrier(a, b, d, 3, reset_batch_norm=d.inputs),
     "certificate": paths.certificate,
     "certify": lambda a, b, d: paths.certify(a, b, d, nodes=2),
+    "decompose": lambda a, b, d: paths.decompose(a, b, d, points=3),
     "certify complete": lambda a, b, d: paths.certify(a, b, d, complete=True, budget=0.2),
     "certified_barrier": lambda a, b, d: paths.certified_barrier(
         a, b, d, tolerance=0.5, budget=0.2

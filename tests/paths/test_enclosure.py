@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmctheory.networks import activation
 from lmctheory.paths.enclosure import parabola, peak, tent, through
 from tests.paths.adversarial import SIGMAS
 
@@ -74,3 +75,19 @@ def test_an_error_of_a_norm_may_lie_in_one_entry():
     found = parabola(torch.zeros(2, 3).double()).wider(column([0.5, 2.0]))
     torch.testing.assert_close(found.reach, column([[0.5] * 3, [2.0] * 3]))
     torch.testing.assert_close(found.size, column([0.5, 2.0]))
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu", "sigmoid", "softplus", "erf"])
+@pytest.mark.parametrize("size", [0.3, 3.0, 30.0])
+def test_errors_of_smooth_activations_are_bounded_and_nearly_attained(name, size):
+    """Short segments by the third derivative, long ones by the second and the first."""
+    sigma, rng = activation(name), torch.Generator().manual_seed(0)
+    z_0, z_1, k = size * torch.randn(3, 40_000, generator=rng, dtype=torch.float64)
+    k = k * 10 ** (4 * torch.rand(k.shape, generator=rng, dtype=torch.float64) - 3)
+    image = through(sigma, z_0, z_1, k, torch.zeros_like(k))
+    s = torch.linspace(0, 1, 65, dtype=torch.float64)[:, None]
+    ends = (1 - s) * sigma.apply(z_0) + s * sigma.apply(z_1)
+    value = sigma.apply((1 - s) * z_0 + s * z_1 + s * (1 - s) * k)
+    error = (value - ends - s * (1 - s) * image.bend).abs().amax(0)
+    ratio = error / (image.fresh + 1e-13 * (1 + size))
+    assert 0.7 < ratio.max() <= 1
