@@ -182,6 +182,40 @@ def test_layers_of_any_size_that_cancel(scale, dtype):
                 assert not ((value - there).abs() > out.radius).any()
 
 
+def test_symbols_are_rounded_in_their_own_precision():
+    """Nothing but symbols, 400 inputs: what float32 loses of the sums joins the radius."""
+    rng = np.random.default_rng(8)
+    op = Affine(NODE, Dense(), draw(rng, 3, 400), draw(rng, 3, 400), *draw(rng, 2, 3))
+    for piece in PIECES[1:]:
+        x = random_model(rng, width=400, dtype=torch.float32, degree=1)
+        x = TaylorModel(
+            x.polynomial,
+            x.symbols * torch.tensor([1.0, 0.0]).view(2, 1, 1, 1),
+            x.blocks,
+            x.radius * 0,
+        )
+        found = shares(op, piece, Effort(2, 0, torch.float32), x, rng)
+        assert 1e-3 < float(found.max()) <= 1
+
+
+def test_biases_that_cancel():
+    """b_A = -b_B: what is left in the middle is rounding of each."""
+    rng = np.random.default_rng(9)
+    b = draw(rng, 1000) * 1e10
+    W = torch.zeros(1000, 1, dtype=torch.float64)
+    op = Affine(Node("it", (0,), (1000,)), Dense(), W, W, b, -b * (1 + 2.0**-50))
+    x = TaylorModel.constant(torch.zeros(1, 1).double(), torch.float64)
+    for piece in (Piece(0.25, 0.5), Piece(0.5, 0.75), Piece(0.0, 1.0)):
+        out = passage(op, 5, piece, Effort(2, 0, torch.float64))([x])
+        off = 0.0
+        for s in rng.uniform(-1, 1, 20):
+            value = op.at(piece.at(s))(x.polynomial[0])
+            there = sum(c * s**k for k, c in enumerate(out.polynomial))
+            assert ((value - there).abs() <= out.radius).all()
+            off = max(off, float((value - there).abs().max()))
+        assert off > 0
+
+
 def test_normalisations_after_which_float32_is_zero():
     """The factor is 1e-37 and the radius 1e-12: their product is no float32 number but zero."""
     one = torch.ones(3).double()
