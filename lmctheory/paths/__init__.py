@@ -8,13 +8,10 @@ from lmctheory.paths._barrier import (
     segment_losses,
 )
 from lmctheory.paths._certificate import Certificate, certificate, certificates, operator_norms
-from lmctheory.paths._certified_barrier import (
-    CertifiedBarrier,
-    Interval,
-    certified_barrier,
-)
+from lmctheory.paths._certified_barrier import CertifiedBarrier, certified_barrier
 from lmctheory.paths._complete import CompleteCertificate
 from lmctheory.paths._decomposition import Decomposition, decompose
+from lmctheory.paths.barrier_search import Interval
 from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
 

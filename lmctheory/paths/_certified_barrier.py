@@ -1,58 +1,25 @@
-r"""Certificate C6: intervals that contain the barrier on the whole segment.
+"""Certificate C6: intervals that contain the barrier, its midpoint and the accuracy drop.
 
-The largest value of loss(theta_t) - [t loss(A) + (1-t) loss(B)] over t lies between its largest
-value at networks that were evaluated and the largest upper bound of a piece of the segment. Of all
-pieces the one with the largest bound is refined, until the two meet.
-
-On a piece the mean loss is bounded at equidistant points such that the bound less the chord of the
-ends' losses, convex in between, is largest at one of them (`lmctheory.paths.taylor_outputs`).
-
-The accuracy drop is treated alike: on a piece at least the certified examples are right, at one
-network at most those that are not certainly wrong.
-
-Reference: theory key C6.
+How they are found is said in `lmctheory.paths.barrier_search`.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from math import isfinite
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lmctheory.measures.arguments import positive
 from lmctheory.networks import AffineChain, Examples
-from lmctheory.networks.losses import SquaredError
+from lmctheory.paths.barrier_search import BarrierSearch, Interval
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.reading import program_of
-from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
-from lmctheory.paths.taylor_operations import Effort, Piece
-from lmctheory.paths.taylor_outputs import Outputs, mean_of
+from lmctheory.paths.segment_search import Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
-__all__ = ["CertifiedBarrier", "Interval", "certified_barrier", "certified_barrier_of_chains"]
-
-_SMALL = 1e-3
-"""Barriers below it are enclosed to `_SMALL` times the tolerance."""
-
-_FIRST = 4
-"""Pieces to begin with."""
-
-_EPS = torch.finfo(torch.float64).eps
-
-
-class Interval(NamedTuple):
-    """Two numbers that contain a third."""
-
-    lower: float
-    upper: float
-
-    def __contains__(self, value: object) -> bool:
-        return isinstance(value, float) and self.lower <= value <= self.upper
+__all__ = ["CertifiedBarrier", "certified_barrier", "certified_barrier_of_chains"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -154,7 +121,7 @@ def _enclosed(
     require_certified(data)
     started = time.monotonic()
     with torch.no_grad():
-        search = _Search(Segment.of(program, data), tolerance)
+        search = BarrierSearch(Segment.of(program, data), tolerance)
         for _ in tracked(search.steps(), "enclosing the barrier"):
             if time.monotonic() - started > budget:
                 break
@@ -168,185 +135,3 @@ def _enclosed(
         converged=search.done,
         seconds=time.monotonic() - started,
     )
-
-
-class _Judged(NamedTuple):
-    """What is known of the network at one t: intervals of its mean loss and accuracy."""
-
-    loss: Interval
-    accuracy: Interval
-
-
-@dataclass(frozen=True, eq=False)
-class _Bounded:
-    """A piece, and what is bounded there.
-
-    Attributes:
-        piece: which.
-        upper: the largest barrier on it, at most.
-        t: where that bound is met.
-        drop: the largest accuracy drop on it, at most.
-        open: examples that are not certified on it.
-    """
-
-    piece: Piece
-    upper: float
-    t: float
-    drop: float
-    open: Tensor
-
-
-@dataclass
-class _Search:
-    """Best first: the piece with the largest bound is refined.
-
-    Attributes:
-        segment: what is searched.
-        tolerance: as for `certified_barrier`.
-        lower: the largest barrier that is certain.
-        where: at which t.
-        pieces: that cover the segment.
-    """
-
-    segment: Segment
-    tolerance: float
-    lower: float = field(init=False, default=0.0)
-    where: float = field(init=False, default=0.0)
-    pieces: list[_Bounded] = field(init=False, default_factory=list)
-    _known: dict[float, _Judged] = field(init=False, default_factory=dict)
-    _effort: Effort = field(init=False, default=BOXES)
-
-    @property
-    def upper(self) -> float:
-        """The largest bound of a piece."""
-        return max((each.upper for each in self.pieces), default=torch.inf)
-
-    @property
-    def done(self) -> bool:
-        """Whether the interval of the barrier is narrow enough."""
-        return self.upper - self.lower <= self._width
-
-    @property
-    def _width(self) -> float:
-        return self.tolerance * max(self.lower, _SMALL)
-
-    @property
-    def _judges(self) -> bool:
-        data = self.segment.data
-        return not (isinstance(data.loss, SquaredError) and data.labels.is_floating_point())
-
-    def steps(self) -> Iterator[None]:
-        """Piece after piece, until the interval is narrow; then that of the accuracy drop."""
-        for t in (0.0, 1.0, 0.5):
-            self._evaluate(t)
-        self._effort = pilot(self.segment, self.segment.everything, self._close).effort
-        for piece in Piece(0.0, 1.0).cut(_FIRST):
-            self.pieces.append(self._bounded(piece))
-        while True:
-            yield
-            if self.done or not self._refine():
-                break
-        while self._judges:
-            yield
-            drop = self.accuracy_drop()
-            if drop.upper - drop.lower <= self.tolerance or not self._refine_accuracy():
-                return
-
-    def barrier_at(self, t: float) -> Interval:
-        """An interval of the barrier at a t that was evaluated."""
-        loss, chord = self._known[t].loss, self._chord(t)
-        return Interval(loss.lower - chord.upper, loss.upper - chord.lower)
-
-    def accuracy_drop(self) -> Interval:
-        """From the pieces as they are."""
-        if not self._judges:
-            return Interval(torch.nan, torch.nan)
-        lower = max(
-            self._accuracy_chord(t).lower - known.accuracy.upper for t, known in self._known.items()
-        )
-        return Interval(max(lower, 0.0), max(each.drop for each in self.pieces))
-
-    def _chord(self, t: float) -> Interval:
-        return _between(self._known[0.0].loss, self._known[1.0].loss, t)
-
-    def _accuracy_chord(self, t: float) -> Interval:
-        return _between(self._known[0.0].accuracy, self._known[1.0].accuracy, t)
-
-    def _close(self, found: Outputs, rows: Tensor) -> bool:
-        """Whether the excess of the mean loss is within the tolerance."""
-        loss, labels = self.segment.data.loss, self.segment.labels[rows]
-        nothing = torch.zeros_like
-        plain = replace(found, rest=nothing(found.rest), apart=nothing(found.apart))
-        excess = (found.losses(loss, labels) - plain.losses(loss, labels)).mean(1).max()
-        return float(excess) <= max(self.tolerance * self.barrier_at(0.5).lower, self._width)
-
-    def _evaluate(self, t: float) -> None:
-        """The network at t, and the lower end with it."""
-        if t in self._known:
-            return
-        segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
-        found = segment.at(t, segment.everything)
-        low, high = found.mean_loss(loss, labels)
-        if not (isfinite(low) and isfinite(high)):
-            raise ValueError("a network on the segment overflows on the data")
-        # shares are quotients, each rounded once
-        right, open_ = (
-            float(kept.double().mean()) for kept in (found.certified(), ~found.refuted())
-        )
-        self._known[t] = _Judged(Interval(low, high), Interval(right, open_))
-        if 1.0 in self._known and (barrier := self.barrier_at(t).lower) > self.lower:
-            self.lower, self.where = barrier, t
-
-    def _bounded(self, piece: Piece) -> _Bounded:
-        segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
-        found = segment.outputs(piece, segment.everything, self._effort)
-        bounds = mean_of(found.losses(loss, labels), 1).tolist()
-        points = [piece.at(-1 + 2 * i / (len(bounds) - 1)) for i in range(len(bounds))]
-        drops = [bound - self._chord(t).lower for bound, t in zip(bounds, points, strict=True)]
-        upper = max(drops)
-        open_ = segment.everything[~found.certified()]
-        return _Bounded(
-            piece, upper, points[drops.index(upper)], self._largest_drop(piece, len(open_)), open_
-        )
-
-    def _largest_drop(self, piece: Piece, open_examples: int) -> float:
-        chord = max(self._accuracy_chord(t).upper for t in (piece.start, piece.end))
-        n = len(self.segment.inputs)
-        return max(0.0, chord - (n - open_examples) / n)
-
-    def _refine(self) -> bool:
-        """Halves the piece with the largest bound, after a look where that is met.
-
-        Returns:
-            Whether there was more than rounding between the two.
-        """
-        worst = max(self.pieces, key=lambda each: each.upper)
-        self._evaluate(worst.t)
-        there = self.barrier_at(worst.t)
-        close = worst.upper - there.lower <= 8 * (there.upper - there.lower)
-        if close or worst.piece.half <= NARROWEST:
-            return False
-        self.pieces.remove(worst)
-        self.pieces += map(self._bounded, worst.piece.cut(2))
-        return True
-
-    def _refine_accuracy(self) -> bool:
-        """Halves the piece with the largest drop, for the examples that are open there."""
-        worst = max(self.pieces, key=lambda each: each.drop)
-        if worst.piece.half <= NARROWEST:
-            return False
-        self._evaluate(worst.piece.centre)
-        self.pieces.remove(worst)
-        for piece in worst.piece.cut(2):
-            found = self.segment.outputs(piece, worst.open, self._effort)
-            left = worst.open[~found.certified()]
-            drop = self._largest_drop(piece, len(left))
-            self.pieces.append(replace(worst, piece=piece, drop=drop, open=left))
-        return True
-
-
-def _between(start: Interval, end: Interval, t: float) -> Interval:
-    """The chord of two intervals at t, from the second to the first, rounded outward."""
-    low, high = (t * a + (1 - t) * b for a, b in zip(end, start, strict=True))
-    slack = 4 * _EPS * (abs(low) + abs(high))
-    return Interval(low - slack, high + slack)

@@ -9,7 +9,7 @@ import torch
 from lmctheory.networks import MLP, Examples, ViT
 from lmctheory.networks.losses import as_loss
 from lmctheory.paths import certified_barrier
-from lmctheory.paths._certified_barrier import Interval
+from lmctheory.paths.barrier_search import Interval
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import generator
 from tests.paths.pieces import image_pair, mlp_pair
