@@ -56,8 +56,8 @@ def draw(results: Results) -> Figure:
         _shares(curves, chosen, colour, marker)
         mine = [shape for shape in enclosed if shape.task.architecture == name]
         if mine:
-            _bars(axes[1, 0], mine, _barrier, 0.08 * place, colour, marker)
-            _bars(axes[1, 1], mine, _drop, 0.08 * place, colour, marker)
+            _bars(axes[1, 0], mine, _barrier, 0.09 * (place - 1), colour, marker)
+            _bars(axes[1, 1], mine, _drop, 0.09 * (place - 1), colour, marker)
     if enclosed:
         _label_bars(axes[1], enclosed)
     _diagonal(scatter)
@@ -119,23 +119,33 @@ def _bars(
     colour: str,
     marker: str,
 ) -> None:
-    """An interval for every pair, and what is measured beside it; shifts are in octaves."""
+    """What is measured of every pair, and the interval right of it; shifts are in octaves."""
     for shape in shapes:
         bars = [bar for pair in shape.pairs[REFERENCE] if (bar := bar_of(pair))]
-        places = shape.task.width * 2.0 ** (
-            shift + 0.24 * np.arange(len(bars)) + (0.04 if shape.task.weight_decay else 0)
-        )
-        ends = np.array([interval for _, interval in bars])
-        axes.vlines(places, *ends.T, color=colour, linewidth=1.6, alpha=0.5)
+        pairs = np.arange(len(bars)) - (len(bars) - 1) / 2
+        places = shape.task.width * 2.0 ** (shift + 0.26 * pairs)
+        measured = np.array([value for value, _ in bars])
+        low, high = np.array([interval for _, interval in bars]).T
         axes.plot(
             places,
-            [measured for measured, _ in bars],
+            measured,
             linestyle="none",
             marker=marker,
             markersize=2,
             markerfacecolor="none" if shape.task.weight_decay else colour,
             markeredgewidth=0.4,
             color=colour,
+        )
+        middle = (low + high) / 2
+        axes.errorbar(
+            places * 2.0**0.08,
+            middle,
+            (high - low) / 2,
+            linestyle="none",
+            color=colour,
+            elinewidth=0.5,
+            capsize=1,
+            capthick=0.5,
         )
 
 

@@ -116,7 +116,7 @@ def _decided(shapes: Sequence[Shape[Decision]], every: Sequence[Row]) -> Table[R
     return Table(
         "Every test example decided for every t (C5): shares",
         f"grid: right on {POINTS} points, no more can be certified. open: neither certified nor"
-        f" refuted. C4: certified\nwith n = {NODES[-1]}. piece: the shortest. match: {REFERENCE} or"
+        f" refuted. C4: certified with n = {NODES[-1]}. piece: the shortest. match: {REFERENCE} or"
         f" none. Of {all_} measured numbers, {wrong} contradict C5 or C6.",
         [
             *_ROW,
@@ -153,7 +153,7 @@ def _efforts(every: Sequence[Row]) -> Table[Row]:
     return Table(
         "What deciding takes: seconds of one processor, and grids",
         f"grid: seconds of passing the examples through {POINTS} networks. pieces: tried for an"
-        " example that all of them\nget right.",
+        " example that all of them get right.",
         [
             *_ROW,
             Column("grid", lambda row: row.mean(lambda pair: pair.grid).value, head="grid, s"),
@@ -173,15 +173,18 @@ def _intervals(enclosed: Sequence[Row]) -> Table[Row]:
         head = name.rpartition(" ")[0]
         return Column(name, lambda row: row.between(of), form=".4g", head=head)
 
+    def measured(name: str, of: Callable[[Decision], float]) -> Column[Row]:
+        return Column(name, lambda row: row.mean(of).value, form=".4g")
+
     return Table(
         "Barrier and accuracy drop of the test data: measured, and certified intervals (C6)",
-        f"measured: on {POINTS} points; at least, at most: for every t, means of the ends.",
+        f"barrier, drop: measured on {POINTS} points; at least, at most: for every t. Means.",
         [
             *_ROW,
-            Column("barrier", lambda row: row.mean(lambda pair: pair.barrier)),
+            measured("barrier", lambda pair: pair.barrier),
             end("at least barrier", lambda one: one.barrier[0]),
             end("at most barrier", lambda one: one.barrier[1]),
-            Column("accuracy drop", lambda row: row.mean(lambda pair: pair.drop), head="drop"),
+            measured("drop", lambda pair: pair.drop),
             end("at least drop", lambda one: one.drop[0]),
             end("at most drop", lambda one: one.drop[1]),
             Column("pieces", lambda row: row.between(lambda one: one.pieces), form=".0f"),

@@ -243,7 +243,7 @@ def test_the_figure_has_a_point_for_every_pair(results, convolutional):
 def test_the_figure_has_an_interval_for_every_decided_pair(results, decisions):
     figure = figure_module.draw([*results, *decisions])
     for axes in figure.axes[2:]:
-        (intervals,), (measured,) = axes.collections, axes.lines
+        (intervals,), (measured, *_) = axes.collections, axes.lines
         ends = np.array([segment[:, 1] for segment in intervals.get_segments()])
         assert len(ends) == 2
         assert (measured.get_ydata() <= ends[:, 1]).all()
