@@ -18,35 +18,41 @@ from lmctheory.paths import barrier, certificate, certify, interpolate
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.path_certificates.tasks import Measured, Pair, Task, Whole
 
-__all__ = ["ALIGNMENTS", "NODES", "REFERENCE", "run"]
+__all__ = ["ALIGNMENTS", "NODES", "POINTS", "REFERENCE", "aligned", "first_examples", "run"]
 
 ALIGNMENTS = ("unmatched", *METHODS)
 REFERENCE = "weighted"
 """The matching that is certified with every number of pieces; the others, with the most."""
 NODES = (1, 2, 4, 8)
-_POINTS = 25
+POINTS = 25
 
 
 def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Measures all pairs of one shape and training."""
     data = load_dataset(task.dataset, data_dir=data_dir)
-    test = Examples(data.test.inputs[: task.examples], data.test.labels[: task.examples])
+    test = first_examples(data.test, task.examples)
     pairs = trained_pairs(task, data)
 
     def measured(name: str) -> list[Pair]:
         nodes = NODES if name == REFERENCE else NODES[-1:]
-        return [_measured(a, _aligned(a, b, name, data.train), test, nodes) for a, b in pairs]
+        return [_measured(a, aligned(a, b, name, data.train), test, nodes) for a, b in pairs]
 
     quick = NETWORKS[task.architecture].quick
     return Measured({name: measured(name) for name in (ALIGNMENTS if quick else (REFERENCE,))})
 
 
-def _aligned(a: nn.Module, b: nn.Module, name: str, train: Examples) -> nn.Module:
+def first_examples(data: Examples, count: int) -> Examples:
+    """So many of them, at most."""
+    return Examples(data.inputs[:count], data.labels[:count])
+
+
+def aligned(a: nn.Module, b: nn.Module, name: str, train: Examples) -> nn.Module:
+    """B as the alignment of that name leaves it."""
     return b if name == "unmatched" else match(a, b, name, train.inputs).apply(b)
 
 
 def _measured(a: nn.Module, b: nn.Module, test: Examples, nodes: Sequence[int]) -> Pair:
-    curve = barrier(a, b, test, _POINTS)
+    curve = barrier(a, b, test, POINTS)
     middle = certificate(a, b, test, t=0.5)
     wholes = {n: certify(a, b, test, nodes=n) for n in nodes}
     return Pair(

@@ -1,7 +1,7 @@
 """The networks whose segments are certified: how each is built and trained."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,13 +10,15 @@ from torch import nn
 from lmctheory.networks import (
     CNN,
     MLP,
+    VGG,
     Dataset,
+    ResNet20,
     TrainingConfig,
     evaluation_mode,
     seeded_generators,
     train_many,
 )
-from simulations.path_certificates.tasks import Task
+from simulations.path_certificates.tasks import Trained
 
 __all__ = ["NETWORKS", "Network", "Pair", "trained_pairs"]
 
@@ -37,6 +39,9 @@ class Network:
         trunk_epochs: for so many of them A and B are one network; with 0 they share nothing.
         quick: whether its certificates take tenths of a second; of one that takes seconds, few
             pairs are measured, and after one matching only.
+        deep: whether C1 to C4 say nothing about it: it is decided only, on few examples.
+        learning_rate: of training on digits.
+        budget: seconds to decide one pair.
     """
 
     build: Build
@@ -45,13 +50,21 @@ class Network:
     epochs: int
     trunk_epochs: int = 0
     quick: bool = True
+    deep: bool = False
+    learning_rate: float = 0.05
+    budget: int = 300
 
     def pairs(self, asked: int) -> int:
         """How many are measured of a shape."""
         return asked if self.quick else min(asked, _FEW)
 
+    def examples(self, asked: int) -> int:
+        """On how many a pair is decided."""
+        return min(asked, _EXAMPLES) if self.deep else asked
+
 
 _FEW = 4
+_EXAMPLES = 200
 
 
 def _mlp(depth: int) -> Network:
@@ -63,10 +76,47 @@ def _mlp(depth: int) -> Network:
     return Network(build, widths, decays, epochs=15)
 
 
+def _deep(
+    build: Build,
+    width: int,
+    epochs: int,
+    learning_rate: float,
+    trunk_epochs: int,
+    budget: int = 300,
+) -> tuple[Network, Network]:
+    """Trained apart, and near: of networks trained apart hardly an example is right for every t."""
+    apart = Network(
+        build,
+        (width,),
+        weight_decays=(0.0,),
+        epochs=epochs,
+        quick=False,
+        deep=True,
+        learning_rate=learning_rate,
+        budget=budget,
+    )
+    return apart, replace(apart, trunk_epochs=trunk_epochs)
+
+
+def _vgg(shape: tuple[int, ...], classes: int, width: int, rng: torch.Generator) -> nn.Module:
+    return VGG(_image(shape), classes, depth=11, width=width, rng=rng)
+
+
+def _resnet(norm: str | None) -> Build:
+    def build(shape: tuple[int, ...], classes: int, width: int, rng: torch.Generator) -> nn.Module:
+        return ResNet20(_image(shape), classes, width=width, norm=norm, rng=rng)
+
+    return build
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Of square images that come as vectors."""
+    side = round(torch.Size(shape).numel() ** 0.5)
+    return 1, side, side
+
+
 def _cnn(shape: tuple[int, ...], classes: int, width: int, rng: torch.Generator) -> nn.Module:
-    pixels = int(torch.Size(shape).numel())
-    side = round(pixels**0.5)
-    return CNN((1, side, side), (width, 2 * width), classes, rng=rng)
+    return CNN(_image(shape), (width, 2 * width), classes, rng=rng)
 
 
 def _convolutional(trunk_epochs: int) -> Network:
@@ -80,15 +130,29 @@ def _convolutional(trunk_epochs: int) -> Network:
     )
 
 
+_DEEP = {
+    "MLP 8": _deep(_mlp(8).build, 128, epochs=25, learning_rate=0.05, trunk_epochs=1),
+    "VGG-11": _deep(_vgg, 8, epochs=40, learning_rate=0.02, trunk_epochs=1),
+    "ResNet-20": _deep(_resnet(None), 8, epochs=20, learning_rate=0.02, trunk_epochs=1),
+    "ResNet-20 BN": _deep(
+        _resnet("batch"), 8, epochs=20, learning_rate=0.05, trunk_epochs=1, budget=600
+    ),
+}
+
 NETWORKS: Mapping[str, Network] = {
     **{f"MLP {depth}": _mlp(depth) for depth in (1, 2, 3)},
     "CNN": _convolutional(trunk_epochs=0),
     "CNN near": _convolutional(trunk_epochs=1),
+    **{
+        f"{name}{kind}": network
+        for name, pair in _DEEP.items()
+        for kind, network in zip(("", " near"), pair, strict=True)
+    },
 }
 """By the name they have in the tables; the number of an MLP is its hidden layers'."""
 
 
-def trained_pairs(task: Task, data: Dataset) -> list[Pair]:
+def trained_pairs(task: Trained, data: Dataset) -> list[Pair]:
     """All pairs of a shape, in evaluation mode and float64."""
     network = NETWORKS[task.architecture]
     # no two tasks share their draws: equal seeds would share the first layer's weights
@@ -101,7 +165,7 @@ def trained_pairs(task: Task, data: Dataset) -> list[Pair]:
         network.build(shape, data.classes, task.width, seeded_generators(seed)[0]) for seed in seeds
     ]
     training = TrainingConfig(
-        epochs=network.epochs, learning_rate=0.05, weight_decay=task.weight_decay
+        epochs=network.epochs, learning_rate=network.learning_rate, weight_decay=task.weight_decay
     )
     if not network.trunk_epochs:
         models = train_many(initial, data.train, training, seeds=seeds)

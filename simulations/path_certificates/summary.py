@@ -1,29 +1,53 @@
 """Means over pairs of what `path_certificates` measured, for its tables and its figure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from simulations.declaration import require_equal
 from simulations.path_certificates.measurement import ALIGNMENTS, NODES, REFERENCE
 from simulations.path_certificates.networks import NETWORKS
-from simulations.path_certificates.tasks import Measured, Pair, Task, Whole
+from simulations.path_certificates.tasks import (
+    Decided,
+    DecidingTask,
+    Decision,
+    Interval,
+    Intervals,
+    Measured,
+    Pair,
+    Task,
+    Trained,
+    Whole,
+)
 
 __all__ = [
     "QUANTITIES",
     "Ratios",
     "Results",
+    "Row",
+    "Shape",
     "Summary",
+    "decided",
     "matching_ratios",
+    "outside",
     "points",
     "require_one_study",
+    "rows",
     "summarise",
     "violations",
 ]
 
-Results = Sequence[tuple[Task, Measured]]
+Results = Sequence[tuple[Task | DecidingTask, Measured | Decided]]
+
+P = TypeVar("P")
+S = TypeVar("S", bound="Shape[Any]")
+
+_ROUNDING = 1e-9
+"""Of a loss in plain double precision, relative: more than networks of these depths lose."""
 
 QUANTITIES: dict[str, Callable[[Pair], float]] = {
     "C1": lambda pair: pair.c1,
@@ -37,15 +61,25 @@ QUANTITIES: dict[str, Callable[[Pair], float]] = {
 
 
 @dataclass(frozen=True)
-class Summary:
+class Shape(Generic[P]):
     """All pairs of one architecture, width and weight decay, by alignment."""
 
-    task: Task
-    pairs: dict[str, list[Pair]]
+    task: Trained
+    pairs: dict[str, list[P]]
 
-    def mean(self, quantity: Callable[[Pair], float], alignment: str = REFERENCE) -> Mean:
+    def mean(self, quantity: Callable[[P], float], alignment: str = REFERENCE) -> Mean:
         """Of a number that every pair has."""
         return Mean.over([quantity(pair) for pair in self.pairs[alignment]])
+
+    @property
+    def place(self) -> tuple[int, float, int]:
+        """Among all shapes: by architecture, weight decay and width."""
+        task = self.task
+        return list(NETWORKS).index(task.architecture), task.weight_decay, task.width
+
+
+class Summary(Shape[Pair]):
+    """Their certificates C1 to C4."""
 
     def certified(self, nodes: int, quantity: Callable[[Whole], float]) -> Mean:
         """Of what C4 certifies with so many pieces."""
@@ -59,14 +93,53 @@ class Summary:
 
 
 def summarise(results: Results) -> list[Summary]:
-    """The shapes, by architecture, weight decay and width."""
-    order = list(NETWORKS)
+    """The shapes with certificates C1 to C4, in order."""
+    found = of_kind(results, Task, Measured)
+    return _ordered(Summary(task, record.pairs) for task, record in found)
 
-    def place(shape: Summary) -> tuple[int, float, int]:
-        task = shape.task
-        return order.index(task.architecture), task.weight_decay, task.width
 
-    return sorted((Summary(task, record.pairs) for task, record in results), key=place)
+@dataclass(frozen=True)
+class Row:
+    """The pairs of one shape in one alignment, as the tables of decisions have them."""
+
+    shape: Shape[Decision]
+    alignment: str
+
+    @property
+    def intervals(self) -> list[Intervals]:
+        """Of the pairs that have them."""
+        pairs = self.shape.pairs[self.alignment]
+        return [pair.intervals for pair in pairs if pair.intervals is not None]
+
+    def mean(self, quantity: Callable[[Decision], float]) -> Mean:
+        """Of a number that every pair has."""
+        return self.shape.mean(quantity, self.alignment)
+
+    def optional(self, quantity: Callable[[Decision], float | None]) -> Mean | None:
+        """Of a number that all pairs have or none."""
+        found = [quantity(pair) for pair in self.shape.pairs[self.alignment]]
+        known = [value for value in found if value is not None]
+        return Mean.over(known) if known else None
+
+    def between(self, quantity: Callable[[Intervals], float]) -> float | None:
+        """The mean of a number of the intervals; None without."""
+        found = self.intervals
+        return sum(map(quantity, found)) / len(found) if found else None
+
+
+def rows(shapes: Sequence[Shape[Decision]]) -> list[Row]:
+    """Every shape in every alignment that was decided."""
+    return [Row(shape, alignment) for shape in shapes for alignment in shape.pairs]
+
+
+def decided(results: Results) -> list[Shape[Decision]]:
+    """The shapes of which segments are decided, in order."""
+    found = of_kind(results, DecidingTask, Decided)
+    return _ordered(Shape(task, record.pairs) for task, record in found)
+
+
+def _ordered(shapes: Iterable[S]) -> list[S]:
+    return sorted(shapes, key=lambda shape: shape.place)
 
 
 def points(
@@ -93,6 +166,31 @@ def violations(shapes: Sequence[Summary]) -> tuple[int, int]:
         )
     ]
     return sum(checks), len(checks)
+
+
+def outside(shapes: Sequence[Shape[Decision]]) -> tuple[int, int]:
+    """Measured numbers that a decision contradicts, and all that were compared.
+
+    Of the examples on the grid and at the t of refutations each counts as one comparison for a
+    pair; of intervals, whether the largest measured barrier (the ends', 0, among them) lies in its
+    own, the midpoint in its own, and the accuracy drop not above its own.
+    """
+    decisions = [one for shape in shapes for pairs in shape.pairs.values() for one in pairs]
+    checks = [one.wrong > 0 for one in decisions]
+    for one in decisions:
+        if (bounds := one.intervals) is not None:
+            checks += [
+                not _within(max(0.0, one.barrier, bounds.found), bounds.barrier),
+                not _within(one.midpoint, bounds.midpoint),
+                not one.drop <= bounds.drop[1] + _ROUNDING,
+            ]
+    return sum(checks), len(checks)
+
+
+def _within(value: float, interval: Interval) -> bool:
+    low, high = interval
+    slack = _ROUNDING * (1 + abs(value))
+    return low - slack <= value <= high + slack
 
 
 @dataclass(frozen=True)
@@ -142,4 +240,6 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than shape and weight decay.
     """
-    require_equal((task for task, _ in results), ("dataset", "pairs", "examples", "seed"))
+    require_equal((task for task, _ in results), ("dataset", "examples", "seed"))
+    for kind in (Task, DecidingTask):
+        require_equal((task for task, _ in results if isinstance(task, kind)), ("pairs",))

@@ -1,37 +1,56 @@
 """The tables that the study prints, each at most 100 columns wide."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part
-from simulations.path_certificates.measurement import NODES, REFERENCE
+from simulations.path_certificates.measurement import NODES, POINTS, REFERENCE
 from simulations.path_certificates.summary import (
     QUANTITIES,
     Ratios,
     Results,
+    Row,
+    Shape,
     Summary,
+    decided,
     matching_ratios,
+    outside,
+    rows,
     summarise,
     violations,
 )
-from simulations.path_certificates.tasks import Pair, Whole
+from simulations.path_certificates.tasks import Decision, Intervals, Pair, Trained, Whole
 
 __all__ = ["report"]
 
-_PLACE = (
-    Column[Summary]("architecture", lambda one: one.task.architecture, head=" ", left=True),
-    Column[Summary]("width", lambda one: one.task.width, form="d"),
-    Column[Summary]("decay", lambda one: one.task.weight_decay, form="g"),
+R = TypeVar("R")
+
+
+def _place(task: Callable[[R], Trained]) -> tuple[Column[R], ...]:
+    return (
+        Column("architecture", lambda one: task(one).architecture, head=" ", left=True),
+        Column("width", lambda one: task(one).width, form="d"),
+        Column("decay", lambda one: task(one).weight_decay, form="g"),
+    )
+
+
+_PLACE: tuple[Column[Summary], ...] = _place(lambda one: one.task)
+_MATCH: dict[str, str] = {"unmatched": "no", REFERENCE: "yes"}
+_ROW: tuple[Column[Row], ...] = (
+    *_place(lambda one: one.shape.task),
+    Column("alignment", lambda one: one.alignment, head="match", form=lambda name: _MATCH[name]),
 )
 
 
 def report(results: Results) -> list[Part]:
-    """Certified accuracies, certified barriers, and which matching minimises what."""
+    """Certified accuracies and barriers, which matching minimises what, and what is decided."""
     shapes = summarise(results)
     ratios = matching_ratios(shapes)
+    bounded = [_accuracies(shapes), _barriers(shapes)] if shapes else []
     matchings = [_matchings(ratios)] if ratios.pairs else []
-    return [_accuracies(shapes), _barriers(shapes), *matchings]
+    return [*bounded, *matchings, *_decisions(decided(results))]
 
 
 def _mean(name: str, of: Callable[[Pair], float]) -> Column[Summary]:
@@ -77,6 +96,100 @@ def _barriers(shapes: Sequence[Summary]) -> Table[Summary]:
             _mean("C2", lambda pair: pair.c2),
         ],
         shapes,
+    )
+
+
+def _decisions(shapes: Sequence[Shape[Decision]]) -> list[Table[Row]]:
+    if not shapes:
+        return []
+    every = rows(shapes)
+    enclosed = [row for row in every if row.intervals]
+    return [
+        _decided(shapes, every),
+        _efforts(every),
+        *([_intervals(enclosed)] if enclosed else []),
+    ]
+
+
+def _decided(shapes: Sequence[Shape[Decision]], every: Sequence[Row]) -> Table[Row]:
+    wrong, all_ = outside(shapes)
+    return Table(
+        "Every test example decided for every t (C5): shares",
+        f"grid: right on {POINTS} points, no more can be certified. open: neither certified nor"
+        f" refuted. C4: certified with n = {NODES[-1]}. piece: the shortest. match: {REFERENCE} or"
+        f" none. Of {all_} measured numbers, {wrong} contradict C5 or C6.",
+        [
+            *_ROW,
+            Column("grid", lambda row: row.mean(lambda pair: pair.attainable)),
+            Column("certified", lambda row: row.mean(lambda pair: pair.certified)),
+            Column("refuted", lambda row: row.mean(lambda pair: pair.refuted)),
+            Column("open", lambda row: row.mean(lambda pair: pair.undecided).value),
+            Column("C4", lambda row: row.optional(lambda pair: pair.c4)),
+            Column("piece", _shortest, form=lambda length: f"1/{1 / length:.0f}"),
+        ],
+        every,
+    )
+
+
+def _shortest(row: Row) -> float:
+    return min(pair.narrowest for pair in row.shape.pairs[row.alignment])
+
+
+def _efforts(every: Sequence[Row]) -> Table[Row]:
+    def seconds(name: str, of: Callable[[Decision], float | None]) -> Column[Row]:
+        return Column(f"{name} seconds", lambda row: _value(row.optional(of)), head=f"{name}, s")
+
+    def grids(name: str, of: Callable[[Decision], float | None]) -> Column[Row]:
+        def in_grids(pair: Decision) -> float | None:
+            return None if (taken := of(pair)) is None else taken / pair.grid
+
+        return Column(f"{name} grids", lambda row: _value(row.optional(in_grids)), head="grids")
+
+    efforts: dict[str, Callable[[Decision], float | None]] = {
+        "C4": lambda pair: pair.c4_seconds,
+        "C5": lambda pair: pair.seconds,
+        "C6": lambda pair: pair.intervals.seconds if pair.intervals else None,
+    }
+    return Table(
+        "What deciding takes: seconds of one processor, and grids",
+        f"grid: seconds of passing the examples through {POINTS} networks. pieces: tried for an"
+        " example that all of them get right.",
+        [
+            *_ROW,
+            Column("grid", lambda row: row.mean(lambda pair: pair.grid).value, head="grid, s"),
+            Column("pieces", lambda row: row.mean(lambda pair: pair.pieces).value),
+            *(column(name, of) for name, of in efforts.items() for column in (seconds, grids)),
+        ],
+        every,
+    )
+
+
+def _value(mean: Mean | None) -> float | None:
+    return None if mean is None else mean.value
+
+
+def _intervals(enclosed: Sequence[Row]) -> Table[Row]:
+    def end(name: str, of: Callable[[Intervals], float]) -> Column[Row]:
+        head = name.rpartition(" ")[0]
+        return Column(name, lambda row: row.between(of), form=".4g", head=head)
+
+    def measured(name: str, of: Callable[[Decision], float]) -> Column[Row]:
+        return Column(name, lambda row: row.mean(of).value, form=".4g")
+
+    return Table(
+        "Barrier and accuracy drop of the test data: measured, and certified intervals (C6)",
+        f"barrier, drop: measured on {POINTS} points; at least, at most: for every t. Means.",
+        [
+            *_ROW,
+            measured("barrier", lambda pair: pair.barrier),
+            end("at least barrier", lambda one: one.barrier[0]),
+            end("at most barrier", lambda one: one.barrier[1]),
+            measured("drop", lambda pair: pair.drop),
+            end("at least drop", lambda one: one.drop[0]),
+            end("at most drop", lambda one: one.drop[1]),
+            Column("pieces", lambda row: row.between(lambda one: one.pieces), form=".0f"),
+        ],
+        enclosed,
     )
 
 

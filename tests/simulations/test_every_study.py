@@ -31,7 +31,7 @@ SMALL = {
     "matching_rates": Small(58, "24 of 24 measured costs lie between L and U"),
     "matching_methods": Small(3, "channels 16-32"),
     "trained_widths": Small(2, "predicted / measured"),
-    "path_certificates": Small(1, "0 are below what they bound"),
+    "path_certificates": Small(2, "0 are below what they bound"),
     "deep_widths": Small(7, "Dropout stability (D6)"),
     "two_layer_widths": Small(67, "Students of a ReLU teacher"),
     "layerwise": Small(3, "linear networks, two layers (L2)"),
@@ -89,6 +89,9 @@ REFUSED = {
         "--dataset mnist --data-dir missing": "missing",
         "--pairs 0": "greater than or equal to 1",
         "--weight-decay -1": "greater than or equal to 0",
+        "--part all": "part must be one of ['bounded', 'decided']",
+        "--decided 0": "greater than or equal to 1",
+        "--budget 0": "greater than or equal to 1",
     },
     "layerwise": {
         "--architecture LSTM": "architecture must be one of ['MLP 2',",
@@ -130,8 +133,8 @@ KEYS = {
         (2, "78cb43dc80822d121fa2bb7ce7e6c7fae2e66055dd24722f617908f1e816cc06"),
     ),
     "path_certificates": (
-        (34, "b75e6f6be83500a58b75dfb728b2af8f52895f47fc98ba60613e81ae24c352ab"),
-        (1, "b8dcfe4e825b31e40eb7e3f0581b5008c0ab684be2da1f566de3fced40e6cd9a"),
+        (76, "ad9f3d17ea42dd194ace0df70628968f59625648659f21d1e5d2fe61072f56fe"),
+        (2, "7c72bfb581f771d5cc7c1bb8b055ac75fc50141f6fa6034438e18e3f17247fdc"),
     ),
     "layerwise": (
         (31, "92327b86ff87e2ff7b64aed17f8c1fdbce52cc20f35d16eae27c40faa393de69"),

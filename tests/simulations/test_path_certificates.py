@@ -8,23 +8,44 @@ import torch
 
 from lmctheory.matching import match
 from lmctheory.networks import Examples, load_dataset
-from lmctheory.paths import certify, interpolate
+from lmctheory.paths import barrier, certified_barrier, certify, interpolate
 from paper_figures import path_certificates as figure_module
+from simulations.path_certificates.command import path_certificates
+from simulations.path_certificates.decisions import run_decided, wrongly_refuted
 from simulations.path_certificates.measurement import ALIGNMENTS, NODES, run
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.path_certificates.summary import (
+    decided,
     matching_ratios,
+    outside,
     require_one_study,
     summarise,
     violations,
 )
 from simulations.path_certificates.tables import report
-from simulations.path_certificates.tasks import Measured, Task, Whole
+from simulations.path_certificates.tasks import (
+    Decided,
+    DecidingTask,
+    Measured,
+    Task,
+    Whole,
+)
 
 
 def config(**changes):
     usual = Task("digits", "MLP 2", width=8, weight_decay=1e-3, pairs=2, examples=40, seed=0)
     return replace(usual, **changes)
+
+
+def deciding(**changes):
+    usual = DecidingTask("digits", "MLP 2", 8, 1e-3, pairs=2, examples=40, seed=0, budget=300)
+    return replace(usual, **changes)
+
+
+@pytest.fixture(scope="module")
+def decisions():
+    tasks = [deciding(), deciding(architecture="MLP 8 near", width=8, pairs=1)]
+    return [(task, run_decided(task)) for task in tasks]
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +77,78 @@ def test_a_record_is_what_its_networks_give(results):
     x = test.inputs.double()
     gap = interpolate(a, aligned, 0.5)(x) - (a(x) + aligned(x)) / 2
     assert pair.error == pytest.approx(float(gap.detach().square().sum(1).mean().sqrt()), rel=1e-12)
+
+
+def test_a_decision_is_what_its_networks_give(decisions):
+    task, record = decisions[0]
+    data = load_dataset("digits")
+    test = Examples(data.test.inputs[:40], data.test.labels[:40])
+    a, b = trained_pairs(task, data)[1]
+    pair = record.pairs["unmatched"][1]
+    whole, curve = certify(a, b, test, complete=True), barrier(a, b, test)
+    assert (pair.certified, pair.refuted) == (whole.accuracy, whole.refuted.mean())
+    assert (pair.undecided, pair.wrong, pair.narrowest) == (0, 0, whole.narrowest)
+    assert pair.c4 == certify(a, b, test, nodes=NODES[-1]).accuracy <= pair.certified
+    assert (pair.barrier, pair.midpoint) == (curve.max, curve.midpoint)
+    x, labels = test.inputs.double(), test.labels
+    right = [interpolate(a, b, t)(x).argmax(1) == labels for t in curve.t.tolist()]
+    assert pair.attainable == torch.stack(right).all(0).double().mean()
+    enclosed = certified_barrier(a, b, test)
+    assert pair.intervals.barrier == enclosed.max
+    assert pair.intervals.drop == enclosed.accuracy_drop
+    assert pair.intervals.found == pytest.approx(enclosed.max.lower, rel=1e-6)
+    assert min(pair.grid, pair.seconds, pair.c4_seconds, pair.intervals.seconds) > 0
+
+
+def test_deep_networks_are_decided_only_on_few_examples(decisions):
+    _, record = decisions[1]
+    (pair,) = record.pairs["weighted"]
+    assert list(record.pairs) == ["weighted"]
+    assert (pair.c4, pair.c4_seconds, pair.intervals) == (None, None, None)
+    assert pair.certified + pair.refuted == pytest.approx(1)
+    near = NETWORKS["ResNet-20 near"]
+    assert (near.examples(360), near.examples(10), near.pairs(9)) == (200, 10, 4)
+    assert NETWORKS["MLP 3"].examples(360) == 360
+    plan = path_certificates(architecture=["MLP 8", "CNN"], width=[8])
+    assert [(type(task), task.architecture) for task in plan] == [
+        (Task, "CNN"),
+        (DecidingTask, "MLP 8"),
+        (DecidingTask, "CNN"),
+    ]
+    assert {type(task) for task in path_certificates(part=["bounded"])} == {Task}
+
+
+def test_an_example_that_is_refuted_where_it_is_right_counts_as_wrong():
+    data = load_dataset("digits")
+    test = Examples(data.test.inputs[:40], data.test.labels[:40])
+    a, b = trained_pairs(deciding(pairs=1), data)[0]
+    whole = certify(a, b, test, complete=True)
+    assert whole.refuted.any()
+    assert wrongly_refuted(a, b, test, whole) == 0
+    assert wrongly_refuted(a, b, test, replace(whole, t=np.full(40, 0.5))) > 0
+
+
+def test_what_contradicts_a_decision_is_counted(decisions):
+    shapes = decided(decisions)
+    assert outside(shapes) == (0, 4 * 4 + 1)
+    first, *rest = shapes
+
+    def contradictions(change):
+        pairs = [change(pair) for pair in first.pairs["weighted"]]
+        changed = replace(first, pairs=first.pairs | {"weighted": pairs})
+        return outside([changed, *rest])[0]
+
+    def narrowed(field, factor):
+        def change(pair):
+            ends = tuple(factor * end for end in getattr(pair.intervals, field))
+            return replace(pair, intervals=replace(pair.intervals, **{field: ends}))
+
+        return change
+
+    for field in ("barrier", "midpoint", "drop"):
+        assert contradictions(narrowed(field, 0.9)) == 2
+    assert contradictions(narrowed("barrier", 1.1)) == 2
+    assert contradictions(lambda pair: replace(pair, wrong=1)) == 2
 
 
 def test_pairs_and_shapes_share_no_network():
@@ -119,9 +212,15 @@ def test_ratios_are_geometric_and_count_the_best(results):
     assert ratios.best["weight"]["C1"] == 0
 
 
-def test_the_report_fits_into_100_columns_uncut(results, convolutional, printed):
-    lines = printed(report, [*results, *convolutional]).splitlines()
-    assert sum("MLP 2" in line for line in lines) == 4
+def test_the_report_fits_into_100_columns_uncut(results, convolutional, decisions, printed):
+    long = deciding(architecture="ResNet-20 BN near", width=8, weight_decay=1e-3)
+    one = decisions[0][1].pairs["weighted"][0]
+    deep = Decided({"weighted": [replace(one, intervals=None)] * 2})
+    all_ = [*results, *convolutional, *decisions, (long, deep)]
+    lines = printed(report, all_).splitlines()
+    assert sum("MLP 2" in line for line in lines) == 4 + 3 * 2
+    assert sum("MLP 8 near" in line for line in lines) == 2
+    assert sum("ResNet-20 BN near" in line for line in lines) == 2
     assert sum("CNN near" in line for line in lines) == 2
     assert any(line.strip().startswith("activation ") for line in lines)
 
@@ -141,8 +240,23 @@ def test_the_figure_has_a_point_for_every_pair(results, convolutional):
     assert len(curves.lines) == 4
 
 
+def test_the_figure_has_an_interval_for_every_decided_pair(results, decisions):
+    figure = figure_module.draw([*results, *decisions])
+    for axes in figure.axes[2:]:
+        (intervals,), (measured, *_) = axes.collections, axes.lines
+        ends = np.array([segment[:, 1] for segment in intervals.get_segments()])
+        assert len(ends) == 2
+        assert (measured.get_ydata() <= ends[:, 1]).all()
+    with pytest.raises(ValueError, match="no certificates C1 to C4"):
+        figure_module.draw(decisions)
+
+
 def test_results_of_several_studies_are_not_drawn_together(results):
     one, wider = results[0], (config(width=12), Measured({}))
     require_one_study([one, wider])
     with pytest.raises(ValueError, match=r"mix studies with examples \[40, 50\]"):
         require_one_study([one, (config(examples=50), Measured({}))])
+    fewer = (deciding(pairs=1), Decided({}))
+    require_one_study([one, fewer])
+    with pytest.raises(ValueError, match=r"mix studies with pairs \[1, 2\]"):
+        require_one_study([one, fewer, (deciding(), Decided({}))])
