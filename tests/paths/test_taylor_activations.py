@@ -169,6 +169,18 @@ def test_symbols_keep_their_meaning(name, dtype):
             assert (off <= own + out.radius + 1e-14).all()
 
 
+def test_slopes_times_float32_symbols_are_rounded():
+    """Nearly of one sign: the error is small, and attained where the symbol is 1."""
+    g = 0.5 + torch.rand(1, 2000, generator=torch.Generator().manual_seed(0)) / 2
+    symbols = torch.stack([g, 0 * g])[:, None]
+    z = TaylorModel((g.double() - 1e-3)[None], symbols, ((1, 1),), 0 * g)
+    out = activated(BENT["relu"], z, Fresh(2, 0))
+    for e in (-1.0, 1.0):
+        true = BENT["relu"].apply(z.polynomial[0] + e * g.double())
+        there = out.polynomial[0] + e * out.symbols[0, 0].double()
+        assert ((true - there).abs() <= out.radius).all()
+
+
 def test_the_largest_errors_become_symbols():
     z = model([[0.0, 0.0, 0.0, 5.0]], [1.0, 3.0, 2.0, 1.0])
     out = activated(BENT["relu"], z, Fresh(3, 2))

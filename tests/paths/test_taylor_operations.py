@@ -130,6 +130,15 @@ def test_the_tail_of_the_factor_is_needed():
         assert 0.05 < float(found.max()) <= 1
 
 
+def test_averages_of_float32_symbols_are_rounded():
+    rng = np.random.default_rng(10)
+    op = Fixed(Node("it", (0,), (2,)), lambda v: v.view(len(v), 2, -1).mean(2), (600,))
+    x = random_model(rng, ((1, 40),), n=20, width=600, dtype=torch.float32)
+    x = TaylorModel(x.polynomial, x.symbols, x.blocks, x.radius * 0)
+    found = shares(op, PIECES[0], Effort(2, 0, torch.float32), x, rng)
+    assert 1e-6 < float(found.max()) <= 1
+
+
 def test_what_normalisations_leave_of_symbols():
     """var from 1 to 3, one symbol: of a(s) e the powers from s^2 on are left, and they add."""
     one = torch.ones(1).double()
