@@ -63,7 +63,7 @@ def path_certificates(
     weight_decay: Annotated[list[float] | None, typer.Option(min=0, help="Likewise.")] = None,
     pairs: Pairs = 8,
     decided: Annotated[
-        int, typer.Option(min=1, help="Of these, pairs whose segments are decided.")
+        int, typer.Option(min=1, help="Pairs per shape whose segments are decided.")
     ] = 3,
     part: Annotated[
         list[str] | None, typer.Option(help=f"Of: {', '.join(PARTS)}; both by default.")
