@@ -238,7 +238,7 @@ def mean_of(losses: Tensor, sign: int) -> Tensor:
 
 def _work(op: Operation, x: TaylorModel) -> float:
     """Products with the weights, of both W_c and D; in double precision they count twice."""
-    size = torch.Size(op.node.shape).numel()
+    size = float(torch.Size(op.node.shape).numel())
     if not isinstance(op, Affine):
         return _ELEMENTWISE * size
     return size * op.W_a[0].numel() * (4 * len(x.polynomial) + 1 + 4 * x.symbols.shape[1])
