@@ -88,7 +88,7 @@ class TaylorModel:
         """A bound of all but the polynomial, float64."""
         return (self.spread.double() + self.radius) * (1 + 4 * self.eps)
 
-    def noise(self, units: float, doubles: float) -> Tensor:
+    def noise(self, units: int, doubles: int) -> Tensor:
         """What is lost at so many units of the own precision, and at so many of double precision.
 
         Args:

@@ -153,7 +153,7 @@ class AffineOnPiece:
         return self.rounded_up(self.rounded_up(x.radius + self._noise(x)))
 
     def _noise(self, x: TaylorModel) -> Tensor:
-        return x.noise(self.terms / 2 + 20, self.terms + 1100)
+        return x.noise(self.terms // 2 + 21, self.terms + 1100)
 
     def __call__(self, inputs: Sequence[TaylorModel]) -> TaylorModel:
         """The model after it."""
@@ -269,7 +269,7 @@ def _moved(op: Fixed, x: TaylorModel) -> TaylorModel:
     if op.moves:
         return x.mapped(op.apply, op.apply(x.radius))
     units = torch.Size(op.in_shape).numel() + 64
-    radius = op.apply(x.radius + x.noise(units / 2, units)) * (1 + 2 * units * x.eps)
+    radius = op.apply(x.radius + x.noise(units // 2 + 1, units)) * (1 + 2 * units * x.eps)
     return x.mapped(op.apply, radius)
 
 

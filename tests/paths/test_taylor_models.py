@@ -134,7 +134,7 @@ def test_noise_counts_units_of_both_precisions_and_what_underflows():
         torch.full((3, 1, 1), 2.0).double(), torch.full((2, 5, 1, 1), 0.5), ((1, 5),), one
     )
     eps = torch.finfo(torch.float64).eps
-    assert float(model.noise(0, 1e6)) == pytest.approx(1e6 * eps * (6 + 5 + 1), rel=1e-4)
+    assert float(model.noise(0, 10**6)) == pytest.approx(1e6 * eps * (6 + 5 + 1), rel=1e-4)
     assert float(model.noise(3, 0)) == pytest.approx(3 * F32.eps * (5 + 1), rel=1e-4)
     small = TaylorModel.constant(torch.full((1, 1), 1e-33, dtype=torch.float64), torch.float32)
     assert float(small.noise(1, 1)) >= F32.tiny
