@@ -88,7 +88,7 @@ def test_the_barrier_is_in_its_interval_on_fine_grids(kind):
 @pytest.mark.slow
 def test_images():
     a, b, data = image_pair("ResNet20", 0, share=0.05)
-    found = certified_barrier(a, b, data, tolerance=0.3, budget=10)
+    found = certified_barrier(a, b, data, tolerance=0.3, budget=10.0)
     contains(found, a, b, data, 41)
 
 
@@ -151,7 +151,7 @@ def test_a_tolerance_below_rounding_ends():
     b = copy.deepcopy(a)
     with torch.no_grad():
         b[4].bias += 0.1  # the piece that is refined is at an end
-    found = certified_barrier(a, b, data, tolerance=1e-30, budget=60)
+    found = certified_barrier(a, b, data, tolerance=1e-30, budget=60.0)
     assert not found.converged
     assert "not converged" in repr(found)
 
@@ -171,7 +171,7 @@ def test_networks_that_overflow_only_float32_have_a_midpoint():
         for net in (a, b):
             for p in net.parameters():
                 p.mul_(1e15)
-    found = certified_barrier(a, b, data, budget=1)
+    found = certified_barrier(a, b, data, budget=1.0)
     barrier, _ = measured(a, b, data, 3)
     assert found.midpoint.lower <= barrier[1] <= found.midpoint.upper
     assert found.max.upper >= found.max.lower

@@ -47,7 +47,7 @@ def test_decisions_agree_with_networks_on_a_grid(pair):
 def test_images(name):
     a, b, data = image_pair(name, 0, share=0.02, n=6)
     data = Examples(data.inputs, logits(a, b, data, 0.3).argmax(1))
-    found = certify(a, b, data, complete=True, budget=20)
+    found = certify(a, b, data, complete=True, budget=20.0)
     for t in np.linspace(0, 1, 41):
         right = (logits(a, b, data, t).argmax(1) == data.labels).numpy()
         assert not (found.certified & ~right).any()
@@ -130,7 +130,7 @@ def test_arguments_and_the_mode_of_networks_stay():
     first = next(a.parameters()).requires_grad_(False)
     before = [p.clone() for p in (*a.parameters(), *b.parameters())]
     data = Examples(torch.randn(4, 1, 6, 6, generator=generator(2)), torch.arange(4) % 3)
-    certify(a, b, data, complete=True, budget=5)
+    certify(a, b, data, complete=True, budget=5.0)
     assert all(map(torch.equal, before, (*a.parameters(), *b.parameters())))
     assert a.training
     assert not first.requires_grad
