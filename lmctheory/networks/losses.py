@@ -91,6 +91,10 @@ class Loss(ABC):
         """How many of an example's labels are predicted; NaN where that has no meaning."""
         return outputs.new_full(outputs.shape[:2], torch.nan, dtype=torch.float32)
 
+    def judges(self, labels: Tensor) -> bool:  # noqa: ARG002
+        """Whether outputs can be right or wrong, as `hits` counts them."""
+        return False
+
     def weight(self, labels: Tensor) -> float:
         """What the sum of the losses is divided by for their mean."""
         return float(len(labels))
@@ -201,6 +205,10 @@ class CrossEntropy(Loss):
             found = taken(logits.mT, flat)
         return found.view(len(found), *labels.shape).sum(2) if labels.ndim > 1 else found
 
+    def judges(self, labels: Tensor) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
     def hits(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """Sums over the tokens of an example."""
         logits, flat = self._flat(outputs, labels)
@@ -272,6 +280,10 @@ class BinaryCrossEntropy(Loss):
         # PyTorch's loss of logits adds z to what is nearly -z, which cancels
         return -(y * logsigmoid(logits) + (1 - y) * logsigmoid(-logits))
 
+    def judges(self, labels: Tensor) -> bool:  # noqa: ARG002
+        """Always."""
+        return True
+
     def hits(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """1 where the likelier class is the label."""
         logits = wide(outputs).flatten(1)
@@ -317,9 +329,13 @@ class SquaredError(Loss):
         values = wide(outputs).reshape(*outputs.shape[:2], -1)
         return (values - self.targets(outputs, labels)).square().sum(2)
 
+    def judges(self, labels: Tensor) -> bool:
+        """Classes, not values."""
+        return not labels.is_floating_point()
+
     def hits(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """1 where the largest output is the class's."""
-        if labels.is_floating_point():
+        if not self.judges(labels):
             return super().hits(outputs, labels)
         return CROSS_ENTROPY.hits(outputs, labels)
 

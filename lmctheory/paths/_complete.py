@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float, Int
 
 from lmctheory.measures.arguments import positive
 from lmctheory.networks import Examples
-from lmctheory.networks.losses import SquaredError
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.segment_search import Search, Segment
@@ -75,7 +74,7 @@ def decided(program: Program, data: Examples, budget: float) -> CompleteCertific
     """
     budget = positive("budget", budget)
     require_certified(data)
-    if isinstance(data.loss, SquaredError) and data.labels.is_floating_point():
+    if not data.loss.judges(data.labels):
         raise ValueError("data.labels must be classes for complete=True, got values")
     segment = Segment.of(program, data)
     started = time.monotonic()

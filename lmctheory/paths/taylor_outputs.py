@@ -251,7 +251,7 @@ def _decisive(
     if isinstance(loss, BinaryCrossEntropy):
         sign = torch.where(labels.view(-1, 1) > 0.5, -1.0, 1.0).double()
         return values * sign, symbols
-    if labels.is_floating_point():
+    if not loss.judges(labels):
         return None
     at = labels[:, None]
     contrasts = values - values.gather(2, at.expand(len(values), *at.shape))

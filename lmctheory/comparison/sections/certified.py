@@ -8,7 +8,6 @@ from torch import nn
 
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Part, Section
-from lmctheory.networks.losses import SquaredError
 from lmctheory.networks.program import UnreadableError
 from lmctheory.paths import (
     Certificate,
@@ -75,12 +74,12 @@ def _measured(pair: ComparedPair) -> Part:
 
 def _bounds(pair: ComparedPair, name: str, aligned: nn.Module) -> _Bounds:
     a, data = pair.model_a, pair.data
-    values = isinstance(data.loss, SquaredError) and data.labels.is_floating_point()
+    judged = data.loss.judges(data.labels)
     return _Bounds(
         name=name,
         ends=certificate(a, aligned, data),
         barrier=certified_barrier(a, aligned, data, budget=_SECONDS),
-        whole=None if values else certify(a, aligned, data, complete=True, budget=_SECONDS),
+        whole=certify(a, aligned, data, complete=True, budget=_SECONDS) if judged else None,
     )
 
 
