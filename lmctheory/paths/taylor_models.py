@@ -35,6 +35,7 @@ __all__ = [
     "aligned",
     "batched",
     "bounds",
+    "economised",
     "padded",
     "polynomial_size",
     "value_at",
@@ -128,6 +129,23 @@ def padded(coefficients: Tensor, size: int) -> Tensor:
     if missing <= 0:
         return coefficients
     return torch.cat([coefficients, coefficients.new_zeros(missing, *coefficients.shape[1:])])
+
+
+def economised(coefficients: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+    """A polynomial of no more than a degree, and how far it is from the other on [-1, 1].
+
+    Args:
+        coefficients: ``[k + 1, ...]`` of any k.
+        degree: 2 or 3.
+    """
+    kept, error = list(coefficients), torch.zeros_like(coefficients[0])
+    while len(kept) > degree + 1:
+        top = kept.pop()
+        first = len(kept) - degree - 1
+        for k, factor in enumerate(LOWER[degree], start=first):
+            kept[k] = kept[k] + factor * top
+        error = error + top.abs() * 2.0**-degree
+    return torch.stack(kept), error
 
 
 def aligned(one: TaylorModel, other: TaylorModel) -> tuple[Tensor, Tensor, Blocks]:

@@ -42,7 +42,7 @@ from torch import Tensor
 from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise
 from lmctheory.paths.layer_operations import Affine, Normalisation
 from lmctheory.paths.taylor_activations import Fresh, activated, larger
-from lmctheory.paths.taylor_models import LOWER, TaylorModel, added, batched, padded
+from lmctheory.paths.taylor_models import TaylorModel, added, batched, economised, padded
 
 __all__ = ["AffineOnPiece", "Effort", "Passage", "Piece", "passage"]
 
@@ -165,9 +165,10 @@ class AffineOnPiece:
         if self.half:
             raised = self.half * batched(partial(self.operator, self.op.change), x.polynomial, 1)
             raised[0] += self.db
-            polynomial, top = _shifted(polynomial, raised, self.degree)
-            if top is not None:
-                radius = radius + self.rounded_up(top.abs().to(radius)) * 2.0**-self.degree
+            polynomial = padded(polynomial, len(polynomial) + 1)
+            polynomial[1:] += raised
+            polynomial, error = economised(polynomial, self.degree)
+            radius = radius + self.rounded_up(error.to(radius))
             if m := symbols.shape[1]:
                 moved = batched(partial(self.operator, self.change_low), x.symbols, 2)
                 d_0, d_1 = self.half * moved
@@ -193,16 +194,6 @@ class AffineOnPiece:
             apart = self.rounded_up(apart.to(self.reach))
             found[rows] += self.operator(apart, self.rounded_up(x.radius[rows])).double()
         return found
-
-
-def _shifted(polynomial: Tensor, raised: Tensor, degree: int) -> tuple[Tensor, Tensor | None]:
-    """p(s) + s q(s), economised; and the coefficient of the power that was, if there was one."""
-    total = padded(polynomial, len(polynomial) + 1).clone()
-    total[1:] += raised
-    if len(total) <= degree + 1:
-        return total, None
-    *kept, top = total
-    return torch.stack([c + f * top for c, f in zip(kept, LOWER[degree], strict=True)]), top
 
 
 class _NormalisationOnPiece:
@@ -239,15 +230,9 @@ class _NormalisationOnPiece:
         for j, a in enumerate(self.factor):
             for k, part in enumerate(u):
                 product[j + k] += a * part
-        error = torch.zeros_like(u[0])
-        while len(product) > self.degree + 1:
-            top = product.pop()
-            gap = len(product) - self.degree - 1
-            for k, f in enumerate(LOWER[self.degree]):
-                product[k + gap] += f * top
-            error += top.abs() * 2.0**-self.degree
-        product[0] += self.beta[0]
-        product[1] += self.beta[1]
+        polynomial, error = economised(torch.stack(product), self.degree)
+        polynomial[0] += self.beta[0]
+        polynomial[1] += self.beta[1]
         reach = sum(part.abs() for part in u)
         error = error + self.factor_error * reach + self.lost
         radius = self.size * z.radius.double() + error
@@ -262,7 +247,7 @@ class _NormalisationOnPiece:
         radius = (radius * (1 + 1e-6)).to(self.dtype)
         noise = self.size.to(self.dtype) * z.noise(64, 128)
         radius = (radius + noise).clamp_(min=torch.finfo(self.dtype).tiny)
-        return TaylorModel(torch.stack(product), symbols, z.blocks, radius)
+        return TaylorModel(polynomial, symbols, z.blocks, radius)
 
 
 def _moved(op: Fixed, x: TaylorModel) -> TaylorModel:
