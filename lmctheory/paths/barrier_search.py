@@ -21,7 +21,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lmctheory.networks.losses import SquaredError
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
 from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, mean_of
@@ -45,13 +44,6 @@ class Interval(NamedTuple):
 
     def __contains__(self, value: object) -> bool:
         return isinstance(value, float) and self.lower <= value <= self.upper
-
-
-class _Judged(NamedTuple):
-    """What is known of the network at one t: intervals of its mean loss and accuracy."""
-
-    loss: Interval
-    accuracy: Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +82,8 @@ class BarrierSearch:
     lower: float = field(init=False, default=0.0)
     where: float = field(init=False, default=0.0)
     pieces: list[_Bounded] = field(init=False, default_factory=list)
-    _known: dict[float, _Judged] = field(init=False, default_factory=dict)
+    _losses: dict[float, Interval] = field(init=False, default_factory=dict)
+    _accuracies: dict[float, Interval] = field(init=False, default_factory=dict)
     _effort: Effort = field(init=False, default=BOXES)
 
     @property
@@ -109,8 +102,7 @@ class BarrierSearch:
 
     @property
     def _judges(self) -> bool:
-        data = self.segment.data
-        return not (isinstance(data.loss, SquaredError) and data.labels.is_floating_point())
+        return self.segment.data.loss.judges(self.segment.labels)
 
     def steps(self) -> Iterator[None]:
         """Piece after piece, until the interval is narrow; then that of the accuracy drop."""
@@ -131,7 +123,7 @@ class BarrierSearch:
 
     def barrier_at(self, t: float) -> Interval:
         """An interval of the barrier at a t that was evaluated."""
-        loss, chord = self._known[t].loss, self._chord(t)
+        loss, chord = self._losses[t], self._chord(t)
         return Interval(loss.lower - chord.upper, loss.upper - chord.lower)
 
     def accuracy_drop(self) -> Interval:
@@ -139,15 +131,15 @@ class BarrierSearch:
         if not self._judges:
             return Interval(torch.nan, torch.nan)
         lower = max(
-            self._accuracy_chord(t).lower - known.accuracy.upper for t, known in self._known.items()
+            self._accuracy_chord(t).lower - known.upper for t, known in self._accuracies.items()
         )
         return Interval(max(lower, 0.0), max(each.drop for each in self.pieces))
 
     def _chord(self, t: float) -> Interval:
-        return _between(self._known[0.0].loss, self._known[1.0].loss, t)
+        return _between(self._losses[0.0], self._losses[1.0], t)
 
     def _accuracy_chord(self, t: float) -> Interval:
-        return _between(self._known[0.0].accuracy, self._known[1.0].accuracy, t)
+        return _between(self._accuracies[0.0], self._accuracies[1.0], t)
 
     def _close(self, found: Outputs, rows: Tensor) -> bool:
         """Whether the excess of the mean loss is within the tolerance."""
@@ -159,20 +151,24 @@ class BarrierSearch:
 
     def _evaluate(self, t: float) -> None:
         """The network at t, and the lower end with it."""
-        if t in self._known:
+        if t in self._losses:
             return
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
         found = segment.at(t, segment.everything)
         low, high = found.mean_loss(loss, labels)
         if not (isfinite(low) and isfinite(high)):
             raise ValueError("a network on the segment overflows on the data")
-        # shares are quotients, each rounded once
-        right, open_ = (
-            float(kept.double().mean()) for kept in (found.certified(), ~found.refuted())
-        )
-        self._known[t] = _Judged(Interval(low, high), Interval(right, open_))
-        if 1.0 in self._known and (barrier := self.barrier_at(t).lower) > self.lower:
+        self._losses[t] = Interval(low, high)
+        self._judge(t, found, 0)
+        if 1.0 in self._losses and (barrier := self.barrier_at(t).lower) > self.lower:
             self.lower, self.where = barrier, t
+
+    def _judge(self, t: float, found: Outputs, certified: int) -> None:
+        """The accuracy at t, from some examples and how many others are right there anyway."""
+        n = len(self.segment.inputs)
+        right = certified + int(found.certified().sum())
+        # shares are quotients, each rounded once
+        self._accuracies[t] = Interval(right / n, (n - int(found.refuted().sum())) / n)
 
     def _bounded(self, piece: Piece) -> _Bounded:
         segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
@@ -212,7 +208,9 @@ class BarrierSearch:
         worst = max(self.pieces, key=lambda each: each.drop)
         if worst.piece.half <= NARROWEST:
             return False
-        self._evaluate(worst.piece.centre)
+        middle, certified = worst.piece.centre, len(self.segment.inputs) - len(worst.open)
+        if middle not in self._accuracies:
+            self._judge(middle, self.segment.at(middle, worst.open), certified)
         self.pieces.remove(worst)
         for piece in worst.piece.cut(2):
             found = self.segment.outputs(piece, worst.open, self._effort)

@@ -165,10 +165,10 @@ class Search:
     _queue: list[tuple[float, float, Piece]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        n = len(self.segment.inputs)
-        self.counterexample = torch.full((n,), torch.nan, dtype=torch.float64)
-        self.unclear = torch.zeros(n, dtype=torch.bool)
-        self.tried = torch.zeros(n, dtype=torch.long)
+        every = self.segment.everything
+        self.counterexample = torch.full_like(every, torch.nan, dtype=torch.float64)
+        self.unclear = torch.zeros_like(every, dtype=torch.bool)
+        self.tried = torch.zeros_like(every)
 
     @property
     def refuted(self) -> Tensor:
