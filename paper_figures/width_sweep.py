@@ -121,7 +121,6 @@ def _band(
     means: Sequence[Mean | None],
     colour: str,
     label: str,
-    linestyle: str = "-",
 ) -> None:
     """A line through the means with a band of one standard error; non-positive means are gaps."""
     widths = [shape.task.width for shape in shapes]
@@ -129,7 +128,7 @@ def _band(
     values[~(values > 0)] = np.nan
     errors = np.nan_to_num([np.nan if mean is None else mean.error for mean in means])
     floor = 0.05 * values  # a band that reaches zero has no lower edge on a log axis
-    axes.plot(widths, values, color=colour, marker="o", linestyle=linestyle, label=label)
+    axes.plot(widths, values, color=colour, marker="o", label=label)
     axes.fill_between(
         widths,
         np.maximum(values - errors, floor),

@@ -21,6 +21,8 @@ from lmctheory.results import Result
 
 __all__ = ["CertifiedBarrier", "certified_barrier", "certified_barrier_of_chains"]
 
+_TOLERANCE, _BUDGET = 0.01, 600.0
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CertifiedBarrier(Result):
@@ -65,8 +67,8 @@ def certified_barrier(
     model_b: nn.Module,
     data: Examples,
     *,
-    tolerance: float = 0.01,
-    budget: float = 600.0,
+    tolerance: float = _TOLERANCE,
+    budget: float = _BUDGET,
 ) -> CertifiedBarrier:
     """The barrier between two networks on the whole segment, between two bounds.
 
@@ -103,16 +105,10 @@ def certified_barrier(
 
 
 def certified_barrier_of_chains(
-    chain_a: AffineChain,
-    chain_b: AffineChain,
-    data: Examples,
-    *,
-    tolerance: float = 0.01,
-    budget: float = 600.0,
+    chain_a: AffineChain, chain_b: AffineChain, data: Examples
 ) -> CertifiedBarrier:
     """`certified_barrier` for two chains."""
-    tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
-    return _enclosed(chain_program(chain_a, chain_b, data), data, tolerance, budget)
+    return _enclosed(chain_program(chain_a, chain_b, data), data, _TOLERANCE, _BUDGET)
 
 
 def _enclosed(

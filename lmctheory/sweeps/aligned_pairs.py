@@ -72,13 +72,20 @@ class AlignedPairs(ABC, Generic[Network]):
             UnreadableError: if there is none for networks of this kind; it says why.
         """
 
-    @abstractmethod
     def enclosed(self, alignment: str, examples: Examples) -> list[CertifiedBarrier]:
         """What contains the barrier of every pair.
 
         Raises:
             UnreadableError: if networks of this kind cannot be enclosed; it says why.
         """
+        return [
+            self._enclosed(a, b, examples)
+            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
+        ]
+
+    @abstractmethod
+    def _enclosed(self, a: Network, b: Network, examples: Examples) -> CertifiedBarrier:
+        """What contains the barrier of one pair."""
 
     @abstractmethod
     def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
@@ -112,11 +119,8 @@ class _Chains(AlignedPairs[AffineChain]):
         b = stack_chains(self.aligned[alignment])
         return certificates(self._a, b, examples, times, norms=self._norms)
 
-    def enclosed(self, alignment: str, examples: Examples) -> list[CertifiedBarrier]:
-        return [
-            certified_barrier_of_chains(a, b, examples)
-            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
-        ]
+    def _enclosed(self, a: AffineChain, b: AffineChain, examples: Examples) -> CertifiedBarrier:
+        return certified_barrier_of_chains(a, b, examples)
 
     def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
         # by layer, not by permutation group: one neuron alone is none, and costs something too
@@ -157,11 +161,8 @@ class _Modules(AlignedPairs[nn.Module]):
             for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
         ]
 
-    def enclosed(self, alignment: str, examples: Examples) -> list[CertifiedBarrier]:
-        return [
-            certified_barrier(a, b, examples)
-            for (a, _), b in zip(self.pairs, self.aligned[alignment], strict=True)
-        ]
+    def _enclosed(self, a: nn.Module, b: nn.Module, examples: Examples) -> CertifiedBarrier:
+        return certified_barrier(a, b, examples)
 
     def layers(self, alignment: str, pair: int, *, data_metric: bool) -> list[list[Features]]:
         if (last := self._last_hidden) is None:
