@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
 from torch import Tensor
 
 from lmctheory.choices import require_choice
@@ -19,6 +18,7 @@ from lmctheory.matching._symmetry import (
     outputs,
     parameters,
     permute,
+    stand_ins,
 )
 from lmctheory.matching.alignment import (
     as_chains,
@@ -41,9 +41,8 @@ from lmctheory.matching.orders import plain, together
 from lmctheory.matching.solvers import SOLVERS, Search, Solver
 from lmctheory.measures.arguments import at_least
 from lmctheory.measures.display import some, some_items
-from lmctheory.networks import AffineChain, Examples, find_chain
+from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.calling import Inputs, rows
-from lmctheory.networks.chain import gaussian_inputs
 from lmctheory.networks.data import AnyExamples
 from lmctheory.results import Result
 
@@ -310,24 +309,9 @@ def tried(
         ValueError: for data that do not fit.
     """
     if data is None:
-        seen = _gaussian_inputs(network)
+        seen = stand_ins(network, _CHECKED)
         return None, seen, outputs(network, seen)
     raw = data.inputs if isinstance(data, Examples) else data
     inputs = double_inputs(network, raw, "data")
     few = rows(inputs, slice(_CHECKED))
     return inputs, few, outputs(network, few, "data")
-
-
-def _gaussian_inputs(network: Network) -> Float64[Tensor, "n d"]:
-    """Inputs of a chain.
-
-    Raises:
-        TypeError: for another network: what its inputs look like is not known.
-    """
-    chain = network if isinstance(network, AffineChain) else find_chain(network)
-    if chain is None:
-        raise TypeError(
-            "data must be given for networks that are no chains of affine maps, got None: "
-            "their neurons are found by an example of the inputs"
-        )
-    return gaussian_inputs(chain, _CHECKED)

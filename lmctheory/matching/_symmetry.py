@@ -23,7 +23,7 @@ from lmctheory.matching.orders import encoded, together
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
 from lmctheory.networks.calling import Inputs, as_inputs, each, parts, rows, shapes
-from lmctheory.networks.chain import SAME_ARCHITECTURE
+from lmctheory.networks.chain import SAME_ARCHITECTURE, gaussian_inputs
 from lmctheory.networks.program import Program, capture, require_program
 from lmctheory.networks.state import Evaluation, copied, release_copies, tensors
 
@@ -42,6 +42,7 @@ __all__ = [
     "own_chain",
     "parameters",
     "permute",
+    "stand_ins",
     "symmetry",
 ]
 
@@ -216,6 +217,21 @@ def double_inputs(network: Network, data: Inputs, argument: str) -> Inputs:
         return chain_inputs(network, data, argument)
     device = next((tensor.device for tensor in parameters(network).values()), None)
     return each(as_inputs(data, argument), lambda x: _double(x.detach().to(device), argument))
+
+
+def stand_ins(network: Network, count: int) -> Float64[Tensor, "n d"]:
+    """So many Gaussian inputs, where no data are given.
+
+    Raises:
+        TypeError: for a network that is no chain: what its inputs look like is not known.
+    """
+    chain = network if isinstance(network, AffineChain) else find_chain(network)
+    if chain is None:
+        raise TypeError(
+            "data must be given for networks that are no chains of affine maps, got None: "
+            "their neurons are found by an example of the inputs"
+        )
+    return gaussian_inputs(chain, count)
 
 
 def chain_inputs(chain: AffineChain, data: Inputs, argument: str) -> Float64[Tensor, "n d"]:

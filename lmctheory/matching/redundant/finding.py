@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lmctheory.matching._symmetry import double_inputs, symmetry
+from lmctheory.matching._symmetry import double_inputs, stand_ins, symmetry
 from lmctheory.matching.costs.responses import layer_inputs
 from lmctheory.matching.groups import Symmetry
 from lmctheory.matching.redundant.looking import Look
@@ -16,10 +16,9 @@ from lmctheory.matching.redundant.reading import Reader, readers
 from lmctheory.matching.redundant.trying import Trial
 from lmctheory.measures.arguments import probability
 from lmctheory.measures.display import some
-from lmctheory.networks import Examples, find_chain
+from lmctheory.networks import Examples
 from lmctheory.networks.agreement import require_same_state
 from lmctheory.networks.calling import Inputs, count, rows
-from lmctheory.networks.chain import gaussian_inputs
 from lmctheory.networks.data import AnyExamples
 from lmctheory.networks.state import slots
 from lmctheory.results import Result
@@ -258,13 +257,7 @@ def inputs_of(model: nn.Module, data: Inputs | AnyExamples | None) -> Inputs:
     """
     if data is not None:
         return double_inputs(model, data.inputs if isinstance(data, Examples) else data, "data")
-    chain = find_chain(model)
-    if chain is None:
-        raise TypeError(
-            "data must be given for networks that are no chains of affine maps, got None: "
-            "their neurons are found by an example of the inputs"
-        )
-    return gaussian_inputs(chain, _TRIED)
+    return stand_ins(model, _TRIED)
 
 
 def require_data(data: Inputs | AnyExamples | None, *, by_data: bool) -> None:
