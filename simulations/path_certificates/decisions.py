@@ -12,7 +12,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import Examples, load_dataset
 from lmctheory.networks.state import in_type_of
@@ -28,7 +27,6 @@ from simulations.path_certificates.measurement import (
     POINTS,
     REFERENCE,
     aligned,
-    first_examples,
 )
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.path_certificates.tasks import Decided, DecidingTask, Decision, Interval, Intervals
@@ -42,7 +40,7 @@ def run_decided(task: DecidingTask, data_dir: Path | None = None) -> Decided:
     """Decides all pairs of one shape and training."""
     network = NETWORKS[task.architecture]
     data = load_dataset(task.dataset, data_dir=data_dir)
-    test = first_examples(data.test, network.examples(task.examples))
+    test = data.test[: network.examples(task.examples)]
     pairs = trained_pairs(task, data)
     names = ("unmatched", REFERENCE) if network.quick else (REFERENCE,)
     return Decided(
@@ -111,7 +109,7 @@ def _excess(a: nn.Module, b: nn.Module, test: Examples, t: float) -> float:
 
 def _loss(model: nn.Module, test: Examples) -> float:
     with torch.no_grad():
-        return float(cross_entropy(model(in_type_of(model, test.inputs)), test.labels))
+        return float(test.loss.mean(model(in_type_of(model, test.inputs)), test.labels))
 
 
 def _right(model: nn.Module, test: Examples) -> np.ndarray:

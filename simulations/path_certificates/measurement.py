@@ -18,7 +18,7 @@ from lmctheory.paths import barrier, certificate, certify, interpolate
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.path_certificates.tasks import Measured, Pair, Task, Whole
 
-__all__ = ["ALIGNMENTS", "NODES", "POINTS", "REFERENCE", "aligned", "first_examples", "run"]
+__all__ = ["ALIGNMENTS", "NODES", "POINTS", "REFERENCE", "aligned", "run"]
 
 ALIGNMENTS = ("unmatched", *METHODS)
 REFERENCE = "weighted"
@@ -30,7 +30,7 @@ POINTS = 25
 def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Measures all pairs of one shape and training."""
     data = load_dataset(task.dataset, data_dir=data_dir)
-    test = first_examples(data.test, task.examples)
+    test = data.test[: task.examples]
     pairs = trained_pairs(task, data)
 
     def measured(name: str) -> list[Pair]:
@@ -39,11 +39,6 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
 
     quick = NETWORKS[task.architecture].quick
     return Measured({name: measured(name) for name in (ALIGNMENTS if quick else (REFERENCE,))})
-
-
-def first_examples(data: Examples, count: int) -> Examples:
-    """So many of them, at most."""
-    return Examples(data.inputs[:count], data.labels[:count])
 
 
 def aligned(a: nn.Module, b: nn.Module, name: str, train: Examples) -> nn.Module:
