@@ -13,7 +13,7 @@ from lmctheory.networks.losses import as_loss
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.segment_search import BOXES
 from lmctheory.paths.taylor_operations import Effort, Piece
-from lmctheory.paths.taylor_outputs import PieceNetwork
+from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 from tests.paths import pieces
 from tests.paths.architectures import generator
 from tests.paths.pieces import EFFORTS, IMAGES, SIGMAS, escapes, image_pair, mlp, mlp_pair
@@ -219,6 +219,21 @@ def test_the_bound_of_the_loss_is_attained_where_a_parabola_is():
     delta = torch.stack([k * (k - 1) * c.abs() for k, c in enumerate(found.values)]).sum(0)[0]
     widened = (true.sqrt() + (delta / (2 * 16**2)).norm()) ** 2
     torch.testing.assert_close(bound, widened, rtol=1e-9, atol=1e-9)
+
+
+def test_the_bound_of_the_cross_entropy_is_attained_at_the_largest_margins():
+    """Margins c + d_2 s^2 with an open part: at the ends all of it may point one way."""
+    rng = generator(0)
+    labels, kind = torch.zeros(6, dtype=torch.long), as_loss("cross_entropy")
+    values = torch.randn(3, 6, 4, generator=rng, dtype=torch.float64)
+    values[:, :, 0] = 0.0
+    apart = torch.rand(6, 4, generator=rng, dtype=torch.float64)
+    apart[:, 0] = 0.0
+    found = Outputs(values, torch.zeros_like(apart), values.clone(), apart)
+    delta = values[2].abs() * 2 / (2 * 4**2)
+    for bound, s in zip(found.losses(kind, labels, 4), (-1, -0.5, 0, 0.5, 1), strict=True):
+        margins = values[0] + values[1] * s + values[2] * s**2 + apart + delta
+        torch.testing.assert_close(bound, margins.logsumexp(1), rtol=1e-9, atol=1e-9)
 
 
 def test_what_outputs_share_cancels_in_contrasts():
