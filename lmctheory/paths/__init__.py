@@ -11,6 +11,7 @@ from lmctheory.paths._certificate import Certificate, certificate, certificates,
 from lmctheory.paths._certified_barrier import CertifiedBarrier, certified_barrier
 from lmctheory.paths._complete import CompleteCertificate
 from lmctheory.paths._decomposition import Decomposition, decompose
+from lmctheory.paths._least_barrier import LeastBarrier, least_barrier
 from lmctheory.paths.barrier_search import Interval
 from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
@@ -22,6 +23,7 @@ __all__ = [
     "CompleteCertificate",
     "Decomposition",
     "Interval",
+    "LeastBarrier",
     "PathCertificate",
     "SegmentLosses",
     "barrier",
@@ -32,6 +34,7 @@ __all__ = [
     "certify",
     "decompose",
     "interpolate",
+    "least_barrier",
     "operator_norms",
     "segment_losses",
     "with_layers_of",

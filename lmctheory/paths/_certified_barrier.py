@@ -105,10 +105,10 @@ def certified_barrier(
 
 
 def certified_barrier_of_chains(
-    chain_a: AffineChain, chain_b: AffineChain, data: Examples
+    chain_a: AffineChain, chain_b: AffineChain, data: Examples, *, tolerance: float = _TOLERANCE
 ) -> CertifiedBarrier:
     """`certified_barrier` for two chains."""
-    return _enclosed(chain_program(chain_a, chain_b, data), data, _TOLERANCE, _BUDGET)
+    return _enclosed(chain_program(chain_a, chain_b, data), data, tolerance, _BUDGET)
 
 
 def _enclosed(
