@@ -128,7 +128,7 @@ def test_it_is_no_more_than_any_matching_and_changes_nothing():
 
 
 def test_without_time_it_still_contains_the_truth():
-    a, b, data = apart("relu", (3, 4, 3), 0)
+    a, b, data = apart("relu", (3, 3, 3, 3), 0)
     early, late = (least_barrier(a, b, data, budget=s) for s in (1e-9, 60))
     assert not early.converged
     assert early.barrier.lower <= late.barrier.lower
