@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Checks annotations as code runs. It doubles the time: `make test` does so for the examples of
 # docstrings, which call every public function, `make test-slow` for all tests.
 ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
-STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries
+STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries permutations
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
 sweep: STUDY = width_sweep
@@ -17,6 +17,7 @@ trained: STUDY = trained_widths
 certificates: STUDY = path_certificates
 layers: STUDY = layerwise
 symmetries: STUDY = symmetries
+permutations: STUDY = least_barriers
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

@@ -15,6 +15,7 @@ STUDIES = {
         "path_certificates",
         "layerwise",
         "symmetries",
+        "least_barriers",
     )
 }
 """All studies, by name."""

@@ -36,6 +36,7 @@ SMALL = {
     "two_layer_widths": Small(67, "Students of a ReLU teacher"),
     "layerwise": Small(3, "linear networks, two layers (L2)"),
     "symmetries": Small(1, "Barrier of the test loss by the group"),
+    "least_barriers": Small(2, "Matchings beside the least barrier"),
 }
 SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
@@ -104,6 +105,11 @@ REFUSED = {
         "--dataset mnist --data-dir missing": "missing",
         "--width 0": "greater than or equal to 1",
     },
+    "least_barriers": {
+        "--architecture LSTM": "architecture must be one of ['two ways',",
+        "--dataset mnist --data-dir missing": "missing",
+        "--budget 0": "greater than or equal to 1",
+    },
 }
 
 
@@ -143,6 +149,10 @@ KEYS = {
     "symmetries": (
         (22, "7d8501bcc05089aa9f1a2c032fed4cc943b2701ee4e61692575826e6dd46fea2"),
         (1, "d4e5a7b0ec994807626614a2373036998fc07063d73ba00e148f814f2becaf15"),
+    ),
+    "least_barriers": (
+        (12, "eb5fac25b29f89d68b0dc5ca650975a02386752edcb459ec38c43fe49165d0ed"),
+        (2, "a16b845806be723083a4085d42a7bdc6982bad0e896d4ca6abfc71d4101efffb"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
