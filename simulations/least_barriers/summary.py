@@ -110,7 +110,7 @@ def _matchings(shapes: Sequence[Shape]) -> Table[Shape]:
         "Median of the matching's barrier over the least, and how often it is the least, within"
         " 5 %.",
         [
-            *_PLACE,
+            *_PLACE[:2],
             *(column for name in ALIGNMENTS for column in _compared(name)),
         ],
         shapes,
