@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from lmctheory.matching import match, symmetry
-from lmctheory.matching.orders import neurons, selected, signs
+from lmctheory.matching.orders import neurons, signs
 from lmctheory.measures.arguments import positive
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.affine import find_chains
@@ -32,7 +32,7 @@ from lmctheory.paths.barrier_search import Interval
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.matching_bounds import Bound
 from lmctheory.paths.pair_program import chain_program
-from lmctheory.paths.partial_matchings import Between, Partial
+from lmctheory.paths.partial_matchings import Between, Partial, rearranged
 from lmctheory.paths.segment_search import Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
@@ -143,16 +143,16 @@ def least_barrier(
         for _ in tracked(search.steps(), "bounding arrangements"):
             if time.monotonic() - started > budget:
                 break
-    names = [group.name for group in symmetry(b).groups]
-    found = dict(zip(names, map(np.array, search.best), strict=True))
+    groups = {group.name for group in symmetry(b).groups}  # a single neuron is none
+    found = {
+        name: (np.array(order), one)
+        for name, order, one in zip(b.names, search.best, signed, strict=False)
+        if name in groups
+    }
     return LeastBarrier(
         barrier=Interval(search.lower, search.upper),
-        permutations={name: neurons(order) for name, order in found.items()},
-        signs={
-            name: _signs(order)
-            for (name, order), one in zip(found.items(), signed, strict=True)
-            if one
-        },
+        permutations={name: neurons(order) for name, (order, _) in found.items()},
+        signs={name: _signs(order) for name, (order, one) in found.items() if one},
         best=search.certified,
         arrangements=prod(
             factorial(len(W)) * 2 ** (len(W) * one)
@@ -314,7 +314,7 @@ class _Search:
     def _certify(self, orders: Orders) -> CertifiedBarrier:
         if orders not in self._known:
             self._known[orders] = certified_barrier_of_chains(
-                self.a, _arranged(self.b, orders), self.data, tolerance=self.tolerance / 4
+                self.a, rearranged(self.b, orders), self.data, tolerance=self.tolerance / 4
             )
         return self._known[orders]
 
@@ -327,6 +327,8 @@ class _Search:
     def _starts(self) -> Iterator[Orders]:
         yield tuple(tuple(range(len(W))) for W in self.a.weights[:-1])
         use = any(self._middle.signed)
+        if not symmetry(self.a).groups:
+            return
         for method in ("weight", "activation", "weighted"):
             found = match(self.a, self.b, method, self._middle.x, signs=use)
             yield tuple(tuple(order.tolist()) for order in found.orders.values())
@@ -367,13 +369,3 @@ def _extended(order: Partial, place: int, signed: bool) -> Iterator[Partial]:
     for j in range(len(order)):
         for held in ((j, ~j) if signed else (j,)) if j not in taken else ():
             yield (*order[:place], held, *order[place + 1 :])
-
-
-def _arranged(chain: AffineChain, orders: Orders) -> AffineChain:
-    """The chain with its hidden neurons in these orders."""
-    weights, biases = list(chain.weights), list(chain.biases)
-    for layer, order in enumerate(map(np.array, orders)):
-        weights[layer] = selected(weights[layer], 0, order)
-        biases[layer] = selected(biases[layer], 0, order)
-        weights[layer + 1] = selected(weights[layer + 1], 1, order)
-    return replace(chain, weights=tuple(weights), biases=tuple(biases))

@@ -18,18 +18,20 @@ carried on through the layers with |w| and Lipschitz constants, twice, since the
 meant is computed in float64 too.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from lmctheory.matching.orders import selected
 from lmctheory.networks import Activation, AffineChain
 from lmctheory.paths.ascending_losses import AscendingLoss
 from lmctheory.paths.matching_bounds import Matchings
 
-__all__ = ["Between", "Partial"]
+__all__ = ["Between", "Partial", "rearranged"]
 
 Partial = tuple[int | None, ...]
 """What each place of a layer holds: neuron j of B, ~j if it is negated, None if that is open."""
@@ -169,6 +171,16 @@ class Between:
                 size, error = (v[:, None].expand(-1, width) for v in (total, error))
         found: np.ndarray = (4 * error).numpy()  # u is a difference of two outputs
         return found
+
+
+def rearranged(chain: AffineChain, orders: Sequence[Partial]) -> AffineChain:
+    """The chain with its hidden neurons in these orders, layer by layer; all are complete."""
+    weights, biases = list(chain.weights), list(chain.biases)
+    for layer, order in enumerate(map(np.array, orders)):
+        weights[layer] = selected(weights[layer], 0, order)
+        biases[layer] = selected(biases[layer], 0, order)
+        weights[layer + 1] = selected(weights[layer + 1], 1, order)
+    return replace(chain, weights=tuple(weights), biases=tuple(biases))
 
 
 def _range(sigma: Activation, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

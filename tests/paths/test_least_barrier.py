@@ -160,3 +160,11 @@ def test_what_cannot_be_searched_is_refused():
         least_barrier(a, other, small)
     with pytest.raises(TypeError, match="chains"):
         least_barrier(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)), a, small)
+
+
+def test_a_single_neuron_is_where_it_is():
+    a, b, data = apart("relu", (3, 1, 3), 0)
+    found = least_barrier(a, b, data)
+    assert found.permutations == {}
+    assert found.arrangements == 1
+    assert permute(b, found.permutations) is not b

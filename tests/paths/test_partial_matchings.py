@@ -10,9 +10,8 @@ import torch
 from lmctheory.networks import Examples
 from lmctheory.networks.affine import find_chains
 from lmctheory.paths import interpolate
-from lmctheory.paths._least_barrier import _arranged
 from lmctheory.paths.ascending_losses import ascending_loss
-from lmctheory.paths.partial_matchings import Between
+from lmctheory.paths.partial_matchings import Between, rearranged
 from tests.paths.pieces import mlp_pair
 
 
@@ -45,7 +44,7 @@ def least_loss(pair, data, layers):
     """The least mean loss over completions, network by network."""
     found = np.inf
     for orders in product(*(completions(o, s) for o, s in zip(layers, pair.signed, strict=True))):
-        moved = _arranged(pair.b, orders)
+        moved = rearranged(pair.b, orders)
         both = zip(pair.a.weights + pair.a.biases, moved.weights + moved.biases, strict=True)
         mixed = [pair.t * A + (1 - pair.t) * B for A, B in both]
         half = len(mixed) // 2

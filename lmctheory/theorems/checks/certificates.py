@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import CNN, MLP, VGG, Examples, ResNet20
+from lmctheory.networks.affine import find_chains
 from lmctheory.paths import (
     Certificate,
     barrier,
@@ -17,6 +19,8 @@ from lmctheory.paths import (
     certify,
     interpolate,
 )
+from lmctheory.paths.ascending_losses import ascending_loss
+from lmctheory.paths.partial_matchings import Between, rearranged
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.segment_search import EFFORTS, Segment
 from lmctheory.paths.taylor_models import value_at
@@ -185,3 +189,28 @@ def _barrier(rng: np.random.Generator) -> Iterator[Trial]:
         if measured > 0:
             found = certified_barrier(model_a, model_b, data, budget=_SECONDS)
             yield Trial(measured, found.max.upper)
+
+
+@tries("C7")
+def _permutations(rng: np.random.Generator) -> Iterator[Trial]:
+    """What no matching of one layer undercuts, against one of them: random, or the best met."""
+    while True:
+        model_a, model_b, data = _random_mlps(rng)
+        chains = find_chains(model_a, model_b)
+        if chains is None or chains[0].depth != 1:
+            continue
+        a, b = chains
+        width, outputs = len(a.weights[0]), len(a.weights[-1])
+        between = Between(
+            a, b, data.inputs, ascending_loss(data, outputs), (False,), float(rng.random())
+        )
+        found = between.matchings((None,) * width).least(np.inf)
+        order = found.corner if rng.random() < 0.5 else tuple(rng.permutation(width).tolist())
+        matched = rearranged(b, [order])
+        middle = [
+            torch.lerp(B, A, between.t)
+            for A, B in zip(a.weights + a.biases, matched.weights + matched.biases, strict=True)
+        ]
+        network = replace(a, weights=tuple(middle[:2]), biases=tuple(middle[2:]))
+        loss = float(data.loss.mean(network(data.inputs), data.labels))
+        yield Trial(found.lower, loss)

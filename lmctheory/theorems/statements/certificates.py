@@ -101,3 +101,21 @@ theorem(
     functions=("paths.certified_barrier",),
     checks="certificates",
 )
+
+theorem(
+    "C7",
+    "Least barrier over all permutations",
+    statement=(
+        r"\min_{\pi} \mathcal L(\theta_t^\pi) \ge F(P) + \min_{\pi}"
+        r" \langle \nabla F(P),\, P_\pi - P \rangle \quad \text{for every doubly stochastic } P,"
+        r" \quad F(P) = \tfrac1n \sum_x \ell\Bigl(u_0(x) + \sum_{i,j} P_{ij}\, g_{ij}(x)\Bigr),"
+        r" \quad g_{ij} = (t v_i^A + (1-t) v_j^B)\,\sigma\bigl(t z_i^A + (1-t) z_j^B\bigr)"
+    ),
+    source="derived",
+    assumptions=(
+        "affine chains with one or two hidden layers",
+        "a loss that is convex in the outputs",
+    ),
+    functions=("paths.least_barrier",),
+    checks="certificates",
+)
