@@ -21,8 +21,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, mean_of
 
 __all__ = ["BarrierSearch", "Interval"]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.chain import require_same_architecture
+from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_operations import Fixed, Operation, Pointwise
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.layer_operations import Affine, Contrast, Node, Normalisation
@@ -67,7 +68,7 @@ class Program:
     @property
     def reference(self) -> Tensor:
         """A tensor of the type and on the device of all."""
-        return next(op.W_a for op in self.operations if isinstance(op, Affine))
+        return next(op.weights[0] for op in self.operations if isinstance(op, Affine | Blend))
 
     def at(self, t: float) -> list[Callable[..., Tensor]]:
         """What the operations are at theta_t."""

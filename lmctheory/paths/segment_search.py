@@ -30,8 +30,8 @@ from torch import Tensor
 from lmctheory.networks import Examples
 from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.pair_program import Program
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.taylor_models import value_at
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 
 __all__ = ["BOXES", "EFFORTS", "NARROWEST", "Plan", "Search", "Segment", "pilot"]

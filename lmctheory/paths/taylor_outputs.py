@@ -21,15 +21,18 @@ import torch
 from torch import Tensor
 
 from lmctheory.networks.losses import BinaryCrossEntropy, Loss
+from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
 from lmctheory.paths.certified_operations import Operation
 from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.layer_operations import Affine
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.rounding import length
+from lmctheory.paths.taylor_layers import AffineOnPiece
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
-from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Piece, passage
+from lmctheory.paths.taylor_operations import passage
 
 __all__ = ["Outputs", "PieceNetwork", "mean_of"]
 
@@ -236,12 +239,12 @@ def mean_of(losses: Tensor, sign: int) -> Tensor:
     return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)
 
 
-def _work(op: Operation, x: TaylorModel) -> float:
+def _work(op: Operation | Blend, x: TaylorModel) -> float:
     """Products with the weights, of both W_c and D; in double precision they count twice."""
     size = float(torch.Size(op.node.shape).numel())
-    if not isinstance(op, Affine):
+    if not isinstance(op, Affine | Blend):
         return _ELEMENTWISE * size
-    return size * op.W_a[0].numel() * (4 * len(x.polynomial) + 1 + 4 * x.symbols.shape[1])
+    return size * op.terms * (4 * len(x.polynomial) + 1 + 4 * x.symbols.shape[1])
 
 
 def _decisive(

@@ -1,0 +1,145 @@
+r"""Layers whose weights are combined from those of several networks: curves and simplices.
+
+theta = sum_i a_i theta_i with coefficients a_i that sum to one.
+
+*A quadratic Bezier curve* from B (t = 0) over the bend C to A (t = 1): the coefficients of A, C, B
+are t^2, 2t(1-t), (1-t)^2. With t = c + h s they are
+
+    c^2 + 2ch s + h^2 s^2,   2c(1-c) + 2h(1-2c) s - 2h^2 s^2,   (1-c)^2 - 2h(1-c) s + h^2 s^2.
+
+*A simplex*: x_0, ..., x_k themselves. On a box x_i = c_i + h_i e_i for i > 0, and x_0 is what is
+left of 1, so that a coordinate moves the weights by h_i (theta_i - theta_0): one of them is s, the
+others are symbols w_j.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lmctheory.paths.layer_operations import AffineAt, Node
+from lmctheory.paths.linear_maps import Operator
+from lmctheory.paths.regions import Box, Direction, Piece, Point, Region, WeightsOnPiece
+
+__all__ = ["BEZIER", "SIMPLEX", "Blend", "Family", "combined"]
+
+Coefficients = tuple[float, ...]
+
+
+class Expansion(NamedTuple):
+    """Coefficients of networks on a region: centre + sum_k s^k powers_k + sum_j w_j weights_j."""
+
+    centre: Coefficients
+    powers: tuple[Coefficients, ...]
+    weights: tuple[Coefficients, ...]
+
+
+class Family(ABC):
+    """How networks are combined."""
+
+    @abstractmethod
+    def at(self, point: Point) -> Coefficients:
+        """The coefficients of all networks at a point."""
+
+    @abstractmethod
+    def on(self, region: Region) -> Expansion:
+        """The coefficients on a region."""
+
+
+class _Bezier(Family):
+    def at(self, point: Point) -> Coefficients:
+        assert isinstance(point, float | int)
+        t, u = point, 1 - point
+        return t * t, 2 * t * u, u * u
+
+    def on(self, region: Region) -> Expansion:
+        assert isinstance(region, Piece)
+        c, h = region.centre, region.half
+        if not h:
+            return Expansion(self.at(c), (), ())
+        first = (2 * c * h, 2 * h * (1 - 2 * c), -2 * h * (1 - c))
+        return Expansion(self.at(c), (first, (h * h, -2 * h * h, h * h)), ())
+
+
+class _Simplex(Family):
+    def at(self, point: Point) -> Coefficients:
+        assert isinstance(point, tuple)
+        return point
+
+    def on(self, region: Region) -> Expansion:
+        assert isinstance(region, Box)
+        centre = (1 - sum(region.centre), *region.centre)
+        moves = []
+        for i, h in enumerate(region.halves):
+            move = [-h] + [0.0] * len(region.halves)
+            move[i + 1] = h
+            moves.append(tuple(move))
+        along = moves.pop(region.axis)
+        return (
+            Expansion(centre, (along,), tuple(moves)) if any(along) else Expansion(centre, (), ())
+        )
+
+
+BEZIER, SIMPLEX = _Bezier(), _Simplex()
+
+
+def combined(tensors: Sequence[Tensor], coefficients: Coefficients) -> Tensor:
+    """Their sum with coefficients; exactly one of them where the others' are zero."""
+    held = [(a, tensor) for a, tensor in zip(coefficients, tensors, strict=True) if a]
+    (first, tensor), *others = held or [(0.0, tensors[0])]
+    total = tensor * first
+    for a, other in others:
+        total = total.add_(other, alpha=a)
+    return total
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """W x + b, a linear layer or a convolution, its weights combined from several networks'.
+
+    Attributes:
+        weights: of each network.
+        biases: of each network.
+        family: how they are combined.
+    """
+
+    node: Node
+    operator: Operator
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+    family: Family
+
+    @property
+    def terms(self) -> int:
+        """Weights of one output."""
+        return self.weights[0][0].numel()
+
+    def at(self, point: Point) -> AffineAt:
+        """The layer at a point."""
+        coefficients = self.family.at(point)
+        W, b = combined(self.weights, coefficients), combined(self.biases, coefficients)
+        return AffineAt(torch.nan, self.operator, W, b)
+
+    def on(self, region: Region, dtype: torch.dtype) -> WeightsOnPiece:
+        """The layer on a region, its symbols in some precision."""
+        found = self.family.on(region)
+        ones = (len(self.weights) / 2,) * len(self.weights)  # rounding grows with their number
+        sides = combined([W.abs() for W in self.weights], ones) / 64
+        return WeightsOnPiece(
+            W=combined(self.weights, found.centre),
+            b=combined(self.biases, found.centre),
+            powers=tuple(self._direction(each, dtype) for each in found.powers),
+            weights=tuple(self._direction(each, dtype) for each in found.weights),
+            sides=sides.to(dtype),
+            offset=combined([b.abs() for b in self.biases], ones),
+        )
+
+    def _direction(self, coefficients: Coefficients, dtype: torch.dtype) -> Direction:
+        W = combined(self.weights, coefficients)
+        low = W.to(dtype)
+        return Direction(1.0, W, low, low.abs(), combined(self.biases, coefficients))
