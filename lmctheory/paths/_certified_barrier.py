@@ -121,13 +121,14 @@ def _enclosed(
         for _ in tracked(search.steps(), "enclosing the barrier"):
             if time.monotonic() - started > budget:
                 break
+    assert not isinstance(search.where, tuple)
     return CertifiedBarrier(
         max=Interval(search.lower, max(search.lower, search.upper)),
         midpoint=search.barrier_at(0.5),
         accuracy_drop=search.accuracy_drop(),
         t=search.where,
         pieces=len(search.pieces),
-        narrowest=min(2 * each.piece.half for each in search.pieces),
+        narrowest=min(each.piece.length for each in search.pieces),
         converged=search.done,
         seconds=time.monotonic() - started,
     )

@@ -15,7 +15,7 @@ from lmctheory.paths.segment_search import Search, Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
-__all__ = ["CompleteCertificate", "decided"]
+__all__ = ["CompleteCertificate", "decided", "reasons"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,17 +89,22 @@ def decided(program: Program, data: Examples, budget: float) -> CompleteCertific
     return _result(search, time.monotonic() - started, budget)
 
 
+def reasons(search: Search, budget: float) -> tuple[str, ...]:
+    """Why examples are not decided; empty where they are."""
+    unclear = search.unclear & ~search.refuted
+    return tuple(
+        f"budget of {budget:g} s" if left else "margin within rounding of zero" if close else ""
+        for left, close in zip(search.open.tolist(), unclear.tolist(), strict=True)
+    )
+
+
 def _result(search: Search, seconds: float, budget: float) -> CompleteCertificate:
     open_, unclear, refuted = search.open, search.unclear & ~search.refuted, search.refuted
-    reasons = tuple(
-        f"budget of {budget:g} s" if left else "margin within rounding of zero" if close else ""
-        for left, close in zip(open_.tolist(), unclear.tolist(), strict=True)
-    )
     effort = "" if search.plan is None else str(search.plan.effort)
     return CompleteCertificate(
         certified=(~(open_ | unclear | refuted)).cpu().numpy(),
-        t=search.counterexample.cpu().numpy(),
-        undecided=reasons,
+        t=search.counterexample[:, 0].cpu().numpy(),
+        undecided=reasons(search, budget),
         pieces=search.tried.cpu().numpy(),
         narrowest=search.narrowest,
         effort=effort,

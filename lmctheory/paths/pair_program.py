@@ -14,6 +14,7 @@ from lmctheory.paths.certified_operations import Fixed, Operation, Pointwise
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.layer_operations import Affine, Contrast, Node, Normalisation
 from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.regions import Point
 
 __all__ = ["Program", "chain_program"]
 
@@ -70,9 +71,9 @@ class Program:
         """A tensor of the type and on the device of all."""
         return next(op.weights[0] for op in self.operations if isinstance(op, Affine | Blend))
 
-    def at(self, t: float) -> list[Callable[..., Tensor]]:
-        """What the operations are at theta_t."""
-        return [op.at(t) for op in self.operations]
+    def at(self, t: Point) -> list[Callable[..., Tensor]]:
+        """What the operations are at theta_t, or where else their family of networks has points."""
+        return [op.at(t) for op in self.operations]  # type: ignore[arg-type]
 
     def contrasts(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Contrast | None]:
         """Of the operations that have parameters, with the values of all nodes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ __all__ = ["Box", "Direction", "Effort", "Piece", "Point", "Region", "WeightsOnP
 Point = float | tuple[float, ...]
 """A t, or the shares of all networks of a convex combination."""
 
+
+_EPS = torch.finfo(torch.float64).eps
 
 _ASPECT = 2.0
 """The side of s is cut if it is longer than so many times any other."""
@@ -98,14 +101,51 @@ class Box:
         """What is tried first has the least: large boxes."""
         return (-math.prod(self.halves), *self.low, *self.high)
 
-    def at(self, s: float, w: Sequence[float] = ()) -> tuple[float, ...]:
-        """The shares of all networks at s and w, in the simplex; w is 0 if not given."""
+    @property
+    def is_cut(self) -> bool:
+        """Whether the simplex cuts it."""
+        return sum(self.high) > 1
+
+    def coordinates(self, s: float, w: Sequence[float] = ()) -> tuple[float, ...]:
+        """x_1 to x_k at s and w, which is 0 if not given."""
         moved = list(w) if w else [0.0] * (len(self.low) - 1)
         moved.insert(self.axis, s)
-        x = [max(0.0, c + h * e) for c, h, e in zip(self.centre, self.halves, moved, strict=True)]
+        return tuple(c + h * e for c, h, e in zip(self.centre, self.halves, moved, strict=True))
+
+    def at(self, s: float, w: Sequence[float] = ()) -> tuple[float, ...]:
+        """The shares of all networks at s and w or, beyond the simplex, near there within it."""
+        x = [max(0.0, each) for each in self.coordinates(s, w)]
         total = max(1.0, sum(x))
         x = [each / total for each in x]
         return (max(0.0, 1.0 - sum(x)), *x)
+
+    def places(self, parts: int) -> list[tuple[float, tuple[float, ...]]]:
+        """Of all s at which [-1, 1] is cut into parts the corners that w may take, and s.
+
+        Where the simplex cuts the box, and there is one w, it goes no further than at the place
+        before, so that all of the simplex between two places is in their hull.
+        """
+        points = [-1 + 2 * i / parts for i in range(parts + 1)]
+        places = []
+        for i, s in enumerate(points):
+            tops = [1.0] * (len(self.low) - 1)
+            if self.is_cut and len(tops) == 1:
+                before = points[i - 1] if self._is_kinked(parts) and i else s
+                tops = [min(1.0, self._top(before))]
+            places += [(s, w) for w in itertools.product(*((-1.0, top) for top in tops))]
+        return places
+
+    def _top(self, s: float) -> float:
+        """The largest w of the simplex at s, rounded up."""
+        h, c = self.halves, sum(self.centre)
+        other = h[1 - self.axis] or 1.0
+        return (1 - c - h[self.axis] * s) / other + 64 * _EPS / other
+
+    def _is_kinked(self, parts: int) -> bool:
+        """Whether the largest w ceases to be 1 between two places."""
+        h = self.halves
+        turn = (1 - sum(self.centre) - h[1 - self.axis]) / (h[self.axis] or 1.0)
+        return -1 < turn < 1 and (turn + 1) * parts / 2 % 1 != 0
 
     def cut(self, parts: int) -> list[Box]:
         """Halves of halves, so many at most: those of them that meet the simplex, no larger."""

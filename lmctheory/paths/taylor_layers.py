@@ -35,6 +35,7 @@ and that is added.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -45,7 +46,7 @@ from lmctheory.paths.layer_operations import Affine
 from lmctheory.paths.regions import Direction, Effort, Region
 from lmctheory.paths.taylor_models import TaylorModel, batched, economised, padded
 
-__all__ = ["WEIGHTS", "AffineOnPiece", "weight_symbols"]
+__all__ = ["WEIGHTS", "AffineOnPiece", "weight_symbols", "without_weights"]
 
 _EPS = torch.finfo(torch.float64).eps
 
@@ -56,6 +57,14 @@ WEIGHTS = 0
 def weight_symbols(model: TaylorModel) -> int:
     """How many of a model's first symbols are parameters of the weights."""
     return model.blocks[0][1] if model.blocks and model.blocks[0][0] == WEIGHTS else 0
+
+
+def without_weights(model: TaylorModel) -> TaylorModel:
+    """The model less what the parameters of the weights make of it."""
+    count = weight_symbols(model)
+    if not count:
+        return model
+    return replace(model, symbols=model.symbols[:, count:], blocks=model.blocks[1:])
 
 
 class AffineOnPiece:
