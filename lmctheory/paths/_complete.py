@@ -8,9 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from lmctheory.measures.arguments import positive
-from lmctheory.networks import Examples
 from lmctheory.paths.certified_losses import require_certified
-from lmctheory.paths.pair_program import Program
 from lmctheory.paths.segment_search import Search, Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
@@ -66,17 +64,16 @@ class CompleteCertificate(Result):
         )
 
 
-def decided(program: Program, data: Examples, budget: float) -> CompleteCertificate:
-    """The certificate, as far as it comes in so many seconds.
+def decided(segment: Segment, budget: float) -> CompleteCertificate:
+    """The certificate of a path, as far as it comes in so many seconds.
 
     Raises:
         ValueError: for a budget <= 0, labels that are no classes, or networks that overflow.
     """
-    budget = positive("budget", budget)
+    budget, program, data = positive("budget", budget), segment.program, segment.data
     require_certified(data)
     if not data.loss.judges(data.labels):
         raise ValueError("data.labels must be classes for complete=True, got values")
-    segment = Segment.of(program, data)
     started = time.monotonic()
     with torch.no_grad():
         for t in (0.0, 1.0):

@@ -17,7 +17,7 @@ from lmctheory.paths.barrier_search import BarrierSearch, Interval
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Box
-from lmctheory.paths.segment_search import Search
+from lmctheory.paths.segment_search import Search, Segment
 from lmctheory.paths.simplex_search import Simplex
 from lmctheory.progress import tracked
 from lmctheory.results import Result
@@ -292,9 +292,9 @@ def certify_star(
     budget = positive("budget", budget)
     if not models:
         raise ValueError("models must name at least one network, got none")
-    programs = [program_of(centre, model, data) for model in models]
-    rays = (decided(program, data, budget) for program in programs)
-    return StarCertificate(tuple(tracked(rays, "deciding the star", len(programs))))
+    segments = [Segment.of(program_of(centre, model, data), data) for model in models]
+    rays = (decided(segment, budget) for segment in segments)
+    return StarCertificate(tuple(tracked(rays, "deciding the star", len(segments))))
 
 
 def _require_several(models: Sequence[nn.Module]) -> None:

@@ -112,7 +112,7 @@ class BarrierSearch:
         for t in (*self.segment.ends, self.segment.middle):
             self._evaluate(t)
         self._effort = pilot(self.segment, self.segment.everything, self._close).effort
-        for piece in self.segment.whole.cut(_FIRST):
+        for piece in self.segment.parts(_FIRST):
             self.pieces.append(self._bounded(piece))
         while True:
             yield

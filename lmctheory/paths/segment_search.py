@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -66,23 +67,33 @@ _POINTS = 16
 
 @dataclass(frozen=True)
 class Segment:
-    """A pair of networks and what they are judged by."""
+    """A path between two networks and what they are judged by.
+
+    Attributes:
+        program: of all networks.
+        inputs: in their type and place.
+        labels: likewise.
+        data: the examples.
+        first: regions that cover it, on each of which weights are polynomials in s.
+    """
 
     program: Program
     inputs: Tensor
     labels: Tensor
     data: Examples
+    first: tuple[Region, ...]
 
     @classmethod
-    def of(cls, program: Program, data: Examples) -> Segment:
+    def of(
+        cls, program: Program, data: Examples, first: tuple[Region, ...] = (Piece(0.0, 1.0),)
+    ) -> Self:
         """For examples in the networks' type and place."""
         inputs = data.inputs.to(program.reference)
-        return cls(program, inputs, data.labels.to(inputs.device), data)
+        return cls(program, inputs, data.labels.to(inputs.device), data, first)
 
-    @property
-    def whole(self) -> Region:
-        """All of it."""
-        return Piece(0.0, 1.0)
+    def parts(self, count: int) -> list[Region]:
+        """Every first region cut into so many, a power of two."""
+        return [part for region in self.first for part in region.cut(count)]
 
     @property
     def grid(self) -> list[Point]:
@@ -177,7 +188,7 @@ def pilot(segment: Segment, rows: Tensor, enough: Callable[[Outputs, Tensor], bo
     best, plan = float("inf"), Plan(EFFORTS[-1], 2**_PILOT_HALVINGS)
     for effort in EFFORTS:
         for halvings in range(_PILOT_HALVINGS + 1):
-            pieces = segment.whole.cut(2**halvings)
+            pieces = segment.parts(2**halvings)
             network = PieceNetwork(segment.program, segment.central(pieces), effort)
             found = network.outputs(x, labels, loss)
             if network.work * len(pieces) >= best:
@@ -239,7 +250,8 @@ class Search:
     def steps(self) -> Iterator[None]:
         """The search, one piece after another; whatever is left when it is left off is open."""
         everything = self.segment.everything
-        self._push(self.segment.whole, everything)
+        for region in self.segment.first:
+            self._push(region, everything)
         for t in self.segment.grid:
             self._test(t, everything[~self.refuted])
             yield
@@ -247,8 +259,9 @@ class Search:
         if not len(rows):
             return
         self.plan = pilot(self.segment, rows, _some_certified)
-        self._pop()
-        for piece in self.segment.whole.cut(self.plan.pieces):
+        for _ in self.segment.first:
+            self._pop()
+        for piece in self.segment.parts(self.plan.pieces):
             self._push(piece, rows)
         while self._queue:
             self._try(*self._pop())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -53,26 +52,23 @@ def blended(models: Sequence[nn.Module], data: Examples, family: Family) -> Prog
     return Program(programs[0].shape, cast("tuple[Operation, ...]", tuple(operations)))
 
 
-@dataclass(frozen=True)
 class Simplex(Segment):
-    """All convex combinations of several networks; points are their shares.
-
-    Attributes:
-        count: of networks.
-    """
-
-    count: int
+    """All convex combinations of several networks; points are their shares."""
 
     @classmethod
     def spanned(cls, models: Sequence[nn.Module], data: Examples) -> Simplex:
         """By networks of one architecture."""
-        plain = Segment.of(blended(models, data, SIMPLEX), data)
-        return cls(plain.program, plain.inputs, plain.labels, plain.data, len(models))
+        others = len(models) - 1
+        return cls.of(
+            blended(models, data, SIMPLEX), data, (Box((0.0,) * others, (1.0,) * others),)
+        )
 
     @property
-    def whole(self) -> Region:
-        """All of it."""
-        return Box((0.0,) * (self.count - 1), (1.0,) * (self.count - 1))
+    def count(self) -> int:
+        """Of networks."""
+        [whole] = self.first
+        assert isinstance(whole, Box)
+        return 1 + len(whole.low)
 
     @property
     def grid(self) -> list[Point]:
