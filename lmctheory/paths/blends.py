@@ -124,8 +124,12 @@ BEZIER, SIMPLEX = _Bezier(), _Simplex()
 
 
 def _combined(tensors: Sequence[Tensor], coefficients: Coefficients) -> Tensor:
-    """Their sum with coefficients; exactly one of them where the others' are zero."""
-    held = [(a, tensor) for a, tensor in zip(coefficients, tensors, strict=True) if a]
+    """Their sum with coefficients; exactly one of them where the others' are zero.
+
+    Of those that are trained all are in the graph, as optimisers ask for.
+    """
+    pairs = zip(coefficients, tensors, strict=True)
+    held = [(a, tensor) for a, tensor in pairs if a or tensor.requires_grad]
     (first, tensor), *others = held or [(0.0, tensors[0])]
     total = tensor * first
     for a, other in others:
