@@ -1,4 +1,4 @@
-"""The segment between two networks: loss barriers, and certificates that bound them."""
+"""Segments, curves and simplices between networks: barriers, and certificates that bound them."""
 
 from lmctheory.paths._barrier import (
     Barrier,
@@ -12,7 +12,17 @@ from lmctheory.paths._certified_barrier import CertifiedBarrier, certified_barri
 from lmctheory.paths._complete import CompleteCertificate
 from lmctheory.paths._decomposition import Decomposition, decompose
 from lmctheory.paths._least_barrier import LeastBarrier, least_barrier
+from lmctheory.paths._path import Path
+from lmctheory.paths._simplex import (
+    SimplexBarrier,
+    SimplexCertificate,
+    StarCertificate,
+    certified_simplex_barrier,
+    certify_simplex,
+    certify_star,
+)
 from lmctheory.paths.barrier_search import Interval
+from lmctheory.paths.connecting import connect
 from lmctheory.paths.interpolation import interpolate, with_layers_of
 from lmctheory.paths.whole_path import PathCertificate, certify
 
@@ -24,14 +34,22 @@ __all__ = [
     "Decomposition",
     "Interval",
     "LeastBarrier",
+    "Path",
     "PathCertificate",
     "SegmentLosses",
+    "SimplexBarrier",
+    "SimplexCertificate",
+    "StarCertificate",
     "barrier",
     "barriers",
     "certificate",
     "certificates",
     "certified_barrier",
+    "certified_simplex_barrier",
     "certify",
+    "certify_simplex",
+    "certify_star",
+    "connect",
     "decompose",
     "interpolate",
     "least_barrier",

@@ -24,7 +24,16 @@ from lmctheory.paths.interpolation import (
 )
 from lmctheory.results import Result
 
-__all__ = ["Barrier", "SegmentLosses", "barrier", "barriers", "segment_losses"]
+__all__ = [
+    "Barrier",
+    "SegmentLosses",
+    "barrier",
+    "barriers",
+    "curve_of",
+    "grid_of",
+    "losses_of",
+    "segment_losses",
+]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -131,9 +140,16 @@ def barrier(
         >>> barrier(a, b, data, points=11).loss.shape
         (11,)
     """
-    t = _grid(points)
+    t = grid_of(points)
     outputs = _outputs(model_a, model_b, data, t, reset_batch_norm)
-    curves = _curves(outputs, data, t, pairs=1)
+    return curve_of(outputs, data, t)
+
+
+def curve_of(
+    blocks: Iterable[PathLogits], data: AnyExamples, t: Float[Tensor, " points"]
+) -> Barrier:
+    """Loss and accuracy of one pair, from its outputs."""
+    curves = _curves(blocks, data, t, pairs=1)
     return Barrier(curves.t, curves.loss[0], curves.accuracy[0])
 
 
@@ -174,9 +190,16 @@ def segment_losses(
         >>> bool(abs(found.loss.mean(1) - barrier(a, b, data, points=11).loss).max() < 1e-6)
         True
     """
-    t = _grid(points)
+    t = grid_of(points)
+    return losses_of(_outputs(model_a, model_b, data, t, reset_batch_norm), data, t)
+
+
+def losses_of(
+    blocks: Iterable[PathLogits], data: AnyExamples, t: Float[Tensor, " points"]
+) -> SegmentLosses:
+    """Every example's, from the outputs of one pair."""
     loss, hit = torch.zeros(2, len(t), len(data), dtype=torch.float64)
-    for block, losses, hits in _judged(_outputs(model_a, model_b, data, t, reset_batch_norm), data):
+    for block, losses, hits in _judged(blocks, data):
         loss[block.points, block.rows] = losses.double().cpu()
         hit[block.points, block.rows] = hits.double().cpu()
     loss *= len(data) / data.loss.weight(data.labels)
@@ -217,7 +240,7 @@ def barriers(
     Raises:
         ValueError: as `barrier`, and if there is no pair dimension.
     """
-    t = _grid(points)
+    t = grid_of(points)
     require_stacks(chain_a, chain_b)
     return _curves(_chain_outputs(chain_a, chain_b, data, t), data, t, len(chain_a.weights[0]))
 
@@ -255,7 +278,8 @@ def _reset_logits(
             yield block._replace(points=slice(i, i + 1))
 
 
-def _grid(points: int) -> Tensor:
+def grid_of(points: int) -> Tensor:
+    """So many equidistant t, checked to be an odd number."""
     return torch.linspace(0, 1, odd_points(points), dtype=torch.float64)
 
 
@@ -272,6 +296,7 @@ def _judged(
 def _curves(
     blocks: Iterable[PathLogits], data: AnyExamples, t: Float[Tensor, " points"], pairs: int
 ) -> Barrier:
+    """Loss and accuracy of stacks of pairs, ``[pairs, points]``, from their outputs."""
     loss, correct = torch.zeros(2, len(t), pairs, dtype=torch.float64)
     for block, losses, hits in _judged(blocks, data):
         where, shape = (block.points, block.pairs), block.logits.shape[:2]

@@ -13,13 +13,13 @@ from lmctheory.measures.arguments import positive
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.paths.barrier_search import BarrierSearch, Interval
 from lmctheory.paths.certified_losses import require_certified
-from lmctheory.paths.pair_program import Program, chain_program
+from lmctheory.paths.pair_program import chain_program
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.segment_search import Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
-__all__ = ["CertifiedBarrier", "certified_barrier", "certified_barrier_of_chains"]
+__all__ = ["CertifiedBarrier", "certified_barrier", "certified_barrier_of_chains", "enclosed"]
 
 _TOLERANCE, _BUDGET = 0.01, 600.0
 
@@ -101,33 +101,34 @@ def certified_barrier(
         True
     """
     tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
-    return _enclosed(program_of(model_a, model_b, data), data, tolerance, budget)
+    return enclosed(Segment.of(program_of(model_a, model_b, data), data), tolerance, budget)
 
 
 def certified_barrier_of_chains(
     chain_a: AffineChain, chain_b: AffineChain, data: Examples, *, tolerance: float = _TOLERANCE
 ) -> CertifiedBarrier:
     """`certified_barrier` for two chains."""
-    return _enclosed(chain_program(chain_a, chain_b, data), data, tolerance, _BUDGET)
+    program = chain_program(chain_a, chain_b, data)
+    return enclosed(Segment.of(program, data), tolerance, _BUDGET)
 
 
-def _enclosed(
-    program: Program, data: Examples, tolerance: float, budget: float
-) -> CertifiedBarrier:
-    require_certified(data)
+def enclosed(segment: Segment, tolerance: float, budget: float) -> CertifiedBarrier:
+    """The barrier on a path, as far as it comes in so many seconds."""
+    require_certified(segment.data)
     started = time.monotonic()
     with torch.no_grad():
-        search = BarrierSearch(Segment.of(program, data), tolerance)
+        search = BarrierSearch(segment, tolerance)
         for _ in tracked(search.steps(), "enclosing the barrier"):
             if time.monotonic() - started > budget:
                 break
+    assert not isinstance(search.where, tuple)
     return CertifiedBarrier(
         max=Interval(search.lower, max(search.lower, search.upper)),
         midpoint=search.barrier_at(0.5),
         accuracy_drop=search.accuracy_drop(),
         t=search.where,
         pieces=len(search.pieces),
-        narrowest=min(2 * each.piece.half for each in search.pieces),
+        narrowest=min(each.piece.length for each in search.pieces),
         converged=search.done,
         seconds=time.monotonic() - started,
     )

@@ -8,14 +8,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 
 from lmctheory.measures.arguments import positive
-from lmctheory.networks import Examples
 from lmctheory.paths.certified_losses import require_certified
-from lmctheory.paths.pair_program import Program
 from lmctheory.paths.segment_search import Search, Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
-__all__ = ["CompleteCertificate", "decided"]
+__all__ = ["CompleteCertificate", "decided", "reasons"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,17 +64,16 @@ class CompleteCertificate(Result):
         )
 
 
-def decided(program: Program, data: Examples, budget: float) -> CompleteCertificate:
-    """The certificate, as far as it comes in so many seconds.
+def decided(segment: Segment, budget: float) -> CompleteCertificate:
+    """The certificate of a path, as far as it comes in so many seconds.
 
     Raises:
         ValueError: for a budget <= 0, labels that are no classes, or networks that overflow.
     """
-    budget = positive("budget", budget)
+    budget, program, data = positive("budget", budget), segment.program, segment.data
     require_certified(data)
     if not data.loss.judges(data.labels):
         raise ValueError("data.labels must be classes for complete=True, got values")
-    segment = Segment.of(program, data)
     started = time.monotonic()
     with torch.no_grad():
         for t in (0.0, 1.0):
@@ -89,17 +86,22 @@ def decided(program: Program, data: Examples, budget: float) -> CompleteCertific
     return _result(search, time.monotonic() - started, budget)
 
 
+def reasons(search: Search, budget: float) -> tuple[str, ...]:
+    """Why examples are not decided; empty where they are."""
+    unclear = search.unclear & ~search.refuted
+    return tuple(
+        f"budget of {budget:g} s" if left else "margin within rounding of zero" if close else ""
+        for left, close in zip(search.open.tolist(), unclear.tolist(), strict=True)
+    )
+
+
 def _result(search: Search, seconds: float, budget: float) -> CompleteCertificate:
     open_, unclear, refuted = search.open, search.unclear & ~search.refuted, search.refuted
-    reasons = tuple(
-        f"budget of {budget:g} s" if left else "margin within rounding of zero" if close else ""
-        for left, close in zip(open_.tolist(), unclear.tolist(), strict=True)
-    )
     effort = "" if search.plan is None else str(search.plan.effort)
     return CompleteCertificate(
         certified=(~(open_ | unclear | refuted)).cpu().numpy(),
-        t=search.counterexample.cpu().numpy(),
-        undecided=reasons,
+        t=search.counterexample[:, 0].cpu().numpy(),
+        undecided=reasons(search, budget),
         pieces=search.tried.cpu().numpy(),
         narrowest=search.narrowest,
         effort=effort,

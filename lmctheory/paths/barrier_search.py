@@ -13,7 +13,7 @@ network at most those that are not certainly wrong.
 Reference: theory key C6.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import NamedTuple
@@ -21,11 +21,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmctheory.paths.regions import Effort, Point, Region
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, mean_of
 
-__all__ = ["BarrierSearch", "Interval"]
+__all__ = ["BarrierSearch", "Interval", "mixed"]
 
 _SMALL = 1e-3
 """Barriers below it are enclosed to `_SMALL` times the tolerance."""
@@ -58,9 +58,9 @@ class _Bounded:
         open: examples that are not certified on it.
     """
 
-    piece: Piece
+    piece: Region
     upper: float
-    t: float
+    t: Point
     drop: float
     open: Tensor
 
@@ -80,11 +80,14 @@ class BarrierSearch:
     segment: Segment
     tolerance: float
     lower: float = field(init=False, default=0.0)
-    where: float = field(init=False, default=0.0)
+    where: Point = field(init=False)
     pieces: list[_Bounded] = field(init=False, default_factory=list)
-    _losses: dict[float, Interval] = field(init=False, default_factory=dict)
-    _accuracies: dict[float, Interval] = field(init=False, default_factory=dict)
+    _losses: dict[Point, Interval] = field(init=False, default_factory=dict)
+    _accuracies: dict[Point, Interval] = field(init=False, default_factory=dict)
     _effort: Effort = field(init=False, default=BOXES)
+
+    def __post_init__(self) -> None:
+        self.where = self.segment.ends[-1]
 
     @property
     def upper(self) -> float:
@@ -106,10 +109,10 @@ class BarrierSearch:
 
     def steps(self) -> Iterator[None]:
         """Piece after piece, until the interval is narrow; then that of the accuracy drop."""
-        for t in (0.0, 1.0, 0.5):
+        for t in (*self.segment.ends, self.segment.middle):
             self._evaluate(t)
         self._effort = pilot(self.segment, self.segment.everything, self._close).effort
-        for piece in Piece(0.0, 1.0).cut(_FIRST):
+        for piece in self.segment.parts(_FIRST):
             self.pieces.append(self._bounded(piece))
         while True:
             yield
@@ -121,7 +124,7 @@ class BarrierSearch:
             if drop.upper - drop.lower <= self.tolerance or not self._refine_accuracy():
                 return
 
-    def barrier_at(self, t: float) -> Interval:
+    def barrier_at(self, t: Point) -> Interval:
         """An interval of the barrier at a t that was evaluated."""
         loss, chord = self._losses[t], self._chord(t)
         return Interval(loss.lower - chord.upper, loss.upper - chord.lower)
@@ -135,11 +138,14 @@ class BarrierSearch:
         )
         return Interval(max(lower, 0.0), max(each.drop for each in self.pieces))
 
-    def _chord(self, t: float) -> Interval:
-        return _between(self._losses[0.0], self._losses[1.0], t)
+    def _chord(self, t: Point) -> Interval:
+        return self._between(self._losses, self.segment.shares(t))
 
-    def _accuracy_chord(self, t: float) -> Interval:
-        return _between(self._accuracies[0.0], self._accuracies[1.0], t)
+    def _accuracy_chord(self, t: Point) -> Interval:
+        return self._between(self._accuracies, self.segment.shares(t))
+
+    def _between(self, known: dict[Point, Interval], shares: tuple[float, ...]) -> Interval:
+        return mixed([known[end] for end in self.segment.ends], shares)
 
     def _close(self, found: Outputs, rows: Tensor) -> bool:
         """Whether the excess of the mean loss is within the tolerance."""
@@ -147,9 +153,10 @@ class BarrierSearch:
         nothing = torch.zeros_like
         plain = replace(found, rest=nothing(found.rest), apart=nothing(found.apart))
         excess = (found.losses(loss, labels) - plain.losses(loss, labels)).mean(1).max()
-        return float(excess) <= max(self.tolerance * self.barrier_at(0.5).lower, self._width)
+        middle = self.barrier_at(self.segment.middle).lower
+        return float(excess) <= max(self.tolerance * middle, self._width)
 
-    def _evaluate(self, t: float) -> None:
+    def _evaluate(self, t: Point) -> None:
         """The network at t, and the lower end with it."""
         if t in self._losses:
             return
@@ -160,30 +167,36 @@ class BarrierSearch:
             raise ValueError("a network on the segment overflows on the data")
         self._losses[t] = Interval(low, high)
         self._judge(t, found, 0)
-        if 1.0 in self._losses and (barrier := self.barrier_at(t).lower) > self.lower:
+        if any(end not in self._losses for end in segment.ends):
+            return
+        if (barrier := self.barrier_at(t).lower) > self.lower:
             self.lower, self.where = barrier, t
 
-    def _judge(self, t: float, found: Outputs, certified: int) -> None:
+    def _judge(self, t: Point, found: Outputs, certified: int) -> None:
         """The accuracy at t, from some examples and how many others are right there anyway."""
         n = len(self.segment.inputs)
         right = certified + int(found.certified().sum())
         # shares are quotients, each rounded once
         self._accuracies[t] = Interval(right / n, (n - int(found.refuted().sum())) / n)
 
-    def _bounded(self, piece: Piece) -> _Bounded:
-        segment, labels, loss = self.segment, self.segment.labels, self.segment.data.loss
+    def _bounded(self, piece: Region) -> _Bounded:
+        segment = self.segment
         found = segment.outputs(piece, segment.everything, self._effort)
-        bounds = mean_of(found.losses(loss, labels), 1).tolist()
-        points = [piece.at(-1 + 2 * i / (len(bounds) - 1)) for i in range(len(bounds))]
-        drops = [bound - self._chord(t).lower for bound, t in zip(bounds, points, strict=True)]
+        losses, points, shares = segment.judged(piece, found)
+        bounds = mean_of(losses, 1).tolist()
+        drops = [
+            bound - self._between(self._losses, each).lower
+            for bound, each in zip(bounds, shares, strict=True)
+        ]
         upper = max(drops)
         open_ = segment.everything[~found.certified()]
         return _Bounded(
             piece, upper, points[drops.index(upper)], self._largest_drop(piece, len(open_)), open_
         )
 
-    def _largest_drop(self, piece: Piece, open_examples: int) -> float:
-        chord = max(self._accuracy_chord(t).upper for t in (piece.start, piece.end))
+    def _largest_drop(self, piece: Region, open_examples: int) -> float:
+        corners = self.segment.corners(piece)
+        chord = max(self._between(self._accuracies, shares).upper for shares in corners)
         n = len(self.segment.inputs)
         return max(0.0, chord - (n - open_examples) / n)
 
@@ -197,7 +210,7 @@ class BarrierSearch:
         self._evaluate(worst.t)
         there = self.barrier_at(worst.t)
         close = worst.upper - there.lower <= 8 * (there.upper - there.lower)
-        if close or worst.piece.half <= NARROWEST:
+        if close or worst.piece.length <= 2 * NARROWEST:
             return False
         self.pieces.remove(worst)
         self.pieces += map(self._bounded, worst.piece.cut(2))
@@ -206,9 +219,9 @@ class BarrierSearch:
     def _refine_accuracy(self) -> bool:
         """Halves the piece with the largest drop, for the examples that are open there."""
         worst = max(self.pieces, key=lambda each: each.drop)
-        if worst.piece.half <= NARROWEST:
+        if worst.piece.length <= 2 * NARROWEST:
             return False
-        middle, certified = worst.piece.centre, len(self.segment.inputs) - len(worst.open)
+        middle, certified = worst.piece.at(0.0), len(self.segment.inputs) - len(worst.open)
         if middle not in self._accuracies:
             self._judge(middle, self.segment.at(middle, worst.open), certified)
         self.pieces.remove(worst)
@@ -220,8 +233,11 @@ class BarrierSearch:
         return True
 
 
-def _between(start: Interval, end: Interval, t: float) -> Interval:
-    """The chord of two intervals at t, from the second to the first, rounded outward."""
-    low, high = (t * a + (1 - t) * b for a, b in zip(end, start, strict=True))
-    slack = 4 * _EPS * (abs(low) + abs(high))
+def mixed(known: Sequence[Interval], shares: Sequence[float]) -> Interval:
+    """Their sum with shares, of which none is far below zero, rounded outward."""
+    low = high = 0.0
+    for a, each in zip(shares, known, strict=True):
+        least, most = each if a >= 0 else each[::-1]
+        low, high = low + a * least, high + a * most
+    slack = 2 * len(known) * _EPS * (abs(low) + abs(high))
     return Interval(low - slack, high + slack)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from lmctheory.paths.linear_maps import Operator
+from lmctheory.paths.regions import Direction, Piece, Region, WeightsOnPiece
 from lmctheory.paths.rounding import NORM_INFLATION, Scale, flat_length, length
 
 __all__ = ["Affine", "AffineAt", "Contrast", "Node", "Normalisation", "NormalisationAt"]
@@ -73,6 +74,16 @@ class Affine:
     ends: tuple[float, float] | None = None
 
     @property
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """A's and B's."""
+        return self.W_a, self.W_b
+
+    @property
+    def terms(self) -> int:
+        """Weights of one output."""
+        return self.W_a[0].numel()
+
+    @property
     def fixed(self) -> bool:
         """Whether A's and B's are the same."""
         return torch.equal(self.W_a, self.W_b) and torch.equal(self.b_a, self.b_b)
@@ -110,6 +121,25 @@ class Affine:
         """The layer at theta_t."""
         W, b = torch.lerp(self.W_b, self.W_a, t), torch.lerp(self.b_b, self.b_a, t)
         return AffineAt(t, self.operator, W, b)
+
+    def on(self, piece: Region, dtype: torch.dtype) -> WeightsOnPiece:
+        """The layer on a piece, its symbols in some precision."""
+        assert isinstance(piece, Piece)
+        change, change_low, sides = self.at_precision(dtype)
+        half = piece.half
+        powers = (
+            (Direction(half, self.change, change_low, change, half * (self.b_a - self.b_b)),)
+            if half and not self.fixed
+            else ()
+        )
+        return WeightsOnPiece(
+            W=torch.lerp(self.W_b, self.W_a, piece.centre),
+            b=torch.lerp(self.b_b, self.b_a, piece.centre),
+            powers=powers,
+            weights=(),
+            sides=sides,
+            offset=self.b_a.abs() + self.b_b.abs(),
+        )
 
     @cached_property
     def scale(self) -> Scale:

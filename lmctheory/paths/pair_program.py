@@ -9,10 +9,12 @@ from torch import Tensor
 
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.chain import require_same_architecture
+from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_operations import Fixed, Operation, Pointwise
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.layer_operations import Affine, Contrast, Node, Normalisation
 from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.regions import Point
 
 __all__ = ["Program", "chain_program"]
 
@@ -67,11 +69,11 @@ class Program:
     @property
     def reference(self) -> Tensor:
         """A tensor of the type and on the device of all."""
-        return next(op.W_a for op in self.operations if isinstance(op, Affine))
+        return next(op.weights[0] for op in self.operations if isinstance(op, Affine | Blend))
 
-    def at(self, t: float) -> list[Callable[..., Tensor]]:
-        """What the operations are at theta_t."""
-        return [op.at(t) for op in self.operations]
+    def at(self, t: Point) -> list[Callable[..., Tensor]]:
+        """What the operations are at theta_t, or where else their family of networks has points."""
+        return [op.at(t) for op in self.operations]  # type: ignore[arg-type]
 
     def contrasts(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> list[Contrast | None]:
         """Of the operations that have parameters, with the values of all nodes."""

@@ -20,9 +20,10 @@ Reference: theory key C5.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -30,8 +31,8 @@ from torch import Tensor
 from lmctheory.networks import Examples
 from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.pair_program import Program
+from lmctheory.paths.regions import Effort, Piece, Point, Region
 from lmctheory.paths.taylor_models import value_at
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 
 __all__ = ["BOXES", "EFFORTS", "NARROWEST", "Plan", "Search", "Segment", "pilot"]
@@ -66,25 +67,86 @@ _POINTS = 16
 
 @dataclass(frozen=True)
 class Segment:
-    """A pair of networks and what they are judged by."""
+    """A path between two networks and what they are judged by.
+
+    Attributes:
+        program: of all networks.
+        inputs: in their type and place.
+        labels: likewise.
+        data: the examples.
+        first: regions that cover it, on each of which weights are polynomials in s.
+    """
 
     program: Program
     inputs: Tensor
     labels: Tensor
     data: Examples
+    first: tuple[Region, ...]
 
     @classmethod
-    def of(cls, program: Program, data: Examples) -> Segment:
+    def of(
+        cls, program: Program, data: Examples, first: tuple[Region, ...] = (Piece(0.0, 1.0),)
+    ) -> Self:
         """For examples in the networks' type and place."""
         inputs = data.inputs.to(program.reference)
-        return cls(program, inputs, data.labels.to(inputs.device), data)
+        return cls(program, inputs, data.labels.to(inputs.device), data, first)
+
+    def parts(self, count: int) -> list[Region]:
+        """Every first region cut into so many, a power of two."""
+        return [part for region in self.first for part in region.cut(count)]
+
+    @property
+    def grid(self) -> list[Point]:
+        """Points at which examples are tried first."""
+        grid = sorted((i / _GRID for i in range(_GRID + 1)), key=lambda t: abs(t - 0.5))
+        return list(grid)
+
+    @property
+    def ends(self) -> tuple[Point, ...]:
+        """Where A alone, and where B alone is."""
+        return (1.0, 0.0)
+
+    @property
+    def middle(self) -> Point:
+        """Where all networks count alike."""
+        return 0.5
+
+    def shares(self, t: Point) -> tuple[float, ...]:
+        """Of the networks at the ends in the affine function that a barrier is compared with."""
+        assert not isinstance(t, tuple)
+        return (t, 1 - t)
+
+    def alone(self, t: Point) -> Region:
+        """A point as a region."""
+        assert not isinstance(t, tuple)
+        return Piece(t, t)
+
+    def judged(
+        self, piece: Region, found: Outputs
+    ) -> tuple[Tensor, list[Point], list[tuple[float, ...]]]:
+        """Bounds of the losses at some places of a piece, the points there and their shares.
+
+        Their mean over examples less an affine function is largest at one of these places.
+        """
+        losses = found.losses(self.data.loss, self.labels)
+        points = [piece.at(-1 + 2 * i / (len(losses) - 1)) for i in range(len(losses))]
+        return losses, points, [self.shares(t) for t in points]
+
+    def corners(self, piece: Region) -> list[tuple[float, ...]]:
+        """The shares at the corners of a piece."""
+        assert isinstance(piece, Piece)
+        return [self.shares(t) for t in (piece.start, piece.end)]
+
+    def central(self, parts: Sequence[Region]) -> Region:
+        """Of parts of the whole the one in the middle."""
+        return parts[len(parts) // 2]
 
     @property
     def everything(self) -> Tensor:
         """All examples."""
         return torch.arange(len(self.inputs), device=self.inputs.device)
 
-    def clear(self, t: float, rows: Tensor) -> Tensor:
+    def clear(self, t: Point, rows: Tensor) -> Tensor:
         """Whether the network at t classifies examples as labelled, by far more than rounding."""
         network, found = self.program.at(t), []
         for part in blocks(len(rows), _TOGETHER):
@@ -95,11 +157,11 @@ class Segment:
             found.append(right & (gap > _CLOSE * logits.abs().max()).all(1))
         return torch.cat(found)
 
-    def at(self, t: float, rows: Tensor) -> Outputs:
+    def at(self, t: Point, rows: Tensor) -> Outputs:
         """Of the network at t, for some examples."""
-        return self.outputs(Piece(t, t), rows, _AT_POINTS)
+        return self.outputs(self.alone(t), rows, _AT_POINTS)
 
-    def outputs(self, piece: Piece, rows: Tensor, effort: Effort) -> Outputs:
+    def outputs(self, piece: Region, rows: Tensor, effort: Effort) -> Outputs:
         """Of a piece, for some examples."""
         network = PieceNetwork(self.program, piece, effort)
         return network.outputs(self.inputs[rows], self.labels[rows], self.data.loss)
@@ -126,14 +188,13 @@ def pilot(segment: Segment, rows: Tensor, enough: Callable[[Outputs, Tensor], bo
     best, plan = float("inf"), Plan(EFFORTS[-1], 2**_PILOT_HALVINGS)
     for effort in EFFORTS:
         for halvings in range(_PILOT_HALVINGS + 1):
-            pieces = 2**halvings
-            piece = Piece(0.0, 1.0).cut(pieces)[pieces // 2]
-            network = PieceNetwork(segment.program, piece, effort)
+            pieces = segment.parts(2**halvings)
+            network = PieceNetwork(segment.program, segment.central(pieces), effort)
             found = network.outputs(x, labels, loss)
-            if network.work * pieces >= best:
+            if network.work * len(pieces) >= best:
                 break
             if enough(found, few):
-                best, plan = network.work * pieces, Plan(effort, pieces)
+                best, plan = network.work * len(pieces), Plan(effort, 2**halvings)
                 break
     return plan
 
@@ -149,7 +210,8 @@ class Search:
 
     Attributes:
         segment: what is searched.
-        counterexample: ``[n]`` a t at which an example is not classified as labelled; NaN so far.
+        counterexample: ``[n, 1]`` a t at which an example is not classified as labelled, or ``[n,
+            networks]`` shares; NaN so far.
         unclear: ``[n]`` examples that rounding leaves undecided.
         tried: ``[n]`` how many pieces were tried for each.
         narrowest: the length of the shortest piece that was tried.
@@ -161,19 +223,20 @@ class Search:
     tried: Tensor = field(init=False)
     narrowest: float = field(init=False, default=1.0)
     plan: Plan | None = field(init=False, default=None)
-    _open: dict[Piece, list[Tensor]] = field(init=False, default_factory=dict)
-    _queue: list[tuple[float, float, Piece]] = field(init=False, default_factory=list)
+    _open: dict[Region, list[Tensor]] = field(init=False, default_factory=dict)
+    _queue: list[tuple[tuple[float, ...], Region]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         every = self.segment.everything
-        self.counterexample = torch.full_like(every, torch.nan, dtype=torch.float64)
+        width = torch.as_tensor(self.segment.middle).numel()
+        self.counterexample = every.new_full((len(every), width), torch.nan, dtype=torch.float64)
         self.unclear = torch.zeros_like(every, dtype=torch.bool)
         self.tried = torch.zeros_like(every)
 
     @property
     def refuted(self) -> Tensor:
         """``[n]``."""
-        return ~self.counterexample.isnan()
+        return ~self.counterexample[:, 0].isnan()
 
     @property
     def open(self) -> Tensor:
@@ -187,47 +250,49 @@ class Search:
     def steps(self) -> Iterator[None]:
         """The search, one piece after another; whatever is left when it is left off is open."""
         everything = self.segment.everything
-        self._push(Piece(0.0, 1.0), everything)
-        for t in _spread(_GRID):
+        for region in self.segment.first:
+            self._push(region, everything)
+        for t in self.segment.grid:
             self._test(t, everything[~self.refuted])
             yield
         rows = everything[~(self.refuted | self.unclear)]
         if not len(rows):
             return
         self.plan = pilot(self.segment, rows, _some_certified)
-        self._pop()
-        for piece in Piece(0.0, 1.0).cut(self.plan.pieces):
+        for _ in self.segment.first:
+            self._pop()
+        for piece in self.segment.parts(self.plan.pieces):
             self._push(piece, rows)
         while self._queue:
             self._try(*self._pop())
             yield
 
-    def _push(self, piece: Piece, rows: Tensor) -> None:
+    def _push(self, piece: Region, rows: Tensor) -> None:
         if piece not in self._open:
             self._open[piece] = []
-            heappush(self._queue, (-piece.half, piece.start, piece))
+            heappush(self._queue, (piece.rank, piece))
         self._open[piece].append(rows)
 
-    def _pop(self) -> tuple[Piece, Tensor]:
-        *_, piece = heappop(self._queue)
+    def _pop(self) -> tuple[Region, Tensor]:
+        _, piece = heappop(self._queue)
         rows = torch.cat(self._open.pop(piece))
         return piece, rows[~(self.refuted | self.unclear)[rows]]
 
-    def _test(self, t: float, rows: Tensor) -> None:
+    def _test(self, t: Point, rows: Tensor) -> None:
         """Refutes the examples that the network at t gets wrong for certain."""
         rows = rows[~self.segment.clear(t, rows)] if len(rows) else rows
         if not len(rows):
             return
         found = self.segment.at(t, rows)
         refuted, certified = found.refuted(), found.certified()
-        self.counterexample[rows[refuted]] = t
+        self.counterexample[rows[refuted]] = self.counterexample.new_tensor(t)
         self.unclear[rows[~(refuted | certified)]] = True
 
-    def _try(self, piece: Piece, rows: Tensor) -> None:
+    def _try(self, piece: Region, rows: Tensor) -> None:
         if not len(rows):
             return
         assert self.plan is not None
-        self.narrowest = min(self.narrowest, piece.end - piece.start)
+        self.narrowest = min(self.narrowest, piece.length)
         self.tried[rows] += 1
         found = self.segment.outputs(piece, rows, self.plan.effort)
         failed = ~found.certified()
@@ -235,7 +300,7 @@ class Search:
         for s, mine in _tightest(found, failed, rows):
             self._test(piece.at(s), mine)
         left = ~(self.refuted | self.unclear)[rows]
-        if piece.end - piece.start <= NARROWEST:
+        if piece.length <= NARROWEST:
             self.unclear[rows[left]] = True
             return
         parts = _parts(found, failed, self.plan.effort.degree)
@@ -243,11 +308,6 @@ class Search:
             if (mine := left & (parts == count)).any():
                 for part in piece.cut(count):
                     self._push(part, rows[mine])
-
-
-def _spread(points: int) -> list[float]:
-    """Equidistant numbers in [0, 1], from the middle outward."""
-    return sorted((i / points for i in range(points + 1)), key=lambda t: abs(t - 0.5))
 
 
 def _tightest(found: Outputs, failed: Tensor, rows: Tensor) -> Iterator[tuple[float, Tensor]]:

@@ -14,28 +14,30 @@ delta added to the deviation: a bound as close as the polynomials are, however t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lmctheory.networks.losses import BinaryCrossEntropy, Loss
+from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
 from lmctheory.paths.certified_operations import Operation
 from lmctheory.paths.interpolation import blocks
-from lmctheory.paths.layer_operations import Affine
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
+from lmctheory.paths.regions import Box, Effort, Region
 from lmctheory.paths.rounding import length
+from lmctheory.paths.taylor_layers import AffineOnPiece, weight_symbols, without_weights
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
-from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Piece, passage
+from lmctheory.paths.taylor_operations import Passage, passage
 
-__all__ = ["Outputs", "PieceNetwork", "mean_of"]
+__all__ = ["PARTS", "Outputs", "PieceNetwork", "mean_of"]
 
 _EPS = torch.finfo(torch.float64).eps
 _BYTES = 2**27
-_PARTS = 16
+PARTS = 16
 """Parts of a piece for the mean loss."""
 
 _ELEMENTWISE = 10_000.0
@@ -52,19 +54,27 @@ class Outputs:
         contrasts: ``[k + 1, n, c]`` what must be negative to be classified as labelled, -1 where
             nothing is asked; None where labels are no classes.
         apart: ``[n, c]`` a bound of what is beside that.
+        moved: ``[2, k, n, outputs]`` what the parameters w_j of the weights, of which a segment has
+            none, make of the outputs: w_j (m_0j + s m_1j).
+        moved_contrasts: ``[2, k, n, c]`` likewise.
     """
 
     values: Tensor
     rest: Tensor
     contrasts: Tensor | None
     apart: Tensor
+    moved: Tensor
+    moved_contrasts: Tensor
 
     def certified(self) -> Tensor:
         """Whether each example is classified as labelled at every s, ``[n]``."""
         if self.contrasts is None:
             return self.rest.new_zeros(len(self.rest), dtype=torch.bool)
         _, high = bounds(self.contrasts)
-        return (high + self.apart < 0).all(1)
+        apart = self.apart
+        if self.moved_contrasts.shape[1]:
+            apart = apart + _size(self.moved_contrasts)
+        return (high + apart < 0).all(1)
 
     def refuted(self) -> Tensor:
         """Whether each example is not classified as labelled in the middle, ``[n]``."""
@@ -72,22 +82,53 @@ class Outputs:
             return self.rest.new_zeros(len(self.rest), dtype=torch.bool)
         return (self.contrasts[0] - self.apart > 0).any(1)
 
-    def losses(self, loss: Loss, labels: Tensor, parts: int = _PARTS) -> Tensor:
+    def losses(self, loss: Loss, labels: Tensor, parts: int = PARTS) -> Tensor:
         """Bounds of which the mean over examples is, at its largest, one of the mean loss.
 
         Returns:
-            ``[parts + 1, n]`` at equidistant points of the piece, from its start to its end.
+            ``[parts + 1, n]`` at equidistant points of the piece, from its start to its end, where
+            parameters of the weights are 0.
         """
+        points = torch.linspace(-1, 1, parts + 1, dtype=torch.float64).tolist()
+        middle = (0.0,) * self.moved.shape[1]
+        places = [(s, middle) for s in (points if len(self.values) > 1 else points[:1])]
+        return self._losses_at(places, False, parts, loss, labels).expand(parts + 1, -1)
+
+    def losses_on(self, box: Box, loss: Loss, labels: Tensor) -> Tensor:
+        """Likewise on a box, ``[places, n]`` at its `places`.
+
+        The outputs' known part is affine in s for each w, once the polynomial is its chord, and
+        affine in w for each s: so the bound is largest at a corner of the box. Where the simplex
+        cuts the box, what s w_j is multiplied by counts as a deviation, and the bound is convex in
+        s and w together.
+        """
+        places = box.places(PARTS)
+        return self._losses_at(places, box.is_cut, PARTS, loss, labels)
+
+    def _losses_at(
+        self,
+        places: Sequence[tuple[float, tuple[float, ...]]],
+        straight: bool,
+        parts: int,
+        loss: Loss,
+        labels: Tensor,
+    ) -> Tensor:
         bend, deviation = self._arch(self.values, parts), self._arch_of_contrasts(parts)
+        if self.moved.shape[1]:
+            bend = bend + 64 * _EPS * _size(self.moved)
+            deviation = deviation + 64 * _EPS * _size(self.moved_contrasts)
+            if straight:
+                bend = bend + _size(self.moved[1:])
+                deviation = deviation + _size(self.moved_contrasts[1:])
         radius = length(self.rest + bend)
         judged = certified_loss(loss)
-        points = torch.linspace(-1, 1, parts + 1, dtype=torch.float64).tolist()
         found = []
-        for s in points if len(self.values) > 1 else points[:1]:
+        for s, w in places:
             centre = value_at(self.values, s)
+            for share, (m_0, m_1) in zip(w, self.moved.double().transpose(0, 1), strict=True):
+                centre = centre + share * (m_0 if straight else m_0 + s * m_1)
             found.append(judged.at(AtPoint(centre, radius, lambda _: deviation), labels)[0])
-        bounded = torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
-        return bounded.expand(parts + 1, -1)
+        return torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
 
     def least_losses(self, loss: Loss, labels: Tensor) -> Tensor:
         """Lower bounds of the losses in the middle, ``[n]``, for a piece without length.
@@ -124,7 +165,14 @@ class Outputs:
             own = mixed(self.contrasts.abs(), other.contrasts.abs())[0]
             apart = rounded(self.apart, other.apart, own)
         rest = rounded(self.rest, other.rest, sizes)
-        return Outputs(mixed(self.values, other.values), rest, contrasts, apart)
+        return Outputs(
+            mixed(self.values, other.values),
+            rest,
+            contrasts,
+            apart,
+            self.moved,
+            self.moved_contrasts,
+        )
 
     def _arch_of_contrasts(self, parts: int) -> Tensor:
         if self.contrasts is None:
@@ -148,7 +196,7 @@ class PieceNetwork:
         work: products that were taken, roughly: what a pilot compares.
     """
 
-    def __init__(self, program: Program, piece: Piece, effort: Effort) -> None:
+    def __init__(self, program: Program, piece: Region, effort: Effort) -> None:
         self.work = 0.0
         effort = effort.on(program.reference.device)
         self.program, self.piece, self.effort = program, piece, effort
@@ -175,6 +223,8 @@ class PieceNetwork:
             torch.cat([part.rest for part in parts]),
             None if contrasts[0] is None else torch.cat(contrasts, 1),  # type: ignore[arg-type]
             torch.cat([part.apart for part in parts]),
+            torch.cat([part.moved for part in parts], 2),
+            torch.cat([part.moved_contrasts for part in parts], 2),
         )
 
     def models(self, x: Tensor) -> Iterator[TaylorModel]:
@@ -184,7 +234,7 @@ class PieceNetwork:
         for i, (op, passed) in enumerate(
             zip(self.program.operations, self.passages, strict=True), 1
         ):
-            self.work += len(x) * _work(op, held[op.node.inputs[0]])
+            self.work += len(x) * _work(op, passed, held[op.node.inputs[0]])
             held[i] = passed([held[k] for k in op.node.inputs])
             for k in self.spent[i]:
                 del held[k]
@@ -205,20 +255,25 @@ class PieceNetwork:
             model = each
         assert before is not None
         assert model is not None
-        values, rest = model.polynomial, model.rest
+        count = weight_symbols(model)
+        others = without_weights(model)
+        values, rest, moved = model.polynomial, others.rest, model.symbols[:, :count]
         decided = _decisive(loss, labels, values, model.symbols)
         if decided is None:
-            return Outputs(values, rest, None, rest)
+            return Outputs(values, rest, None, rest, moved, moved)
         contrasts, symbols = decided
+        turned, symbols = symbols[:, :count], symbols[:, count:]
         own = self._apart(before, model, labels, loss)
         spread = symbols.abs().sum((0, 1)).double() * (1 + 4 * (symbols.shape[1] + 4) * model.eps)
         noise = model.noise(4, 8).double()
         if isinstance(loss, BinaryCrossEntropy):
-            return Outputs(values, rest, contrasts, own + spread + noise)
+            apart = own + spread + noise
+            return Outputs(values, rest, contrasts, apart, moved, turned)
         at = labels[:, None]
         apart = own + spread + noise + noise.gather(1, at)
         # nothing is asked of the label itself, however large its own logit may be
-        return Outputs(values, rest, contrasts, apart * torch.ones_like(apart).scatter_(1, at, 0.0))
+        apart = apart * torch.ones_like(apart).scatter_(1, at, 0.0)
+        return Outputs(values, rest, contrasts, apart, moved, turned)
 
     def _apart(self, before: TaylorModel, model: TaylorModel, labels: Tensor, loss: Loss) -> Tensor:
         """What the radius makes of the contrasts."""
@@ -230,18 +285,24 @@ class PieceNetwork:
         return radius + radius.gather(1, labels[:, None])
 
 
+def _size(moved: Tensor) -> Tensor:
+    """A bound of the sum over parameters of the weights, float64."""
+    return moved.double().abs().sum((0, 1)) * (1 + 8 * _EPS * moved.shape[1])
+
+
 def mean_of(losses: Tensor, sign: int) -> Tensor:
     """The mean over examples, rounded up (1) or down (-1)."""
     n = losses.shape[-1]
     return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)
 
 
-def _work(op: Operation, x: TaylorModel) -> float:
-    """Products with the weights, of both W_c and D; in double precision they count twice."""
+def _work(op: Operation | Blend, passed: Passage, x: TaylorModel) -> float:
+    """Products with the weights, in all directions; in double precision they count twice."""
     size = float(torch.Size(op.node.shape).numel())
-    if not isinstance(op, Affine):
+    if not isinstance(passed, AffineOnPiece):
         return _ELEMENTWISE * size
-    return size * op.W_a[0].numel() * (4 * len(x.polynomial) + 1 + 4 * x.symbols.shape[1])
+    products = (1 + max(1, len(passed.moved))) * (2 * len(x.polynomial) + 2 * x.symbols.shape[1])
+    return size * passed.terms * (products + 1)
 
 
 def _decisive(

@@ -37,6 +37,7 @@ from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.propagated_enclosures import AffineBetween, Passage, between, chord
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.rounding import NORM_INFLATION, flat_length, length, rounding
+from lmctheory.paths.segment_search import Segment
 from lmctheory.results import Result
 
 __all__ = ["PathCertificate", "certify", "certify_chains"]
@@ -167,7 +168,9 @@ def certify(
     """
     nodes = at_least("nodes", nodes, 1)
     program = program_of(model_a, model_b, data)
-    return decided(program, data, budget) if complete else _certify(program, data, nodes)
+    return (
+        decided(Segment.of(program, data), budget) if complete else _certify(program, data, nodes)
+    )
 
 
 def certify_chains(

@@ -9,8 +9,8 @@ from torch import nn
 
 from lmctheory.networks import CNN, VGG, Examples, ResNet20
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.taylor_models import value_at
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import PieceNetwork
 from tests.paths.architectures import Applied, generator, shaken
 

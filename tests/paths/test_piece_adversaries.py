@@ -11,8 +11,8 @@ from lmctheory.paths.certified_operations import Pointwise
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.taylor_models import value_at
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import PieceNetwork
 from tests.paths.architectures import generator
 from tests.paths.pieces import mlp_pair, room

@@ -8,9 +8,9 @@ from torch import nn
 from lmctheory.networks import Examples
 from lmctheory.paths import segment_search
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.segment_search import BOXES, EFFORTS, Plan, Search, Segment, pilot
 from lmctheory.paths.taylor_models import bounds
-from lmctheory.paths.taylor_operations import Effort, Piece
 from tests.paths.architectures import generator
 from tests.paths.pieces import CubicPieces, mlp, mlp_pair
 

@@ -10,8 +10,10 @@ from lmctheory.paths.certified_operations import Fixed
 from lmctheory.paths.layer_operations import Affine, Node, Normalisation
 from lmctheory.paths.linear_maps import Convolution, Dense
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Effort, Piece
+from lmctheory.paths.taylor_layers import AffineOnPiece
 from lmctheory.paths.taylor_models import TaylorModel
-from lmctheory.paths.taylor_operations import AffineOnPiece, Effort, Piece, passage
+from lmctheory.paths.taylor_operations import passage
 from tests.paths.test_taylor_models import at, random_model
 
 PRECISIONS = [torch.float32, torch.float64]

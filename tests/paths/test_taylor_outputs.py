@@ -11,8 +11,8 @@ from torch import nn
 from lmctheory.networks import CNN, Examples
 from lmctheory.networks.losses import as_loss
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.segment_search import BOXES
-from lmctheory.paths.taylor_operations import Effort, Piece
 from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 from tests.paths import pieces
 from tests.paths.architectures import generator

@@ -22,9 +22,9 @@ from lmctheory.paths import (
 from lmctheory.paths.ascending_losses import ascending_loss
 from lmctheory.paths.partial_matchings import Between, rearranged
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Piece
 from lmctheory.paths.segment_search import EFFORTS, Segment
 from lmctheory.paths.taylor_models import value_at
-from lmctheory.paths.taylor_operations import Piece
 from lmctheory.theorems._registry import Trial, tries
 
 _SECONDS = 2.0

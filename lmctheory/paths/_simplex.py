@@ -1,0 +1,317 @@
+"""Certificates of all convex combinations of three and more networks, and of stars."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import nn
+
+from lmctheory.measures.arguments import positive
+from lmctheory.networks import Examples
+from lmctheory.networks.state import require_network
+from lmctheory.paths._complete import CompleteCertificate, decided, reasons
+from lmctheory.paths.barrier_search import BarrierSearch, Interval
+from lmctheory.paths.certified_losses import require_certified
+from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Box
+from lmctheory.paths.segment_search import Search, Segment
+from lmctheory.paths.simplex_search import Simplex
+from lmctheory.progress import tracked
+from lmctheory.results import Result
+
+__all__ = [
+    "SimplexBarrier",
+    "SimplexCertificate",
+    "StarCertificate",
+    "certified_simplex_barrier",
+    "certify_simplex",
+    "certify_star",
+]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SimplexCertificate(Result):
+    """What is decided about every convex combination of some networks, example by example.
+
+    Attributes:
+        certified: ``[n]`` classified as labelled by every convex combination, rounding included.
+        shares: ``[n, networks]`` where an example is refuted: the shares of the networks in a
+            combination that certainly classifies it otherwise; NaN where none is known.
+        undecided: ``[n]`` why an example is neither; empty where it is one.
+        boxes: ``[n]`` on how many boxes of convex combinations it was tried.
+        narrowest: the length of the longest side of the smallest box.
+        effort: how networks were enclosed.
+        seconds: what it took.
+    """
+
+    certified: Bool[np.ndarray, " n"]
+    shares: Float[np.ndarray, "n networks"]
+    undecided: tuple[str, ...]
+    boxes: Int[np.ndarray, " n"]
+    narrowest: float
+    effort: str
+    seconds: float
+
+    @property
+    def refuted(self) -> Bool[np.ndarray, " n"]:
+        """Which examples are classified otherwise by some convex combination."""
+        return ~np.isnan(self.shares).any(1)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the examples that every convex combination classifies as labelled, at least."""
+        return float(self.certified.mean())
+
+    @property
+    def attainable(self) -> float:
+        """Share that is not refuted: no more is true."""
+        return float(1 - self.refuted.mean())
+
+    def __repr__(self) -> str:
+        left = sum(map(bool, self.undecided))
+        return (
+            f"SimplexCertificate(every convex combination of {self.shares.shape[1]} networks: "
+            f"{int(self.certified.sum())} certified, {int(self.refuted.sum())} refuted, "
+            f"{left} undecided, {self.seconds:.2g} s, {self.effort})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SimplexBarrier(Result):
+    """Intervals that contain what is true of all convex combinations, rounding included.
+
+    With x the shares of the networks and L the mean loss.
+
+    Attributes:
+        max: of the largest L(sum_i x_i N_i) - sum_i x_i L(N_i); never negative.
+        middle: of its value where all shares are the same.
+        accuracy_drop: of the largest loss of accuracy against the same combination of the
+            networks' accuracies; (nan, nan) where labels are no classes.
+        shares: ``[networks]`` where the lower end of `max` is met.
+        low, high: ``[boxes, networks - 1]`` of boxes that cover the simplex, the shares of all
+            networks but the first.
+        upper: ``[boxes]`` the largest barrier in each, at most.
+        certified: ``[boxes]`` how many examples all networks in a box classify as labelled, at
+            least.
+        converged: whether `max` is as narrow as was asked for.
+        seconds: what it took.
+    """
+
+    max: Interval
+    middle: Interval
+    accuracy_drop: Interval
+    shares: Float[np.ndarray, " networks"]
+    low: Float[np.ndarray, "boxes others"]
+    high: Float[np.ndarray, "boxes others"]
+    upper: Float[np.ndarray, " boxes"]
+    certified: Int[np.ndarray, " boxes"]
+    converged: bool
+    seconds: float
+
+    def __repr__(self) -> str:
+        def shown(interval: Interval) -> str:
+            return f"[{interval.lower:.5g}, {interval.upper:.5g}]"
+
+        return (
+            f"SimplexBarrier(max in {shown(self.max)} at "
+            f"{np.array2string(self.shares, precision=3)}, middle in {shown(self.middle)}, "
+            f"accuracy drop in {shown(self.accuracy_drop)}, {len(self.upper)} boxes"
+            f"{'' if self.converged else ', not converged'})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StarCertificate(Result):
+    """What is decided about all segments from one network to others.
+
+    Attributes:
+        rays: of each segment, t = 1 at the centre.
+    """
+
+    rays: tuple[CompleteCertificate, ...]
+
+    @property
+    def certified(self) -> Bool[np.ndarray, " n"]:
+        """Which examples are classified as labelled on all segments."""
+        return np.all([ray.certified for ray in self.rays], 0)
+
+    @property
+    def refuted(self) -> Bool[np.ndarray, " n"]:
+        """Which are classified otherwise somewhere."""
+        return np.any([ray.refuted for ray in self.rays], 0)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the examples that are classified as labelled on the whole star, at least."""
+        return float(self.certified.mean())
+
+    @property
+    def attainable(self) -> float:
+        """Share that is not refuted: no more is true."""
+        return float(1 - self.refuted.mean())
+
+    def __repr__(self) -> str:
+        certified, refuted = int(self.certified.sum()), int(self.refuted.sum())
+        return (
+            f"StarCertificate({len(self.rays)} segments: {certified} certified, {refuted} refuted, "
+            f"{len(self.certified) - certified - refuted} undecided)"
+        )
+
+
+def certify_simplex(
+    models: Sequence[nn.Module], data: Examples, *, budget: float = 600.0
+) -> SimplexCertificate:
+    """Decides every example on all convex combinations sum_i x_i N_i, x_i >= 0, sum_i x_i = 1.
+
+    Args:
+        models: two networks or more, of linear layers, convolutions, pooling, sums of branches and
+            activations; aligned with each other (`lmctheory.matching.match_several`) or not.
+        data: the examples; labels must be classes.
+        budget: seconds that may take; what is open then is called undecided.
+
+    Raises:
+        TypeError: naming an operation that cannot be enclosed there, such as BatchNorm.
+        ValueError: if there are fewer than two networks, their architectures differ, weights are
+            NaN or infinite, a network overflows, inputs or labels do not fit, for a loss without
+            certificate, labels that are no classes and a budget <= 0.
+
+    Reference:
+        Key C5, with symbols for the weights; strong connectivity: Sharma et al. 2024.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> models = [MLP((4, 8, 3), rng=rng) for _ in range(3)]
+        >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
+        >>> found = certify_simplex(models, data)
+        >>> bool((found.certified | found.refuted).all())
+        True
+    """
+    budget = positive("budget", budget)
+    _require_several(models)
+    require_certified(data)
+    if not data.loss.judges(data.labels):
+        raise ValueError("data.labels must be classes, got values")
+    simplex = Simplex.spanned(models, data)
+    started = time.monotonic()
+    with torch.no_grad():
+        _require_finite(simplex)
+        search = Search(simplex)
+        _run(search.steps(), "deciding the simplex", started, budget)
+    unclear = search.unclear & ~search.refuted
+    return SimplexCertificate(
+        certified=(~(search.open | unclear | search.refuted)).cpu().numpy(),
+        shares=search.counterexample.cpu().numpy(),
+        undecided=reasons(search, budget),
+        boxes=search.tried.cpu().numpy(),
+        narrowest=search.narrowest,
+        effort="" if search.plan is None else str(search.plan.effort),
+        seconds=time.monotonic() - started,
+    )
+
+
+def certified_simplex_barrier(
+    models: Sequence[nn.Module],
+    data: Examples,
+    *,
+    tolerance: float = 0.05,
+    budget: float = 600.0,
+) -> SimplexBarrier:
+    """The largest L(sum_i x_i N_i) - sum_i x_i L(N_i) over the simplex, between two bounds.
+
+    Args:
+        models: as `certify_simplex`.
+        data: the examples; cross-entropy, binary cross-entropy or squared error.
+        tolerance: width of the interval relative to the barrier, or to .001 if that is larger; of
+            the accuracy drop's as a share of the examples.
+        budget: seconds after which the intervals are returned as they are.
+
+    Raises:
+        TypeError: as `certify_simplex`.
+        ValueError: as `certify_simplex`, but for labels; and if tolerance <= 0.
+
+    Reference:
+        Key C6.
+
+    Example:
+        >>> import torch
+        >>> from lmctheory.networks import MLP, Examples
+        >>> rng = torch.Generator().manual_seed(0)
+        >>> models = [MLP((4, 8, 3), rng=rng) for _ in range(3)]
+        >>> data = Examples(torch.randn(20, 4, generator=rng), torch.arange(20) % 3)
+        >>> found = certified_simplex_barrier(models, data, tolerance=0.2)
+        >>> 0 <= found.middle.lower <= found.max.upper
+        True
+    """
+    tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
+    _require_several(models)
+    require_certified(data)
+    simplex = Simplex.spanned(models, data)
+    started = time.monotonic()
+    with torch.no_grad():
+        _require_finite(simplex)
+        search = BarrierSearch(simplex, tolerance)
+        _run(search.steps(), "enclosing the barrier", started, budget)
+    boxes = [each.piece for each in search.pieces if isinstance(each.piece, Box)]
+    return SimplexBarrier(
+        max=Interval(search.lower, max(search.lower, search.upper)),
+        middle=search.barrier_at(simplex.middle),
+        accuracy_drop=search.accuracy_drop(),
+        shares=np.array(search.where),
+        low=np.array([box.low for box in boxes]),
+        high=np.array([box.high for box in boxes]),
+        upper=np.array([each.upper for each in search.pieces]),
+        certified=np.array([len(data) - len(each.open) for each in search.pieces]),
+        converged=search.done,
+        seconds=time.monotonic() - started,
+    )
+
+
+def certify_star(
+    centre: nn.Module, models: Sequence[nn.Module], data: Examples, *, budget: float = 600.0
+) -> StarCertificate:
+    """Decides every example on all segments from one network to others.
+
+    Args:
+        centre: the network that all segments share; t = 1 is there.
+        models: the others, at least one, each aligned with the centre or not.
+        data: the examples; labels must be classes.
+        budget: seconds for each segment.
+
+    Raises:
+        TypeError: naming an operation that cannot be enclosed.
+        ValueError: as `lmctheory.paths.certify`, and if there are no networks.
+
+    Reference:
+        Key C5; star domains: Sonthalia et al. 2024.
+    """
+    budget = positive("budget", budget)
+    if not models:
+        raise ValueError("models must name at least one network, got none")
+    segments = [Segment.of(program_of(centre, model, data), data) for model in models]
+    rays = (decided(segment, budget) for segment in segments)
+    return StarCertificate(tuple(tracked(rays, "deciding the star", len(segments))))
+
+
+def _require_several(models: Sequence[nn.Module]) -> None:
+    if len(models) < 2:
+        raise ValueError(f"models must be two networks or more, got {len(models)}")
+    for k, model in enumerate(models):
+        require_network(model, f"models[{k}]")
+
+
+def _require_finite(simplex: Simplex) -> None:
+    for k, end in enumerate(simplex.ends):
+        network = simplex.program.at(end)
+        if not simplex.program.values(network, simplex.inputs)[-1].isfinite().all():
+            raise ValueError(f"models[{k}] overflows on the data")
+
+
+def _run(steps: Iterator[None], what: str, started: float, budget: float) -> None:
+    for _ in tracked(steps, what):
+        if time.monotonic() - started > budget:
+            return
