@@ -9,6 +9,7 @@ from lmctheory.paths._barrier import (
 )
 from lmctheory.paths._certificate import Certificate, certificate, certificates, operator_norms
 from lmctheory.paths._certified_barrier import CertifiedBarrier, certified_barrier
+from lmctheory.paths._certified_deviation import CertifiedDeviation, certified_deviation
 from lmctheory.paths._complete import CompleteCertificate
 from lmctheory.paths._decomposition import Decomposition, decompose
 from lmctheory.paths._least_barrier import LeastBarrier, least_barrier
@@ -30,6 +31,7 @@ __all__ = [
     "Barrier",
     "Certificate",
     "CertifiedBarrier",
+    "CertifiedDeviation",
     "CompleteCertificate",
     "Decomposition",
     "Interval",
@@ -45,6 +47,7 @@ __all__ = [
     "certificate",
     "certificates",
     "certified_barrier",
+    "certified_deviation",
     "certified_simplex_barrier",
     "certify",
     "certify_simplex",
