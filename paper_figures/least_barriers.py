@@ -14,7 +14,7 @@ from simulations.least_barriers.summary import Results, require_one_study, summa
 __all__ = ["draw", "main"]
 
 _MARKS = dict(zip(ALIGNMENTS, ("x", "o", "s", "^", "D"), strict=True))
-_FLOOR = 1e-3
+_FLOOR = 0.02
 """Barriers below it are drawn there."""
 
 
