@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lmctheory.networks import Examples
+from lmctheory.networks import Examples, activation
 from lmctheory.networks.affine import find_chains
 from lmctheory.paths import interpolate
 from lmctheory.paths.ascending_losses import ascending_loss
-from lmctheory.paths.partial_matchings import Between, rearranged
+from lmctheory.paths.partial_matchings import Between, _range, rearranged
 from tests.paths.pieces import mlp_pair
 
 
@@ -126,3 +126,43 @@ def test_a_matching_is_what_interpolating_the_permuted_network_gives():
     with torch.no_grad():
         truth = float(data.loss.mean(interpolate(a, b, 0.25)(data.inputs), data.labels))
     assert pair.matchings((0, 1, 2, 3)).least(np.inf).lower == pytest.approx(truth, abs=1e-10)
+
+
+@pytest.mark.parametrize("sigma", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("first", [(None, None, None), (None, 0, None), (None, None, 2)])
+def test_second_layers_are_within_their_ranges_and_reach_them(sigma, first):
+    for seed in range(4):
+        pair, _ = between(sigma, seed, (3, 3, 3, 2), signs=False)
+        low, high = pair._ranges(first)
+        every = np.stack([pair._ranges(order)[0] for order in completions(first, False)])
+        assert (low <= every.min(0) + 1e-12).all()
+        assert (high >= every.max(0) - 1e-12).all()
+        if sigma != "gelu" and first.count(None) == 2:  # of two orders one is often the least
+            assert (low >= every.min(0) - 1e-12).any()
+
+
+def test_ranges_of_an_activation_that_falls_and_rises():
+    gelu = activation("gelu")
+    low, high = np.array([-3.0, -1.0, -0.9, 0.2]), np.array([0.1, -0.5, -0.6, 0.3])
+    least, most = _range(gelu, low, high)
+    inside = gelu.apply(torch.from_numpy(np.linspace(low, high, 201))).numpy()
+    assert (least <= inside.min(0)).all()
+    assert (most >= inside.max(0)).all()
+    assert least[0] > -2.0
+
+
+@pytest.mark.parametrize("widths", [(3, 4, 3), (3, 4, 3, 3)])
+def test_what_rounding_can_make_is_taken_off(widths):
+    pair, _ = between("tanh", 0, widths)
+    layers = [(1, 0, 3, 2), (2, 0, 1)][: len(widths) - 2]
+    moved = rearranged(pair.b, layers)
+    both = zip(pair.a.weights + pair.a.biases, moved.weights + moved.biases, strict=True)
+    mixed = [pair.t * A + (1 - pair.t) * B for A, B in both]
+    half = len(mixed) // 2
+    network = replace(moved, weights=tuple(mixed[:half]), biases=tuple(mixed[half:]))
+    outputs = network(pair.x).numpy()
+    own = outputs[np.arange(len(outputs)), pair.loss.labels]
+    u = outputs - own[:, None]
+    found = pair.matchings(*layers)
+    assert (found.constant <= u - 0.5 * pair._error[:, None]).all()
+    assert found.least(np.inf).lower < pair.loss.each(found.constant).mean() - 1e-14
