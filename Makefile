@@ -5,6 +5,9 @@ BIN := .venv/bin
 # Checks annotations as code runs. It doubles the time: `make test` does so for the examples of
 # docstrings, which call every public function, `make test-slow` for all tests.
 ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
+# Two processes, one thread each; modules in the order that tests/conftest.py gives them.
+SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
+test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries permutations
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
@@ -24,12 +27,12 @@ $(STUDIES): .venv/ready
 	$(BIN)/python -m paper_figures.$(STUDY)
 
 test: lint types
-	$(BIN)/pytest -n 2 --dist loadscope --ignore tests/test_docstrings.py
+	$(BIN)/pytest $(SPREAD) --ignore tests/test_docstrings.py
 	$(BIN)/pytest -n 2 $(ANNOTATIONS) tests/test_docstrings.py
 
 test-slow: .venv/ready
 	$(BIN)/pytest -m slow
-	$(BIN)/pytest -n 2 --dist loadscope $(ANNOTATIONS)
+	$(BIN)/pytest $(SPREAD) $(ANNOTATIONS)
 
 benchmark: .venv/ready
 	$(BIN)/pytest -m benchmark -s

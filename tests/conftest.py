@@ -21,3 +21,22 @@ def as_users_call():
     config.update("jaxtyping_disable", True)
     yield
     config.update("jaxtyping_disable", False)
+
+
+LONGEST = (
+    "tests/test_tutorial.py",
+    "tests/simulations/test_layerwise_study.py",
+    "tests/sweeps/test_resume.py",
+    "tests/rates/test_bounds_modulo_signs.py",
+    "tests/contracts/test_unchanged.py",
+    "tests/comparison/test_compare.py",
+    "tests/paths/test_simplex.py",
+    "tests/rates/test_properties.py",
+)
+"""Modules that come first: begun last, one of them would keep a single process busy at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """Longest modules first, all else in order."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.split("::")[0], len(LONGEST)))

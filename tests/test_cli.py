@@ -99,7 +99,9 @@ def test_theorems_are_listed_whole(monkeypatch):
 
 
 @pytest.mark.parametrize("command", [["theorems"], ["theorems", "--latex"], ["verify", "R1"]])
-@pytest.mark.parametrize("colour", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize(
+    "colour", [{"NO_COLOR": "1"}, pytest.param({"TERM": "dumb"}, marks=pytest.mark.slow)]
+)
 def test_every_command_prints_in_an_ascii_locale(command, colour):
     locale = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     ran = run("-c", "from lmctheory.cli import app; app()", *command, **locale, **colour)

@@ -97,6 +97,7 @@ def test_what_has_no_certificate_or_no_classes_says_so():
     assert not any("of the examples are classified" in s for s in values.findings)
 
 
+@pytest.mark.slow
 def test_batch_norm_is_measured_anew_as_well():
     rng = torch.Generator().manual_seed(0)
     a, b = (ResNet20((1, 8, 8), 10, 2, rng=rng) for _ in range(2))

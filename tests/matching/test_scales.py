@@ -40,13 +40,15 @@ def test_the_best_scale_is_the_least_of_the_quartic():
         a, b, u, v = (torch.randn(1, 3, generator=rng).double() for _ in range(4))
         u = u * 10 ** (k % 3)
 
-        def worth(t, a=a, b=b, u=u, v=v):
-            c = np.exp(t)
-            return float((a - c * b).square().sum() + (u - v / c).square().sum())
+        def worth(t, rows=(a, b, u, v)):
+            a, b, u, v = (row.numpy() for row in rows)
+            c = np.exp(np.atleast_1d(t))[:, None]
+            return np.square(a - c * b).sum(1) + np.square(u - v / c).sum(1)
 
         grid = np.linspace(-8, 8, 4001)
-        start = grid[np.argmin([worth(t) for t in grid])]
-        least = minimize_scalar(worth, bracket=(start - 0.01, start + 0.01), tol=1e-12).fun
+        start = grid[worth(grid).argmin()]
+        bracket = (start - 0.01, start + 0.01)
+        least = minimize_scalar(lambda t: worth(t)[0], bracket=bracket, tol=1e-12).fun
         assert worth(float(best_scales(a, b, u, v).log())) <= least * (1 + 1e-9)
 
 

@@ -198,7 +198,12 @@ def narrow(seed):
 
 
 @pytest.mark.parametrize(
-    ("solver", "share"), [("coordinate_descent", 0.97), ("frank_wolfe", 0.97), ("sinkhorn", 0.85)]
+    ("solver", "share"),
+    [
+        ("coordinate_descent", 0.97),
+        ("frank_wolfe", 0.97),
+        pytest.param("sinkhorn", 0.85, marks=pytest.mark.slow),
+    ],
 )
 def test_solvers_come_near_the_best_of_all_signed_orders(solver, share):
     total, most = 0.0, 0.0

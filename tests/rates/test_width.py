@@ -61,6 +61,7 @@ def test_one_neuron_less_is_too_few_on_average(mu, eps):
     assert required_width(mu, eps) >= N
 
 
+@pytest.mark.slow
 def test_layers_of_the_required_width_match_and_narrower_ones_do_not():
     mu, delta, rng = Gaussian(spectrum=[1.0] * 20), 0.05, np.random.default_rng(0)
     wide = required_width(mu, 5.7, delta=delta)

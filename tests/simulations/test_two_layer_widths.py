@@ -123,6 +123,7 @@ def test_the_reference_is_coupled_to_itself():
     np.testing.assert_allclose(carried, ends, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_trained_networks_obey_their_bounds(results):
     for one in trained(results):
         assert one.widths == (32, 64)

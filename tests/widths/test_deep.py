@@ -180,6 +180,7 @@ def test_free_widths_are_better_than_equal_ones(objective):
         assert error([m - (i == j) for j, m in enumerate(free)]) > eps**2
 
 
+@pytest.mark.slow
 def test_equal_widths_are_the_least():
     nets = ensemble(data(), 2)
     widths = required_widths(0.4, nets)

@@ -17,7 +17,7 @@ def worth(a, b, data, subset, base="a"):
     return one_by_one(a, b, data, (inside if base == "a" else 1 - inside)[None])[0][0]
 
 
-@pytest.mark.parametrize("base", ["a", "b"])
+@pytest.mark.parametrize("base", ["a", pytest.param("b", marks=pytest.mark.slow)])
 def test_shapley_values_are_means_over_all_orders(base):
     a, b = mlps((5, 6, 6, 6, 3))
     data, L = examples(10, 5, 3), 4
@@ -99,6 +99,7 @@ def test_sampled_orders_agree_with_exact_values():
     np.testing.assert_allclose(wide[:, 1] - found.values, 2.6008 * found.standard_error, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_intervals_cover():
     """Fixed beforehand: 100 runs of 20 pairs of orders, level 0.9. Binomial(100, 0.9) < 78 has
     probability 2e-4 per layer; draws are few and bounded, so Student's level is not exact."""

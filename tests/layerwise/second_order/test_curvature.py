@@ -102,6 +102,7 @@ def test_modules_give_what_chains_give():
         )
 
 
+@pytest.mark.slow
 def test_a_vision_transformer_obeys_the_identity():
     """LayerNorm, attention and GELU: smooth, no chain, and float32 to begin with."""
     rng = torch.Generator().manual_seed(0)

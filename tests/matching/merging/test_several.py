@@ -373,7 +373,7 @@ BUILD = {
         ("cnn", "pairwise"),
         ("cnn", "joint"),
         ("vit", "pairwise"),
-        ("vit", "joint"),
+        pytest.param("vit", "joint", marks=pytest.mark.slow),
         ("resnet", "reference"),
         pytest.param("resnet", "joint", marks=pytest.mark.slow),
     ],
