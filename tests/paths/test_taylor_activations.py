@@ -11,7 +11,10 @@ from lmctheory.paths.taylor_models import TaylorModel, value_at
 from tests.paths.test_taylor_models import at, random_model
 
 S = torch.linspace(-1, 1, 2001, dtype=torch.float64)[:, None]
-SMOOTH = ("identity", "tanh", "sigmoid", "softplus", "gelu", "erf")
+SMOOTH = (
+    *("identity", "tanh", "sigmoid", "softplus", "gelu", "erf"),
+    *("silu", "mish", "gelu_tanh", "logsigmoid", "tanhshrink", "softsign", "celu"),
+)
 BENT = {
     name: activation_of(module)
     for name, module in {
