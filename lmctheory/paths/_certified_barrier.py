@@ -101,7 +101,7 @@ def certified_barrier(
         True
     """
     tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
-    return enclosed(Segment.of(program_of(model_a, model_b, data), data), tolerance, budget)
+    return enclosed(Segment.of(program_of(model_a, model_b, data, complete=True), data), tolerance, budget)
 
 
 def certified_barrier_of_chains(

@@ -167,7 +167,7 @@ def certify(
         True
     """
     nodes = at_least("nodes", nodes, 1)
-    program = program_of(model_a, model_b, data)
+    program = program_of(model_a, model_b, data, complete=complete)
     return (
         decided(Segment.of(program, data), budget) if complete else _certify(program, data, nodes)
     )

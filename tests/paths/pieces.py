@@ -85,9 +85,9 @@ def room(model, s):
     return (g_0 + s * g_1).abs().sum(0) + model.radius.double()
 
 
-def escapes(a, b, data, piece, effort, points, scale=1.0):
+def escapes(a, b, data, piece, effort, points, scale=1.0, *, complete=False):
     """At which nodes a network of the piece leaves its enclosure, its width scaled."""
-    program = program_of(a, b, data)
+    program = program_of(a, b, data, complete=complete)
     x = data.inputs.double()
     models = list(PieceNetwork(program, piece, effort).models(x))
     found = set()
