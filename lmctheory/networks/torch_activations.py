@@ -105,7 +105,7 @@ _KNOWN = {
         Activation("tanhshrink", (0.0, 1.0), 0.769800358919502, 2.0, lambda z: z - torch.tanh(z)),
         # z / (1 + |z|): sigma'' = -2 sign(z) (1 + |z|)^-3 jumps at 0
         Activation("softsign", (0.0, 1.0), 2.0, math.inf, lambda z: z / (1 + z.abs())),
-        Activation("celu", (0.0, 1.0), 1.0, math.inf, nn.functional.celu),
+        Activation("celu", (0.0, 1.0), 1.0, math.inf, lambda z: _bent_celu(z, 1.0)),
     )
 }
 
@@ -133,8 +133,13 @@ def _celu(alpha: float = 1.0) -> Activation | None:
     return Activation(
         f"celu({alpha:g})",
         *((0.0, 1.0), 1 / alpha, math.inf),
-        lambda z: nn.functional.celu(z, alpha),
+        lambda z: _bent_celu(z, alpha),
     )
+
+
+def _bent_celu(z: Tensor, alpha: float) -> Tensor:
+    """As PyTorch computes it, but for its derivative, which has the precision of float32 there."""
+    return torch.where(z > 0, z, alpha * torch.expm1(z.clamp(max=0.0) / alpha))
 
 
 def _elu(alpha: float = 1.0, *scales: float) -> Activation | None:

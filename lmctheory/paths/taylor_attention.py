@@ -10,7 +10,9 @@ linear in the symbols: to the first order the p_j sum to one, whatever the symbo
 *Masked entries*, of which z_j is minus infinity, are models with that polynomial and nothing
 else: e_j = 0.
 
-*As it is computed*, a p_j <= 1 of k entries errs by no more than (4 k + 64 + 8 sup|z_j - m|) eps.
+*As it is computed*, e_j errs by a few eps (1 + |z_j - m|) of itself, so that p_j <= 1, one of k,
+errs by at most (4 k + 64 + 8 sum_j min(1, w_j) |z_j - m|) eps, w_j a bound of p_j: the largest e_j
+over the least sum.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def softmax(z: TaylorModel, dim: int, degree: int, fresh: Fresh) -> TaylorModel:
     polynomial[0] = (polynomial[0] - top).masked_fill(hidden, 0.0)
     size = polynomial_size(polynomial) + top.abs()
     z = replace(z, polynomial=polynomial).wider((4 * _EPS * size).to(z.radius))
-    low, _ = bounds(polynomial)
+    low, high = bounds(polynomial)
     least = (low - z.rest).exp().masked_fill(hidden, 0.0) * (1 - 64 * _EPS)
     terms = hidden.shape[dim]
     e = _cleared(curved(EXP, z, degree, fresh), hidden)
@@ -49,7 +51,8 @@ def softmax(z: TaylorModel, dim: int, degree: int, fresh: Fresh) -> TaylorModel:
     second = Fresh(fresh.name + 1, fresh.limit)
     least = least.sum(dim, keepdim=True) * (1 - 4 * terms * _EPS)
     p = bilinear(torch.mul, e, curved(RECIPROCAL, whole, degree, second, least=least), 1, degree)
-    reach = (polynomial_size(polynomial) + z.rest).amax(dim, keepdim=True)
+    share = ((high + z.rest).exp() * (1 + 64 * _EPS) / least).nan_to_num(1.0).clamp(max=1.0)
+    reach = ((polynomial_size(polynomial) + z.rest) * share).sum(dim, keepdim=True)
     lost = (4 * terms + 64 + 8 * reach) * _EPS * (1 + 1e-6)
     return p.wider(lost.to(p.radius).expand_as(p.radius))
 

@@ -38,7 +38,9 @@ def centred(x: TaylorModel, axes: tuple[int, ...], terms: int) -> TaylorModel:
         return values - values.mean(axes, keepdim=True)
 
     wide = x.radius + x.noise(terms // 2 + 8, terms + 16)
-    radius = (wide + wide.mean(axes, keepdim=True)) * (1 + 2 * (terms + 16) * x.eps)
+    # the map has 1 - 1/k on its diagonal and -1/k beside
+    radius = (1 - 2 / terms) * wide + wide.mean(axes, keepdim=True)
+    radius = radius.clamp(min=0) * (1 + 2 * (terms + 16) * x.eps) + 8 * x.eps * wide
     return x.mapped(apart, radius)
 
 

@@ -52,6 +52,17 @@ def test_curvature_bounds_the_second_derivative_and_is_attained(sigma: Activatio
     assert curvature.abs().max() == pytest.approx(sigma.curvature, abs=1e-7)
 
 
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 2.5])
+def test_the_slope_of_celu_has_the_precision_of_its_values(alpha: float) -> None:
+    sigma = activation_of(nn.CELU(alpha))
+    assert sigma is not None
+    z = torch.linspace(-3, 3, 101, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(sigma.apply(z).sum(), z)
+    torch.testing.assert_close(
+        slope, (z.detach().clamp(max=0) / alpha).exp(), rtol=1e-14, atol=1e-15
+    )
+
+
 @pytest.mark.parametrize("sigma", SMOOTH, ids=names)
 def test_jerk_bounds_the_third_derivative_and_is_attained(sigma: Activation) -> None:
     _, curvature = derivatives(sigma)

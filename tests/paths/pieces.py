@@ -94,8 +94,9 @@ def escapes(a, b, data, piece, effort, points, scale=1.0, *, complete=False):
     for s in points:
         values = program.values(program.at(piece.at(s)), x)
         for i, (model, value) in enumerate(zip(models, values, strict=True)):
-            off = (value - value_at(model.polynomial, s)).abs()
-            if not (off <= scale * room(model, s)).all():
+            centre = value_at(model.polynomial, s)
+            masked = (value == -torch.inf) & (centre == -torch.inf)
+            if not (masked | ((value - centre).abs() <= scale * room(model, s))).all():
                 found.add(i)
     return found
 
