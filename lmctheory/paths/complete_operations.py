@@ -137,7 +137,7 @@ class Combination(_Constant):
         first, *others = (sign * value for sign, value in zip(self.signs, x, strict=True))
         return sum(others, start=first)
 
-    def on_piece(self, _number: int, _piece: Piece, _effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _piece: Region, _effort: Effort) -> Passage:
         """Symbols of the same name add."""
 
         def passed(x: Sequence[TaylorModel]) -> TaylorModel:
@@ -163,7 +163,7 @@ class Concatenation(_Constant):
         """The value."""
         return torch.cat(x, self.axis)
 
-    def on_piece(self, _number: int, _piece: Piece, _effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _piece: Region, _effort: Effort) -> Passage:
         """Symbols are shared."""
         return lambda x: joined(x, self.axis)
 
@@ -277,7 +277,7 @@ class Masked(_Constant):
         """The value."""
         return x[0].masked_fill(self.hidden, -torch.inf)
 
-    def on_piece(self, _number: int, _piece: Piece, _effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _piece: Region, _effort: Effort) -> Passage:
         """Only a softmax makes something of it."""
         return lambda x: masked(x[0], self.hidden)
 

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import Node as Step
 
 from lmctheory.networks import activation
 from lmctheory.networks.program import Layer, operation
-from lmctheory.paths.complete_operations import (
-    Attention,
-    Concatenation,
-    Curved,
-    Embedding,
-    Masked,
-    NormOver,
-    Product,
-    Softmax,
+from lmctheory.paths.complete_operations import Concatenation, Curved, Product
+from lmctheory.paths.followed_layers import (
+    attention_rule,
+    embedding_rule,
+    group_norm_rule,
+    instance_layer_rule,
+    instance_norm_rule,
+    layer_norm_rule,
+    masked_rule,
+    multihead_rule,
+    softmax_rule,
+    transposed_rule,
 )
-from lmctheory.paths.following import Writer, is_index, without_examples
-from lmctheory.paths.layer_operations import Affine, Node
-from lmctheory.paths.linear_maps import Transposed
+from lmctheory.paths.following import Call, Rule, Writer, is_index
 from lmctheory.paths.recognition import Carried
 from lmctheory.paths.smooth_functions import EXP, RECIPROCAL, RSQRT, SQRT, Smooth
-from lmctheory.paths.taylor_attention import Heads
 
 __all__ = ["follow"]
-
-Rule = Callable[[Writer, Carried, "_Call"], int | list[int] | None]
-
-
-class _Call:
-    """A step's arguments by name: values and, where they are steps, the steps."""
-
-    def __init__(self, carried: Carried, names: tuple[str, ...]) -> None:
-        step = carried.step
-        self.values = dict(zip(names, carried.args, strict=False)) | dict(carried.kwargs)
-        self.sources = dict(zip(names, step.args, strict=False)) | dict(step.kwargs)
-        self.extra = carried.args[len(names) :]
-
-    def value(self, name: str, default: Any = None) -> Any:
-        return self.values.get(name, default)
-
-    def source(self, name: str) -> Any:
-        return self.sources.get(name)
 
 
 def follow(writer: Writer, carried: Carried) -> bool:
@@ -67,7 +47,7 @@ def follow(writer: Writer, carried: Carried) -> bool:
     if known is None:
         return False
     rule, names = known
-    found = rule(writer, carried, _Call(carried, names))
+    found = rule(writer, carried, Call(carried, names))
     if isinstance(found, list):
         writer.parts[step] = found
     elif found is not None:
@@ -75,7 +55,7 @@ def follow(writer: Writer, carried: Carried) -> bool:
     return found is not None
 
 
-def _operands(w: Writer, carried: Carried, call: _Call) -> tuple[int, int] | None:
+def _operands(w: Writer, carried: Carried, call: Call) -> tuple[int, int] | None:
     if set(call.values) != {"input", "other"}:
         return None
     one, other = (w.node(call.source(name), carried.result.ndim) for name in ("input", "other"))
@@ -83,19 +63,19 @@ def _operands(w: Writer, carried: Carried, call: _Call) -> tuple[int, int] | Non
 
 
 def _signed(sign: int) -> Rule:
-    def rule(w: Writer, carried: Carried, call: _Call) -> int | None:
+    def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         both = _operands(w, carried, call)
         return both and w.summed(carried.step.name, (1, both[0]), (sign, both[1]))
 
     return rule
 
 
-def _times(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _times(w: Writer, carried: Carried, call: Call) -> int | None:
     both = _operands(w, carried, call)
     return both and w.times(carried.step.name, *both)
 
 
-def _quotient(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _quotient(w: Writer, carried: Carried, call: Call) -> int | None:
     divisor = call.source("other")
     if isinstance(divisor, float | int) and divisor != 0:
         call.sources["other"] = 1 / divisor
@@ -109,20 +89,20 @@ def _quotient(w: Writer, carried: Carried, call: _Call) -> int | None:
     return w.times(carried.step.name, both[0], inverse)
 
 
-def _square(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _square(w: Writer, carried: Carried, call: Call) -> int | None:
     x = w.node(call.source("input"), carried.result.ndim)
     if x is None or call.value("exponent", 2) != 2:
         return None
     return w.times(carried.step.name, x, x)
 
 
-def _negative(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _negative(w: Writer, carried: Carried, call: Call) -> int | None:
     x = w.node(call.source("input"), carried.result.ndim)
     return x and w.summed(carried.step.name, (-1, x))
 
 
 def _curved(function: Smooth) -> Rule:
-    def rule(w: Writer, carried: Carried, call: _Call) -> int | None:
+    def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         x = w.node(call.source("input"), carried.result.ndim)
         return x and w.write(
             lambda node: Curved(node, function), carried.step.name, (x,), w.shape(x)
@@ -131,7 +111,7 @@ def _curved(function: Smooth) -> Rule:
     return rule
 
 
-def _matmul(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _matmul(w: Writer, carried: Carried, call: Call) -> int | None:
     if carried.result.ndim < 3:
         return None
     both = _operands(w, carried, call)
@@ -144,7 +124,7 @@ def _matmul(w: Writer, carried: Carried, call: _Call) -> int | None:
     )
 
 
-def _concatenated(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _concatenated(w: Writer, carried: Carried, call: Call) -> int | None:
     ndim = carried.result.ndim
     axis = call.value("dim", 0) % ndim - ndim
     if axis == -ndim:
@@ -159,7 +139,7 @@ def _concatenated(w: Writer, carried: Carried, call: _Call) -> int | None:
     )
 
 
-def _parts(w: Writer, carried: Carried, call: _Call) -> list[int] | None:
+def _parts(w: Writer, carried: Carried, call: Call) -> list[int] | None:
     source, result = call.source("input"), carried.result
     if source not in w.numbers or any(len(part) != len(call.value("input")) for part in result):
         return None
@@ -181,194 +161,7 @@ def _parts(w: Writer, carried: Carried, call: _Call) -> list[int] | None:
     ]
 
 
-def _embedding(w: Writer, carried: Carried, call: _Call) -> int | None:
-    source, pair = call.source("input"), carried.slot(call.source("weight"))
-    if source not in w.numbers or pair is None or call.value("max_norm") is not None:
-        return None
-    return w.write(
-        lambda node: Embedding(node, *pair),
-        *(carried.step.name, (w.numbers[source],), carried.result.shape[1:]),
-    )
-
-
-def _layer_norm(w: Writer, carried: Carried, call: _Call) -> int | None:
-    x = w.node(call.source("input"), carried.result.ndim)
-    axes = len(call.value("normalized_shape"))
-    if x is None or axes >= carried.result.ndim:
-        return None
-    mean = operation(carried.step.target) == "layer_norm"
-    eps = call.value("eps")
-    if eps is None:
-        eps = 1e-5 if mean else torch.finfo(torch.float64).eps
-    shape = w.shape(x)
-    number = w.write(
-        lambda node: NormOver(node, shape, tuple(range(-axes, 0)), eps, mean),
-        *(carried.step.name, (x,), shape),
-    )
-    return _scaled(w, carried, call, number, lambda value: value)
-
-
-def _group_norm(w: Writer, carried: Carried, call: _Call) -> int | None:
-    x = w.node(call.source("input"), carried.result.ndim)
-    if x is None:
-        return None
-    channels, *sides = w.shape(x)
-    groups = call.value("num_groups")
-    eps = call.value("eps", 1e-5)
-    number = w.write(
-        lambda node: NormOver(node, (groups, channels // groups * math.prod(sides)), (-1,), eps),
-        *(carried.step.name, (x,), w.shape(x)),
-    )
-    return _scaled(w, carried, call, number, lambda value: value.view(-1, *[1] * len(sides)))
-
-
-def _instance_norm(w: Writer, carried: Carried, call: _Call) -> int | None:
-    statistics = any(call.value(name) is not None for name in ("running_mean", "running_var"))
-    if statistics or not call.value("use_input_stats", True):
-        return None
-    call.values["num_groups"] = carried.result.shape[1]
-    return _group_norm(w, carried, call)
-
-
-def _instance_layer(w: Writer, carried: Carried, call: _Call) -> int | None:
-    layer: nn.InstanceNorm2d = carried.step.target.module  # type: ignore[union-attr]
-    slots = call.source("tensors")
-    if layer.track_running_stats:
-        return None
-    call.values |= {"eps": layer.eps, **{name: slots[name] for name in slots}}
-    call.sources |= slots
-    return _instance_norm(w, carried, call)
-
-
-def _scaled(
-    w: Writer, carried: Carried, call: _Call, number: int, shaped: Callable[[Tensor], Tensor]
-) -> int | None:
-    """Times gamma, plus beta, where they are."""
-    for name in ("weight", "bias"):
-        if call.value(name) is None:
-            continue
-        pair = w.given.get(call.source(name))
-        if pair is None:
-            return None
-        ndim = carried.result.ndim
-        a, b = (without_examples(shaped(value), ndim) for value in pair)
-        if a is None or b is None:
-            return None
-        own = w.parameters(f"{carried.step.name}'s {name}", (a, b))
-        number = (
-            w.times(carried.step.name, number, own)
-            if name == "weight"
-            else w.summed(carried.step.name, (1, number), (1, own))
-        )
-    return number
-
-
-def _softmax(w: Writer, carried: Carried, call: _Call) -> int | None:
-    ndim = carried.result.ndim
-    x, dim = w.node(call.source("input"), ndim), call.value("dim")
-    if x is None or not isinstance(dim, int) or dim % ndim == 0:
-        return None
-    return w.write(
-        lambda node: Softmax(node, dim % ndim - ndim), carried.step.name, (x,), w.shape(x)
-    )
-
-
-def _masked(w: Writer, carried: Carried, call: _Call) -> int | None:
-    x = w.node(call.source("input"), carried.result.ndim)
-    pair = w.given.get(call.source("mask"))
-    value = call.value("value")
-    if x is None or pair is None or not torch.equal(*pair) or float(value) != -math.inf:
-        return None
-    hidden = without_examples(pair[0], carried.result.ndim)
-    if hidden is None:
-        return None
-    return w.write(lambda node: Masked(node, hidden), carried.step.name, (x,), w.shape(x))
-
-
-def _attention(w: Writer, carried: Carried, call: _Call) -> int | None:
-    ndim = carried.result.ndim
-    numbers = [w.node(call.source(name), ndim) for name in ("query", "key", "value")]
-    if None in numbers or call.value("dropout_p", 0.0) or call.value("enable_gqa", False):
-        return None
-    q, k = call.value("query"), call.value("key")
-    mask = None
-    if call.value("attn_mask") is not None:
-        pair = w.given.get(call.source("attn_mask"))
-        if pair is None or not torch.equal(*pair):
-            return None
-        mask = without_examples(_added(pair[0]), ndim)
-        if mask is None:
-            return None
-    elif call.value("is_causal", False):
-        mask = _added(torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril())
-    scale = call.value("scale")
-    heads = Heads(q.shape[-1] ** -0.5 if scale is None else float(scale), mask)
-    inputs = [number for number in numbers if number is not None]
-    return w.write(
-        lambda node: Attention(node, heads), carried.step.name, inputs, carried.result.shape[1:]
-    )
-
-
-def _added(mask: Tensor) -> Tensor:
-    """A mask as what is added to scores."""
-    if mask.dtype != torch.bool:
-        return mask.double()
-    return torch.zeros(mask.shape, dtype=torch.float64).masked_fill(~mask, -math.inf)
-
-
-def _multihead(w: Writer, carried: Carried, call: _Call) -> list[int] | None:
-    layer: nn.MultiheadAttention = carried.step.target.module  # type: ignore[union-attr]
-    slots = call.source("tensors")
-    plain = layer.batch_first and layer.bias_k is None and not layer.add_zero_attn
-    if not plain or call.value("key_padding_mask") is not None:
-        return None
-    inputs = [w.node(call.source(name), 3) for name in ("query", "key", "value")]
-    pairs = {name: carried.slot(slot) for name, slot in slots.items()}
-    if None in inputs or None in pairs.values():
-        return None
-    name, size = layer_name(carried.step), layer.embed_dim
-    held: dict[str, Any] = pairs
-    if layer._qkv_same_embed_dim:
-        weights = list(zip(*(W.split(size) for W in held["in_proj_weight"]), strict=True))
-    else:
-        weights = [held[f"{part}_proj_weight"] for part in "qkv"]
-    offsets: list[Any] = [None] * 3
-    if "in_proj_bias" in held:
-        offsets = list(zip(*(b.split(size) for b in held["in_proj_bias"]), strict=True))
-    heads, width = layer.num_heads, layer.head_dim
-    taken = []
-    for number, W, b in zip(inputs, weights, offsets, strict=True):
-        assert number is not None
-        z = w.affine(name, number, W, b)
-        positions = w.shape(z)[0]
-        taken.append(w.moved(name, z, _split(heads), (heads, positions, width)))
-    mask = None
-    if call.value("attn_mask") is not None:
-        pair = w.given.get(call.source("attn_mask"))
-        if pair is None or not torch.equal(*pair) or pair[0].ndim != 2:
-            return None
-        mask = _added(~pair[0] if pair[0].dtype == torch.bool else pair[0])
-    attention = w.write(
-        lambda node: Attention(node, Heads(width**-0.5, mask)), name, taken, w.shape(taken[0])
-    )
-    merged = w.moved(name, attention, _merged, (w.shape(attention)[1], size))
-    return [w.affine(name, merged, held["out_proj.weight"], held.get("out_proj.bias"))]
-
-
-def _split(heads: int) -> Callable[[Tensor], Tensor]:
-    return lambda v: v.view(*v.shape[:-1], heads, v.shape[-1] // heads).transpose(-3, -2)
-
-
-def _merged(v: Tensor) -> Tensor:
-    return v.transpose(-3, -2).flatten(-2)
-
-
-def layer_name(step: Step) -> str:
-    """Of a layer that a step calls."""
-    return str(getattr(step.target, "name", step.name))
-
-
-def _glu(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _glu(w: Writer, carried: Carried, call: Call) -> int | None:
     ndim = carried.result.ndim
     x, axis = w.node(call.source("input"), ndim), call.value("dim", -1) % ndim - ndim
     if x is None or axis == -ndim:
@@ -382,7 +175,7 @@ def _glu(w: Writer, carried: Carried, call: _Call) -> int | None:
 
 
 def _clipped(low: float | None, high: float | None) -> Rule:
-    def rule(w: Writer, carried: Carried, call: _Call) -> int | None:
+    def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         x = w.node(call.source("input"), carried.result.ndim)
         least = call.value("min_val", call.value("min", low))
         most = call.value("max_val", call.value("max", high))
@@ -409,7 +202,7 @@ def _between(w: Writer, name: str, x: int, low: float | None, high: float | None
     return w.summed(name, *terms)
 
 
-def _hardsigmoid(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _hardsigmoid(w: Writer, carried: Carried, call: Call) -> int | None:
     x = w.node(call.source("input"), carried.result.ndim)
     if x is None:
         return None
@@ -419,7 +212,7 @@ def _hardsigmoid(w: Writer, carried: Carried, call: _Call) -> int | None:
     return w.times(name, inside, w.constant(1 / 6, x))
 
 
-def _hardswish(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _hardswish(w: Writer, carried: Carried, call: Call) -> int | None:
     gate = _hardsigmoid(w, carried, call)
     if gate is None:
         return None
@@ -429,7 +222,7 @@ def _hardswish(w: Writer, carried: Carried, call: _Call) -> int | None:
 _SELU = (1.6732632423543772848170429916717, 1.0507009873554804934193349852946)
 
 
-def _elu(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _elu(w: Writer, carried: Carried, call: Call) -> int | None:
     """That of 1 times alpha, and relu times 1 - alpha, all of it times a scale."""
     x = w.node(call.source("input"), carried.result.ndim)
     alpha, scale = call.value("alpha", 1.0), call.value("scale", 1.0)
@@ -444,7 +237,7 @@ def _elu(w: Writer, carried: Carried, call: _Call) -> int | None:
     return w.summed(name, (1, smooth), (1, kinked))
 
 
-def _prelu(w: Writer, carried: Carried, call: _Call) -> int | None:
+def _prelu(w: Writer, carried: Carried, call: Call) -> int | None:
     """relu(x) - a relu(-x), a affine in t."""
     x, pair = w.node(call.source("input"), carried.result.ndim), w.given.get(call.source("weight"))
     if x is None or pair is None:
@@ -455,41 +248,12 @@ def _prelu(w: Writer, carried: Carried, call: _Call) -> int | None:
     return w.summed(name, (1, w.relu(name, x)), (-1, w.times(name, below, slope)))
 
 
-def _transposed(w: Writer, carried: Carried, call: _Call) -> int | None:
-    x, weights = w.node(call.source("input"), carried.result.ndim), carried.pair("weight")
-    axes = carried.result.ndim - 2
-    groups = call.value("groups", 1)
-    biases = carried.pair("bias")
-    if x is None or weights is None or groups != 1 or weights[0].ndim != axes + 2:
-        return None
-    if biases is None:
-        if call.value("bias") is not None:
-            return None
-        biases = (weights[0].new_zeros(weights[0].shape[1]),) * 2
-
-    def each(name: str, default: int) -> tuple[int, ...]:
-        value = call.value(name, default)
-        values = tuple(value) if isinstance(value, tuple | list) else (value,)
-        return values * axes if len(values) == 1 else values
-
-    operator = Transposed(
-        each("stride", 1), each("padding", 0), each("output_padding", 0), each("dilation", 1)
-    )
-    W_a, W_b = (W.transpose(0, 1).contiguous() for W in weights)
-    b_a, b_b = biases
-
-    def make(node: Node) -> Affine:
-        return Affine(node, operator, W_a, W_b, b_a, b_b)  # type: ignore[arg-type]
-
-    return w.write(make, carried.step.name, (x,), carried.result.shape[1:])
-
-
 _ONE, _TWO = ("input",), ("input", "other")
 _LAYERS: Mapping[type, tuple[Rule, tuple[str, ...]]] = {
-    nn.MultiheadAttention: (_multihead, ("tensors", "query", "key", "value")),
+    nn.MultiheadAttention: (multihead_rule, ("tensors", "query", "key", "value")),
     **dict.fromkeys(
         (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-        (_instance_layer, ("tensors", "input")),
+        (instance_layer_rule, ("tensors", "input")),
     ),
 }
 _RULES: Mapping[str, tuple[Rule, tuple[str, ...]]] = {
@@ -507,21 +271,21 @@ _RULES: Mapping[str, tuple[Rule, tuple[str, ...]]] = {
     **dict.fromkeys(("matmul", "bmm"), (_matmul, _TWO)),
     **dict.fromkeys(("cat", "concat", "concatenate"), (_concatenated, ("tensors", "dim"))),
     **dict.fromkeys(("chunk", "split", "tensor_split", "unbind"), (_parts, _ONE)),
-    "embedding": (_embedding, ("input", "weight", "padding_idx", "max_norm")),
-    "layer_norm": (_layer_norm, ("input", "normalized_shape", "weight", "bias", "eps")),
-    "rms_norm": (_layer_norm, ("input", "normalized_shape", "weight", "eps")),
-    "group_norm": (_group_norm, ("input", "num_groups", "weight", "bias", "eps")),
+    "embedding": (embedding_rule, ("input", "weight", "padding_idx", "max_norm")),
+    "layer_norm": (layer_norm_rule, ("input", "normalized_shape", "weight", "bias", "eps")),
+    "rms_norm": (layer_norm_rule, ("input", "normalized_shape", "weight", "eps")),
+    "group_norm": (group_norm_rule, ("input", "num_groups", "weight", "bias", "eps")),
     "instance_norm": (
-        _instance_norm,
+        instance_norm_rule,
         (
             *("input", "running_mean", "running_var", "weight", "bias"),
             *("use_input_stats", "momentum", "eps"),
         ),
     ),
-    "softmax": (_softmax, ("input", "dim")),
-    "masked_fill": (_masked, ("input", "mask", "value")),
+    "softmax": (softmax_rule, ("input", "dim")),
+    "masked_fill": (masked_rule, ("input", "mask", "value")),
     "scaled_dot_product_attention": (
-        _attention,
+        attention_rule,
         ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa"),
     ),
     "glu": (_glu, ("input", "dim")),
@@ -534,7 +298,7 @@ _RULES: Mapping[str, tuple[Rule, tuple[str, ...]]] = {
     "prelu": (_prelu, ("input", "weight")),
     **{
         f"conv_transpose{axes}d": (
-            _transposed,
+            transposed_rule,
             (
                 *("input", "weight", "bias", "stride", "padding", "output_padding"),
                 *("groups", "dilation"),

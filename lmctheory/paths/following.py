@@ -24,8 +24,9 @@ from lmctheory.paths.certified_operations import Fixed, Operation, Pointwise
 from lmctheory.paths.complete_operations import Combination, Followed, Parameters, Product
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.recognition import Carried
 
-__all__ = ["Writer"]
+__all__ = ["Call", "Rule", "Writer", "is_index", "without_examples"]
 
 Pair = tuple[Tensor, Tensor]
 
@@ -198,3 +199,24 @@ def without_examples(value: Tensor, ndim: int) -> Tensor | None:
 def is_index(step: Step) -> bool:
     """Whether a step takes one of several tensors."""
     return step.target is operator.getitem and isinstance(step.args[1], int)
+
+
+class Call:
+    """A step's arguments by name: values and, where they are steps, the steps."""
+
+    def __init__(self, carried: Carried, names: tuple[str, ...]) -> None:
+        step = carried.step
+        self.values = dict(zip(names, carried.args, strict=False)) | dict(carried.kwargs)
+        self.sources = dict(zip(names, step.args, strict=False)) | dict(step.kwargs)
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """Of an argument."""
+        return self.values.get(name, default)
+
+    def source(self, name: str) -> Any:
+        """The step that gives it, or the value itself."""
+        return self.sources.get(name)
+
+
+Rule = Callable[[Writer, Carried, Call], int | list[int] | None]
+"""What writes a step down: the number of its node, those of several, or None if it cannot."""

@@ -38,7 +38,7 @@ from lmctheory.paths.smooth_functions import Smooth
 from lmctheory.paths.taylor_activations import Fresh, with_symbols
 from lmctheory.paths.taylor_models import TaylorModel, bounds, padded, settled, value_at
 
-__all__ = ["Curve", "curve_of", "curved"]
+__all__ = ["Curve", "curve_of", "curved", "remainder"]
 
 _EPS = torch.finfo(torch.float64).eps
 
@@ -104,8 +104,8 @@ def _sizes(c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.maximum(-low, high), second * (1 + 8 * _EPS), third * (1 + 8 * _EPS)
 
 
-def _remainder(M: tuple[Tensor, ...], p: tuple[Tensor, Tensor, Tensor], order: int) -> Tensor:
-    """What interpolation at so many zeros leaves."""
+def remainder(M: tuple[Tensor, ...], p: tuple[Tensor, Tensor, Tensor], order: int) -> Tensor:
+    """What interpolation at so many zeros leaves: M bounds derivatives of sigma, p of P."""
     first, second, third = p
     match order:
         case 2:
@@ -145,7 +145,7 @@ def _fine(sigma: Smooth, M: tuple[Tensor, ...], c: Tensor, rest: Tensor, order: 
     polynomial, values = _interpolated(lambda s: sigma.apply(value_at(c, s)), order)
     p = _sizes(c)
     slope, off = _slope(sigma, M, c, p)
-    error = _remainder(M, p, order) + off * rest + M[1] * rest.square() / 2
+    error = remainder(M, p, order) + off * rest + M[1] * rest.square() / 2
     return Curve(polynomial, slope, _sure(error + _lost(sigma, values, M[0], c, rest)))
 
 

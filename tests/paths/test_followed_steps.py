@@ -105,3 +105,34 @@ def test_enclosures_that_are_too_small_are_left():
     for name in NETWORKS:
         a, b, data = pair(name, 0, share=0.3)
         assert escapes(a, b, data, piece, effort, points_of(rng, 6), 0.01, complete=True)
+
+
+class Odd(nn.Module):
+    """A layer and something else."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.layer, self.head, self.change = nn.Linear(16, 16), nn.Linear(16, 3), change
+
+    def forward(self, x):
+        return self.head(self.change(self.layer(torch.flatten(x, 1))))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda z: z / z.shape[0], "does not compute what its trace shows"),
+        (lambda z: z - z.mean(0), "no enclosure is known of"),
+        (lambda z: z.softmax(0), "no enclosure is known of .*softmax"),
+        (lambda z: torch.cumsum(z, 1), "no enclosure is known of .*cumsum"),
+        (lambda z: z.sort(1).values, "no enclosure is known of .*sort"),
+        (lambda z: z**3, "no enclosure is known of .*pow"),
+        (nn.Softshrink(), "no enclosure is known of .*softshrink"),
+    ],
+)
+def test_what_cannot_be_followed_is_named(change, message):
+    a = Odd(change).double()
+    b = shaken(a, 0.1, generator(0))
+    x = torch.randn(3, 1, 4, 4, generator=generator(1), dtype=torch.float64)
+    with pytest.raises(TypeError, match=message):
+        certify(a, b, Examples(x, torch.arange(3)), complete=True)

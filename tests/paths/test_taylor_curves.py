@@ -1,5 +1,7 @@
 """Curves that stand for smooth functions: every term of their error is met, none is exceeded."""
 
+from math import factorial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 from lmctheory.networks import activation, activation_of
 from lmctheory.paths.smooth_functions import EXP, RECIPROCAL, RSQRT, SQRT, smooth
-from lmctheory.paths.taylor_curves import curve_of
+from lmctheory.paths.taylor_curves import curve_of, remainder
 from lmctheory.paths.taylor_models import TaylorModel
 
 S = torch.linspace(-1, 1, 401, dtype=torch.float64)[:, None]
@@ -95,6 +97,20 @@ def test_errors_are_nearly_attained(case):
     name, c, rest, degree, least = TIGHT[case]
     share, _ = share_of_error(FUNCTIONS[name], model([[v] for v in c], rest), degree)
     assert least <= float(share.max()) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_derivatives_of_compositions_are_those_of_faa_di_bruno(order):
+    """Of sum_k M_k z^k/k! and p_1 s + p_2 s^2/2 + p_3 s^3/6, all positive: met at s = 0."""
+    M = torch.rand(4, generator=torch.Generator().manual_seed(0)).double() + 0.5
+    p = torch.rand(3, generator=torch.Generator().manual_seed(1)).double() + 0.5
+    s = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    z = p[0] * s + p[1] * s**2 / 2 + p[2] * s**3 / 6
+    value = sum(m * z**k / factorial(k) for k, m in enumerate(M, start=1))
+    for _ in range(order):
+        [value] = torch.autograd.grad(value, s, create_graph=True)
+    found = remainder(tuple(M), tuple(p), order) * factorial(order) * 2 ** (order - 1)
+    assert float(found) == pytest.approx(float(value.detach()), rel=1e-12)
 
 
 def test_mixed_terms_of_the_third_and_fourth_derivative():
