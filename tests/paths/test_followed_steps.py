@@ -121,13 +121,10 @@ class Odd(nn.Module):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda z: z / z.shape[0], "does not compute what its trace shows"),
-        (lambda z: z - z.mean(0), "no enclosure is known of"),
-        (lambda z: z.softmax(0), "no enclosure is known of .*softmax"),
         (lambda z: torch.cumsum(z, 1), "no enclosure is known of .*cumsum"),
         (lambda z: z.sort(1).values, "no enclosure is known of .*sort"),
         (lambda z: z**3, "no enclosure is known of .*pow"),
-        (nn.Softshrink(), "no enclosure is known of .*softshrink"),
+        (nn.Softshrink(), "no enclosure is known of .*Softshrink"),
     ],
 )
 def test_what_cannot_be_followed_is_named(change, message):

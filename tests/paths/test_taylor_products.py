@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from lmctheory.paths.taylor_activations import Fresh
 from lmctheory.paths.taylor_models import TaylorModel, value_at
 from lmctheory.paths.taylor_norms import centred
 from lmctheory.paths.taylor_products import bilinear, squared
@@ -68,7 +69,7 @@ def test_factors_that_are_no_float32_numbers(dtype):
 def test_deviations_from_a_mean(width):
     radius = torch.arange(1.0, width + 1, dtype=torch.float64)[None]
     x = TaylorModel(0 * radius[None], radius.new_zeros(2, 0, 1, width), (), radius)
-    found = centred(x, (-1,), width).radius[0]
+    found = centred(x, (-1,), width, Fresh(1, 0)).radius[0]
     signs = torch.full((width, width), -1.0).double() + 2 * torch.eye(width).double()
     values = signs * radius
     most = (values - values.mean(1, keepdim=True)).diagonal()
