@@ -22,7 +22,7 @@ class Constants:
         name: the field's name for it.
         slopes: ``(alpha, beta)``, bounds on the derivative: alpha <= sigma' <= beta (T1b).
         curvature: an upper bound of ``|sigma''|``; infinite where sigma has a kink.
-        jerk: an upper bound of ``|sigma'''|``; infinite where sigma has a kink.
+        jerk: an upper bound of ``|sigma'''|``; infinite where sigma'' jumps or sigma has a kink.
     """
 
     name: str

@@ -73,8 +73,8 @@ def certified_barrier(
     """The barrier between two networks on the whole segment, between two bounds.
 
     Args:
-        model_a: network A, of linear layers, convolutions, BatchNorm, pooling, sums of branches and
-            activations; evaluation mode is used.
+        model_a: network A, of linear layers, convolutions, norms, attention, pooling, embeddings,
+            sums and products of branches and activations; evaluation mode is used.
         model_b: network B of the same architecture, permuted or not.
         data: the examples; cross-entropy, binary cross-entropy or squared error.
         tolerance: width of the interval relative to the barrier, or to .001 if that is larger; of
@@ -101,7 +101,9 @@ def certified_barrier(
         True
     """
     tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
-    return enclosed(Segment.of(program_of(model_a, model_b, data), data), tolerance, budget)
+    return enclosed(
+        Segment.of(program_of(model_a, model_b, data, complete=True), data), tolerance, budget
+    )
 
 
 def certified_barrier_of_chains(

@@ -121,10 +121,13 @@ def _smooth(
     move, lipschitz = (z_1 - z_0).abs(), sigma.lipschitz
     v, bent = move + k.abs(), k.abs()
     gamma = sigma.apply((z_0 + z_1) / 2 + k / 4) - (sigma.apply(z_0) + sigma.apply(z_1)) / 2
-    third = CUBIC / 6 * (sigma.jerk * v**3 + 6 * sigma.curvature * v * bent)
     second = (sigma.curvature * v.square() + 2 * lipschitz * bent + 8 * gamma.abs()) / 32
     first = (beta - alpha) * move + (max(beta, 0.0) - min(alpha, 0.0)) * bent + 4 * gamma.abs()
-    fresh = torch.minimum(third, torch.minimum(second, first / 8)) + 4 * sigma.off
+    fresh = torch.minimum(second, first / 8)
+    if sigma.jerk < torch.inf:  # else sigma'' jumps
+        third = CUBIC / 6 * (sigma.jerk * v**3 + 6 * sigma.curvature * v * bent)
+        fresh = torch.minimum(third, fresh)
+    fresh = fresh + 4 * sigma.off
     slope = derivative(sigma, (low + high) / 2).abs() + sigma.curvature * (high - low) / 2
     return Image(4 * gamma, fresh, slope.clamp(max=lipschitz))
 

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from lmctheory.paths.rounding import length
 
-__all__ = ["Convolution", "Dense", "Operator"]
+__all__ = ["Convolution", "Dense", "Operator", "Transposed"]
 
 _MATRIX_SIDE = 512
 """Up to so many inputs and outputs a convolution's matrix is formed."""
@@ -152,6 +152,40 @@ class Convolution:
             symbols = torch.movedim(symbols, -2, 2).flatten(2, 3)
         # groups, c_out, strides * c_in, then one axis of frequencies for each spatial one
         return torch.movedim(symbols.flatten(3), -1, 0)
+
+
+_SPREAD: dict[int, Callable[..., Tensor]] = {
+    1: nn.functional.conv_transpose1d,
+    2: nn.functional.conv_transpose2d,
+    3: nn.functional.conv_transpose3d,
+}
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """Weights are kernels ``[c_out, c_in, *k]`` of a transposed convolution without groups.
+
+    Attributes:
+        stride, padding, output_padding, dilation: one number for each axis.
+    """
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    output_padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+    def __call__(self, W: Tensor, x: Tensor) -> Tensor:
+        """What is made of every image."""
+        spread = _SPREAD[len(self.stride)]
+        with torch.backends.nnpack.flags(enabled=False):
+            return spread(
+                *(x, W.transpose(0, 1), None, self.stride, self.padding, self.output_padding),
+                *(1, self.dilation),
+            )
+
+    def bias(self, b: Tensor) -> Tensor:
+        """The bias as it is added, ``[c_out, 1, ...]``."""
+        return b.view(-1, *[1] * len(self.stride))
 
 
 Operator = Dense | Convolution

@@ -19,6 +19,8 @@ from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.program import UnreadableError, capture, described, require_program
 from lmctheory.networks.state import Evaluation
 from lmctheory.paths.certified_operations import Operation
+from lmctheory.paths.followed_steps import follow
+from lmctheory.paths.following import Writer
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.recognition import Carried, recognised
@@ -29,8 +31,17 @@ _REFUSAL = "the networks cannot be certified"
 _AGREEMENT = 1e-9
 
 
-def program_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> Program:
+def program_of(
+    model_a: nn.Module, model_b: nn.Module, data: Examples, *, complete: bool = False
+) -> Program:
     """Two networks as one program, for inputs as in `data`.
+
+    Args:
+        model_a: network A.
+        model_b: network B.
+        data: the examples.
+        complete: whether operations may be among it that only enclosures of whole pieces can
+            follow, without a Lipschitz constant: norms, attention, products.
 
     Raises:
         UnreadableError: naming the operation that has no certificate, and the hypothesis it breaks.
@@ -52,7 +63,7 @@ def program_of(model_a: nn.Module, model_b: nn.Module, data: Examples) -> Progra
         raise UnreadableError(f"{_REFUSAL}: {error}") from None
     require_program(steps, ends[1].model, example)
     with torch.no_grad():
-        program = _Reader(steps, ends[1]).read(example).folded()
+        program = _Reader(steps, ends[1], complete).read(example).folded()
         _require_agreement(program, ends, example)
     return program
 
@@ -68,20 +79,25 @@ def _require_agreement(program: Program, ends: tuple[Evaluation, ...], example: 
 class _Reader:
     """Carries out the steps of A, and writes down an operation for each."""
 
-    def __init__(self, steps: programs.Program, end_b: Evaluation) -> None:
-        self.steps = steps
+    def __init__(self, steps: programs.Program, end_b: Evaluation, complete: bool) -> None:
+        self.steps, self.complete = steps, complete
         self.slots = (steps.state, end_b.state)
-        self.numbers: dict[Step, int] = {steps.inputs: 0}
-        self.operations: list[Operation] = []
+        self.writer = Writer(self.slots, {steps.inputs: 0})
+        self.numbers, self.operations = self.writer.numbers, self.writer.operations
 
     def read(self, example: Tensor) -> Program:
         """The program, by carrying the steps out on two examples."""
         needed = self.steps.needed
         for step, args, kwargs, result in self.steps.run(example):
-            depends = any(source in self.numbers for source in step.all_input_nodes)
+            depends = any(
+                source in self.numbers or source in self.writer.parts
+                for source in step.all_input_nodes
+            )
             called = step.op == "call_function" and step in needed
             if called and depends and _holds_tensors(result):
                 self._write(Carried(step, args, kwargs, result, self.slots))
+            elif step in needed and step.op in ("call_function", "get_attr"):
+                self.writer.note(step, result)
         output = self.steps.output.args[0]
         number = self.numbers.get(output, 0) if isinstance(output, Step) else 0
         operations = self.operations[:number]
@@ -92,10 +108,17 @@ class _Reader:
         return Program(tuple(example.shape[1:]), tuple(operations))
 
     def _write(self, carried: Carried) -> None:
+        found = self._recognised(carried)
+        if found is not None:
+            self.operations.append(found)
+            self.numbers[carried.step] = len(self.operations)
+        elif not (self.complete and follow(self.writer, carried)):
+            raise UnreadableError(f"{_REFUSAL}: {self._obstacle(carried)}")
+
+    def _recognised(self, carried: Carried) -> Operation | None:
         step, result = carried.step, carried.result
         sources = [arg for arg in step.args if isinstance(arg, Step) and arg in self.numbers]
         first: Any = carried.args[0] if carried.args else None
-        found = None
         if (
             isinstance(result, Tensor)
             and sources
@@ -104,23 +127,21 @@ class _Reader:
             and result.shape[:1] == first.shape[:1]
         ):
             inputs = tuple(self.numbers[source] for source in sources)
-            found = recognised(Node(step.name, inputs, tuple(result.shape[1:])), carried)
-        if found is None:
-            raise UnreadableError(f"{_REFUSAL}: {_obstacle(carried)}")
-        self.operations.append(found)
-        self.numbers[step] = len(self.operations)
+            return recognised(Node(step.name, inputs, tuple(result.shape[1:])), carried)
+        return None
+
+    def _obstacle(self, carried: Carried) -> str:
+        name = described(carried.step)
+        if carried.has_weights and carried.pair("weight") is None:
+            return f"{name} computes its weights from others"
+        if self.complete:
+            return f"no enclosure is known of {name}"
+        return (
+            "a certificate needs the Lipschitz constant of every operation, and none is known of "
+            f"{name} (layer and group norms and attention have none at all)"
+        )
 
 
 def _holds_tensors(result: Any) -> bool:
     values = result if isinstance(result, tuple | list) else (result,)
     return any(isinstance(value, Tensor) for value in values)
-
-
-def _obstacle(carried: Carried) -> str:
-    name = described(carried.step)
-    if carried.has_weights and carried.pair("weight") is None:
-        return f"{name} computes its weights from others"
-    return (
-        "a certificate needs the Lipschitz constant of every operation, and none is known of "
-        f"{name} (layer and group norms and attention have none at all)"
-    )

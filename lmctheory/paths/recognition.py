@@ -15,9 +15,15 @@ from lmctheory.paths.linear_maps import Convolution, Dense, Operator
 
 __all__ = ["Carried", "recognised"]
 
-_RESHAPING = ("flatten", "reshape", "view", "unflatten", "contiguous", "clone", "detach")
+_RESHAPING = (
+    *("flatten", "reshape", "view", "unflatten", "contiguous", "clone", "detach", "alias"),
+)
+_MOVING = (
+    *("permute", "transpose", "getitem", "select", "slice", "narrow", "squeeze", "unsqueeze"),
+    *("movedim", "swapaxes", "flip"),
+)
 _FIXED = (
-    *("mean", "permute", "transpose", "pad", "getitem", "select", "squeeze", "unsqueeze"),
+    *("mean", "sum", "pad", *_MOVING),
     *("avg_pool1d", "avg_pool2d", "avg_pool3d"),
     *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"),
 )
@@ -50,7 +56,10 @@ class Carried:
 
     def pair(self, name: str) -> tuple[Tensor, Tensor] | None:
         """A's and B's slot that is the argument of that name; None if it is no slot."""
-        source = arguments(self.step.target, self.step.args, self.step.kwargs).get(name)
+        return self.slot(arguments(self.step.target, self.step.args, self.step.kwargs).get(name))
+
+    def slot(self, source: Any) -> tuple[Tensor, Tensor] | None:
+        """A's and B's slot that a step reads; None if it is no slot."""
         if not isinstance(source, Step) or str(source.target) not in self.slots[0]:
             return None
         a, b = (held[str(source.target)] for held in self.slots)
@@ -80,7 +89,9 @@ def recognised(node: Node, carried: Carried) -> Operation | None:
     if name in _RESHAPING:
         shape = carried.result.shape[1:]
         return _fixed(node, lambda v: v.reshape(len(v), *shape), x, moves=True)
-    return _fixed(node, _repeated(carried, rest), x) if name in _FIXED else None
+    if name not in _FIXED:
+        return None
+    return _fixed(node, _repeated(carried, rest), x, moves=name in _MOVING)
 
 
 def _repeated(carried: Carried, rest: list[Any]) -> Callable[[Tensor], Tensor]:

@@ -38,7 +38,7 @@ from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 __all__ = ["BOXES", "EFFORTS", "NARROWEST", "Plan", "Search", "Segment", "pilot"]
 
 BOXES = Effort(degree=2, symbols=0, dtype=torch.float32)
-EFFORTS = (BOXES, *(Effort(degree=3, symbols=m, dtype=torch.float32) for m in (8, 32)))
+EFFORTS = (BOXES, *(Effort(degree=3, symbols=m, dtype=torch.float32) for m in (0, 8, 32)))
 """What a pilot chooses from."""
 
 _AT_POINTS = Effort(degree=2, symbols=0, dtype=torch.float64)

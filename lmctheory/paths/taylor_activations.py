@@ -1,6 +1,7 @@
-r"""What activations and maxima make of Taylor models.
+r"""What activations with a kink and maxima make of Taylor models.
 
-Every activation is replaced by a slope times its argument, plus a polynomial in s, plus an error,
+Every piecewise linear activation is replaced by a slope times its argument, plus a polynomial in s,
+plus an error,
 
     sigma(z) = lambda z + p(s) +- error,
 
@@ -22,14 +23,7 @@ error, half their difference joins p.
 
 Piecewise linear sigma with slope a below zero: sigma(z) = a z + (1 - a) relu(z).
 
-*Smooth* sigma. sigma(P(s)) is interpolated at the zeros of a Chebyshev polynomial, of degree 3
-where |sigma'''| is bounded: the error is at most M_3/24,
-
-    M_3 = sup|sigma'''| |P'|^3 + 3 sup|sigma''| |P'| |P''| + Lip |P'''|,
-
-else of degree 2, M_2/4, M_2 = sup|sigma''| |P'|^2 + Lip |P''|. The rest w keeps the slope
-sigma'(c_0), which is off by at most sup|sigma''| (|P - c_0| + R). On wide pieces the middle of all
-slopes is used for everything, which is off by at most half their range times |z - c_0|.
+*Smooth* sigma: `lmctheory.paths.taylor_curves`.
 
 *A maximum* max(x, y) = y + relu(x - y): lambda x + (1 - lambda) y + p +- error.
 """
@@ -43,7 +37,7 @@ import torch
 from torch import Tensor
 
 from lmctheory.networks import Activation, activation
-from lmctheory.paths.enclosure import derivative, tent
+from lmctheory.paths.enclosure import tent
 from lmctheory.paths.taylor_models import (
     TaylorModel,
     aligned,
@@ -53,12 +47,9 @@ from lmctheory.paths.taylor_models import (
     value_at,
 )
 
-__all__ = ["Fresh", "Line", "activated", "larger", "line_of"]
+__all__ = ["Fresh", "Line", "activated", "larger", "line_of", "with_symbols"]
 
 _EPS = torch.finfo(torch.float64).eps
-_NODES = {2: 0.75**0.5, 1: 0.5**0.5}
-"""The largest zero of the Chebyshev polynomial of a degree one higher."""
-
 _RELU = activation("relu")
 
 
@@ -91,12 +82,12 @@ class Fresh(NamedTuple):
 
 
 def activated(sigma: Activation, z: TaylorModel, fresh: Fresh) -> TaylorModel:
-    """Sigma of a model."""
+    """A piecewise linear sigma of a model."""
     line = line_of(sigma, z)
     slope = line.slope.to(z.radius)
     own = slope.abs() * z.radius
     scaled = TaylorModel(line.slope * z.polynomial, slope * z.symbols, z.blocks, own)
-    if sigma.curvature == torch.inf and 0.0 not in sigma.slopes:  # else 0 and 1, or rounded below
+    if 0.0 not in sigma.slopes:  # else 0 and 1, or rounded below
         scaled = scaled.wider(scaled.noise(4, 8))
     return _completed(scaled, line, fresh)
 
@@ -132,10 +123,10 @@ def _completed(scaled: TaylorModel, line: Line, fresh: Fresh) -> TaylorModel:
     lost = scaled.noise(8, 16)[at] + 16 * _EPS * line.polynomial.abs().sum(0)
     error = torch.zeros_like(scaled.radius)
     error[at] = ((line.error + lost) * (1 + 4 * scaled.eps)).to(error)
-    return _with_symbols(replace(scaled, polynomial=polynomial), error, fresh)
+    return with_symbols(replace(scaled, polynomial=polynomial), error, fresh)
 
 
-def _with_symbols(model: TaylorModel, error: Tensor, fresh: Fresh) -> TaylorModel:
+def with_symbols(model: TaylorModel, error: Tensor, fresh: Fresh) -> TaylorModel:
     """With the largest errors of each example as new symbols, and the others in the radius."""
     flat = error.flatten(1)
     count = min(fresh.limit, int((flat > 0).sum(1).max()))
@@ -154,13 +145,7 @@ def _with_symbols(model: TaylorModel, error: Tensor, fresh: Fresh) -> TaylorMode
 
 
 def line_of(sigma: Activation, z: TaylorModel) -> Line:
-    """The line that stands for sigma on the piece."""
-    if sigma.curvature == torch.inf:
-        return _piecewise_linear(sigma, z)
-    return _smooth(sigma, z)
-
-
-def _piecewise_linear(sigma: Activation, z: TaylorModel) -> Line:
+    """The line that stands for a piecewise linear sigma on the piece."""
     alpha, beta = sigma.slopes
     a = alpha if beta == 1 else beta  # the slope below zero
     centre, all_rest = z.polynomial[0], z.rest
@@ -222,44 +207,3 @@ def _bent(c: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
     error = torch.where(inside & (arch > 0), (up + down) / 4, torch.inf)
     p = torch.cat([(p[0] + (up - down) / 2)[None], p[1:]]) / 2
     return p.nan_to_num(0.0), error.nan_to_num(torch.inf)
-
-
-def _smooth(sigma: Activation, z: TaylorModel) -> Line:
-    at = torch.ones_like(z.radius, dtype=torch.bool)
-    c, rest = padded(z.polynomial.flatten(1), 4), z.rest.flatten()
-    degree = 2 if sigma.jerk < torch.inf else 1
-    fitted, error = _interpolated(sigma, c, degree)
-    away = c[1:].abs().sum(0)
-    alpha, beta = sigma.slopes
-    own = derivative(sigma, c[0])
-    fine = error + sigma.curvature * (away + rest) * rest
-    middle = (alpha + beta) / 2
-    coarse = (beta - alpha) / 2 * (away + rest)
-    local = fine < coarse
-    slope = torch.where(local, own, torch.full_like(own, middle))
-    flat = padded((sigma.apply(c[0]) - slope * c[0])[None], 4)
-    polynomial = torch.where(local, padded(fitted, 4) - slope * c, flat)
-    size = c.abs().sum(0) + rest
-    lost = 64 * _EPS * (sigma.apply(c[0]).abs() + 2 * sigma.lipschitz * size) + 4 * sigma.off
-    return Line(
-        slope.view_as(z.radius),
-        polynomial[: max(degree + 1, len(z.polynomial))],
-        at,
-        torch.where(local, fine, coarse) + lost,
-    )
-
-
-def _interpolated(sigma: Activation, c: Tensor, degree: int) -> tuple[Tensor, Tensor]:
-    """Sigma of a polynomial, interpolated at Chebyshev's nodes, and its error."""
-    s = _NODES[degree]
-    first = c[1].abs() + 2 * c[2].abs() + 3 * c[3].abs()
-    second, third = 2 * c[2].abs() + 6 * c[3].abs(), 6 * c[3].abs()
-    up, down = sigma.apply(value_at(c, s)), sigma.apply(value_at(c, -s))
-    mean, slope = (up + down) / 2, (up - down) / (2 * s)
-    bend = (sigma.curvature * first.square() + sigma.lipschitz * second) / 4
-    if degree == 1:
-        return torch.stack([mean, slope]), bend
-    middle = sigma.apply(c[0])
-    jerk = sigma.jerk * first**3 + 3 * sigma.curvature * first * second
-    error = (jerk + sigma.lipschitz * third) / 24
-    return torch.stack([middle, slope, (mean - middle) / s**2]), error

@@ -20,7 +20,7 @@ Reference: theory key C5; Makino and Berz 2003 for Taylor models.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -36,8 +36,10 @@ __all__ = [
     "batched",
     "bounds",
     "economised",
+    "joined",
     "padded",
     "polynomial_size",
+    "settled",
     "value_at",
 ]
 
@@ -105,11 +107,11 @@ class TaylorModel:
 
     def mapped(self, apply: Callable[[Tensor], Tensor], radius: Tensor) -> TaylorModel:
         """After a linear map of examples that is the same on the whole piece."""
+        symbols = self.symbols.new_zeros(2, 0, *radius.shape)
+        if self.symbols.shape[1]:
+            symbols = batched(apply, self.symbols, 2)
         return replace(
-            self,
-            polynomial=batched(apply, self.polynomial, 1),
-            symbols=batched(apply, self.symbols, 2),
-            radius=radius,
+            self, polynomial=batched(apply, self.polynomial, 1), symbols=symbols, radius=radius
         )
 
     def wider(self, error: Tensor) -> TaylorModel:
@@ -181,6 +183,37 @@ def added(one: TaylorModel, other: TaylorModel) -> TaylorModel:
         one.radius + other.radius,
     )
     return total.wider(one.noise(4, 8) + other.noise(4, 8))
+
+
+def joined(models: Sequence[TaylorModel], axis: int) -> TaylorModel:
+    """Models side by side along an axis, counted from the last."""
+    size = max(len(model.polynomial) for model in models)
+    blocks = tuple(sorted({block for model in models for block in model.blocks}))
+    return TaylorModel(
+        torch.cat([padded(model.polynomial, size) for model in models], axis),
+        torch.cat([_spaced(model, blocks) for model in models], axis),
+        blocks,
+        torch.cat([model.radius for model in models], axis),
+    )
+
+
+def settled(
+    polynomial: Tensor, symbols: Tensor, blocks: Blocks, radius: Tensor, terms: int = 1
+) -> TaylorModel:
+    """A model whose radius was computed in float64, all terms at least zero: it is rounded up.
+
+    So many terms of each symbol may have underflown. Where the radius is not finite nothing is
+    known, and no number may spoil another entry.
+    """
+    lost = 16 * (terms + 1) * (symbols.shape[1] + 1) * torch.finfo(symbols.dtype).tiny
+    radius = (radius * (1 + 1e-6) + lost).nan_to_num(nan=torch.inf, posinf=torch.inf)
+    low = radius.to(symbols.dtype)
+    if not torch.isfinite(symbols.sum()):
+        low = torch.where(symbols.isfinite().all(1).all(0), low, torch.inf)
+    if not (known := low < torch.inf).all():
+        polynomial = polynomial.where(known, 0.0)
+        symbols = symbols.where(known, 0.0)
+    return TaylorModel(polynomial, symbols, blocks, low)
 
 
 def polynomial_size(coefficients: Tensor) -> Tensor:

@@ -22,11 +22,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from lmctheory.networks import Activation
 from lmctheory.paths.blends import Blend
-from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise
+from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise, Sum
+from lmctheory.paths.complete_operations import Followed
 from lmctheory.paths.layer_operations import Affine, Normalisation
 from lmctheory.paths.regions import Effort, Piece, Region
+from lmctheory.paths.smooth_functions import smooth
 from lmctheory.paths.taylor_activations import Fresh, activated, larger
+from lmctheory.paths.taylor_curves import curved
 from lmctheory.paths.taylor_layers import AffineOnPiece
 from lmctheory.paths.taylor_models import TaylorModel, added, economised, padded
 
@@ -39,7 +43,9 @@ _BINOMIAL = (1.0, -0.5, 0.375, -0.3125, 0.2734375)
 Passage = Callable[[Sequence[TaylorModel]], TaylorModel]
 
 
-def passage(op: Operation | Blend, number: int, piece: Region, effort: Effort) -> Passage:
+def passage(
+    op: Operation | Blend | Followed, number: int, piece: Region, effort: Effort
+) -> Passage:
     """How models pass the operation that gives a node of that number."""
     match op:
         case Affine() | Blend():
@@ -49,11 +55,19 @@ def passage(op: Operation | Blend, number: int, piece: Region, effort: Effort) -
         case Fixed():
             return lambda x: _moved(op, x[0])
         case Pointwise():
-            return lambda x: activated(op.sigma, x[0], Fresh(number << 16, effort.symbols))
+            return _activation_on_piece(
+                op.sigma, effort.degree, Fresh(number << 16, effort.symbols)
+            )
         case MaxPool():
             return lambda x: _largest(op, x[0], number, effort)
-        case _:
-            return _summed
+    return _summed if isinstance(op, Sum) else op.on_piece(number, piece, effort)
+
+
+def _activation_on_piece(sigma: Activation, degree: int, fresh: Fresh) -> Passage:
+    if sigma.curvature == torch.inf:
+        return lambda x: activated(sigma, x[0], fresh)
+    function = smooth(sigma)
+    return lambda x: curved(function, x[0], degree, fresh)
 
 
 class _NormalisationOnPiece:

@@ -23,8 +23,9 @@ from torch import Tensor
 from lmctheory.networks.losses import BinaryCrossEntropy, Loss
 from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
-from lmctheory.paths.certified_operations import Operation
+from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Sum
 from lmctheory.paths.interpolation import blocks
+from lmctheory.paths.layer_operations import Normalisation
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.regions import Box, Effort, Region
@@ -36,7 +37,7 @@ from lmctheory.paths.taylor_operations import Passage, passage
 __all__ = ["PARTS", "Outputs", "PieceNetwork", "mean_of"]
 
 _EPS = torch.finfo(torch.float64).eps
-_BYTES = 2**27
+_BYTES = 2**24
 PARTS = 16
 """Parts of a piece for the mean loss."""
 
@@ -300,7 +301,8 @@ def _work(op: Operation | Blend, passed: Passage, x: TaylorModel) -> float:
     """Products with the weights, in all directions; in double precision they count twice."""
     size = float(torch.Size(op.node.shape).numel())
     if not isinstance(passed, AffineOnPiece):
-        return _ELEMENTWISE * size
+        curved = not isinstance(op, Fixed | MaxPool | Sum | Normalisation)
+        return _ELEMENTWISE * size * (1 + x.symbols.shape[1] / 6 * curved)
     products = (1 + max(1, len(passed.moved))) * (2 * len(x.polynomial) + 2 * x.symbols.shape[1])
     return size * passed.terms * (products + 1)
 

@@ -9,7 +9,8 @@ from torch import nn
 from lmctheory.networks import AffineChain, Examples, activation, activation_of
 
 SIGMAS = [
-    activation(name) for name in ("identity", "relu", "tanh", "sigmoid", "softplus", "gelu")
+    activation(name)
+    for name in ("identity", "relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "celu", "mish")
 ] + [sigma for sigma in (activation_of(nn.LeakyReLU(-1.5)),) if sigma is not None]
 
 

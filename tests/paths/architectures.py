@@ -81,7 +81,7 @@ class Sequence(nn.Module):
 
 
 SHAPE = (60,)
-NAMES = ("identity", "relu", "tanh", "sigmoid", "softplus", "gelu")
+NAMES = ("identity", "relu", "tanh", "sigmoid", "softplus", "gelu", "silu", "celu", "softsign")
 
 
 def sigma_of(rng) -> nn.Module:

@@ -85,17 +85,18 @@ def room(model, s):
     return (g_0 + s * g_1).abs().sum(0) + model.radius.double()
 
 
-def escapes(a, b, data, piece, effort, points, scale=1.0):
+def escapes(a, b, data, piece, effort, points, scale=1.0, *, complete=False):
     """At which nodes a network of the piece leaves its enclosure, its width scaled."""
-    program = program_of(a, b, data)
+    program = program_of(a, b, data, complete=complete)
     x = data.inputs.double()
     models = list(PieceNetwork(program, piece, effort).models(x))
     found = set()
     for s in points:
         values = program.values(program.at(piece.at(s)), x)
         for i, (model, value) in enumerate(zip(models, values, strict=True)):
-            off = (value - value_at(model.polynomial, s)).abs()
-            if not (off <= scale * room(model, s)).all():
+            centre = value_at(model.polynomial, s)
+            masked = (value == -torch.inf) & (centre == -torch.inf)
+            if not (masked | ((value - centre).abs() <= scale * room(model, s))).all():
                 found.add(i)
     return found
 

@@ -26,6 +26,7 @@ LEAKY = [
 ]
 SIGMAS = [
     *(activation(name) for name in ("relu", "relu", "tanh", "gelu", "softplus", "sigmoid")),
+    *(activation(name) for name in ("silu", "celu", "softsign", "mish")),
     *LEAKY,
 ]
 TOGETHER = 250
