@@ -82,12 +82,26 @@ def test_networks_with_a_common_past_need_no_matching():
     assert any("lies below L" in s for s in found)
 
 
+class Summed(nn.Module):
+    """An operation that nothing encloses."""
+
+    def forward(self, x):
+        return x.cumsum(1)
+
+
 def test_what_has_no_certificate_or_no_classes_says_so():
     rng = torch.Generator().manual_seed(0)
     data = Examples(torch.randn(30, 64, generator=rng), torch.randn(30, 10), "squared")
-    found = compare(Attention(0), Attention(1), data, methods=("weight",), points=5)
-    assert any(note.startswith("No certificate: ") for note in found.parts["certificates"].notes)
-    assert first_table(found)["weight"]["accuracy lost at 1/2"] is None
+    found = compare(Attention(0), Attention(1), data, methods=(), points=5)
+    row = first_table(found, "certificates")["unmatched"]
+    assert row["function error at 1/2"] is None
+    assert 0 <= row["barrier at least"] <= row["barrier at most"]
+    sums = (nn.Sequential(nn.Linear(64, 10), Summed(), nn.Linear(10, 10)) for _ in range(2))
+    unknown = compare(*sums, data, methods=(), points=5)
+    [note] = unknown.parts["certificates"].notes
+    assert note.startswith("No certificate: ")
+    assert "cumsum" in note
+    assert first_table(found)["unmatched"]["accuracy lost at 1/2"] is None
     assert first_table(found, "networks")["network A"]["accuracy"] is None
     cnn = [CNN((1, 8, 8), (3, 4), 10, rng=rng) for _ in range(2)]
     images = Examples(data.inputs.view(-1, 1, 8, 8), data.labels, "squared")

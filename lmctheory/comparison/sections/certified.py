@@ -8,6 +8,7 @@ from torch import nn
 
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Part, Section
+from lmctheory.networks import Examples
 from lmctheory.networks.program import UnreadableError
 from lmctheory.paths import (
     Certificate,
@@ -29,7 +30,7 @@ _SECONDS = 20.0
 @dataclass(frozen=True)
 class _Bounds:
     name: str
-    ends: Certificate
+    ends: Certificate | None
     barrier: CertifiedBarrier
     whole: CompleteCertificate | None
 
@@ -37,9 +38,15 @@ class _Bounds:
 _COLUMNS = (
     Column[_Bounds]("alignment", lambda row: row.name, left=True),
     Column[_Bounds](
-        "function error at 1/2", lambda row: float(_rms(row.ends.function_error)), head="error 1/2"
+        "function error at 1/2",
+        lambda row: None if row.ends is None else float(_rms(row.ends.function_error)),
+        head="error 1/2",
     ),
-    Column[_Bounds]("barrier at 1/2", lambda row: float(row.ends.barrier), head="barrier 1/2"),
+    Column[_Bounds](
+        "barrier at 1/2",
+        lambda row: None if row.ends is None else float(row.ends.barrier),
+        head="barrier 1/2",
+    ),
     Column[_Bounds]("barrier at least", lambda row: row.barrier.max.lower, head="barrier from"),
     Column[_Bounds]("barrier at most", lambda row: row.barrier.max.upper, head="to"),
     Column[_Bounds](
@@ -64,9 +71,10 @@ def _measured(pair: ComparedPair) -> Part:
     except (UnreadableError, ValueError) as error:
         return Part(notes=(f"No certificate: {error}.",))
     caption = (
-        "Rounding included. At t = 1/2 from A and B alone (C1', C3), upper bounds; error: root "
-        "mean square of |f_t - (f_A + f_B)/2|. From and to: the largest barrier over all t (C6), "
-        "and the share classified as labelled at every t (C5), as far as "
+        "Rounding included. At t = 1/2 from A and B alone (C1', C3), upper bounds, of networks "
+        "without norms and attention; error: root mean square of |f_t - (f_A + f_B)/2|. From and "
+        "to: the largest barrier over all t (C6), and the share classified as labelled at every "
+        "t (C5), as far as "
         f"{_SECONDS:g} s each suffice."
     )
     return Part((Table("Certificates", caption, _COLUMNS, rows),), _findings(rows))
@@ -77,10 +85,18 @@ def _bounds(pair: ComparedPair, name: str, aligned: nn.Module) -> _Bounds:
     judged = data.loss.judges(data.labels)
     return _Bounds(
         name=name,
-        ends=certificate(a, aligned, data),
+        ends=_ends(a, aligned, data),
         barrier=certified_barrier(a, aligned, data, budget=_SECONDS),
         whole=certify(a, aligned, data, complete=True, budget=_SECONDS) if judged else None,
     )
+
+
+def _ends(a: nn.Module, aligned: nn.Module, data: Examples) -> Certificate | None:
+    """None for networks with layers that have no Lipschitz constant."""
+    try:
+        return certificate(a, aligned, data)
+    except UnreadableError:
+        return None
 
 
 def _rms(errors: np.ndarray) -> np.float64:
