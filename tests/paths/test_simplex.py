@@ -24,10 +24,10 @@ from tests.paths.families import several
 from tests.paths.pieces import image_pair
 
 
-def near(count, seed=0, n=20, widths=(4, 7, 6, 3)):
+def near(count, seed=0, n=20, widths=(4, 6, 5, 3), share=0.3):
     """Networks between which about half of the examples change."""
     rng = np.random.default_rng(seed)
-    models, data = several(rng, count, widths, scale=1.5, n=n, sigma="relu", share=0.7)
+    models, data = several(rng, count, widths, scale=1.0, n=n, sigma="relu", share=share)
     with torch.no_grad():
         labels = network(models, [1 / count] * count)(data.inputs).argmax(1)
     return models, Examples(data.inputs, labels)
@@ -91,7 +91,7 @@ def test_of_two_networks_the_simplex_is_the_segment():
 def test_the_barrier_is_in_its_interval(count, loss):
     models, data = near(count, seed=1)
     data = Examples(data.inputs, data.labels.roll(1), loss)
-    found = certified_simplex_barrier(models, data, tolerance=0.1, budget=20.0)
+    found = certified_simplex_barrier(models, data, tolerance=0.2, budget=4.0)
 
     def mean(model):
         return float(loss.mean(model(data.inputs), data.labels))
@@ -108,7 +108,7 @@ def test_the_barrier_is_in_its_interval(count, loss):
     assert values.max() <= found.max.upper
     if count == 3:
         assert found.converged
-        assert found.max.upper <= found.max.lower + 0.1 * max(found.max.lower, 1e-3)
+        assert found.max.upper <= found.max.lower + 0.2 * max(found.max.lower, 1e-3)
     assert barrier(found.shares) == pytest.approx(found.max.lower, abs=1e-9)
     assert found.middle.lower <= barrier([1 / count] * count) <= found.middle.upper
     for x, value in zip(points, values, strict=True):
