@@ -23,16 +23,18 @@ def simplices(
     width: Widths = None,
     networks: Annotated[int, typer.Option(min=2, max=4, help="At the corners.")] = 3,
     examples: Annotated[int, typer.Option(min=1, help="Test examples, at most.")] = 200,
-    budget: Annotated[int, typer.Option(min=1, help="Seconds of every certificate.")] = 40,
+    epochs: Annotated[int, typer.Option(min=1, help="Of training bends.")] = 30,
+    budget: Annotated[float, typer.Option(min=0.01, help="Seconds of every certificate.")] = 40.0,
     seed: Seed = 0,
 ) -> list[Task]:
     """Convex combinations of several networks, stars and curves: decided, and their barriers."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     return [
-        Task(dataset, neurons, networks, examples, budget, seed) for neurons in width or _WIDTHS
+        Task(dataset, neurons, networks, examples, epochs, budget, seed)
+        for neurons in width or _WIDTHS
     ]
 
 
 DECLARATION = Declaration(
-    STUDY, simplices, report, quick={"width": [4], "examples": 4, "budget": 1}
+    STUDY, simplices, report, quick={"width": [4], "examples": 4, "epochs": 1, "budget": 0.02}
 )

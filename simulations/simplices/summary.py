@@ -41,7 +41,7 @@ def require_one_study(results: Results) -> None:
     """
     require_equal(
         [task for task, _ in results],
-        ("dataset", "networks", "examples", "budget", "seed"),
+        ("dataset", "networks", "examples", "epochs", "budget", "seed"),
         "studies",
     )
 
@@ -58,28 +58,50 @@ def report(results: Results) -> list[Part]:
         for name in ALIGNMENTS
         for kind in CURVES
     ]
-    return [_simplices(rows), _curves(bends)]
+    return [_decisions(rows), _barriers(rows), _curves(bends)]
 
 
-def _simplices(rows: Sequence[_Row]) -> Table[_Row]:
+_PLACE = (
+    Column[_Row]("networks", lambda row: row.task.networks, form="d"),
+    Column[_Row]("width", lambda row: row.task.width, form="d"),
+    Column[_Row]("alignment", lambda row: row.alignment, head=" ", left=True),
+)
+
+
+def _decisions(rows: Sequence[_Row]) -> Table[_Row]:
     return Table(
         "Every convex combination of several networks, and every segment from the first",
         "Per cent of the examples: right for all networks of a grid; certified, refuted, undecided."
-        " Barrier of the simplex: on the grid, and between certified bounds. s: of the processor.",
+        " s: of the processor.",
         [
-            Column("networks", lambda row: row.task.networks, form="d"),
-            Column("width", lambda row: row.task.width, form="d"),
-            Column("alignment", lambda row: row.alignment, head=" ", left=True),
+            *_PLACE,
             Column("grid", lambda row: 100 * row.simplex.right, form=".1f"),
             *_decided("simplex", lambda row: row.simplex.decision),
             *_decided("star", lambda row: row.simplex.star),
-            Column("barrier", lambda row: row.simplex.barrier, form=".4f"),
+        ],
+        rows,
+    )
+
+
+def _barriers(rows: Sequence[_Row]) -> Table[_Row]:
+    return Table(
+        "The largest barrier in a simplex: on a grid, and between certified bounds",
+        "wide: of the interval in per cent of its lower end. s: of the processor.",
+        [
+            *_PLACE,
+            Column("grid", lambda row: row.simplex.barrier, form=".4f"),
             Column("least", lambda row: row.simplex.interval[0], form=".4f"),
             Column("most", lambda row: row.simplex.interval[1], form=".4f"),
+            Column("wide", lambda row: _width(row.simplex.interval), form=".1f"),
             Column("seconds", lambda row: row.simplex.seconds, head="s", form=".1f"),
         ],
         rows,
     )
+
+
+def _width(interval: tuple[float, float]) -> float | None:
+    low, high = interval
+    return 100 * (high - low) / low if low else None
 
 
 def _decided(name: str, of: Callable[[_Row], Decision]) -> list[Column[_Row]]:
@@ -96,12 +118,12 @@ def _curves(bends: Sequence[_Bend]) -> Table[_Bend]:
         "Paths between the first two networks",
         "Per cent of the examples: least accuracy on a grid; certified, refuted, undecided on the"
         " whole path. Barrier: on the grid, and between certified bounds. s: of the processor,"
-        " training the bend, deciding, enclosing.",
+        " training the bend and deciding.",
         [
             Column("width", lambda one: one.task.width, form="d"),
             Column("alignment", lambda one: one.alignment, head=" ", left=True),
             Column("path", lambda one: one.kind, left=True),
-            Column("accuracy", lambda one: 100 * one.curve.accuracy, form=".1f"),
+            Column("grid", lambda one: 100 * one.curve.accuracy, form=".1f"),
             Column("certified", lambda one: 100 * one.curve.decision.certified, form=".1f"),
             Column("refuted", lambda one: 100 * one.curve.decision.refuted, form=".1f"),
             Column("open", lambda one: 100 * one.curve.decision.undecided, form=".1f"),
@@ -110,7 +132,6 @@ def _curves(bends: Sequence[_Bend]) -> Table[_Bend]:
             Column("most", lambda one: one.curve.interval[1], form=".4f"),
             Column("training", lambda one: one.curve.training, head="bend s", form=".1f"),
             Column("deciding", lambda one: one.curve.decision.seconds, head="s", form=".1f"),
-            Column("enclosing", lambda one: one.curve.seconds, head="s", form=".1f"),
         ],
         bends,
     )
