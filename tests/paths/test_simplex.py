@@ -30,6 +30,7 @@ def near(count, seed=0, n=20, widths=(4, 6, 5, 3), share=0.3):
     models, data = several(rng, count, widths, scale=1.0, n=n, sigma="relu", share=share)
     with torch.no_grad():
         labels = network(models, [1 / count] * count)(data.inputs).argmax(1)
+        labels[:3] = (labels[:3] + 1) % 3  # wrong in the middle
     return models, Examples(data.inputs, labels)
 
 
@@ -63,7 +64,7 @@ def test_decisions_agree_with_networks_on_a_grid(count):
     ).all(0)
     assert (found.certified | found.refuted).all()
     assert not (found.certified & ~right.numpy()).any()
-    assert 2 <= found.certified.sum() <= 19
+    assert 2 <= found.certified.sum() <= 17
     for i in np.flatnonzero(found.refuted):
         x = found.shares[i]
         assert (x >= 0).all()
@@ -91,7 +92,7 @@ def test_of_two_networks_the_simplex_is_the_segment():
 def test_the_barrier_is_in_its_interval(count, loss):
     models, data = near(count, seed=1)
     data = Examples(data.inputs, data.labels.roll(1), loss)
-    found = certified_simplex_barrier(models, data, tolerance=0.2, budget=4.0)
+    found = certified_simplex_barrier(models, data, tolerance=0.2, budget=2.0)
 
     def mean(model):
         return float(loss.mean(model(data.inputs), data.labels))
@@ -106,8 +107,7 @@ def test_the_barrier_is_in_its_interval(count, loss):
     values = np.array([barrier(x) for x in points])
     assert found.max.lower <= found.max.upper
     assert values.max() <= found.max.upper
-    if count == 3:
-        assert found.converged
+    if found.converged:  # or time was up
         assert found.max.upper <= found.max.lower + 0.2 * max(found.max.lower, 1e-3)
     assert barrier(found.shares) == pytest.approx(found.max.lower, abs=1e-9)
     assert found.middle.lower <= barrier([1 / count] * count) <= found.middle.upper
