@@ -1,5 +1,6 @@
 """Convex combinations of several networks: decisions, barriers, and what is refused."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -150,6 +151,13 @@ def test_losses_on_a_box_are_largest_at_its_places(box, moved, largest):
     found = outputs([0.0, 0.0], moved)
     losses = found.losses_on(box, SquaredError(), torch.full((1, 1), 10.0).double())
     assert float(losses.max()) == pytest.approx(largest, rel=1e-9)
+
+
+@pytest.mark.parametrize(("moved", "certain"), [([0.6, 0.3], True), ([0.6, -0.5], False)])
+def test_examples_are_certified_for_all_parameters_of_the_weights(moved, certain):
+    known = outputs([0.0], [[moved[0]], [moved[1]]])
+    found = replace(known, contrasts=torch.full((1, 1, 1), -1.0).double())
+    assert bool(found.certified()) == certain
 
 
 def test_where_the_simplex_cuts_a_box():
