@@ -8,7 +8,8 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 # Two processes, one thread each; modules in the order that tests/conftest.py gives them.
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
-STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries permutations
+STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
+    permutations simplices
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
 sweep: STUDY = width_sweep
@@ -21,6 +22,7 @@ certificates: STUDY = path_certificates
 layers: STUDY = layerwise
 symmetries: STUDY = symmetries
 permutations: STUDY = least_barriers
+simplices: STUDY = simplices
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

@@ -16,6 +16,7 @@ STUDIES = {
         "layerwise",
         "symmetries",
         "least_barriers",
+        "simplices",
     )
 }
 """All studies, by name."""

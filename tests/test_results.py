@@ -87,7 +87,7 @@ def test_all_public_results_have_it():
         "Proof",
         "Theorem",
     }
-    others |= {"PermutationGroup", "Symmetry", "RotationSymmetry", "Space", "Deviation"}
+    others |= {"PermutationGroup", "Symmetry", "RotationSymmetry", "Space", "Deviation", "Path"}
     for package in (lmc.rates, lmc.widths, lmc.networks, lmc.matching, lmc.paths, lmc.layerwise):
         for name in package.__all__:
             kind = getattr(package, name)

@@ -17,11 +17,10 @@ from lmctheory.paths._path import Path
 from lmctheory.paths._simplex import (
     SimplexBarrier,
     SimplexCertificate,
-    StarCertificate,
     certified_simplex_barrier,
     certify_simplex,
-    certify_star,
 )
+from lmctheory.paths._star import StarCertificate, certify_star
 from lmctheory.paths.barrier_search import Interval
 from lmctheory.paths.connecting import connect
 from lmctheory.paths.interpolation import interpolate, with_layers_of

@@ -6,7 +6,9 @@ How they are found is said in `lmctheory.paths.barrier_search`.
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from lmctheory.measures.arguments import positive
@@ -15,6 +17,7 @@ from lmctheory.paths.barrier_search import BarrierSearch, Interval
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.pair_program import chain_program
 from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Piece
 from lmctheory.paths.segment_search import Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
@@ -36,6 +39,8 @@ class CertifiedBarrier(Result):
             nan) where labels are no classes.
         t: where the lower end of `max` is met.
         pieces: of the segment.
+        nodes: ``[pieces + 1]`` their ends, from 0 to 1.
+        upper: ``[pieces]`` the largest barrier on each, at most.
         narrowest: the length of the shortest.
         converged: whether `max` is as narrow as was asked for.
         seconds: what it took.
@@ -46,6 +51,8 @@ class CertifiedBarrier(Result):
     accuracy_drop: Interval
     t: float
     pieces: int
+    nodes: Float[np.ndarray, " nodes"]
+    upper: Float[np.ndarray, " pieces"]
     narrowest: float
     converged: bool
     seconds: float
@@ -124,12 +131,17 @@ def enclosed(segment: Segment, tolerance: float, budget: float) -> CertifiedBarr
             if time.monotonic() - started > budget:
                 break
     assert not isinstance(search.where, tuple)
+    uppers = {
+        each.piece.start: each.upper for each in search.pieces if isinstance(each.piece, Piece)
+    }
     return CertifiedBarrier(
         max=Interval(search.lower, max(search.lower, search.upper)),
         midpoint=search.barrier_at(0.5),
         accuracy_drop=search.accuracy_drop(),
         t=search.where,
         pieces=len(search.pieces),
+        nodes=np.array([*sorted(uppers), 1.0]),
+        upper=np.array([uppers[start] for start in sorted(uppers)]),
         narrowest=min(each.piece.length for each in search.pieces),
         converged=search.done,
         seconds=time.monotonic() - started,

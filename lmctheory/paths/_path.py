@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,7 +17,7 @@ from lmctheory.paths._barrier import Barrier, SegmentLosses, curve_of, grid_of, 
 from lmctheory.paths._certified_barrier import CertifiedBarrier, enclosed
 from lmctheory.paths._complete import CompleteCertificate, decided
 from lmctheory.paths.blends import BEZIER, Family, Polygon, blended_state
-from lmctheory.paths.interpolation import PathLogits, module_logits
+from lmctheory.paths.interpolation import PathLogits, state_logits
 from lmctheory.paths.regions import Piece
 from lmctheory.paths.segment_search import Segment
 from lmctheory.paths.simplex_search import blended
@@ -152,10 +151,8 @@ class Path:
 
     def _outputs(self, data: AnyExamples, t: Float[Tensor, " points"]) -> Iterator[PathLogits]:
         require_fit(self.models[0], data)
-        for i, point in enumerate(t.tolist()):
-            network = self.at(point)
-            for block in module_logits(network, network, data.inputs, torch.ones(1)):
-                yield block._replace(points=slice(i, i + 1))
+        states = (blended_state(self._states, self.family.at(point)) for point in t.tolist())
+        return state_logits(self.models[0], states, data.inputs)
 
     def __repr__(self) -> str:
         bends = len(self.models) - 2

@@ -1,4 +1,4 @@
-"""Certificates of all convex combinations of three and more networks, and of stars."""
+"""Certificates of all convex combinations of several networks."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,11 @@ from torch import nn
 from lmctheory.measures.arguments import positive
 from lmctheory.networks import Examples
 from lmctheory.networks.state import require_network
-from lmctheory.paths._complete import CompleteCertificate, decided, reasons
+from lmctheory.paths._complete import reasons
 from lmctheory.paths.barrier_search import BarrierSearch, Interval
 from lmctheory.paths.certified_losses import require_certified
-from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Box
-from lmctheory.paths.segment_search import Search, Segment
+from lmctheory.paths.segment_search import Search
 from lmctheory.paths.simplex_search import Simplex
 from lmctheory.progress import tracked
 from lmctheory.results import Result
@@ -25,10 +24,8 @@ from lmctheory.results import Result
 __all__ = [
     "SimplexBarrier",
     "SimplexCertificate",
-    "StarCertificate",
     "certified_simplex_barrier",
     "certify_simplex",
-    "certify_star",
 ]
 
 
@@ -120,44 +117,6 @@ class SimplexBarrier(Result):
             f"{np.array2string(self.shares, precision=3)}, middle in {shown(self.middle)}, "
             f"accuracy drop in {shown(self.accuracy_drop)}, {len(self.upper)} boxes"
             f"{'' if self.converged else ', not converged'})"
-        )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class StarCertificate(Result):
-    """What is decided about all segments from one network to others.
-
-    Attributes:
-        rays: of each segment, t = 1 at the centre.
-    """
-
-    rays: tuple[CompleteCertificate, ...]
-
-    @property
-    def certified(self) -> Bool[np.ndarray, " n"]:
-        """Which examples are classified as labelled on all segments."""
-        return np.all([ray.certified for ray in self.rays], 0)
-
-    @property
-    def refuted(self) -> Bool[np.ndarray, " n"]:
-        """Which are classified otherwise somewhere."""
-        return np.any([ray.refuted for ray in self.rays], 0)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the examples that are classified as labelled on the whole star, at least."""
-        return float(self.certified.mean())
-
-    @property
-    def attainable(self) -> float:
-        """Share that is not refuted: no more is true."""
-        return float(1 - self.refuted.mean())
-
-    def __repr__(self) -> str:
-        certified, refuted = int(self.certified.sum()), int(self.refuted.sum())
-        return (
-            f"StarCertificate({len(self.rays)} segments: {certified} certified, {refuted} refuted, "
-            f"{len(self.certified) - certified - refuted} undecided)"
         )
 
 
@@ -269,32 +228,6 @@ def certified_simplex_barrier(
         converged=search.done,
         seconds=time.monotonic() - started,
     )
-
-
-def certify_star(
-    centre: nn.Module, models: Sequence[nn.Module], data: Examples, *, budget: float = 600.0
-) -> StarCertificate:
-    """Decides every example on all segments from one network to others.
-
-    Args:
-        centre: the network that all segments share; t = 1 is there.
-        models: the others, at least one, each aligned with the centre or not.
-        data: the examples; labels must be classes.
-        budget: seconds for each segment.
-
-    Raises:
-        TypeError: naming an operation that cannot be enclosed.
-        ValueError: as `lmctheory.paths.certify`, and if there are no networks.
-
-    Reference:
-        Key C5; star domains: Sonthalia et al. 2024.
-    """
-    budget = positive("budget", budget)
-    if not models:
-        raise ValueError("models must name at least one network, got none")
-    segments = [Segment.of(program_of(centre, model, data), data) for model in models]
-    rays = (decided(segment, budget) for segment in segments)
-    return StarCertificate(tuple(tracked(rays, "deciding the star", len(segments))))
 
 
 def _require_several(models: Sequence[nn.Module]) -> None:

@@ -105,9 +105,10 @@ def _train(
     }
     if not trained:
         raise ValueError("model_a must have parameters to train, got none")
-    for key, parameter in trained.items():
-        k, name = key.split(".", 1)
-        states[int(k)][name] = parameter
+    for state, bend in zip(states[1:-1], path.models[1:-1], strict=True):
+        # under all names of a tied parameter
+        named = bend.named_parameters(remove_duplicate=False)
+        state.update({name: parameter for name, parameter in named if parameter.requires_grad})
     times = torch.Generator().manual_seed(seed)
 
     def forward(x: Tensor) -> Tensor:
@@ -115,7 +116,7 @@ def _train(
         state = blended_state(states, path.family.at(t))
 
         def run(*args: Inputs, **kwargs: Inputs) -> object:
-            return torch.func.functional_call(network, state, args, kwargs)
+            return torch.func.functional_call(network, state, args, kwargs, tie_weights=False)
 
         return call(run, x[0]).unsqueeze(0)
 

@@ -25,6 +25,7 @@ __all__ = [
     "require_stacks",
     "segment",
     "state_at",
+    "state_logits",
     "with_layers_of",
 ]
 
@@ -260,10 +261,18 @@ def module_logits(
     Yields:
         Blocks with one pair and one point each.
     """
-    evaluation = Evaluation(model_a)
-    state_a, state_b = evaluation.state, slots(model_b)
-    for i, point in enumerate(t.tolist()):
-        state = state_at(state_a, state_b, point)
+    state_a, state_b = slots(model_a), slots(model_b)
+    return state_logits(
+        model_a, (state_at(state_a, state_b, point) for point in t.tolist()), inputs
+    )
+
+
+def state_logits(
+    model: nn.Module, states: Iterable[Mapping[str, Tensor]], inputs: Inputs
+) -> Iterator[PathLogits]:
+    """Outputs of one network with other numbers in its slots, one state for each point."""
+    evaluation = Evaluation(model)
+    for i, state in enumerate(states):
         for rows in blocks(count(inputs), _MODULE_ROWS):
             with torch.no_grad():
                 logits = evaluation(rows_of(inputs, rows), state)

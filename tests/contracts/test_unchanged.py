@@ -92,6 +92,14 @@ CALLS = {
     "certified_barrier": lambda a, b, d: paths.certified_barrier(
         a, b, d, tolerance=0.5, budget=0.2
     ),
+    "certify_simplex": lambda a, b, d: paths.certify_simplex([a, b, a], d, budget=0.2),
+    "certified_simplex_barrier": lambda a, b, d: paths.certified_simplex_barrier(
+        [a, b, a], d, tolerance=0.5, budget=0.2
+    ),
+    "certify_star": lambda a, b, d: paths.certify_star(a, [b], d, budget=0.2),
+    "connect": lambda a, b, d: paths.connect(
+        a, b, d, TrainingConfig(epochs=1, batch_size=4, learning_rate=0.01)
+    ).barrier(d, 3),
     "layers": lambda a, b, d: layerwise.layers(a),
     "groups": lambda a, b, d: layerwise.groups(a),
     "evaluate": lambda a, b, d: layerwise.evaluate(a, b, d, alpha(a)),

@@ -46,7 +46,7 @@ def test_a_bend_in_the_middle_is_the_segment():
 @torch.no_grad()
 @pytest.mark.parametrize(("kind", "count"), [("bezier", 3), ("polygon", 3), ("polygon", 4)])
 def test_decisions_agree_with_networks_on_a_grid(kind, count):
-    models, data = near(count, seed=3)
+    models, data = near(count, seed=3, share=0.15)
     path = Path(kind, models)
     found = path.certify(data)
     right = torch.stack(
@@ -64,10 +64,10 @@ def test_the_barrier_is_in_its_interval(kind, count):
     models, data = near(count, seed=4)
     data = Examples(data.inputs, data.labels.roll(1))
     path = Path(kind, models)
-    found = path.certified_barrier(data, tolerance=0.02)
+    found = path.certified_barrier(data, tolerance=0.05)
     curve = path.barrier(data, 401)
     assert found.converged
-    assert found.max.upper <= found.max.lower + 0.02 * max(found.max.lower, 1e-3)
+    assert found.max.upper <= found.max.lower + 0.05 * max(found.max.lower, 1e-3)
     assert 0 <= curve.barrier.max() <= found.max.upper
     if found.max.lower:
         assert curve.barrier.max() >= 0.95 * found.max.lower

@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 import torch
 
+from lmctheory.paths.blends import Blend
+from lmctheory.paths.layer_operations import Node
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.regions import Box, Direction, Effort, Piece, WeightsOnPiece
 from lmctheory.paths.simplex_search import blended
 from lmctheory.paths.taylor_layers import WEIGHTS, AffineOnPiece, weight_symbols, without_weights
 from lmctheory.paths.taylor_models import TaylorModel
 from lmctheory.paths.taylor_outputs import PieceNetwork
-from tests.paths.families import exact_nodes, family_of, most_used, random_region, several
+from tests.paths.families import (
+    exact_nodes,
+    family_of,
+    most_used,
+    point_of,
+    random_region,
+    several,
+)
 from tests.paths.pieces import EFFORTS, fractions
 
 
@@ -103,7 +112,7 @@ def test_what_is_kept():
 def test_no_node_leaves_its_enclosure(name, count):
     rng, worst = np.random.default_rng(count), 0.0
     with torch.no_grad():
-        for _ in range(25):
+        for _ in range(12):
             models, data = several(rng, count)
             region = random_region(rng, name, count)
             effort = EFFORTS[rng.integers(len(EFFORTS))]
@@ -164,6 +173,26 @@ def test_exact_values_of_rational_weights_are_inside(name, narrow):
             if len(g[0]) > count:
                 reach = reach + abs(g[0][count:] + s * g[1][count:]).sum(0)
             assert (abs(value - centre) <= reach).all()
+
+
+@pytest.mark.parametrize("name", ["bezier", "polygon", "simplex"])
+def test_biases_that_are_combined_are_rounded(name):
+    rng = np.random.default_rng(8)
+    W = torch.zeros(1000, 1, dtype=torch.float64)
+    biases = tuple(torch.from_numpy(rng.standard_normal((3, 1000))))
+    op = Blend(Node("it", (0,), (1000,)), Dense(), (W, W, W), biases, family_of(name, 3))
+    region = Box((0.25, 0.5), (0.375, 0.5625)) if name == "simplex" else Piece(0.5, 0.75)
+    x = TaylorModel.constant(torch.zeros(1, 1).double(), torch.float64)
+    out = AffineOnPiece(op, region, Effort(2, 0, torch.float64))([x])
+    off = 0.0
+    for s in rng.uniform(-1, 1, 20):
+        value = op.at(point_of(region, s, [0.3]))(x.polynomial[0])
+        there = sum(c * s**k for k, c in enumerate(out.polynomial))
+        for g_0, g_1 in out.symbols.transpose(0, 1):
+            there = there + 0.3 * (g_0 + s * g_1)
+        assert ((value - there).abs() <= out.radius).all()
+        off = max(off, float((value - there).abs().max()))
+    assert off > 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -37,6 +37,7 @@ SMALL = {
     "layerwise": Small(3, "linear networks, two layers (L2)"),
     "symmetries": Small(1, "Barrier of the test loss by the group"),
     "least_barriers": Small(2, "Matchings beside the least barrier"),
+    "simplices": Small(1, "Every convex combination of several networks"),
 }
 SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
@@ -110,6 +111,11 @@ REFUSED = {
         "--dataset mnist --data-dir missing": "missing",
         "--budget 0": "greater than or equal to 1",
     },
+    "simplices": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--networks 1": "greater than or equal to 2",
+        "--budget 0": "greater than or equal to 0.01",
+    },
 }
 
 
@@ -153,6 +159,10 @@ KEYS = {
     "least_barriers": (
         (12, "eb5fac25b29f89d68b0dc5ca650975a02386752edcb459ec38c43fe49165d0ed"),
         (2, "a16b845806be723083a4085d42a7bdc6982bad0e896d4ca6abfc71d4101efffb"),
+    ),
+    "simplices": (
+        (4, "e7a7a777396eb591680fd1bf37a2e7cabb63e24c45766d7baaf74a929646194c"),
+        (1, "4075fd1a0ffabfa197d127d8f9037e28e7f7e72b893520b1123cdd813b1fbc77"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

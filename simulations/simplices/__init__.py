@@ -1,0 +1,1 @@
+"""All convex combinations of several networks, stars and curves, decided."""
