@@ -26,6 +26,8 @@ CALLS = {
     "certify": lmc.paths.certify,
     "certify complete": lambda a, b, data: lmc.paths.certify(a, b, data, complete=True),
     "certified_barrier": lmc.paths.certified_barrier,
+    "certified_deviation": lmc.paths.certified_deviation,
+    "least_barrier": lambda a, b, data: lmc.paths.least_barrier(a, b, data, budget=1.0),
     "decompose": lambda a, b, data: lmc.paths.decompose(a, b, data, 3),
     "match": lambda a, b, data: lmc.matching.match(a, b),
     "match_several": lambda a, b, data: lmc.matching.match_several([a, b]),

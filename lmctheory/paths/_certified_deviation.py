@@ -118,7 +118,7 @@ def certified_deviation(
         True
     """
     tolerance, budget = positive("tolerance", tolerance), positive("budget", budget)
-    segment = Segment.of(program_of(model_a, model_b, data), data)
+    segment = Segment.of(program_of(model_a, model_b, data, complete=True), data)
     started = time.monotonic()
     with torch.no_grad():
         search = _Search(segment, tolerance)

@@ -86,7 +86,7 @@ def decompose(
     """
     t = np.linspace(0, 1, odd_points(points))
     require_certified(data)
-    segment = Segment.of(program_of(model_a, model_b, data), data)
+    segment = Segment.of(program_of(model_a, model_b, data, complete=True), data)
     with torch.no_grad():
         start, end = (segment.at(time, segment.everything) for time in (0.0, 1.0))
         loss_b, loss_a = (_loss(segment, outputs) for outputs in (start, end))

@@ -77,6 +77,8 @@ def certify_star(
     budget = positive("budget", budget)
     if not models:
         raise ValueError("models must name at least one network, got none")
-    segments = [Segment.of(program_of(centre, model, data), data) for model in models]
+    segments = [
+        Segment.of(program_of(centre, model, data, complete=True), data) for model in models
+    ]
     rays = (decided(segment, budget) for segment in segments)
     return StarCertificate(tuple(tracked(rays, "deciding the star", len(segments))))

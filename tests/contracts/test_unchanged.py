@@ -92,6 +92,10 @@ CALLS = {
     "certified_barrier": lambda a, b, d: paths.certified_barrier(
         a, b, d, tolerance=0.5, budget=0.2
     ),
+    "certified_deviation": lambda a, b, d: paths.certified_deviation(
+        a, b, d, tolerance=0.5, budget=0.2
+    ),
+    "least_barrier": lambda a, b, d: paths.least_barrier(a, b, d, tolerance=0.5, budget=0.2),
     "certify_simplex": lambda a, b, d: paths.certify_simplex([a, b, a], d, budget=0.2),
     "certified_simplex_barrier": lambda a, b, d: paths.certified_simplex_barrier(
         [a, b, a], d, tolerance=0.5, budget=0.2

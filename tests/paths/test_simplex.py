@@ -53,7 +53,7 @@ def grid(count, parts):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("count", [2, 3, pytest.param(4, marks=pytest.mark.slow)])
 def test_decisions_agree_with_networks_on_a_grid(count):
     models, data = near(count)
     found = certify_simplex(models, data)
@@ -88,7 +88,7 @@ def test_of_two_networks_the_simplex_is_the_segment():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("count", [3, pytest.param(4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("loss", [CrossEntropy(), SquaredError()], ids=["cross-entropy", "square"])
 def test_the_barrier_is_in_its_interval(count, loss):
     models, data = near(count, seed=1)
@@ -189,6 +189,7 @@ def test_parts_cover_the_simplex(count):
         assert all(sum(box.low) < 1 for box in boxes)
 
 
+@pytest.mark.slow
 def test_equal_networks_and_degenerate_simplices():
     models, data = near(3)
     a, b, _ = models
@@ -220,6 +221,7 @@ def test_convolutions():
             assert not (found.certified & ~right).any()
 
 
+@pytest.mark.slow
 def test_a_star_is_its_segments():
     models, data = near(4)
     found = certify_star(models[0], models[1:], data)
