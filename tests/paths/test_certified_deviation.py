@@ -13,6 +13,11 @@ from safetensors.torch import load_file
 from lmctheory.matching import match
 from lmctheory.networks import Examples
 from lmctheory.paths import certified_deviation, interpolate
+from lmctheory.paths._certified_deviation import _Search
+from lmctheory.paths.reading import program_of
+from lmctheory.paths.regions import Piece
+from lmctheory.paths.segment_search import Segment
+from lmctheory.paths.taylor_models import value_at
 from tests.paths.architectures import generator
 from tests.paths.pieces import image_pair, mlp, mlp_pair
 
@@ -133,3 +138,18 @@ def test_two_published_potentials(monkeypatch):
         assert (found.lower <= 1.01 * truth).all()
         largest.append(found.rms.upper)
     assert largest[1] < largest[0] / 2
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("sigma", ["relu", "tanh"])
+def test_on_a_piece_it_is_the_polynomial_but_for_the_rest(sigma):
+    a, b, data = mlp_pair(sigma, 5, widths=(4, 9, 7, 3), n=10)
+    segment = Segment.of(program_of(a, b, data), data)
+    piece = Piece(0.25, 0.375)
+    off, rest = _Search(segment, 0.01)._off(piece, segment.everything)
+    fa, fb = a(data.inputs), b(data.inputs)
+    for s in np.linspace(-1, 1, 21):
+        t = piece.at(float(s))
+        true = interpolate(a, b, t)(data.inputs) - (t * fa + (1 - t) * fb)
+        assert ((true - value_at(off, float(s))).abs() <= rest).all()
+    assert (rest < 0.1 * off.abs().sum(0).amax()).all()

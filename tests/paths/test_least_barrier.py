@@ -11,6 +11,7 @@ from torch import nn
 from lmctheory.matching import match, permute
 from lmctheory.networks import MLP, Examples
 from lmctheory.paths import barrier, certified_barrier, least_barrier
+from lmctheory.paths._least_barrier import _extended
 from tests.paths.architectures import generator
 from tests.paths.pieces import SIGMAS, mlp, mlp_pair
 
@@ -168,3 +169,9 @@ def test_a_single_neuron_is_where_it_is():
     assert found.permutations == {}
     assert found.arrangements == 1
     assert permute(b, found.permutations) is not b
+
+
+def test_a_place_is_given_every_neuron_that_is_left():
+    assert set(_extended((None, 2, None), 0, False)) == {(0, 2, None), (1, 2, None)}
+    found = set(_extended((None, None, ~0), 1, True))
+    assert found == {(None, held, ~0) for held in (1, ~1, 2, ~2)}
