@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from lmctheory.networks import Examples, load_dataset
+from lmctheory.networks import Examples
 from lmctheory.networks.state import in_type_of
 from lmctheory.paths import (
     CompleteCertificate,
@@ -39,10 +39,11 @@ T = TypeVar("T")
 def run_decided(task: DecidingTask, data_dir: Path | None = None) -> Decided:
     """Decides all pairs of one shape and training."""
     network = NETWORKS[task.architecture]
-    data = load_dataset(task.dataset, data_dir=data_dir)
+    data = network.dataset(task.dataset, data_dir)
     test = data.test[: network.examples(task.examples)]
     pairs = trained_pairs(task, data)
-    names = ("unmatched", REFERENCE) if network.quick else (REFERENCE,)
+    names = ("unmatched",) * (network.quick or not network.matched)
+    names += (REFERENCE,) * network.matched
     return Decided(
         {
             name: [

@@ -2,23 +2,28 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lmctheory.networks import (
     CNN,
     MLP,
     VGG,
     Dataset,
+    Examples,
     ResNet20,
     TrainingConfig,
+    ViT,
     evaluation_mode,
+    load_dataset,
     seeded_generators,
     train_many,
 )
 from simulations.path_certificates.tasks import Trained
+from simulations.symmetries.sequences import LanguageModel, grammar
 
 __all__ = ["NETWORKS", "Network", "Pair", "trained_pairs"]
 
@@ -41,7 +46,10 @@ class Network:
             pairs are measured, and after one matching only.
         deep: whether C1 to C4 say nothing about it: it is decided only, on few examples.
         learning_rate: of training on digits.
+        optimiser: likewise.
         budget: seconds to decide one pair.
+        data: what it is trained and tested on, if that is no option.
+        matched: whether B is matched with A; networks that are near are what they are.
     """
 
     build: Build
@@ -52,7 +60,14 @@ class Network:
     quick: bool = True
     deep: bool = False
     learning_rate: float = 0.05
+    optimiser: str = "sgd"
     budget: int = 300
+    data: Callable[[], Dataset] | None = None
+    matched: bool = True
+
+    def dataset(self, name: str, data_dir: Path | None) -> Dataset:
+        """What it is trained and tested on."""
+        return load_dataset(name, data_dir=data_dir) if self.data is None else self.data()
 
     def pairs(self, asked: int) -> int:
         """How many are measured of a shape."""
@@ -139,6 +154,75 @@ _DEEP = {
     ),
 }
 
+
+def _smooth(sigma: str) -> Network:
+    def build(shape: tuple[int, ...], classes: int, width: int, rng: torch.Generator) -> nn.Module:
+        return MLP((int(torch.Size(shape).numel()), *[width] * 4, classes), sigma, rng=rng)
+
+    return Network(
+        build, (64,), (1e-4,), 20, quick=False, deep=True, learning_rate=5e-3, optimiser="adam"
+    )
+
+
+def _spawned(
+    build: Build, width: int, epochs: int, trunk: int, data: Callable[[], Dataset] | None = None
+) -> Network:
+    """Networks that have no certificate C4: near, trained by Adam."""
+    return Network(
+        build,
+        (width,),
+        (0.0,),
+        epochs,
+        trunk,
+        quick=False,
+        deep=True,
+        learning_rate=2e-3,
+        optimiser="adam",
+        budget=600,
+        data=data,
+        matched=False,
+    )
+
+
+def _vit(shape: tuple[int, ...], classes: int, width: int, rng: torch.Generator) -> nn.Module:
+    return ViT(_image(shape), classes, patch=2, width=width, depth=2, heads=4, rng=rng)
+
+
+class _NextCharacter(nn.Module):
+    """A language model, read at its last place."""
+
+    def __init__(self, width: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.model = LanguageModel(width, 2, 4, rng=rng)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Logits ``[n, characters]`` of what follows."""
+        logits: Tensor = self.model(numbers)[:, -1]
+        return logits
+
+
+def _characters() -> Dataset:
+    """All windows of the sentences, every third place, and the character that follows each."""
+    sentences = grammar()
+
+    def windows(part: Examples) -> Examples:
+        text = torch.cat([part.inputs.flatten(), part.labels[-1, -1:]])
+        starts = torch.arange(0, len(text) - _WINDOW - 1, 3)
+        seen = torch.stack([text[i : i + _WINDOW] for i in starts.tolist()])
+        return Examples(seen, text[starts + _WINDOW])
+
+    return Dataset(
+        name="characters",
+        train=windows(sentences.train),
+        test=windows(sentences.test),
+        classes=sentences.classes,
+    )
+
+
+_WINDOW = 24
+"""Characters that a prediction is made from."""
+
+
 NETWORKS: Mapping[str, Network] = {
     **{f"MLP {depth}": _mlp(depth) for depth in (1, 2, 3)},
     "CNN": _convolutional(trunk_epochs=0),
@@ -148,6 +232,14 @@ NETWORKS: Mapping[str, Network] = {
         for name, pair in _DEEP.items()
         for kind, network in zip(("", " near"), pair, strict=True)
     },
+    "tanh 4": _smooth("tanh"),
+    "GELU 4": _smooth("gelu"),
+    "CELU 4": _smooth("celu"),
+    "ViT near": _spawned(_vit, 32, epochs=30, trunk=15),
+    "characters near": _spawned(
+        lambda _, __, width, rng: _NextCharacter(width, rng), 32, 4, 2, _characters
+    ),
+    "ResNet-20 GN near": _spawned(_resnet("layer"), 8, epochs=15, trunk=7),
 }
 """By the name they have in the tables; the number of an MLP is its hidden layers'."""
 
@@ -165,7 +257,10 @@ def trained_pairs(task: Trained, data: Dataset) -> list[Pair]:
         network.build(shape, data.classes, task.width, seeded_generators(seed)[0]) for seed in seeds
     ]
     training = TrainingConfig(
-        epochs=network.epochs, learning_rate=network.learning_rate, weight_decay=task.weight_decay
+        epochs=network.epochs,
+        learning_rate=network.learning_rate,
+        weight_decay=task.weight_decay,
+        optimiser=network.optimiser,
     )
     if not network.trunk_epochs:
         models = train_many(initial, data.train, training, seeds=seeds)

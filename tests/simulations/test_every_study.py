@@ -145,7 +145,7 @@ KEYS = {
         (2, "78cb43dc80822d121fa2bb7ce7e6c7fae2e66055dd24722f617908f1e816cc06"),
     ),
     "path_certificates": (
-        (76, "ad9f3d17ea42dd194ace0df70628968f59625648659f21d1e5d2fe61072f56fe"),
+        (82, "811fe30c3c28a58925f543d7069d97c55d92697c649b818b25f628dc2a485d98"),
         (2, "7c72bfb581f771d5cc7c1bb8b055ac75fc50141f6fa6034438e18e3f17247fdc"),
     ),
     "layerwise": (
