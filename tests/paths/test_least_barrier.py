@@ -11,7 +11,7 @@ from torch import nn
 from lmctheory.matching import match, permute
 from lmctheory.networks import MLP, Examples
 from lmctheory.paths import barrier, certified_barrier, least_barrier
-from lmctheory.paths._least_barrier import _extended
+from lmctheory.paths.permutation_search import extended
 from tests.paths.architectures import generator
 from tests.paths.pieces import SIGMAS, mlp, mlp_pair
 
@@ -172,6 +172,6 @@ def test_a_single_neuron_is_where_it_is():
 
 
 def test_a_place_is_given_every_neuron_that_is_left():
-    assert set(_extended((None, 2, None), 0, False)) == {(0, 2, None), (1, 2, None)}
-    found = set(_extended((None, None, ~0), 1, True))
+    assert set(extended((None, 2, None), 0, False)) == {(0, 2, None), (1, 2, None)}
+    found = set(extended((None, None, ~0), 1, True))
     assert found == {(None, held, ~0) for held in (1, ~1, 2, ~2)}
