@@ -58,13 +58,10 @@ class CertifiedBarrier(Result):
     seconds: float
 
     def __repr__(self) -> str:
-        def shown(interval: Interval) -> str:
-            return f"[{interval.lower:.5g}, {interval.upper:.5g}]"
-
         return (
-            f"CertifiedBarrier(max in {shown(self.max)} at t={self.t:.4g}, "
-            f"midpoint in {shown(self.midpoint)}, "
-            f"accuracy drop in {shown(self.accuracy_drop)}, {self.pieces} pieces"
+            f"CertifiedBarrier(max in {self.max} at t={self.t:.4g}, "
+            f"midpoint in {self.midpoint}, "
+            f"accuracy drop in {self.accuracy_drop}, {self.pieces} pieces"
             f"{'' if self.converged else ', not converged'})"
         )
 

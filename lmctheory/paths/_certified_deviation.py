@@ -74,11 +74,10 @@ class CertifiedDeviation(Result):
         return Interval(low * (1 - slack), high * (1 + slack))
 
     def __repr__(self) -> str:
-        (low, high), rms = self.max, self.rms
         left = int((~self.converged).sum())
         return (
-            f"CertifiedDeviation(every t in [0, 1]: max in [{low:.5g}, {high:.5g}], "
-            f"root mean square in [{rms.lower:.5g}, {rms.upper:.5g}], {len(self.t)} examples"
+            f"CertifiedDeviation(every t in [0, 1]: max in {self.max}, "
+            f"root mean square in {self.rms}, {len(self.t)} examples"
             f"{f', {left} not converged' if left else ''})"
         )
 

@@ -1,6 +1,7 @@
 """Certificate C5: every example decided, certified or refuted, on the whole segment."""
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,33 @@ from lmctheory.paths.segment_search import Search, Segment
 from lmctheory.progress import tracked
 from lmctheory.results import Result
 
-__all__ = ["CompleteCertificate", "decided", "reasons"]
+__all__ = ["CompleteCertificate", "Decisions", "decided", "reasons"]
+
+
+class Decisions(Result, ABC):
+    """What is decided about several networks at once, example by example."""
+
+    certified: Bool[np.ndarray, " n"]
+    """Which examples all of them classify as labelled."""
+
+    @property
+    @abstractmethod
+    def refuted(self) -> Bool[np.ndarray, " n"]:
+        """Which examples one of them certainly classifies otherwise."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the examples that all networks classify as labelled: at least this."""
+        return float(self.certified.mean())
+
+    @property
+    def attainable(self) -> float:
+        """Share that is not refuted: no more is true."""
+        return float(1 - self.refuted.mean())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CompleteCertificate(Result):
+class CompleteCertificate(Decisions):
     """What is decided about every t in [0, 1], example by example.
 
     Attributes:
@@ -43,16 +66,6 @@ class CompleteCertificate(Result):
     def refuted(self) -> Bool[np.ndarray, " n"]:
         """Which examples are classified otherwise at some t."""
         return ~np.isnan(self.t)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the examples that are classified as labelled for every t: at least this."""
-        return float(self.certified.mean())
-
-    @property
-    def attainable(self) -> float:
-        """Share that is not refuted: no more is true."""
-        return float(1 - self.refuted.mean())
 
     def __repr__(self) -> str:
         left = sum(map(bool, self.undecided))

@@ -56,9 +56,8 @@ class LeastBarrier(Result):
     seconds: float
 
     def __repr__(self) -> str:
-        lower, upper = self.barrier
         return (
-            f"LeastBarrier(in [{lower:.5g}, {upper:.5g}] over {self.arrangements:.3g} "
+            f"LeastBarrier(in {self.barrier} over {self.arrangements:.3g} "
             f"arrangements, {self.bounded} bounds, {self.seconds:.2g} s"
             f"{'' if self.converged else ', not converged'})"
         )

@@ -12,7 +12,7 @@ from torch import nn
 from lmctheory.measures.arguments import positive
 from lmctheory.networks import Examples
 from lmctheory.networks.state import require_network
-from lmctheory.paths._complete import reasons
+from lmctheory.paths._complete import Decisions, reasons
 from lmctheory.paths.barrier_search import BarrierSearch, Interval
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.regions import Box
@@ -30,7 +30,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SimplexCertificate(Result):
+class SimplexCertificate(Decisions):
     """What is decided about every convex combination of some networks, example by example.
 
     Attributes:
@@ -56,16 +56,6 @@ class SimplexCertificate(Result):
     def refuted(self) -> Bool[np.ndarray, " n"]:
         """Which examples are classified otherwise by some convex combination."""
         return ~np.isnan(self.shares).any(1)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the examples that every convex combination classifies as labelled, at least."""
-        return float(self.certified.mean())
-
-    @property
-    def attainable(self) -> float:
-        """Share that is not refuted: no more is true."""
-        return float(1 - self.refuted.mean())
 
     def __repr__(self) -> str:
         left = sum(map(bool, self.undecided))
@@ -109,13 +99,10 @@ class SimplexBarrier(Result):
     seconds: float
 
     def __repr__(self) -> str:
-        def shown(interval: Interval) -> str:
-            return f"[{interval.lower:.5g}, {interval.upper:.5g}]"
-
         return (
-            f"SimplexBarrier(max in {shown(self.max)} at "
-            f"{np.array2string(self.shares, precision=3)}, middle in {shown(self.middle)}, "
-            f"accuracy drop in {shown(self.accuracy_drop)}, {len(self.upper)} boxes"
+            f"SimplexBarrier(max in {self.max} at "
+            f"{np.array2string(self.shares, precision=3)}, middle in {self.middle}, "
+            f"accuracy drop in {self.accuracy_drop}, {len(self.upper)} boxes"
             f"{'' if self.converged else ', not converged'})"
         )
 

@@ -9,17 +9,16 @@ from torch import nn
 
 from lmctheory.measures.arguments import positive
 from lmctheory.networks import Examples
-from lmctheory.paths._complete import CompleteCertificate, decided
+from lmctheory.paths._complete import CompleteCertificate, Decisions, decided
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.segment_search import Segment
 from lmctheory.progress import tracked
-from lmctheory.results import Result
 
 __all__ = ["StarCertificate", "certify_star"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StarCertificate(Result):
+class StarCertificate(Decisions):
     """What is decided about all segments from one network to others.
 
     Attributes:
@@ -29,7 +28,7 @@ class StarCertificate(Result):
     rays: tuple[CompleteCertificate, ...]
 
     @property
-    def certified(self) -> Bool[np.ndarray, " n"]:
+    def certified(self) -> Bool[np.ndarray, " n"]:  # type: ignore[override]  # all are frozen
         """Which examples are classified as labelled on all segments."""
         return np.all([ray.certified for ray in self.rays], 0)
 
@@ -37,16 +36,6 @@ class StarCertificate(Result):
     def refuted(self) -> Bool[np.ndarray, " n"]:
         """Which are classified otherwise somewhere."""
         return np.any([ray.refuted for ray in self.rays], 0)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the examples that are classified as labelled on the whole star, at least."""
-        return float(self.certified.mean())
-
-    @property
-    def attainable(self) -> float:
-        """Share that is not refuted: no more is true."""
-        return float(1 - self.refuted.mean())
 
     def __repr__(self) -> str:
         certified, refuted = int(self.certified.sum()), int(self.refuted.sum())

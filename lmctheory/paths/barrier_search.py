@@ -42,6 +42,9 @@ class Interval(NamedTuple):
     lower: float
     upper: float
 
+    def __str__(self) -> str:
+        return f"[{self.lower:.5g}, {self.upper:.5g}]"
+
     def __contains__(self, value: object) -> bool:
         return isinstance(value, float) and self.lower <= value <= self.upper
 
