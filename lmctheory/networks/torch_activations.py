@@ -102,10 +102,10 @@ _KNOWN = {
             *((0.0, 1.0), 0.25, 0.0962250448649377),
             nn.functional.logsigmoid,
         ),
-        Activation("tanhshrink", (0.0, 1.0), 0.769800358919502, 2.0, lambda z: z - torch.tanh(z)),
+        Activation("tanhshrink", (0.0, 1.0), 0.769800358919502, 2.0, nn.functional.tanhshrink),
         # z / (1 + |z|): sigma'' = -2 sign(z) (1 + |z|)^-3 jumps at 0
-        Activation("softsign", (0.0, 1.0), 2.0, math.inf, lambda z: z / (1 + z.abs())),
-        Activation("celu", (0.0, 1.0), 1.0, math.inf, lambda z: _bent_celu(z, 1.0)),
+        Activation("softsign", (0.0, 1.0), 2.0, math.inf, nn.functional.softsign),
+        Activation("celu", (0.0, 1.0), 1.0, math.inf, nn.functional.celu),
     )
 }
 

@@ -1,1 +1,1 @@
-"""The least barrier over all permutations of small networks, beside what matchings find."""
+"""The least barrier over all permutations, beside what matchings find."""

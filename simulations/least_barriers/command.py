@@ -32,7 +32,7 @@ def least_barriers(
     budget: Annotated[int, typer.Option(min=1, help="Seconds to search one pair.")] = 120,
     seed: Seed = 0,
 ) -> list[Task]:
-    """The least barrier over all permutations of small networks, beside what matchings find."""
+    """The least barrier over all permutations, beside what matchings find."""
     load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     require_architectures(architecture, NETWORKS)
     return [

@@ -257,7 +257,9 @@ class Attended(nn.Module):
 REFUSED = {
     "LayerNorm": normalised(lambda: nn.LayerNorm(30)),
     "GroupNorm": normalised(lambda: nn.GroupNorm(1, 2)),
-    "SiLU": normalised(nn.SiLU),
+    "GLU": lambda: nn.Sequential(
+        nn.Unflatten(1, (2, 30)), nn.GLU(), nn.Flatten(), nn.Linear(30, 3)
+    ),
     "MultiheadAttention": lambda: nn.Sequential(
         nn.Unflatten(1, (2, 30)), Attended(), nn.Flatten(), nn.Linear(60, 3)
     ),

@@ -9,8 +9,8 @@ from lmctheory.networks import Examples
 from lmctheory.paths import certificate, certified_barrier, certify, interpolate
 from lmctheory.paths.regions import Effort, Piece
 from tests.paths.architectures import generator, shaken
+from tests.paths.attending import IMAGE, TEXT
 from tests.paths.pieces import EFFORTS, escapes, points_of, random_piece, seeded
-from tests.paths.transformers import IMAGE, TEXT
 
 NETWORKS = IMAGE | TEXT
 

@@ -229,7 +229,8 @@ def test_the_bound_of_the_cross_entropy_is_attained_at_the_largest_margins():
     values[:, :, 0] = 0.0
     apart = torch.rand(6, 4, generator=rng, dtype=torch.float64)
     apart[:, 0] = 0.0
-    found = Outputs(values, torch.zeros_like(apart), values.clone(), apart)
+    none = values.new_zeros(2, 0, 6, 4)
+    found = Outputs(values, torch.zeros_like(apart), values.clone(), apart, none, none)
     delta = values[2].abs() * 2 / (2 * 4**2)
     for bound, s in zip(found.losses(kind, labels, 4), (-1, -0.5, 0, 0.5, 1), strict=True):
         margins = values[0] + values[1] * s + values[2] * s**2 + apart + delta
