@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Self
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -65,6 +65,9 @@ _POINTS = 16
 """Parts of a piece between the points at which the least room is looked for."""
 
 
+SomeSegment = TypeVar("SomeSegment", bound="Segment")
+
+
 @dataclass(frozen=True)
 class Segment:
     """A path between two networks and what they are judged by.
@@ -85,8 +88,11 @@ class Segment:
 
     @classmethod
     def of(
-        cls, program: Program, data: Examples, first: tuple[Region, ...] = (Piece(0.0, 1.0),)
-    ) -> Self:
+        cls: type[SomeSegment],
+        program: Program,
+        data: Examples,
+        first: tuple[Region, ...] = (Piece(0.0, 1.0),),
+    ) -> SomeSegment:
         """For examples in the networks' type and place."""
         inputs = data.inputs.to(program.reference)
         return cls(program, inputs, data.labels.to(inputs.device), data, first)
