@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lmctheory.networks import Activation
 from lmctheory.paths.layer_operations import Affine, Node, Normalisation
+from lmctheory.paths.regions import Point
 from lmctheory.paths.rounding import Scale
 
 __all__ = ["Fixed", "MaxPool", "Operation", "Pointwise", "Sum"]
@@ -35,7 +36,7 @@ class Fixed:
     in_shape: tuple[int, ...]
     moves: bool = False
 
-    def at(self, _t: float) -> "Fixed":
+    def at(self, _t: Point) -> "Fixed":
         """The same at every t."""
         return self
 
@@ -69,7 +70,7 @@ class Sum:
     node: Node
     scale = Scale(1.0, 2)
 
-    def at(self, _t: float) -> "Sum":
+    def at(self, _t: Point) -> "Sum":
         """The same at every t."""
         return self
 
@@ -85,7 +86,7 @@ class Pointwise:
     node: Node
     sigma: Activation
 
-    def at(self, _t: float) -> "Pointwise":
+    def at(self, _t: Point) -> "Pointwise":
         """The same at every t."""
         return self
 
@@ -118,7 +119,7 @@ class MaxPool:
     windows: Tensor = field(compare=False)
     axes: int
 
-    def at(self, _t: float) -> "MaxPool":
+    def at(self, _t: Point) -> "MaxPool":
         """The same at every t."""
         return self
 

@@ -66,7 +66,7 @@ def points(program: Program, t: np.ndarray) -> list[Point]:
     """The points of a grid."""
     along = [
         np.zeros_like(t) if program.exact[op.node.inputs[0]] else _norms_along(op, t)
-        for op in program.operations
+        for op in program.bounded
     ]
     return [Point(time, [float(n[i]) for n in along]) for i, time in enumerate(t.tolist())]
 
@@ -164,7 +164,7 @@ def bounds(
     zero, last = run.zero, run.nodes[-1]
     chord = torch.lerp(found.b[-1], found.a[-1], point.t)
     known = torch.zeros_like(chord) if last.known is None else last.known
-    apart = partial(_apart, program.operations[-1], point.t, run)
+    apart = partial(_apart, program.bounded[-1], point.t, run)
     outputs = AtPoint(chord + known, last.radius, apart)
     example_loss, certified = certified_loss(loss).at(outputs, labels)
     loss_a, loss_b = (loss.each(values[-1][None], labels)[0] for values in (found.a, found.b))
@@ -200,7 +200,7 @@ class _Run:
         self.gaps: list[Tensor] = []
         self.shifts: list[Tensor] = []
         self.hidden: list[int] = []
-        for i, op in enumerate(program.operations, start=1):
+        for i, op in enumerate(program.bounded, start=1):
             self.nodes.append(self._rounded(i, op, self._passed(i, op)))
 
     def _passed(self, i: int, op: Operation) -> _Deviation:
@@ -226,7 +226,7 @@ class _Run:
             self.error = rounding(op.scale, inputs, found.ends[i] + after.s)
             after = (self._none if program.still[i] else after).wider(self.error)
         self._largest.append(found.ends[i] + after.s)
-        if not self.vector and i < len(program.operations):
+        if not self.vector and i < len(program.bounded):
             after = replace(after, known=None, radius=after.s)
         return after
 
@@ -253,7 +253,7 @@ def _layer(
     program: Program, point: Point, found: Features, i: int, before: _Deviation
 ) -> tuple[_Deviation, Tensor]:
     """After an operation with parameters, and the norm of its residual."""
-    op, norm, contrast = program.operations[i - 1], point.norms[i - 1], found.contrasts[i - 1]
+    op, norm, contrast = program.bounded[i - 1], point.norms[i - 1], found.contrasts[i - 1]
     assert isinstance(op, Affine | Normalisation)
     assert contrast is not None
     known = contrast.shift(point.t)

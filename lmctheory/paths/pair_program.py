@@ -11,6 +11,7 @@ from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.chain import require_same_architecture
 from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_operations import Fixed, Operation, Pointwise
+from lmctheory.paths.complete_operations import Followed
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.layer_operations import Affine, Contrast, Node, Normalisation
 from lmctheory.paths.linear_maps import Dense
@@ -29,7 +30,14 @@ class Program:
     """
 
     shape: tuple[int, ...]
-    operations: tuple[Operation, ...]
+    operations: tuple[Operation | Blend | Followed, ...]
+
+    @cached_property
+    def bounded(self) -> tuple[Operation, ...]:
+        """All operations, where each has the Lipschitz constant that C1 to C4 ask for."""
+        found = tuple(op for op in self.operations if isinstance(op, Operation))
+        assert len(found) == len(self.operations)
+        return found
 
     @property
     def outputs(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -48,8 +47,7 @@ def blended(models: Sequence[nn.Module], data: Examples, family: Family) -> Prog
                 f"{op.node.name} has parameters that certificates follow on segments only, not "
                 "along curves or in simplices"
             )
-    # what works on segments only asks more of layers than the enclosures do
-    return Program(programs[0].shape, cast("tuple[Operation, ...]", tuple(operations)))
+    return Program(programs[0].shape, tuple(operations))
 
 
 class Simplex(Segment):

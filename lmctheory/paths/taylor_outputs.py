@@ -24,6 +24,7 @@ from lmctheory.networks.losses import BinaryCrossEntropy, Loss
 from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
 from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Sum
+from lmctheory.paths.complete_operations import Followed
 from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.layer_operations import Normalisation
 from lmctheory.paths.linear_maps import Dense
@@ -297,7 +298,7 @@ def mean_of(losses: Tensor, sign: int) -> Tensor:
     return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)
 
 
-def _work(op: Operation | Blend, passed: Passage, x: TaylorModel) -> float:
+def _work(op: Operation | Blend | Followed, passed: Passage, x: TaylorModel) -> float:
     """Products with the weights, in all directions; in double precision they count twice."""
     size = float(torch.Size(op.node.shape).numel())
     if not isinstance(passed, AffineOnPiece):

@@ -240,7 +240,7 @@ def _piece(start: _Network, end: _Network, data: Examples) -> _Piece:
     passages = [
         chord if program.straight[i] else between(op, *ends)
         for i, (op, *ends) in enumerate(
-            zip(program.operations, start.maps, end.maps, strict=True), start=1
+            zip(program.bounded, start.maps, end.maps, strict=True), start=1
         )
     ]
     parts: list[tuple[Tensor, ...]] = []
@@ -269,7 +269,7 @@ def _bounds(
     inside: list[Enclosure | None] = [None]
     largest = [flat_length(x)]  # norms in all networks of the piece
     error = torch.zeros_like(largest[0])
-    for i, (op, passage) in enumerate(zip(program.operations, passages, strict=True), start=1):
+    for i, (op, passage) in enumerate(zip(program.bounded, passages, strict=True), start=1):
         sources = op.node.inputs
         found = passage([values[k] for k in sources], [inside[k] for k in sources])
         largest.append(torch.maximum(*map(flat_length, values[i])))
@@ -281,7 +281,7 @@ def _bounds(
             error = rounding(op.scale, inputs, largest[i])
             found = found.wider(error)
         inside.append(found)
-    last, [*_, source] = passages[-1], program.operations[-1].node.inputs
+    last, [*_, source] = passages[-1], program.bounded[-1].node.inputs
     nothing = torch.zeros_like(values[-1][0])
     bend, rest = (nothing, nothing) if inside[-1] is None else (inside[-1].bend, inside[-1].reach)
 
