@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sized
 from contextvars import ContextVar
 from typing import TypeVar
 
-__all__ = ["tracked"]
+__all__ = ["carried_out", "tracked"]
 
 _Item = TypeVar("_Item")
 
@@ -41,6 +41,25 @@ def tracked(items: Iterable[_Item], what: str, total: int | None = None) -> Iter
         yield from _with_bar(items, what, total)
     finally:
         _shown.reset(token)
+
+
+def carried_out(steps: Iterable[object], what: str, until: float) -> None:
+    """Takes one step after another, to the last or until a moment has passed.
+
+    Args:
+        steps: what does the work as it is gone through.
+        what: it does, as `tracked` shows it.
+        until: the moment, by `time.monotonic`; the step that is taken then is still finished.
+
+    Example:
+        >>> done = []
+        >>> carried_out((done.append(k) for k in range(3)), "adding", until=0.0)
+        >>> done
+        [0]
+    """
+    for _ in tracked(steps, what):
+        if time.monotonic() > until:
+            return
 
 
 def _with_bar(items: Iterable[_Item], what: str, total: int | None) -> Iterator[_Item]:

@@ -19,7 +19,7 @@ from lmctheory.paths.pair_program import chain_program
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Piece
 from lmctheory.paths.segment_search import Segment
-from lmctheory.progress import tracked
+from lmctheory.progress import carried_out
 from lmctheory.results import Result
 
 __all__ = ["CertifiedBarrier", "certified_barrier", "certified_barrier_of_chains", "enclosed"]
@@ -124,9 +124,7 @@ def enclosed(segment: Segment, tolerance: float, budget: float) -> CertifiedBarr
     started = time.monotonic()
     with torch.no_grad():
         search = BarrierSearch(segment, tolerance)
-        for _ in tracked(search.steps(), "enclosing the barrier"):
-            if time.monotonic() - started > budget:
-                break
+        carried_out(search.steps(), "enclosing the barrier", started + budget)
     assert not isinstance(search.where, tuple)
     uppers = {
         each.piece.start: each.upper for each in search.pieces if isinstance(each.piece, Piece)

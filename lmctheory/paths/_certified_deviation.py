@@ -25,7 +25,7 @@ from lmctheory.paths.rounding import length
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
 from lmctheory.paths.taylor_models import bounds, padded, value_at
 from lmctheory.paths.taylor_outputs import Outputs
-from lmctheory.progress import tracked
+from lmctheory.progress import carried_out
 from lmctheory.results import Result
 
 __all__ = ["CertifiedDeviation", "certified_deviation"]
@@ -121,9 +121,7 @@ def certified_deviation(
     started = time.monotonic()
     with torch.no_grad():
         search = _Search(segment, tolerance)
-        for _ in tracked(search.steps(), "enclosing deviations"):
-            if time.monotonic() - started > budget:
-                break
+        carried_out(search.steps(), "enclosing deviations", started + budget)
     upper = torch.maximum(search.upper(), search.lower)
     return CertifiedDeviation(
         lower=search.lower.cpu().numpy(),

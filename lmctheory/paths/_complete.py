@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from lmctheory.measures.arguments import positive
 from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.segment_search import Search, Segment
-from lmctheory.progress import tracked
+from lmctheory.progress import carried_out
 from lmctheory.results import Result
 
 __all__ = ["CompleteCertificate", "Decisions", "decided", "reasons"]
@@ -93,10 +93,16 @@ def decided(segment: Segment, budget: float) -> CompleteCertificate:
             if not program.values(program.at(t), segment.inputs)[-1].isfinite().all():
                 raise ValueError("model_a or model_b overflows on the data")
         search = Search(segment)
-        for _ in tracked(search.steps(), "deciding the segment"):
-            if time.monotonic() - started > budget:
-                break
-    return _result(search, time.monotonic() - started, budget)
+        carried_out(search.steps(), "deciding the segment", started + budget)
+    return CompleteCertificate(
+        certified=search.certified.cpu().numpy(),
+        t=search.counterexample[:, 0].cpu().numpy(),
+        undecided=reasons(search, budget),
+        pieces=search.tried.cpu().numpy(),
+        narrowest=search.narrowest,
+        effort=search.effort,
+        seconds=time.monotonic() - started,
+    )
 
 
 def reasons(search: Search, budget: float) -> tuple[str, ...]:
@@ -105,18 +111,4 @@ def reasons(search: Search, budget: float) -> tuple[str, ...]:
     return tuple(
         f"budget of {budget:g} s" if left else "margin within rounding of zero" if close else ""
         for left, close in zip(search.open.tolist(), unclear.tolist(), strict=True)
-    )
-
-
-def _result(search: Search, seconds: float, budget: float) -> CompleteCertificate:
-    open_, unclear, refuted = search.open, search.unclear & ~search.refuted, search.refuted
-    effort = "" if search.plan is None else str(search.plan.effort)
-    return CompleteCertificate(
-        certified=(~(open_ | unclear | refuted)).cpu().numpy(),
-        t=search.counterexample[:, 0].cpu().numpy(),
-        undecided=reasons(search, budget),
-        pieces=search.tried.cpu().numpy(),
-        narrowest=search.narrowest,
-        effort=effort,
-        seconds=seconds,
     )

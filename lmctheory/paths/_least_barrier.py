@@ -21,7 +21,7 @@ from lmctheory.paths._certified_barrier import CertifiedBarrier
 from lmctheory.paths.barrier_search import Interval
 from lmctheory.paths.interpolation import require_fitting
 from lmctheory.paths.permutation_search import PermutationSearch
-from lmctheory.progress import tracked
+from lmctheory.progress import carried_out
 from lmctheory.results import Result
 
 __all__ = ["LeastBarrier", "least_barrier"]
@@ -119,9 +119,7 @@ def least_barrier(
     started = time.monotonic()
     with torch.no_grad():
         search = PermutationSearch(a, b, data, signed, tolerance)
-        for _ in tracked(search.steps(), "bounding arrangements"):
-            if time.monotonic() - started > budget:
-                break
+        carried_out(search.steps(), "bounding arrangements", started + budget)
     groups = {group.name for group in symmetry(b).groups}  # a single neuron is none
     found = {
         name: (np.array(order), one)

@@ -1,7 +1,7 @@
 """Certificates of all convex combinations of several networks."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from lmctheory.paths.certified_losses import require_certified
 from lmctheory.paths.regions import Box
 from lmctheory.paths.segment_search import Search
 from lmctheory.paths.simplex_search import Simplex
-from lmctheory.progress import tracked
+from lmctheory.progress import carried_out
 from lmctheory.results import Result
 
 __all__ = [
@@ -147,15 +147,14 @@ def certify_simplex(
     with torch.no_grad():
         _require_finite(simplex)
         search = Search(simplex)
-        _run(search.steps(), "deciding the simplex", started, budget)
-    unclear = search.unclear & ~search.refuted
+        carried_out(search.steps(), "deciding the simplex", started + budget)
     return SimplexCertificate(
-        certified=(~(search.open | unclear | search.refuted)).cpu().numpy(),
+        certified=search.certified.cpu().numpy(),
         shares=search.counterexample.cpu().numpy(),
         undecided=reasons(search, budget),
         boxes=search.tried.cpu().numpy(),
         narrowest=search.narrowest,
-        effort="" if search.plan is None else str(search.plan.effort),
+        effort=search.effort,
         seconds=time.monotonic() - started,
     )
 
@@ -201,7 +200,7 @@ def certified_simplex_barrier(
     with torch.no_grad():
         _require_finite(simplex)
         search = BarrierSearch(simplex, tolerance)
-        _run(search.steps(), "enclosing the barrier", started, budget)
+        carried_out(search.steps(), "enclosing the barrier", started + budget)
     boxes = [each.piece for each in search.pieces if isinstance(each.piece, Box)]
     return SimplexBarrier(
         max=Interval(search.lower, max(search.lower, search.upper)),
@@ -229,9 +228,3 @@ def _require_finite(simplex: Simplex) -> None:
         network = simplex.program.at(end)
         if not simplex.program.values(network, simplex.inputs)[-1].isfinite().all():
             raise ValueError(f"models[{k}] overflows on the data")
-
-
-def _run(steps: Iterator[None], what: str, started: float, budget: float) -> None:
-    for _ in tracked(steps, what):
-        if time.monotonic() - started > budget:
-            return

@@ -238,9 +238,10 @@ class BarrierSearch:
 
 def mixed(known: Sequence[Interval], shares: Sequence[float]) -> Interval:
     """Their sum with shares, of which none is far below zero, rounded outward."""
-    low = high = 0.0
+    low = high = size = 0.0
     for a, each in zip(shares, known, strict=True):
         least, most = each if a >= 0 else each[::-1]
         low, high = low + a * least, high + a * most
-    slack = 2 * len(known) * _EPS * (abs(low) + abs(high))
+        size += abs(a) * (abs(least) + abs(most))  # a share below zero cancels
+    slack = 2 * len(known) * _EPS * size
     return Interval(low - slack, high + slack)

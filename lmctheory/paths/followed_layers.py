@@ -15,7 +15,7 @@ from lmctheory.paths.complete_operations import Attention, Embedding, Masked, No
 from lmctheory.paths.following import Call, Writer, without_examples
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Transposed
-from lmctheory.paths.recognition import Carried
+from lmctheory.paths.recognition import Carried, along_axes
 from lmctheory.paths.taylor_attention import Heads
 
 __all__ = [
@@ -241,13 +241,9 @@ def transposed_rule(w: Writer, carried: Carried, call: Call) -> int | None:
             return None
         biases = (weights[0].new_zeros(weights[0].shape[1]),) * 2
 
-    def each(name: str, default: int) -> tuple[int, ...]:
-        value = call.value(name, default)
-        values = tuple(value) if isinstance(value, tuple | list) else (value,)
-        return values * axes if len(values) == 1 else values
-
+    options = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
     operator = Transposed(
-        each("stride", 1), each("padding", 0), each("output_padding", 0), each("dilation", 1)
+        *(along_axes(call.value(name, usual), axes) for name, usual in options.items())
     )
     W_a, W_b = (W.transpose(0, 1).contiguous() for W in weights)
     b_a, b_b = biases

@@ -30,23 +30,11 @@ __all__ = ["Call", "Rule", "Writer", "is_index", "without_examples"]
 
 Pair = tuple[Tensor, Tensor]
 
-_MOVES = frozenset(
-    (
-        *("broadcast_to", "cat", "clone", "concat", "contiguous", "detach", "embedding", "expand"),
-        *("expand_as", "flatten", "getitem", "index_select", "permute", "repeat", "reshape"),
-        *(
-            "select",
-            "slice",
-            "squeeze",
-            "stack",
-            "t",
-            "to",
-            "transpose",
-            "unflatten",
-            "unsqueeze",
-            "view",
-        ),
-    )
+_MOVES = (
+    *("broadcast_to", "cat", "clone", "concat", "contiguous", "detach", "embedding", "expand"),
+    *("expand_as", "flatten", "getitem", "index_select", "permute", "repeat", "reshape"),
+    *("select", "slice", "squeeze", "stack", "t", "to", "transpose", "unflatten", "unsqueeze"),
+    "view",
 )
 """What takes parameters to numbers that are linear in them."""
 

@@ -13,7 +13,7 @@ from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Poin
 from lmctheory.paths.layer_operations import Affine, Node, Normalisation
 from lmctheory.paths.linear_maps import Convolution, Dense, Operator
 
-__all__ = ["Carried", "recognised"]
+__all__ = ["Carried", "along_axes", "recognised"]
 
 _RESHAPING = (
     *("flatten", "reshape", "view", "unflatten", "contiguous", "clone", "detach", "alias"),
@@ -94,6 +94,12 @@ def recognised(node: Node, carried: Carried) -> Operation | None:
     return _fixed(node, _repeated(carried, rest), x, moves=name in _MOVING)
 
 
+def along_axes(value: Any, axes: int) -> tuple[int, ...]:
+    """An option of a layer that may be one number for all axes, or one for each."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return values * axes if len(values) == 1 else values
+
+
 def _repeated(carried: Carried, rest: list[Any]) -> Callable[[Tensor], Tensor]:
     target: Any = carried.step.target
     return lambda v: target(v, *rest, **carried.kwargs)
@@ -139,9 +145,7 @@ def _convolution(node: Node, carried: Carried) -> Affine | None:
 
     def each(name: str, default: int) -> tuple[int, ...]:
         value = carried.given(name)
-        values = (default,) if value is None else value
-        values = tuple(values) if isinstance(values, tuple | list) else (values,)
-        return values * axes if len(values) == 1 else values
+        return along_axes(default if value is None else value, axes)
 
     dilation = each("dilation", 1)
     padding: Any = carried.given("padding")
@@ -191,13 +195,10 @@ def _max_pool(node: Node, carried: Carried) -> MaxPool | None:
     if not isinstance(carried.result, Tensor) or x.ndim != axes + 2:
         return None
 
-    def each(value: Any) -> tuple[int, ...]:
-        values = tuple(value) if isinstance(value, tuple | list) else (value,)
-        return values * axes if len(values) == 1 else values
-
-    kernel = each(given["kernel_size"])
-    stride = each(given.get("stride") or kernel)
-    padding, dilation = each(given.get("padding", 0)), each(given.get("dilation", 1))
+    kernel = along_axes(given["kernel_size"], axes)
+    stride = along_axes(given.get("stride") or kernel, axes)
+    padding = along_axes(given.get("padding", 0), axes)
+    dilation = along_axes(given.get("dilation", 1), axes)
     windows = torch.zeros(1, 1, dtype=torch.long)
     for side, outputs, k, q, p, d in zip(
         x.shape[2:], node.shape[1:], kernel, stride, padding, dilation, strict=True

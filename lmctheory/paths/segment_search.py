@@ -253,6 +253,16 @@ class Search:
                 found[rows] = True
         return found & ~self.refuted & ~self.unclear
 
+    @property
+    def certified(self) -> Tensor:
+        """``[n]``."""
+        return ~(self.open | self.unclear | self.refuted)
+
+    @property
+    def effort(self) -> str:
+        """With which networks were enclosed; empty if none had to be."""
+        return "" if self.plan is None else str(self.plan.effort)
+
     def steps(self) -> Iterator[None]:
         """The search, one piece after another; whatever is left when it is left off is open."""
         everything = self.segment.everything

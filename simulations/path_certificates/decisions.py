@@ -4,10 +4,7 @@ Both stand beside what a grid of networks shows, and beside what that takes: sec
 the processor, which other programs change little.
 """
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,10 +27,9 @@ from simulations.path_certificates.measurement import (
 )
 from simulations.path_certificates.networks import NETWORKS, trained_pairs
 from simulations.path_certificates.tasks import Decided, DecidingTask, Decision, Interval, Intervals
+from simulations.timing import timed
 
 __all__ = ["run_decided", "wrongly_refuted"]
-
-T = TypeVar("T")
 
 
 def run_decided(task: DecidingTask, data_dir: Path | None = None) -> Decided:
@@ -58,10 +54,10 @@ def run_decided(task: DecidingTask, data_dir: Path | None = None) -> Decided:
 def _decision(a: nn.Module, b: nn.Module, test: Examples, budget: int, shallow: bool) -> Decision:
     right, grid = _grid(a, b, test)
     curve = barrier(a, b, test, POINTS)
-    whole, seconds = _timed(lambda: certify(a, b, test, complete=True, budget=budget))
+    whole, seconds = timed(lambda: certify(a, b, test, complete=True, budget=budget))
     c4, c4_seconds = None, None
     if shallow:
-        piecewise, c4_seconds = _timed(lambda: certify(a, b, test, nodes=NODES[-1]))
+        piecewise, c4_seconds = timed(lambda: certify(a, b, test, nodes=NODES[-1]))
         c4 = piecewise.accuracy
     tried = whole.pieces[right]
     return Decision(
@@ -84,7 +80,7 @@ def _decision(a: nn.Module, b: nn.Module, test: Examples, budget: int, shallow: 
 
 
 def _intervals(a: nn.Module, b: nn.Module, test: Examples, budget: int) -> Intervals:
-    found, seconds = _timed(lambda: certified_barrier(a, b, test, budget=budget))
+    found, seconds = timed(lambda: certified_barrier(a, b, test, budget=budget))
     return Intervals(
         barrier=_plain(found.max),
         midpoint=_plain(found.midpoint),
@@ -126,7 +122,7 @@ def _grid(a: nn.Module, b: nn.Module, test: Examples) -> tuple[np.ndarray, float
     """Which examples every network of the grid gets right, and seconds of passing them through."""
     networks = [interpolate(a, b, t) for t in np.linspace(0, 1, POINTS).tolist()]
     _right(a, test)  # the first call of a kind takes longer
-    rows, seconds = _timed(lambda: [_right(network, test) for network in networks])
+    rows, seconds = timed(lambda: [_right(network, test) for network in networks])
     return np.all(rows, axis=0), seconds
 
 
@@ -136,8 +132,3 @@ def wrongly_refuted(a: nn.Module, b: nn.Module, test: Examples, whole: CompleteC
         int(_right(interpolate(a, b, t), test)[whole.t == t].sum())
         for t in np.unique(whole.t[whole.refuted]).tolist()
     )
-
-
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    start = time.process_time()
-    return work(), time.process_time() - start

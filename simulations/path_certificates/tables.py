@@ -137,13 +137,17 @@ def _shortest(row: Row) -> float:
 
 def _efforts(every: Sequence[Row]) -> Table[Row]:
     def seconds(name: str, of: Callable[[Decision], float | None]) -> Column[Row]:
-        return Column(f"{name} seconds", lambda row: _value(row.optional(of)), head=f"{name}, s")
+        return Column(
+            f"{name} seconds", lambda row: _value(row.optional(of)), _in_short, f"{name}, s"
+        )
 
     def grids(name: str, of: Callable[[Decision], float | None]) -> Column[Row]:
         def in_grids(pair: Decision) -> float | None:
             return None if (taken := of(pair)) is None else taken / pair.grid
 
-        return Column(f"{name} grids", lambda row: _value(row.optional(in_grids)), head="grids")
+        return Column(
+            f"{name} grids", lambda row: _value(row.optional(in_grids)), _in_short, "grids"
+        )
 
     efforts: dict[str, Callable[[Decision], float | None]] = {
         "C4": lambda pair: pair.c4_seconds,
@@ -156,12 +160,19 @@ def _efforts(every: Sequence[Row]) -> Table[Row]:
         " example that all of them get right.",
         [
             *_ROW,
-            Column("grid", lambda row: row.mean(lambda pair: pair.grid).value, head="grid, s"),
-            Column("pieces", lambda row: row.mean(lambda pair: pair.pieces).value),
+            Column(
+                "grid", lambda row: row.mean(lambda pair: pair.grid).value, _in_short, "grid, s"
+            ),
+            Column("pieces", lambda row: row.mean(lambda pair: pair.pieces).value, _in_short),
             *(column(name, of) for name, of in efforts.items() for column in (seconds, grids)),
         ],
         every,
     )
+
+
+def _in_short(value: float) -> str:
+    """At most five characters below 100,000: columns of seconds must not grow with the machine."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.1 else f"{value:.3f}"
 
 
 def _value(mean: Mean | None) -> float | None:
@@ -170,7 +181,7 @@ def _value(mean: Mean | None) -> float | None:
 
 def _intervals(enclosed: Sequence[Row]) -> Table[Row]:
     def end(name: str, of: Callable[[Intervals], float]) -> Column[Row]:
-        head = name.rpartition(" ")[0]
+        head = name.split()[1]
         return Column(name, lambda row: row.between(of), form=".4g", head=head)
 
     def measured(name: str, of: Callable[[Decision], float]) -> Column[Row]:
@@ -178,7 +189,7 @@ def _intervals(enclosed: Sequence[Row]) -> Table[Row]:
 
     return Table(
         "Barrier and accuracy drop of the test data: measured, and certified intervals (C6)",
-        f"barrier, drop: measured on {POINTS} points; at least, at most: for every t. Means.",
+        f"barrier, drop: measured on {POINTS} points; least, most: certified for every t. Means.",
         [
             *_ROW,
             measured("barrier", lambda pair: pair.barrier),

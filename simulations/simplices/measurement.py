@@ -4,11 +4,9 @@ Networks are trained apart, and taken as they are and after joint matching. Besi
 stands what networks on a grid show. Seconds are those of the processor.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -35,6 +33,7 @@ from lmctheory.paths import (
     connect,
 )
 from lmctheory.paths.blends import blended_state
+from simulations.timing import timed
 
 __all__ = [
     "ALIGNMENTS",
@@ -47,8 +46,6 @@ __all__ = [
     "cost_of",
     "run",
 ]
-
-T = TypeVar("T")
 
 ALIGNMENTS = ("unmatched", "joint")
 CURVES = ("segment", "bezier", "polygon")
@@ -201,9 +198,9 @@ def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simp
     points = _shares(len(models))
     losses, right = zip(*(_judged(_combined(models, x), test) for x in points), strict=True)
     ends = [_judged(model, test)[0] for model in models]
-    whole, seconds = _timed(lambda: certify_simplex(models, test, budget=budget))
-    star, star_seconds = _timed(lambda: certify_star(models[0], models[1:], test, budget=budget))
-    found, found_seconds = _timed(
+    whole, seconds = timed(lambda: certify_simplex(models, test, budget=budget))
+    star, star_seconds = timed(lambda: certify_star(models[0], models[1:], test, budget=budget))
+    found, found_seconds = timed(
         lambda: certified_simplex_barrier(models, test, tolerance=TOLERANCE, budget=budget)
     )
     boxes = np.column_stack(
@@ -257,18 +254,16 @@ def _curve(
     budget, training = task.budget, 0.0
     if kind == "segment":
         measured = barrier(a, b, test, POINTS)
-        whole, seconds = _timed(lambda: certify(a, b, test, complete=True, budget=budget))
-        found, found_seconds = _timed(
+        whole, seconds = timed(lambda: certify(a, b, test, complete=True, budget=budget))
+        found, found_seconds = timed(
             lambda: certified_barrier(a, b, test, tolerance=TOLERANCE, budget=budget)
         )
     else:
         config = _config(task.epochs)
-        path, training = _timed(
-            lambda: connect(a, b, data.train, config, kind=kind, seed=task.seed)
-        )
+        path, training = timed(lambda: connect(a, b, data.train, config, kind=kind, seed=task.seed))
         measured = path.barrier(test, POINTS)
-        whole, seconds = _timed(lambda: path.certify(test, budget=budget))
-        found, found_seconds = _timed(
+        whole, seconds = timed(lambda: path.certify(test, budget=budget))
+        found, found_seconds = timed(
             lambda: path.certified_barrier(test, tolerance=TOLERANCE, budget=budget)
         )
     return Curve(
@@ -282,8 +277,3 @@ def _curve(
         nodes=found.nodes.tolist(),
         upper=found.upper.tolist(),
     )
-
-
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    start = time.process_time()
-    return work(), time.process_time() - start

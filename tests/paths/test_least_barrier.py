@@ -12,33 +12,9 @@ from lmctheory.matching import match, permute
 from lmctheory.networks import MLP, Examples
 from lmctheory.paths import barrier, certified_barrier, least_barrier
 from lmctheory.paths.permutation_search import extended
+from simulations.least_barriers.measurement import two_ways
 from tests.paths.architectures import generator
 from tests.paths.pieces import SIGMAS, mlp, mlp_pair
-
-
-def counterexample(examples=400):
-    """Two networks of one function, in two ways, and examples in [-1, 1]^2.
-
-    f(x) = -relu(x_1) - relu(-x_2), zero where x_1 < 0 and x_2 > 0. A bends x_1 in its second layer
-    and x_2 in its first, B the other way round.
-    """
-
-    def network(*layers):
-        linear = [nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 1)]
-        with torch.no_grad():
-            for layer, (W, b) in zip(linear, layers, strict=True):
-                layer.weight.copy_(torch.tensor(W))
-                layer.bias.copy_(torch.tensor(b))
-        first, second, last = linear
-        return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last).double()
-
-    out = ([[-1.0, -1.0]], [0.0])
-    a = network(([[-1.0, 0.0], [0.0, -1.0]], [1.0, 0.0]), ([[-1.0, 0], [0, 1]], [1.0, 0.0]), out)
-    b = network(([[1.0, 0.0], [0.0, 1.0]], [0.0, 1.0]), ([[1.0, 0], [0, -1]], [0.0, 1.0]), out)
-    rng = torch.Generator().manual_seed(0)
-    x = 2 * torch.rand(examples, 2, generator=rng, dtype=torch.float64) - 1
-    f = -x[:, 0].relu() - (-x[:, 1]).relu()
-    return a, b, x, f
 
 
 def apart(sigma, widths, seed, kind="classes"):
@@ -56,17 +32,18 @@ def apart(sigma, widths, seed, kind="classes"):
 
 
 def test_no_permutation_connects_the_two_ways_of_one_function():
-    a, b, x, f = counterexample()
+    a, b, data = two_ways(generator(0))
+    x, f = data.inputs, data.labels
     assert torch.allclose(a(x)[:, 0], f, atol=1e-12)
     assert torch.allclose(b(x)[:, 0], f, atol=1e-12)
-    data = Examples(x, f, loss="squared")
     found = least_barrier(a, b, data)
     assert found.converged
     assert found.arrangements == 4
+    names = list(found.permutations)
+    every = product(*[[np.array(p) for p in permutations(range(2))] for _ in names])
     truth = min(
-        float(barrier(a, permute(b, {"0": np.array(p), "2": np.array(q)}), data, 101).max)
-        for p in permutations(range(2))
-        for q in permutations(range(2))
+        float(barrier(a, permute(b, dict(zip(names, orders, strict=True))), data, 101).max)
+        for orders in every
     )
     assert truth > 0.08
     assert 0.98 * truth < found.barrier.lower <= truth * (1 + 1e-9)

@@ -32,7 +32,7 @@ def printed():
 
     def text_of(report, results):
         text = shown(*report(results))
-        assert max(map(len, text.splitlines())) <= 100
+        assert max(map(len, text.splitlines())) <= 100, text
         assert "…" not in text
         return text
 

@@ -215,12 +215,13 @@ def test_ratios_are_geometric_and_count_the_best(results):
 def test_the_report_fits_into_100_columns_uncut(results, convolutional, decisions, printed):
     long = deciding(architecture="ResNet-20 BN near", width=8, weight_decay=1e-3)
     one = decisions[0][1].pairs["weighted"][0]
-    deep = Decided({"weighted": [replace(one, intervals=None)] * 2})
+    slow = replace(one, seconds=12345.6, grid=1 / 7, c4_seconds=1e-4, pieces=98765.4)
+    deep = Decided({"weighted": [slow, replace(one, intervals=None)]})
     all_ = [*results, *convolutional, *decisions, (long, deep)]
     lines = printed(report, all_).splitlines()
     assert sum("MLP 2" in line for line in lines) == 4 + 3 * 2
     assert sum("MLP 8 near" in line for line in lines) == 2
-    assert sum("ResNet-20 BN near" in line for line in lines) == 2
+    assert sum("ResNet-20 BN near" in line for line in lines) == 3
     assert sum("CNN near" in line for line in lines) == 2
     assert any(line.strip().startswith("activation ") for line in lines)
 
