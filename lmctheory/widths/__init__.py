@@ -6,6 +6,7 @@
 
 from lmctheory.widths import deep, two_layer
 from lmctheory.widths.averaging_gain import matching_cost_bounds
+from lmctheory.widths.coherent_error import CoherentError, OutputLaw, coherent_error_bound
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.ensembles import Ensemble, ensemble
 from lmctheory.widths.fixed_outputs import data_error_bound, kink_bound, metric_law, neuron_on_data
@@ -25,8 +26,11 @@ from lmctheory.widths.simulated import simulated_error_bound
 from lmctheory.widths.two_layer import neuron, neuron_with_fixed_output, squared_loss_barrier
 
 __all__ = [
+    "CoherentError",
     "Ensemble",
+    "OutputLaw",
     "activation_gap_bound",
+    "coherent_error_bound",
     "coupling_bound",
     "crossover_width",
     "data_error_bound",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from lmctheory.activations import KNOWN
 from lmctheory.measures import Gaussian, Measure, UniformCube
 from lmctheory.rates import optimal_permutation
 from lmctheory.theorems._registry import Trial, tries
+from lmctheory.widths.coherent_error import OutputLaw, coherent_error_bound
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from lmctheory.widths.mean_field import coupling_bound, flow_lipschitz
 from lmctheory.widths.neuron_gap import activation_gap_bound, neuron_gap_bound, relu_gap
@@ -201,3 +203,41 @@ def _training(rng: np.random.Generator) -> Iterator[Trial]:
             couplings.append(_rms(ends[-1] - path[-1]))
             yield Trial(couplings[-1], coupling_bound(constants, steps, risks, errors))
         yield Trial(_rms(ends[0] - ends[1]), flow * _rms(a - b) + sum(couplings))
+
+
+@tries("P1")
+def _errors_that_add_up(rng: np.random.Generator) -> Iterator[Trial]:
+    """Noise that is +-s, averaged over all signs; labels from which the coherent error turns."""
+    while True:
+        name, d, N = str(rng.choice(["relu", *_SMOOTH])), int(rng.integers(1, 4)), 4
+        t, s = float(rng.uniform(0.05, 0.95)), float(rng.choice([0.01, 0.1, 1.0]))
+        x, sigma = rng.standard_normal((20, d)), KNOWN[name].function
+        a, b = 10 ** rng.uniform(-1, 1) * rng.standard_normal((2, N, d))
+        b = b[optimal_permutation(a, b)]
+        slope, level = rng.standard_normal(d), float(rng.exponential())
+        law = OutputLaw(size=level, lipschitz=level * float(np.linalg.norm(slope)), noise=s)
+        cost = float(np.square(a - b).sum(axis=1).mean())
+        on_data = float(np.square((a - b) @ x.T).mean()) if rng.random() < 0.5 else None
+        bound = coherent_error_bound(cost, N, name, law, inputs=x, data_cost=on_data, t=t)
+
+        signs = np.array(list(product((-s, s), repeat=2 * N))).reshape(-1, 2, N)
+        v, v_prime = np.moveaxis(level * np.sin(np.stack([a @ slope, b @ slope])) + signs, 1, 0)
+        z, z_prime = a @ x.T, b @ x.T
+        f_t = (t * v + (1 - t) * v_prime) @ sigma(t * z + (1 - t) * z_prime) / N
+        f_a, f_b = v @ sigma(z) / N, v_prime @ sigma(z_prime) / N
+        error = f_t - t * f_a - (1 - t) * f_b
+        mean = error.mean(axis=0)
+        yield Trial(_root_mean(mean), bound.coherent)
+        yield Trial(_root_mean(error - mean), bound.fluctuation)
+
+        chord = (t * f_a + (1 - t) * f_b).mean(axis=0)
+        y = chord - rng.exponential() * mean
+        losses = [float(np.square(f - y).mean()) for f in (f_t, f_a, f_b)]
+        gain = t * (1 - t) * float(np.square((f_a - f_b).mean(axis=0)).mean())
+        barrier = losses[0] - t * losses[1] - (1 - t) * losses[2]
+        risk = float(np.square(chord - y).mean())
+        yield Trial(max(barrier + gain, 0.0), bound.squared_loss_barrier(risk))
+
+
+def _root_mean(values: np.ndarray) -> float:
+    return float(np.sqrt(np.square(values).mean()))

@@ -86,3 +86,23 @@ theorem(
     functions=("widths.flow_lipschitz", "widths.coupling_bound"),
     checks="two_layer",
 )
+
+theorem(
+    "P1",
+    "Errors of trained networks add up: the barrier is of the order of the matching cost",
+    statement=(
+        r"\mathbb E\,\mathrm{barrier}(t) \le -\tau D^2 + 2\sqrt R\, c + c^2"
+        r" + \tau s^2 L^2 \tfrac{M_x}{N}, \quad c = \tau \bigl(V B(\sqrt M)"
+        r" + G L \sqrt{M M_x}\bigr), \quad \tau = t(1-t), \quad"
+        r" \mathbb E \|e_t - \mathbb E e_t\|^2 \le 2 \tau^2 s^2 L^2 \tfrac{M_x}{N}"
+    ),
+    source="derived",
+    assumptions=(
+        "f(x) = (1/N) sum v_i sigma(<w_i, x>), v_i = g(w_i) + noise, g G-Lipschitz and |g| <= V",
+        "noise of mean 0 and variance <= s^2, independent given all hidden weights",
+        "matched by hidden weights alone; M, M_x means of |w_i - w'_i|^2 and <w_i - w'_i, x>^2",
+        "squared loss, summed over outputs",
+    ),
+    functions=("widths.coherent_error_bound",),
+    checks="two_layer",
+)
