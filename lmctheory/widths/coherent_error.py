@@ -11,8 +11,8 @@ identically
 *The coherent part* E[e_t | w] has g in place of v. Norms are those of L2(data), where
 E<x, u>^2 <= lambda; M_x <= lambda M is the mean of E<w_i - w'_i, x>^2, the cost in the metric of
 the data, and L = sup|sigma'|. With B of `neuron_gap` (constants of `neuron_on_data`),
-B(|w_i - w'_i|) averages to at most B(sqrt M), and by Cauchy and Schwarz |g - g'| |sigma_A - sigma_B|
-to at most G sqrt(M) L sqrt(M_x):
+B(|w_i - w'_i|) averages to at most B(sqrt M), and by Cauchy and Schwarz
+|g - g'| |sigma_A - sigma_B| to at most G sqrt(M) L sqrt(M_x):
 
     ||E[e_t | w]|| <= tau (V B(sqrt M) + G L sqrt(M M_x)) =: c,
 
@@ -113,8 +113,8 @@ class CoherentError(Result):
             ValueError: if either is negative or not finite.
 
         Example:
-            >>> CoherentError(0.5, 0.1, 0.0, 0.0, 0.0).squared_loss_barrier(risk=1.0)
-            0.21...
+            >>> round(CoherentError(0.5, 0.1, 0.0, 0.0, 0.0).squared_loss_barrier(risk=1.0), 12)
+            0.21
         """
         return squared_loss_barrier(self.coherent, risk, apart, self.t) + self.variance
 
