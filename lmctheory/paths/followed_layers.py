@@ -12,7 +12,7 @@ from torch.fx import Node as Step
 
 from lmctheory.networks.program import operation
 from lmctheory.paths.complete_operations import Attention, Embedding, Masked, NormOver, Softmax
-from lmctheory.paths.following import Call, Writer, without_examples
+from lmctheory.paths.following import Call, Found, Writer, without_examples
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Convolution, Transposed
 from lmctheory.paths.recognition import Carried, along_axes
@@ -175,7 +175,7 @@ def _added(mask: Tensor) -> Tensor:
     return torch.zeros(mask.shape, dtype=torch.float64).masked_fill(~mask, -math.inf)
 
 
-def multihead_rule(w: Writer, carried: Carried, call: Call) -> list[int] | None:
+def multihead_rule(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
     """PyTorch's module, its batch first: projections, heads, and what they are taken to."""
     layer: nn.MultiheadAttention = carried.step.target.module  # type: ignore[union-attr]
     slots = call.source("tensors")

@@ -89,10 +89,7 @@ class _Reader:
         """The program, by carrying the steps out on two examples."""
         needed = self.steps.needed
         for step, args, kwargs, result in self.steps.run(example):
-            depends = any(
-                source in self.numbers or source in self.writer.parts
-                for source in step.all_input_nodes
-            )
+            depends = any(map(self.writer.knows, step.all_input_nodes))
             called = step.op == "call_function" and step in needed
             if called and depends and _holds_tensors(result):
                 self._write(Carried(step, args, kwargs, result, self.slots))
