@@ -26,7 +26,7 @@ from lmctheory.networks import activation
 from lmctheory.paths.complete_operations import Concatenation
 from lmctheory.paths.following import Call, Found, Turned, Writer, without_examples
 from lmctheory.paths.recognition import Carried
-from lmctheory.paths.turned_steps import chosen, input_node, stacked
+from lmctheory.paths.turned_steps import chosen, stacked
 
 __all__ = ["cell_rule", "recurrent_rule"]
 
@@ -138,7 +138,7 @@ def _joined(w: Writer, name: str, nodes: Sequence[int]) -> int:
 def recurrent_rule(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
     """`nn.RNN`, `nn.GRU` and `nn.LSTM`, of several layers, in one direction or both."""
     layer: nn.RNNBase = carried.step.target.module  # type: ignore[union-attr]
-    x = input_node(w, carried, call, 3) if layer.batch_first else w.turned.get(call.source("input"))
+    x = w.node(call.source("input"), 3) if layer.batch_first else w.turned.get(call.source("input"))
     held, directions = _held(carried, call), 1 + layer.bidirectional
     first = _states(w, call, layer.num_layers * directions)
     if x is None or first is None or held is None:
@@ -213,7 +213,7 @@ def _initial(w: Writer, source: Any, count: int) -> list[int | None] | None:
 def cell_rule(w: Writer, carried: Carried, call: Call) -> int | list[Found] | None:
     """`nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`."""
     layer: nn.RNNCellBase = carried.step.target.module  # type: ignore[union-attr]
-    x, held, parts = input_node(w, carried, call, 2), _held(carried, call), _given(w, call)
+    x, held, parts = w.node(call.source("input"), 2), _held(carried, call), _given(w, call)
     states = [part if part is None or isinstance(part, int) else w.node(part, 2) for part in parts]
     unknown = any(s is None and part is not None for s, part in zip(states, parts, strict=True))
     if x is None or unknown or held is None:

@@ -65,14 +65,16 @@ def _operands(w: Writer, carried: Carried, call: Call) -> tuple[int, int] | None
 def _signed(sign: int) -> Rule:
     def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         both = _operands(w, carried, call)
-        return both and w.summed(carried.step.name, (1, both[0]), (sign, both[1]))
+        if both is None:
+            return None
+        return w.summed(carried.step.name, (1, both[0]), (sign, both[1]))
 
     return rule
 
 
 def _times(w: Writer, carried: Carried, call: Call) -> int | None:
     both = _operands(w, carried, call)
-    return both and w.times(carried.step.name, *both)
+    return None if both is None else w.times(carried.step.name, *both)
 
 
 def _quotient(w: Writer, carried: Carried, call: Call) -> int | None:
@@ -98,15 +100,15 @@ def _square(w: Writer, carried: Carried, call: Call) -> int | None:
 
 def _negative(w: Writer, carried: Carried, call: Call) -> int | None:
     x = w.node(call.source("input"), carried.result.ndim)
-    return x and w.summed(carried.step.name, (-1, x))
+    return None if x is None else w.summed(carried.step.name, (-1, x))
 
 
 def _curved(function: Smooth) -> Rule:
     def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         x = w.node(call.source("input"), carried.result.ndim)
-        return x and w.write(
-            lambda node: Curved(node, function), carried.step.name, (x,), w.shape(x)
-        )
+        if x is None:
+            return None
+        return w.write(lambda node: Curved(node, function), carried.step.name, (x,), w.shape(x))
 
     return rule
 
@@ -152,11 +154,8 @@ def _parts(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
     alone = target(call.value("input")[1:], *rest, **carried.kwargs)
     if not all(torch.equal(one[1:], other) for one, other in zip(result, alone, strict=False)):
         return None
-    number = w.numbers[source]
-    if not number:
-        return None
     return [
-        w.moved(carried.step.name, number, part(i), value.shape[1:])
+        w.moved(carried.step.name, w.numbers[source], part(i), value.shape[1:])
         for i, value in enumerate(result)
     ]
 

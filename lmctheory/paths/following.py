@@ -56,6 +56,7 @@ class Writer:
     Attributes:
         slots: of A and of B, by name.
         numbers: of the steps that are nodes.
+        inputs: the shape of an input.
         operations: of nodes 1, 2, ...
         given: of steps that depend on no input, A's and B's tensors.
         plain: values that are no tensors.
@@ -65,6 +66,7 @@ class Writer:
 
     slots: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
     numbers: dict[Step, int]
+    inputs: tuple[int, ...]
     operations: list[Operation] = field(default_factory=list)
     given: dict[Step, Pair] = field(default_factory=dict)
     plain: dict[Step, Any] = field(default_factory=dict)
@@ -128,15 +130,14 @@ class Writer:
         return len(self.operations)
 
     def shape(self, number: int) -> tuple[int, ...]:
-        """Of a node that an operation gives."""
-        return self.operations[number - 1].node.shape
+        """Of a node."""
+        return self.operations[number - 1].node.shape if number else self.inputs
 
     def node(self, source: Any, ndim: int) -> int | None:
         """The number of a step, of parameters or of a constant, with so many axes; None if none."""
         if isinstance(source, Step) and source in self.numbers:
             number = self.numbers[source]
-            fits = number > 0 and len(self.shape(number)) == ndim - 1
-            return number if fits else None
+            return number if len(self.shape(number)) == ndim - 1 else None
         if isinstance(source, Step) and source in self.plain:
             source = self.plain[source]
         if isinstance(source, float | int):

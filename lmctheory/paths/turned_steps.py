@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lmctheory.paths.certified_operations import Fixed
 from lmctheory.paths.complete_operations import Concatenation
 from lmctheory.paths.following import Call, Found, Rule, Turned, Writer
 from lmctheory.paths.recognition import Carried
 
-__all__ = ["chosen", "input_node", "stacked", "turning_rules"]
+__all__ = ["chosen", "stacked", "turning_rules"]
 
 
 def chosen(w: Writer, name: str, x: int, t: int) -> int:
@@ -27,17 +26,6 @@ def stacked(w: Writer, name: str, nodes: Sequence[int]) -> int:
     return w.write(
         lambda node: Concatenation(node, -1 - len(shape)), name, rows, (len(rows), *shape)
     )
-
-
-def input_node(w: Writer, carried: Carried, call: Call, ndim: int) -> int | None:
-    """The input of a step, with so many axes; the network's own inputs are given a shape."""
-    source, value = call.source("input"), call.value("input")
-    if w.numbers.get(source) == 0 and value.ndim == ndim:
-        shape = tuple(value.shape[1:])
-        return w.write(
-            lambda node: Fixed(node, lambda v: v, shape, True), carried.step.name, (0,), shape
-        )
-    return w.node(source, ndim)
 
 
 def _exchanging(w: Writer, carried: Carried, call: Call) -> Found | None:
@@ -56,7 +44,7 @@ def _exchanging(w: Writer, carried: Carried, call: Call) -> Found | None:
         return None
     if source in w.turned:
         return w.turned[source]
-    number = input_node(w, carried, call, ndim)
+    number = w.node(source, ndim)
     return None if number is None else Turned(number)
 
 
