@@ -192,6 +192,10 @@ def test_a_norm_by_hand():
     out = BallsOnPiece(op, passage(op, 1, piece, effort), piece, last=False)([x])
     # the root of the variance is at least 3 - 1, and sqrt(2)/sqrt(4 + 7)
     assert float(out.ball) == pytest.approx(math.sqrt(2 / 11), rel=1e-6)
+    # of what is around (2, -2) it is sqrt(2)/sqrt(1 + 7)
+    wide = x.wider(torch.ones(1, 2).double())
+    out = BallsOnPiece(op, passage(op, 1, piece, effort), piece, last=True)([wide])
+    assert float(out.ball) >= math.sqrt(2 / 8)
 
 
 def test_what_joins_the_ball_and_what_does_not():
