@@ -1,6 +1,6 @@
 """Every layer that certificates follow, attacked at every node.
 
-    python -m tests.paths.layer_fuzz --rounds 40
+    python -m tests.paths.layer_fuzz
 
 A layer, of two networks, is given a Taylor model of random size instead of inputs: a polynomial in
 s, symbols and a radius. Whatever a point of it is taken to by a network of the piece must be in the
@@ -288,7 +288,7 @@ def table(rounds: int, names: list[str] | None = None) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Attacks the enclosures of every layer.")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--layer", action="append", choices=list(LAYERS))
     given = parser.parse_args()
     print(table(given.rounds, given.layer))
