@@ -20,6 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -28,7 +29,8 @@ from torch import Tensor
 from lmctheory.networks.state import interpolable
 from lmctheory.paths.layer_operations import AffineAt, Node
 from lmctheory.paths.linear_maps import Operator
-from lmctheory.paths.regions import Box, Direction, Piece, Point, Region, WeightsOnPiece
+from lmctheory.paths.regions import SHARES, Box, Direction, Piece, Point, Region, WeightsOnPiece
+from lmctheory.paths.rounding import NORM_INFLATION
 
 __all__ = ["BEZIER", "SIMPLEX", "Blend", "Family", "Polygon", "blended_state"]
 
@@ -180,7 +182,7 @@ class Blend:
         """The layer on a region, its symbols in some precision."""
         found = self.family.on(region)
         ones = (len(self.weights) / 2,) * len(self.weights)  # rounding grows with their number
-        sides = _combined([W.abs() for W in self.weights], ones) / 64
+        sides = _combined([W.abs() for W in self.weights], ones) / SHARES
         return WeightsOnPiece(
             W=_combined(self.weights, found.centre),
             b=_combined(self.biases, found.centre),
@@ -189,6 +191,18 @@ class Blend:
             sides=sides.to(dtype),
             offset=_combined([b.abs() for b in self.biases], ones),
         )
+
+    def norm_on(self, region: Region) -> float:
+        """A bound of |W| on a region: the sum of the networks' norms times |coefficient|."""
+        found = self.family.on(region)
+        expansions = (found.centre, *found.powers, *found.weights)
+        shares = [sum(map(abs, column)) for column in zip(*expansions, strict=True)]
+        return NORM_INFLATION * sum(a * n for a, n in zip(shares, self.norms, strict=True))
+
+    @cached_property
+    def norms(self) -> tuple[float, ...]:
+        """Bounds of |W| of each network."""
+        return tuple(NORM_INFLATION * self.operator.norm(W) for W in self.weights)
 
     def _direction(self, coefficients: Coefficients, dtype: torch.dtype) -> Direction:
         W = _combined(self.weights, coefficients)

@@ -12,9 +12,9 @@ from torch.fx import Node as Step
 
 from lmctheory.networks.program import operation
 from lmctheory.paths.complete_operations import Attention, Embedding, Masked, NormOver, Softmax
-from lmctheory.paths.following import Call, Writer, without_examples
+from lmctheory.paths.following import Call, Found, Writer, without_examples
 from lmctheory.paths.layer_operations import Affine, Node
-from lmctheory.paths.linear_maps import Transposed
+from lmctheory.paths.linear_maps import Convolution, Transposed
 from lmctheory.paths.recognition import Carried, along_axes
 from lmctheory.paths.taylor_attention import Heads
 
@@ -175,7 +175,7 @@ def _added(mask: Tensor) -> Tensor:
     return torch.zeros(mask.shape, dtype=torch.float64).masked_fill(~mask, -math.inf)
 
 
-def multihead_rule(w: Writer, carried: Carried, call: Call) -> list[int] | None:
+def multihead_rule(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
     """PyTorch's module, its batch first: projections, heads, and what they are taken to."""
     layer: nn.MultiheadAttention = carried.step.target.module  # type: ignore[union-attr]
     slots = call.source("tensors")
@@ -229,23 +229,26 @@ def layer_name(step: Step) -> str:
 
 
 def transposed_rule(w: Writer, carried: Carried, call: Call) -> int | None:
-    """Transposed convolutions without groups."""
+    """Transposed convolutions."""
     x, weights = w.node(call.source("input"), carried.result.ndim), carried.pair("weight")
     axes = carried.result.ndim - 2
-    groups = call.value("groups", 1)
-    biases = carried.pair("bias")
-    if x is None or weights is None or groups != 1 or weights[0].ndim != axes + 2:
+    groups, biases = call.value("groups", 1), carried.pair("bias")
+    if x is None or weights is None or weights[0].ndim != axes + 2:
         return None
     if biases is None:
         if call.value("bias") is not None:
             return None
-        biases = (weights[0].new_zeros(weights[0].shape[1]),) * 2
+        biases = (weights[0].new_zeros(groups * weights[0].shape[1]),) * 2
 
-    options = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
-    operator = Transposed(
-        *(along_axes(call.value(name, usual), axes) for name, usual in options.items())
+    def along(name: str, usual: int) -> tuple[int, ...]:
+        return along_axes(call.value(name, usual), axes)
+
+    sides = tuple(carried.result.shape[2:])
+    adjoint = Convolution(
+        along("stride", 1), along("padding", 0), along("dilation", 1), groups, sides
     )
-    W_a, W_b = (W.transpose(0, 1).contiguous() for W in weights)
+    operator = Transposed(adjoint, along("output_padding", 0))
+    W_a, W_b = (operator.turned(W) for W in weights)
     b_a, b_b = biases
 
     def make(node: Node) -> Affine:

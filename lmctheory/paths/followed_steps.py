@@ -23,9 +23,11 @@ from lmctheory.paths.followed_layers import (
     softmax_rule,
     transposed_rule,
 )
-from lmctheory.paths.following import Call, Rule, Writer, is_index
+from lmctheory.paths.followed_recurrent import cell_rule, recurrent_rule
+from lmctheory.paths.following import Call, Found, Rule, Writer, is_index
 from lmctheory.paths.recognition import Carried
 from lmctheory.paths.smooth_functions import EXP, RECIPROCAL, RSQRT, SQRT, Smooth
+from lmctheory.paths.turned_steps import turning_rules
 
 __all__ = ["follow"]
 
@@ -38,7 +40,7 @@ def follow(writer: Writer, carried: Carried) -> bool:
         place = carried.args[1]
         if not -len(places) <= place < len(places):
             return False
-        writer.numbers[step] = places[place]
+        writer.hold(step, places[place])
         return True
     if isinstance(step.target, Layer):
         known = _LAYERS.get(type(step.target.module))
@@ -48,10 +50,8 @@ def follow(writer: Writer, carried: Carried) -> bool:
         return False
     rule, names = known
     found = rule(writer, carried, Call(carried, names))
-    if isinstance(found, list):
-        writer.parts[step] = found
-    elif found is not None:
-        writer.numbers[step] = found
+    if found is not None:
+        writer.hold(step, found)
     return found is not None
 
 
@@ -65,14 +65,16 @@ def _operands(w: Writer, carried: Carried, call: Call) -> tuple[int, int] | None
 def _signed(sign: int) -> Rule:
     def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         both = _operands(w, carried, call)
-        return both and w.summed(carried.step.name, (1, both[0]), (sign, both[1]))
+        if both is None:
+            return None
+        return w.summed(carried.step.name, (1, both[0]), (sign, both[1]))
 
     return rule
 
 
 def _times(w: Writer, carried: Carried, call: Call) -> int | None:
     both = _operands(w, carried, call)
-    return both and w.times(carried.step.name, *both)
+    return None if both is None else w.times(carried.step.name, *both)
 
 
 def _quotient(w: Writer, carried: Carried, call: Call) -> int | None:
@@ -98,15 +100,15 @@ def _square(w: Writer, carried: Carried, call: Call) -> int | None:
 
 def _negative(w: Writer, carried: Carried, call: Call) -> int | None:
     x = w.node(call.source("input"), carried.result.ndim)
-    return x and w.summed(carried.step.name, (-1, x))
+    return None if x is None else w.summed(carried.step.name, (-1, x))
 
 
 def _curved(function: Smooth) -> Rule:
     def rule(w: Writer, carried: Carried, call: Call) -> int | None:
         x = w.node(call.source("input"), carried.result.ndim)
-        return x and w.write(
-            lambda node: Curved(node, function), carried.step.name, (x,), w.shape(x)
-        )
+        if x is None:
+            return None
+        return w.write(lambda node: Curved(node, function), carried.step.name, (x,), w.shape(x))
 
     return rule
 
@@ -139,7 +141,7 @@ def _concatenated(w: Writer, carried: Carried, call: Call) -> int | None:
     )
 
 
-def _parts(w: Writer, carried: Carried, call: Call) -> list[int] | None:
+def _parts(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
     source, result = call.source("input"), carried.result
     if source not in w.numbers or any(len(part) != len(call.value("input")) for part in result):
         return None
@@ -152,11 +154,8 @@ def _parts(w: Writer, carried: Carried, call: Call) -> list[int] | None:
     alone = target(call.value("input")[1:], *rest, **carried.kwargs)
     if not all(torch.equal(one[1:], other) for one, other in zip(result, alone, strict=False)):
         return None
-    number = w.numbers[source]
-    if not number:
-        return None
     return [
-        w.moved(carried.step.name, number, part(i), value.shape[1:])
+        w.moved(carried.step.name, w.numbers[source], part(i), value.shape[1:])
         for i, value in enumerate(result)
     ]
 
@@ -250,6 +249,8 @@ def _prelu(w: Writer, carried: Carried, call: Call) -> int | None:
 
 _ONE, _TWO = ("input",), ("input", "other")
 _LAYERS: Mapping[type, tuple[Rule, tuple[str, ...]]] = {
+    **dict.fromkeys((nn.RNN, nn.GRU, nn.LSTM), (recurrent_rule, ("tensors", "input", "hx"))),
+    **dict.fromkeys((nn.RNNCell, nn.GRUCell, nn.LSTMCell), (cell_rule, ("tensors", "input", "hx"))),
     nn.MultiheadAttention: (multihead_rule, ("tensors", "query", "key", "value")),
     **dict.fromkeys(
         (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
@@ -257,6 +258,7 @@ _LAYERS: Mapping[type, tuple[Rule, tuple[str, ...]]] = {
     ),
 }
 _RULES: Mapping[str, tuple[Rule, tuple[str, ...]]] = {
+    **turning_rules,
     "add": (_signed(1), _TWO),
     "sub": (_signed(-1), _TWO),
     **dict.fromkeys(("mul", "multiply"), (_times, _TWO)),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,9 +26,19 @@ from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.recognition import Carried
 
-__all__ = ["Call", "Rule", "Writer", "is_index", "without_examples"]
+__all__ = ["Call", "Found", "Rule", "Turned", "Writer", "is_index", "without_examples"]
 
 Pair = tuple[Tensor, Tensor]
+
+
+class Turned(NamedTuple):
+    """A node of which a step holds the first two axes, the examples' and one more, exchanged."""
+
+    number: int
+
+
+Found = int | Turned | list["Found"]
+"""The node that a step is, or those of several tensors."""
 
 _MOVES = (
     *("broadcast_to", "cat", "clone", "concat", "contiguous", "detach", "embedding", "expand"),
@@ -46,18 +56,36 @@ class Writer:
     Attributes:
         slots: of A and of B, by name.
         numbers: of the steps that are nodes.
+        inputs: the shape of an input.
         operations: of nodes 1, 2, ...
         given: of steps that depend on no input, A's and B's tensors.
         plain: values that are no tensors.
         parts: of steps that give several tensors, the nodes that these are.
+        turned: of steps whose second axis is the examples'.
     """
 
     slots: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
     numbers: dict[Step, int]
+    inputs: tuple[int, ...]
     operations: list[Operation] = field(default_factory=list)
     given: dict[Step, Pair] = field(default_factory=dict)
     plain: dict[Step, Any] = field(default_factory=dict)
-    parts: dict[Step, list[int]] = field(default_factory=dict)
+    parts: dict[Step, list[Found]] = field(default_factory=dict)
+    turned: dict[Step, int] = field(default_factory=dict)
+
+    def knows(self, step: Step) -> bool:
+        """Whether a step depends on the inputs and has been written down."""
+        return step in self.numbers or step in self.parts or step in self.turned
+
+    def hold(self, step: Step, found: Found) -> None:
+        """Notes what a step is."""
+        match found:
+            case Turned(number):
+                self.turned[step] = number
+            case list():
+                self.parts[step] = found
+            case number:
+                self.numbers[step] = number
 
     def note(self, step: Step, result: Any) -> None:
         """A step that depends on no input, or gives no tensor."""
@@ -102,15 +130,14 @@ class Writer:
         return len(self.operations)
 
     def shape(self, number: int) -> tuple[int, ...]:
-        """Of a node that an operation gives."""
-        return self.operations[number - 1].node.shape
+        """Of a node."""
+        return self.operations[number - 1].node.shape if number else self.inputs
 
     def node(self, source: Any, ndim: int) -> int | None:
         """The number of a step, of parameters or of a constant, with so many axes; None if none."""
         if isinstance(source, Step) and source in self.numbers:
             number = self.numbers[source]
-            fits = number > 0 and len(self.shape(number)) == ndim - 1
-            return number if fits else None
+            return number if len(self.shape(number)) == ndim - 1 else None
         if isinstance(source, Step) and source in self.plain:
             source = self.plain[source]
         if isinstance(source, float | int):
@@ -206,5 +233,5 @@ class Call:
         return self.sources.get(name)
 
 
-Rule = Callable[[Writer, Carried, Call], int | list[int] | None]
-"""What writes a step down: the number of its node, those of several, or None if it cannot."""
+Rule = Callable[[Writer, Carried, Call], Found | None]
+"""What writes a step down: what it is, or None if it cannot."""

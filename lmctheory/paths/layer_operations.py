@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from lmctheory.paths.linear_maps import Operator
-from lmctheory.paths.regions import Direction, Piece, Region, WeightsOnPiece
+from lmctheory.paths.regions import SHARES, Direction, Piece, Region, WeightsOnPiece
 from lmctheory.paths.rounding import NORM_INFLATION, Scale, flat_length, length
 
 __all__ = ["Affine", "AffineAt", "Contrast", "Node", "Normalisation", "NormalisationAt"]
@@ -94,10 +94,10 @@ class Affine:
         return self.W_a - self.W_b
 
     def at_precision(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """|W_a - W_b|, W_a - W_b and (|W_a| + |W_b|) / 64 in another precision, computed once."""
+        """|W_a - W_b|, W_a - W_b and (|W_a| + |W_b|) / `SHARES` in another precision, once."""
         if dtype not in self._lower:
             change = self.change.to(dtype)
-            sides = (self.W_a.abs() + self.W_b.abs()) / 64
+            sides = (self.W_a.abs() + self.W_b.abs()) / SHARES
             self._lower[dtype] = (change.abs(), change, sides.to(dtype))
         return self._lower[dtype]
 
@@ -116,6 +116,12 @@ class Affine:
         if t not in self._norms:
             self._norms[t] = NORM_INFLATION * self.operator.norm(self.at(t).W)
         return self._norms[t]
+
+    def norm_on(self, piece: Region) -> float:
+        """A bound of |W_t| on a piece: the norm is convex in t."""
+        assert isinstance(piece, Piece)
+        a, b = self.norm(1.0), self.norm(0.0)
+        return NORM_INFLATION * max(t * a + (1 - t) * b for t in (piece.start, piece.end))
 
     def at(self, t: float) -> AffineAt:
         """The layer at theta_t."""

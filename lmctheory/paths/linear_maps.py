@@ -163,29 +163,38 @@ _SPREAD: dict[int, Callable[..., Tensor]] = {
 
 @dataclass(frozen=True)
 class Transposed:
-    """Weights are kernels ``[c_out, c_in, *k]`` of a transposed convolution without groups.
+    """Weights are kernels ``[c_out, c_in / groups, *k]`` of a transposed convolution.
 
     Attributes:
-        stride, padding, output_padding, dilation: one number for each axis.
+        adjoint: the convolution of which this is the transpose, its sides those of the outputs.
+        output_padding: one number for each axis.
     """
 
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
+    adjoint: Convolution
     output_padding: tuple[int, ...]
-    dilation: tuple[int, ...]
 
     def __call__(self, W: Tensor, x: Tensor) -> Tensor:
         """What is made of every image."""
-        spread = _SPREAD[len(self.stride)]
+        of = self.adjoint
+        spread = _SPREAD[len(of.sides)]
         with torch.backends.nnpack.flags(enabled=False):
             return spread(
-                *(x, W.transpose(0, 1), None, self.stride, self.padding, self.output_padding),
-                *(1, self.dilation),
+                *(x, self.turned(W), None, of.stride, of.padding, self.output_padding),
+                *(of.groups, of.dilation),
             )
+
+    def turned(self, W: Tensor) -> Tensor:
+        """The adjoint's kernels ``[c_in, c_out / groups, *k]``, or back from there."""
+        grouped = W.reshape(self.adjoint.groups, -1, *W.shape[1:])
+        return grouped.transpose(1, 2).flatten(0, 1)
+
+    def norm(self, W: Tensor) -> float:
+        """An upper bound of the operator norm, which is the adjoint's."""
+        return self.adjoint.norm(self.turned(W))
 
     def bias(self, b: Tensor) -> Tensor:
         """The bias as it is added, ``[c_out, 1, ...]``."""
-        return b.view(-1, *[1] * len(self.stride))
+        return self.adjoint.bias(b)
 
 
 Operator = Dense | Convolution

@@ -63,7 +63,7 @@ def program_of(
         raise UnreadableError(f"{_REFUSAL}: {error}") from None
     require_program(steps, ends[1].model, example)
     with torch.no_grad():
-        program = _Reader(steps, ends[1], complete).read(example).folded()
+        program = _Reader(steps, ends[1], example, complete).read().folded()
         _require_agreement(program, ends, example)
     return program
 
@@ -79,20 +79,19 @@ def _require_agreement(program: Program, ends: tuple[Evaluation, ...], example: 
 class _Reader:
     """Carries out the steps of A, and writes down an operation for each."""
 
-    def __init__(self, steps: programs.Program, end_b: Evaluation, complete: bool) -> None:
-        self.steps, self.complete = steps, complete
+    def __init__(
+        self, steps: programs.Program, end_b: Evaluation, example: Tensor, complete: bool
+    ) -> None:
+        self.steps, self.example, self.complete = steps, example, complete
         self.slots = (steps.state, end_b.state)
-        self.writer = Writer(self.slots, {steps.inputs: 0})
+        self.writer = Writer(self.slots, {steps.inputs: 0}, tuple(example.shape[1:]))
         self.numbers, self.operations = self.writer.numbers, self.writer.operations
 
-    def read(self, example: Tensor) -> Program:
+    def read(self) -> Program:
         """The program, by carrying the steps out on two examples."""
         needed = self.steps.needed
-        for step, args, kwargs, result in self.steps.run(example):
-            depends = any(
-                source in self.numbers or source in self.writer.parts
-                for source in step.all_input_nodes
-            )
+        for step, args, kwargs, result in self.steps.run(self.example):
+            depends = any(map(self.writer.knows, step.all_input_nodes))
             called = step.op == "call_function" and step in needed
             if called and depends and _holds_tensors(result):
                 self._write(Carried(step, args, kwargs, result, self.slots))
@@ -105,7 +104,7 @@ class _Reader:
             raise UnreadableError(
                 f"{_REFUSAL}: the output must be one tensor that a layer has computed"
             )
-        return Program(tuple(example.shape[1:]), tuple(operations))
+        return Program(self.writer.inputs, tuple(operations))
 
     def _write(self, carried: Carried) -> None:
         found = self._recognised(carried)

@@ -28,6 +28,7 @@ _FIXED = (
     *("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"),
 )
 _MAX_POOLS = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
+_ADAPTIVE = {f"adaptive_{name}": axes for name, axes in _MAX_POOLS.items()}
 _POOLING = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
@@ -199,20 +200,47 @@ def _max_pool(node: Node, carried: Carried) -> MaxPool | None:
     stride = along_axes(given.get("stride") or kernel, axes)
     padding = along_axes(given.get("padding", 0), axes)
     dilation = along_axes(given.get("dilation", 1), axes)
+    seen = [
+        (torch.arange(outputs) * q - p)[:, None] + d * torch.arange(k)
+        for outputs, k, q, p, d in zip(
+            node.shape[1:], kernel, stride, padding, dilation, strict=True
+        )
+    ]
+    return _maximum(node, seen, tuple(x.shape[2:]))
+
+
+def _adaptive_max_pool(node: Node, carried: Carried) -> MaxPool | None:
+    """Windows from floor(o N / O) to ceil((o + 1) N / O) for output o of O."""
+    axes, x = _ADAPTIVE[operation(carried.step.target)], carried.args[0]
+    if not isinstance(carried.result, Tensor) or x.ndim != axes + 2:
+        return None
+    seen = []
+    for side, outputs in zip(x.shape[2:], node.shape[1:], strict=True):
+        o = torch.arange(outputs)
+        starts, ends = o * side // outputs, -(-(o + 1) * side // outputs)
+        places = starts[:, None] + torch.arange(int((ends - starts).max()))
+        seen.append(torch.where(places < ends[:, None], places, -1))
+    return _maximum(node, seen, tuple(x.shape[2:]))
+
+
+def _maximum(node: Node, seen: list[Tensor], sides: tuple[int, ...]) -> MaxPool | None:
+    """The largest value of windows, from what each sees along each axis, -1 or beyond is nothing.
+
+    Args:
+        node: where it stands.
+        seen: of each axis, ``[outputs, size]``.
+        sides: of the input.
+    """
     windows = torch.zeros(1, 1, dtype=torch.long)
-    for side, outputs, k, q, p, d in zip(
-        x.shape[2:], node.shape[1:], kernel, stride, padding, dilation, strict=True
-    ):
-        starts = torch.arange(outputs) * q - p
-        seen = starts[:, None] + d * torch.arange(k)
-        inside = (seen >= 0) & (seen < side)
+    for side, places in zip(sides, seen, strict=True):
+        inside = (places >= 0) & (places < side)
         if not inside.any(1).all():
             return None  # a maximum of nothing, -inf
-        first = torch.where(inside, seen, side).amin(1, keepdim=True)
-        seen = torch.where(inside, seen, first)
-        windows = windows[:, None, :, None] * side + seen[None, :, None, :]
+        first = torch.where(inside, places, side).amin(1, keepdim=True)
+        held = torch.where(inside, places, first)
+        windows = windows[:, None, :, None] * side + held[None, :, None, :]
         windows = windows.flatten(2).flatten(0, 1)
-    return MaxPool(node, windows, axes)
+    return MaxPool(node, windows, len(sides))
 
 
 _RULES: Mapping[str, Callable[[Node, Carried], Operation | None]] = {
@@ -221,4 +249,5 @@ _RULES: Mapping[str, Callable[[Node, Carried], Operation | None]] = {
     "batch_norm": _normalisation,
     **dict.fromkeys(CONVOLUTIONS, _convolution),
     **dict.fromkeys(_MAX_POOLS, _max_pool),
+    **dict.fromkeys(_ADAPTIVE, _adaptive_max_pool),
 }

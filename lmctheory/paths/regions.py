@@ -12,13 +12,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Box", "Direction", "Effort", "Piece", "Point", "Region", "WeightsOnPiece"]
+__all__ = ["SHARES", "Box", "Direction", "Effort", "Piece", "Point", "Region", "WeightsOnPiece"]
 
 Point = float | tuple[float, ...]
 """A t, or the shares of all networks of a convex combination."""
 
 
 _EPS = torch.finfo(torch.float64).eps
+
+SHARES = 64
+"""`WeightsOnPiece.sides` is so small a share of the weights that are combined."""
 
 _ASPECT = 2.0
 """The side of s is cut if it is longer than so many times any other."""
@@ -192,11 +195,13 @@ class Effort:
         degree: K, 2 or 3.
         symbols: how many one operation may introduce for an example; 0 keeps boxes only.
         dtype: of the symbols and the radius; the polynomial is float64.
+        balls: whether errors are kept in balls (`lmctheory.paths.taylor_balls`).
     """
 
     degree: int
     symbols: int
     dtype: torch.dtype
+    balls: bool = False
 
     def on(self, device: torch.device) -> Effort:
         """In double precision where float32 products are not summed as they stand.
@@ -208,7 +213,8 @@ class Effort:
         return self if plain else replace(self, dtype=torch.float64)
 
     def __str__(self) -> str:
-        return f"degree {self.degree}, {'symbols' if self.symbols else 'boxes'}"
+        kinds = ("symbols",) * bool(self.symbols) + ("balls",) * self.balls
+        return f"degree {self.degree}, {' and '.join(kinds) or 'boxes'}"
 
 
 class Direction(NamedTuple):
@@ -237,7 +243,7 @@ class WeightsOnPiece(NamedTuple):
         b: in the middle.
         powers: W_1 and, along curves, W_2.
         weights: E_j.
-        sides: no less than 1/64 of the sum of the sizes of all weights that are combined.
+        sides: no less than 1/`SHARES` of the sum of the sizes of all weights that are combined.
         offset: no less than the sum of the sizes of all biases that are combined.
     """
 

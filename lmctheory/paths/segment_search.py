@@ -21,7 +21,7 @@ Reference: theory key C5.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import TypeVar
 
@@ -38,7 +38,11 @@ from lmctheory.paths.taylor_outputs import Outputs, PieceNetwork
 __all__ = ["BOXES", "EFFORTS", "NARROWEST", "Plan", "Search", "Segment", "pilot"]
 
 BOXES = Effort(degree=2, symbols=0, dtype=torch.float32)
-EFFORTS = (BOXES, *(Effort(degree=3, symbols=m, dtype=torch.float32) for m in (0, 8, 32)))
+EFFORTS = (
+    BOXES,
+    *(Effort(degree=3, symbols=m, dtype=torch.float32) for m in (0, 8, 32)),
+    *(Effort(degree=3, symbols=m, dtype=torch.float32, balls=True) for m in (0, 8)),
+)
 """What a pilot chooses from."""
 
 _AT_POINTS = Effort(degree=2, symbols=0, dtype=torch.float64)
@@ -164,8 +168,12 @@ class Segment:
         return torch.cat(found)
 
     def at(self, t: Point, rows: Tensor) -> Outputs:
-        """Of the network at t, for some examples."""
-        return self.outputs(self.alone(t), rows, _AT_POINTS)
+        """Of the network at t, for some examples; with balls where rounding is large without."""
+        found = self.outputs(self.alone(t), rows, _AT_POINTS)
+        if (found.rest <= _CLOSE * found.values.abs().max()).all():
+            return found
+        other = self.outputs(self.alone(t), rows, replace(_AT_POINTS, balls=True))
+        return other if other.rest.mean() < found.rest.mean().nan_to_num(torch.inf) else found
 
     def outputs(self, piece: Region, rows: Tensor, effort: Effort) -> Outputs:
         """Of a piece, for some examples."""

@@ -24,10 +24,12 @@ at most. So the enclosure errs in its own precision in the symbols, and in doubl
 the polynomial; so does the network anywhere on the piece, as it is computed in float64. Weights of
 n networks are combined with an error of at most 8 n eps sum |W^i|. With
 
-    reach = max(|W| + |D| + ..., n/2 sum |W^i| / 64, smallest)
+    reach = max(|W| + |D| + ..., n/2 sum |W^i| / m, smallest)
 
-all of it is at most `reach` times (k + 40)/2 units of the own precision of the symbols and k + 1100
-of double precision of everything: this joins the radius before it is multiplied. What underflows is
+all of it is at most `reach` times (k + 40)/2 units of the own precision of the symbols and
+k + 76 + 16 m of double precision of everything, which joins the radius before it is multiplied.
+m is 64, so that weights that cancel do not widen the radius, and 4 with balls, which are not
+multiplied by it. What underflows is
 at most one smallest number each. What E_j makes of the polynomial is rounded to the own precision,
 and that is added.
 """
@@ -43,7 +45,8 @@ from torch import Tensor
 
 from lmctheory.paths.blends import Blend
 from lmctheory.paths.layer_operations import Affine
-from lmctheory.paths.regions import Direction, Effort, Region
+from lmctheory.paths.regions import SHARES, Direction, Effort, Region
+from lmctheory.paths.rounding import NORM_INFLATION, length
 from lmctheory.paths.taylor_models import TaylorModel, batched, economised, padded
 
 __all__ = ["WEIGHTS", "AffineOnPiece", "weight_symbols", "without_weights"]
@@ -74,13 +77,15 @@ class AffineOnPiece:
         self.operator, self.degree, self.terms = op.operator, effort.degree, op.terms
         limits = torch.finfo(effort.dtype)
         self.eps, self.tiny = float(limits.eps), float(limits.tiny)
+        self.shares = 4 if effort.balls else SHARES
         found = op.on(piece, effort.dtype)
         self.W, self.powers, self.weights = found.W, found.powers, found.weights
         self.low = self.W.to(effort.dtype)
         self.reach = self.low.abs()
         for each in self.moved:
             self.reach.add_(each.size, alpha=each.factor)
-        torch.maximum(self.reach, found.sides, out=self.reach).clamp_(min=16 * self.tiny / self.eps)
+        sides = found.sides * (SHARES / self.shares)
+        torch.maximum(self.reach, sides, out=self.reach).clamp_(min=16 * self.tiny / self.eps)
         self.b = self.operator.bias(found.b)
         offset = 64 * _EPS * found.offset
         self.lost = self.rounded_up(self.operator.bias(offset).to(effort.dtype))
@@ -100,7 +105,7 @@ class AffineOnPiece:
         return self.rounded_up(self.rounded_up(x.radius + self._noise(x)))
 
     def _noise(self, x: TaylorModel) -> Tensor:
-        return x.noise(self.terms // 2 + 21, self.terms + 1100)
+        return x.noise(self.terms // 2 + 21, self.terms + 76 + 16 * self.shares)
 
     def __call__(self, inputs: Sequence[TaylorModel]) -> TaylorModel:
         """The model after it."""
@@ -190,8 +195,10 @@ class AffineOnPiece:
     def between(self, x: TaylorModel, outputs: TaylorModel, labels: Tensor) -> Tensor:
         """What the radius of the outputs makes of f_j - f_y, float64, ``[n, outputs]``.
 
-        The radius before a dense layer is multiplied by differences of its rows.
+        The radius before a dense layer is multiplied by differences of its rows, a ball by their
+        norms.
         """
+        ball, x = x.ball, replace(x, ball=None)
         rounding = self.operator(self.reach, self.rounded_up(self._noise(x)))
         taken = self.operator(self.reach, self.settled(x))
         own = (outputs.radius - taken).clamp(min=0) + rounding + 8 * self.eps * outputs.radius
@@ -204,4 +211,6 @@ class AffineOnPiece:
             apart = torch.maximum(apart, 1e-6 * (self.reach + self.reach[label]))
             apart = self.rounded_up(apart.to(self.reach))
             found[rows] += self.operator(apart, self.rounded_up(x.radius[rows])).double()
+            if ball is not None:
+                found[rows] += length(apart.double()) * (NORM_INFLATION * ball[rows, None])
         return found

@@ -27,6 +27,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from lmctheory.paths.enclosure import per_example
+
 __all__ = [
     "LOWER",
     "Blocks",
@@ -61,12 +63,15 @@ class TaylorModel:
         symbols: ``[2, m, n, ...]`` g_0 and g_1 of m symbols.
         blocks: what symbols they are.
         radius: ``[n, ...]``.
+        ball: ``[n]``, float64, the Euclidean norm of one more error of each example
+            (`lmctheory.paths.taylor_balls`); None is zero.
     """
 
     polynomial: Tensor
     symbols: Tensor
     blocks: Blocks
     radius: Tensor
+    ball: Tensor | None = None
 
     @classmethod
     def constant(cls, value: Tensor, dtype: torch.dtype) -> TaylorModel:
@@ -89,7 +94,10 @@ class TaylorModel:
     @property
     def rest(self) -> Tensor:
         """A bound of all but the polynomial, float64."""
-        return (self.spread.double() + self.radius) * (1 + 4 * self.eps)
+        size = self.spread.double() + self.radius
+        if self.ball is not None:
+            size = size + per_example(self.ball, size)
+        return size * (1 + 4 * self.eps)
 
     def noise(self, units: int, doubles: int) -> Tensor:
         """What is lost at so many units of the own precision, and at so many of double precision.

@@ -23,10 +23,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from lmctheory.paths.enclosure import per_example
 from lmctheory.paths.smooth_functions import RSQRT
 from lmctheory.paths.taylor_activations import Fresh, with_symbols
 from lmctheory.paths.taylor_curves import curved
-from lmctheory.paths.taylor_models import TaylorModel, added, polynomial_size
+from lmctheory.paths.taylor_models import TaylorModel, added, bounds, polynomial_size
 from lmctheory.paths.taylor_products import bilinear, squared
 
 __all__ = ["centred", "normalised"]
@@ -78,6 +79,8 @@ def normalised(
         fresh: symbols for the error of the root.
         mean: whether it is subtracted.
     """
+    whole, ball = x, x.ball
+    x = replace(x, ball=None)
     terms = torch.Size([x.radius.shape[axis] for axis in axes]).numel()
 
     def averaged(one: Tensor, other: Tensor) -> Tensor:
@@ -89,10 +92,21 @@ def normalised(
     polynomial[0] += eps
     v = replace(v, polynomial=polynomial)
     v = v.wider((4 * _EPS * (polynomial_size(polynomial) + v.rest)).to(v.radius))
+    gain = None if ball is None else _gain(v, ball, eps, terms)
     w = curved(RSQRT, v, degree, fresh, least=torch.full_like(polynomial[0], eps * (1 - 4 * _EPS)))
     w = shared(w, Fresh(fresh.name + 1, fresh.limit))
     y = bilinear(torch.mul, u, w, 1, degree)
-    X, W = polynomial_size(x.polynomial) + x.rest, polynomial_size(w.polynomial) + w.rest
+    X, W = polynomial_size(x.polynomial) + whole.rest, polynomial_size(w.polynomial) + w.rest
+    if ball is not None and gain is not None:
+        y, W = replace(y, ball=gain.flatten(1).amax(1) * ball), torch.maximum(W, gain)
     ratio = 1 + averaged(X, X) * W.square()
     lost = (terms + 64) * _EPS * (X + X.mean(axes, keepdim=True)) * W * ratio
     return y.wider((lost * (1 + 1e-6)).to(y.radius))
+
+
+def _gain(v: TaylorModel, ball: Tensor, eps: float, terms: int) -> Tensor:
+    """The largest 1/sigma of each group with a ball around it; v + eps is sigma^2 without."""
+    low, _ = bounds(v.polynomial)
+    root = (low - v.rest - eps * (1 + 4 * _EPS)).clamp(min=0).sqrt() * (1 - 8 * _EPS)
+    least = (root - per_example(ball, root) * ((1 + 8 * _EPS) / terms**0.5)).clamp(min=0)
+    return (least.square() + eps).rsqrt() * (1 + 16 * _EPS)

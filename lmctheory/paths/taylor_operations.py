@@ -34,7 +34,7 @@ from lmctheory.paths.taylor_curves import curved
 from lmctheory.paths.taylor_layers import AffineOnPiece
 from lmctheory.paths.taylor_models import TaylorModel, added, economised, padded
 
-__all__ = ["Effort", "Passage", "Piece", "passage"]
+__all__ = ["Effort", "NormalisationOnPiece", "Passage", "Piece", "passage"]
 
 _EPS = torch.finfo(torch.float64).eps
 _BINOMIAL = (1.0, -0.5, 0.375, -0.3125, 0.2734375)
@@ -51,7 +51,7 @@ def passage(
         case Affine() | Blend():
             return AffineOnPiece(op, piece, effort)
         case Normalisation():
-            return _NormalisationOnPiece(op, piece, effort)
+            return NormalisationOnPiece(op, piece, effort)
         case Fixed():
             return lambda x: _moved(op, x[0])
         case Pointwise():
@@ -70,8 +70,12 @@ def _activation_on_piece(sigma: Activation, degree: int, fresh: Fresh) -> Passag
     return lambda x: curved(function, x[0], degree, fresh)
 
 
-class _NormalisationOnPiece:
-    """BatchNorm on a piece, its factor as a polynomial."""
+class NormalisationOnPiece:
+    """BatchNorm on a piece, its factor as a polynomial.
+
+    Attributes:
+        size: a bound of |factor|, channel by channel.
+    """
 
     def __init__(self, op: Normalisation, piece: Region, effort: Effort) -> None:
         assert isinstance(piece, Piece)

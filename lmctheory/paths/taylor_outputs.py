@@ -25,12 +25,14 @@ from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
 from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Sum
 from lmctheory.paths.complete_operations import Followed
+from lmctheory.paths.enclosure import per_example
 from lmctheory.paths.interpolation import blocks
 from lmctheory.paths.layer_operations import Normalisation
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.regions import Box, Effort, Region
 from lmctheory.paths.rounding import length
+from lmctheory.paths.taylor_balls import BallsOnPiece
 from lmctheory.paths.taylor_layers import AffineOnPiece, weight_symbols, without_weights
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
 from lmctheory.paths.taylor_operations import Passage, passage
@@ -205,6 +207,12 @@ class PieceNetwork:
         self.passages = [
             passage(op, i, piece, effort) for i, op in enumerate(program.operations, start=1)
         ]
+        self.steps = self.passages
+        if effort.balls:
+            self.steps = [
+                BallsOnPiece(op, passed, piece, last=op is program.operations[-1])
+                for op, passed in zip(program.operations, self.passages, strict=True)
+            ]
         last = {}
         for i, op in enumerate(program.operations, start=1):
             last.update(dict.fromkeys(op.node.inputs, i))
@@ -237,7 +245,7 @@ class PieceNetwork:
             zip(self.program.operations, self.passages, strict=True), 1
         ):
             self.work += len(x) * _work(op, passed, held[op.node.inputs[0]])
-            held[i] = passed([held[k] for k in op.node.inputs])
+            held[i] = self.steps[i - 1]([held[k] for k in op.node.inputs])
             for k in self.spent[i]:
                 del held[k]
             yield held[i]
@@ -278,8 +286,10 @@ class PieceNetwork:
         return Outputs(values, rest, contrasts, apart, moved, turned)
 
     def _apart(self, before: TaylorModel, model: TaylorModel, labels: Tensor, loss: Loss) -> Tensor:
-        """What the radius makes of the contrasts."""
+        """What the radius and the ball make of the contrasts."""
         radius, last = model.radius.double(), self.passages[-1]
+        if model.ball is not None:
+            radius = radius + per_example(model.ball, radius)
         if isinstance(loss, BinaryCrossEntropy):
             return radius
         if isinstance(last, AffineOnPiece) and isinstance(last.operator, Dense):

@@ -148,7 +148,8 @@ def certify(
         TypeError: naming an operation without a Lipschitz constant that holds on all inputs, such
             as layer and group norms and attention, or one that is not known; if `complete`, one of
             which no enclosure is known: layer, group, instance and root-mean-square norms,
-            attention, products, embeddings and clipped activations can be followed then.
+            attention, products, embeddings, recurrent layers and clipped activations can be
+            followed then.
         ValueError: if nodes < 1, the architectures differ, weights are NaN or infinite, or inputs
             or labels do not fit, for a loss without certificate, and if `complete` for a budget
             <= 0 and labels that are no classes.

@@ -148,7 +148,24 @@ class Encoder(nn.Module):
         return self.head(self.layer(x.squeeze(1)).mean(1))
 
 
+class Pooled(nn.Module):
+    """Pools of windows that differ in size, and a transposed convolution in groups."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 2, padding=2)
+        self.most, self.mean = nn.AdaptiveMaxPool2d((3, 4)), nn.AdaptiveAvgPool2d((2, 3))
+        self.up = nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2)
+        self.line = nn.AdaptiveMaxPool1d(4)
+        self.head = nn.Linear(24, 3)
+
+    def forward(self, x):
+        x = self.up(self.mean(self.most(self.stem(x))))
+        return self.head(self.line(x.flatten(2)).flatten(1))
+
+
 IMAGE = {
+    "pooled": lambda g: Pooled(),
     "ViT": lambda g: ViT((1, 4, 4), 3, patch=2, width=8, depth=1, heads=2, rng=g),
     "grouped": lambda g: Grouped(),
     "hard": lambda g: Hard(),

@@ -85,6 +85,12 @@ def room(model, s):
     return (g_0 + s * g_1).abs().sum(0) + model.radius.double()
 
 
+def beyond(model, value, s, scale=1.0):
+    """The norms by which values are off by more than what is known of every entry, scaled."""
+    off = (value - value_at(model.polynomial, s)).abs() - scale * room(model, s)
+    return off.clamp(min=0).flatten(1).norm(dim=1)
+
+
 def escapes(a, b, data, piece, effort, points, scale=1.0, *, complete=False):
     """At which nodes a network of the piece leaves its enclosure, its width scaled."""
     program = program_of(a, b, data, complete=complete)
@@ -96,7 +102,10 @@ def escapes(a, b, data, piece, effort, points, scale=1.0, *, complete=False):
         for i, (model, value) in enumerate(zip(models, values, strict=True)):
             centre = value_at(model.polynomial, s)
             masked = (value == -torch.inf) & (centre == -torch.inf)
-            if not (masked | ((value - centre).abs() <= scale * room(model, s))).all():
+            if model.ball is not None:
+                if not (beyond(model, value, s, scale) <= scale * model.ball).all():
+                    found.add(i)
+            elif not (masked | ((value - centre).abs() <= scale * room(model, s))).all():
                 found.add(i)
     return found
 

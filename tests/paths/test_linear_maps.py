@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from lmctheory.paths import linear_maps
-from lmctheory.paths.linear_maps import Convolution, Dense
+from lmctheory.paths.linear_maps import Convolution, Dense, Transposed
 
 
 def matrix(convolution: Convolution, W: torch.Tensor) -> torch.Tensor:
@@ -102,3 +103,23 @@ def test_entries_no_larger_make_a_norm_no_larger_than_the_magnitude():
         assert torch.linalg.matrix_norm(W, 2) <= Dense().magnitude(W)
     W = torch.outer(torch.arange(1.0, 5).double(), torch.arange(2.0, 8).double())
     assert Dense().magnitude(W) == pytest.approx(float(torch.linalg.matrix_norm(W, 2)))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_transposed_convolutions_are_transposes(groups, stride):
+    g = torch.Generator().manual_seed(0)
+    weight = torch.randn(4, 6 // groups, 3, 3, generator=g).double()  # as PyTorch holds it
+    x = torch.randn(2, 4, 5, 4, generator=g).double()
+    out = functional.conv_transpose2d(x, weight, None, stride, 1, stride - 1, groups)
+    adjoint = Convolution((stride,) * 2, (1, 1), (1, 1), groups, tuple(out.shape[2:]))
+    operator = Transposed(adjoint, (stride - 1,) * 2)
+    W = operator.turned(weight)
+    assert W.shape == (6, 4 // groups, 3, 3)
+    assert torch.equal(operator.turned(W), weight)
+    torch.testing.assert_close(operator(W, x), out)
+    y = torch.randn(out.shape, generator=g).double()
+    torch.testing.assert_close((y * out).sum(), (adjoint(weight, y) * x).sum())
+    basis = torch.eye(80).double().view(80, 4, 5, 4)
+    exact = float(torch.linalg.matrix_norm(operator(W, basis).flatten(1), 2))
+    assert operator.norm(W) == pytest.approx(exact, rel=1e-9)
