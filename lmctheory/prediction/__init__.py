@@ -1,10 +1,15 @@
 """Barriers of wide networks, predicted from narrow ones."""
 
+from lmctheory.prediction._predict_family_barrier import predict_family_barrier
+from lmctheory.prediction.barrier_prediction import BarrierPrediction
+from lmctheory.prediction.baselines import BASELINES, extrapolate
 from lmctheory.prediction.family import Member, MupFamily
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
 from lmctheory.prediction.unions import Union, conditioned_rows, union
 
 __all__ = [
+    "BASELINES",
+    "BarrierPrediction",
     "Jackknifed",
     "Member",
     "MupFamily",
@@ -12,5 +17,7 @@ __all__ = [
     "Union",
     "all_pairs",
     "conditioned_rows",
+    "extrapolate",
+    "predict_family_barrier",
     "union",
 ]

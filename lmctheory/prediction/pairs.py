@@ -130,7 +130,7 @@ def _frozen(network: nn.Module, inputs: Tensor) -> Tensor | float:
     if not isinstance(network, Union):
         return 0.0
     with torch.no_grad():
-        return network.frozen(inputs)
+        return network.frozen(inputs.to(next(network.network.parameters())))
 
 
 def _outputs(
