@@ -28,7 +28,7 @@ def test_the_same_randomness_gives_the_same_prediction() -> None:
 
 @pytest.mark.slow
 def test_the_barrier_of_wide_networks_on_digits() -> None:
-    """At m = 128, one hidden layer, within .25: three standard errors of 4 unions and 5 networks."""
+    """At m = 128: within .25, three standard errors of 4 unions and 5 networks."""
     digits = load_dataset("digits")
     family = MupFamily((64, 128, 10), TrainingConfig(epochs=10, learning_rate=0.05))
     found = predict_family_barrier(family, 32, digits.train, digits.test, unions=4, points=5, rng=0)
