@@ -1,5 +1,6 @@
 """Barriers of wide networks, predicted from narrow ones."""
 
+from lmctheory.prediction._predict_barrier import predict_barrier
 from lmctheory.prediction._predict_family_barrier import predict_family_barrier
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
 from lmctheory.prediction.baselines import BASELINES, extrapolate
@@ -18,6 +19,7 @@ __all__ = [
     "all_pairs",
     "conditioned_rows",
     "extrapolate",
+    "predict_barrier",
     "predict_family_barrier",
     "union",
 ]

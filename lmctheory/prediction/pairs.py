@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from torch import Tensor, nn
 
 from lmctheory.matching import match
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks import Examples
 from lmctheory.networks.affine import affine_chain
 from lmctheory.networks.chain import stack_chains
@@ -28,13 +29,14 @@ class Jackknifed(Result):
 
     Attributes:
         value: from all pairs.
-        standard_error: by the jackknife, which leaves out one network with all its pairs at a time;
-            of the logarithm if `value` and all that it leaves are positive.
+        relative_error: standard error of its logarithm by the jackknife, which leaves out one
+            network with all its pairs at a time; where `value` or what is left is not positive,
+            the standard error over |value|.
         interval: of 90 %, by Student's law with k - 1 degrees of freedom.
     """
 
     value: float
-    standard_error: float
+    relative_error: float
     interval: tuple[float, float]
 
 
@@ -76,13 +78,15 @@ class PairCurves(Result):
         if len(everyone) < 3:
             return Jackknifed(value, np.nan, (np.nan, np.nan))
         left = np.array([statistic((self.networks != one).all(1)) for one in everyone])
-        k, positive = len(everyone), value > 0 and (left > 0).all()
-        draws = np.log(left) if positive else left
+        k, positive = len(everyone), value > 0 and bool((left > 0).all())
+        draws = np.log(left) if positive else left / abs(value)
         error = float(np.sqrt((k - 1) / k * ((draws - draws.mean()) ** 2).sum()))
         reach = float(student.ppf(0.95, k - 1)) * error
         if positive:
-            return Jackknifed(value, error, (value * np.exp(-reach), value * np.exp(reach)))
-        return Jackknifed(value, error, (value - reach, value + reach))
+            return Jackknifed(
+                value, error, (value * float(np.exp(-reach)), value * float(np.exp(reach)))
+            )
+        return Jackknifed(value, error, (value - abs(value) * reach, value + abs(value) * reach))
 
 
 def all_pairs(
@@ -92,6 +96,7 @@ def all_pairs(
     method: str = "weighted",
     inputs: Tensor | None = None,
     points: int = 25,
+    span: int | None = None,
 ) -> PairCurves:
     """Matches and interpolates all pairs among networks or unions.
 
@@ -102,6 +107,7 @@ def all_pairs(
         method: of matching.
         inputs: to match with, those of the data if None.
         points: see `lmctheory.paths.barrier`.
+        span: only pairs that are no further apart in the sequence, seen as a ring; None takes all.
 
     Raises:
         TypeError: for networks that are no chains of affine maps.
@@ -109,7 +115,9 @@ def all_pairs(
     """
     if len(networks) < 2:
         raise ValueError(f"networks must be two or more, got {len(networks)}")
-    t, pairs = grid_of(points), list(combinations(range(len(networks)), 2))
+    k, reach = len(networks), len(networks) if span is None else at_least("span", span, 1)
+    t = grid_of(points)
+    pairs = [(i, j) for i, j in combinations(range(k), 2) if min(j - i, k - j + i) <= reach]
     inner = [network.network if isinstance(network, Union) else network for network in networks]
     frozen = [_frozen(network, data.inputs) for network in networks]
     given = data.inputs if inputs is None else inputs

@@ -154,7 +154,7 @@ def test_the_jackknife_is_that_of_a_mean_for_sums_over_networks() -> None:
     sums = x[pairs].sum(1)
     found = PairCurves(np.linspace(0, 1, 3), np.zeros((15, 3)), sums, pairs).function_error
     assert found.value == pytest.approx(2 * x.mean())
-    relative = found.standard_error * found.value  # of the logarithm, to first order
+    relative = found.relative_error * found.value  # of the logarithm, to first order
     assert relative == pytest.approx(2 * x.std(ddof=1) / 6**0.5, rel=0.02)
     assert found.interval[0] < found.value < found.interval[1]
 
