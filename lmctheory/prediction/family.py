@@ -23,6 +23,7 @@ initial function).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -48,7 +49,7 @@ class Member(nn.Module):
         share: of f_0 that is taken away, 1 - r^1/2.
     """
 
-    def __init__(self, network: nn.Module, initial: nn.Module, share: float) -> None:
+    def __init__(self, network: MLP, initial: MLP, share: float) -> None:
         super().__init__()
         self.network, self.initial, self.share = network, initial, share
 
@@ -187,7 +188,8 @@ class MupFamily:
             decay_factors=self.decay_factors(n),
             offsets=_offsets(initial, data, share) if share else None,
         )
-        return [Member(*pair, share) for pair in zip(networks, initial, strict=True)]
+        pairs = zip(networks, initial, strict=True)
+        return [Member(cast("MLP", network), first, share) for network, first in pairs]
 
     def member(self, n: int, data: Examples, *, seed: int) -> Member:
         """Trains one member of width n, see `members`."""

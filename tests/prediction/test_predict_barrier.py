@@ -66,7 +66,7 @@ def test_drifts_that_are_known_well_decide() -> None:
     """Three exact drifts of a + b x are gone on with, up to what the prior may still pull."""
     given = [Drift(x, 1, 0.5 + 0.02 * x, 1e-9) for x in (-3, -2, -1)]
     total, variance = extrapolated_drift(given, 1)
-    assert total == pytest.approx(0.5, abs=0.15)
+    assert total == pytest.approx(0.5, abs=0.1)
     assert abs(total - 0.5) < abs(extrapolated_drift(given[:1], 1)[0] - 0.5)
     assert variance < extrapolated_drift([], 1)[1]
     # two doublings at once say what they say one by one
