@@ -40,7 +40,7 @@ SMALL = {
     "simplices": Small(1, "Every convex combination of several networks"),
     "barrier_prediction": Small(2, "How far predictions are from measurements"),
 }
-SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
+SLOW = ("barrier_prediction", "deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
     "layerwise": "the results hold no chain",
