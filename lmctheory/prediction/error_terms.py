@@ -52,7 +52,7 @@ def error_terms(
         ValueError: for t outside [0, 1], any other number of hidden layers than one, or different
             architectures.
 
-    Reference: theory key P1.
+    Reference: theory key P1a.
 
     Example:
         >>> from lmctheory.networks import MLP

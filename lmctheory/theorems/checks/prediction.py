@@ -35,7 +35,7 @@ def _inputs(draws: torch.Generator) -> Tensor:
     return torch.randn(_EXAMPLES, _INPUTS, generator=draws, dtype=torch.float64)
 
 
-@tries("P1")
+@tries("P1a")
 def _error_terms(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         draws, t = _generator(rng), float(rng.uniform(0.05, 0.95))

@@ -3,7 +3,7 @@
 from lmctheory.theorems._registry import theorem
 
 theorem(
-    "P1",
+    "P1a",
     "The function error as a sum over pairs of neurons",
     statement=(
         r"f_t - t f_A - (1-t) f_B = \sum_i v_i^t j_i - t(1-t) \sum_i (v_i^A - v_i^B)"
