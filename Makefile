@@ -9,7 +9,7 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
-    permutations simplices
+    permutations simplices predict
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
 sweep: STUDY = width_sweep
@@ -23,6 +23,7 @@ layers: STUDY = layerwise
 symmetries: STUDY = symmetries
 permutations: STUDY = least_barriers
 simplices: STUDY = simplices
+predict: STUDY = barrier_prediction
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

@@ -10,6 +10,7 @@ on first use, so that the theory alone does not import PyTorch:
     matching   the permutation that aligns two networks
     paths      loss barriers, and certificates that bound them (C)
     layerwise  which layers make the barrier, and why (L)
+    prediction barriers of wide networks from narrow ones (P)
     sweeps     numerical sweeps that resume
     files      checkpoints, models' code and data of users
     comparison two networks compared by all of these, and the report
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # what `__getattr__` does while programs run, type checkers a
         measures,
         networks,
         paths,
+        prediction,
         rates,
         sweeps,
         theorems,
@@ -62,6 +64,7 @@ __all__ = [
     "measures",
     "networks",
     "paths",
+    "prediction",
     "rates",
     "sweep",
     "sweeps",

@@ -17,6 +17,7 @@ STUDIES = {
         "symmetries",
         "least_barriers",
         "simplices",
+        "barrier_prediction",
     )
 }
 """All studies, by name."""

@@ -38,8 +38,9 @@ SMALL = {
     "symmetries": Small(1, "Barrier of the test loss by the group"),
     "least_barriers": Small(2, "Matchings beside the least barrier"),
     "simplices": Small(1, "Every convex combination of several networks"),
+    "barrier_prediction": Small(2, "How far predictions are from measurements"),
 }
-SLOW = ("deep_widths", "matching_methods", "two_layer_widths")
+SLOW = ("barrier_prediction", "deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
     "layerwise": "the results hold no chain",
@@ -116,6 +117,15 @@ REFUSED = {
         "--networks 1": "greater than or equal to 2",
         "--budget 0": "greater than or equal to 0.01",
     },
+    "barrier_prediction": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--architecture 'relu 9'": "architecture must be one of ['relu 1',",
+        "--width 128": "must name three or more widths below 128",
+        "--narrow 16": "must name three or more widths below 256",
+        "--width 300": "every --width must be a multiple of --ratio",
+        "--unions 2": "greater than or equal to 3",
+        "--pool 5": "greater than or equal to 6",
+    },
 }
 
 
@@ -163,6 +173,10 @@ KEYS = {
     "simplices": (
         (4, "e7a7a777396eb591680fd1bf37a2e7cabb63e24c45766d7baaf74a929646194c"),
         (1, "4075fd1a0ffabfa197d127d8f9037e28e7f7e72b893520b1123cdd813b1fbc77"),
+    ),
+    "barrier_prediction": (
+        (16, "89f45f7e91089951a3acae9b1cb15db925c7f851a1c3337cc4c0bbe34779d701"),
+        (2, "bcaa8ffc9b5aaa994938c3304bb6876f1fd5cab39249f87de30b4864fbf34521"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

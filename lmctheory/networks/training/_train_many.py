@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -12,7 +12,7 @@ from lmctheory.measures.arguments import array, integer, positive
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import epochs
-from lmctheory.networks.state import copied, require_network, slots
+from lmctheory.networks.state import Evaluation, copied, require_network, slots
 from lmctheory.networks.training.configuration import TrainingConfig
 from lmctheory.networks.training.descent import Course
 from lmctheory.networks.training.masks import require_masks
@@ -36,6 +36,8 @@ def train_many(
     span: tuple[int, int] | None = None,
     masks: Sequence[Mapping[str, Bool[Tensor, "..."]]] | None = None,
     rate_factors: Mapping[str, float] | None = None,
+    decay_factors: Mapping[str, float] | None = None,
+    offsets: Float[Tensor, "k n ..."] | None = None,
     device: torch.device | str = "cpu",
 ) -> list[nn.Module]:
     """Trains networks of one architecture, each from its own weights and in its own data order.
@@ -63,6 +65,9 @@ def train_many(
             are zero from the first step to the end. See `random_masks`, `magnitude_masks`.
         rate_factors: by the names of some parameters what their learning rates are multiplied by,
             such as `MLP.rate_factors`.
+        decay_factors: by the names of some parameters what their weight decays are multiplied by.
+        offsets: fixed functions that are added to the outputs of the networks while they are
+            trained, by their values ``[k, n, ...]`` on the n examples; none if None.
         device: where to train.
 
     Returns:
@@ -72,9 +77,11 @@ def train_many(
         ValueError: if there are no networks, architectures differ, weights are NaN or infinite,
             there are not as many seeds as networks, a seed is negative, inputs or labels do not
             fit, BatchNorm would meet a batch of one example, warm-up takes all steps, trunk_epochs
-            is no number of epochs, span no range of them, masks or rate_factors do not fit, or
-            there is a trunk and networks with dropout, the masks of which are each network's own.
-        TypeError: for what is no network, masks that hold no truth values, or what is no mapping.
+            is no number of epochs, span no range of them, masks, factors or offsets do not fit,
+            or there is a trunk and networks with dropout, the masks of which are each network's
+            own.
+        TypeError: for what is no network, masks that hold no truth values, what is no mapping, or
+            offsets that are no tensor of floating-point numbers.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -97,22 +104,28 @@ def train_many(
     first, end = _trained_epochs(config, span)
     masks = [{} for _ in models] if masks is None else masks
     require_masks(models, masks)
-    factors = _checked_factors(models[0], {} if rate_factors is None else rate_factors)
+    rates = _checked_factors("rate_factors", models[0], rate_factors)
+    decays = _checked_factors("decay_factors", models[0], decay_factors)
+    _require_offsets(offsets, models, data)
 
     device = torch.device(device)
     trained = [copied(model).to(device) for model in models]
-    data = data.to(device=device, dtype=next(models[0].parameters()).dtype)
+    kind = next(models[0].parameters()).dtype
+    data = data.to(device=device, dtype=kind)
+    offsets = None if offsets is None else offsets.detach().to(device=device, dtype=kind)
     masks = [{name: mask.to(device) for name, mask in held.items()} for held in masks]
     trunk = (seeds[0], trunk_epochs)
     orders = [
         islice(epochs(len(data), config.epochs, seed, trunk=trunk), first, end) for seed in seeds
     ]
-    course = Course(data, config, first * (steps // config.epochs), factors)
+    first_step = first * (steps // config.epochs)
+    course = Course(data, config, first_step, rates, decays, offsets)
     if chain is not None and (device.type != "cpu" or is_narrow(models[0])):
         train_stack(trained, chain, course, orders, masks)
     else:
-        for model, order, mask, seed in zip(trained, orders, masks, seeds, strict=True):
-            train_alone(model, course, order, mask, seed)
+        given = zip(trained, orders, masks, seeds, strict=True)
+        for k, (model, order, mask, seed) in enumerate(given):
+            train_alone(model, course.of_network(k), order, mask, seed)
     return trained
 
 
@@ -128,15 +141,30 @@ def _trained_epochs(config: TrainingConfig, span: tuple[int, int] | None) -> tup
     return first, end
 
 
-def _checked_factors(model: nn.Module, factors: object) -> dict[str, float]:
+def _checked_factors(argument: str, model: nn.Module, factors: object) -> dict[str, float]:
+    if factors is None:
+        return {}
     if not isinstance(factors, Mapping):
         kind = type(factors).__name__
-        raise TypeError(f"rate_factors must map names of parameters to numbers, got {kind}")
+        raise TypeError(f"{argument} must map names of parameters to numbers, got {kind}")
     names = dict(model.named_parameters())
     for name in factors:
         if name not in names:
-            raise ValueError(f"rate_factors must name parameters of the networks, got {name!r}")
-    return {name: positive(f"rate_factors[{name!r}]", factor) for name, factor in factors.items()}
+            raise ValueError(f"{argument} must name parameters of the networks, got {name!r}")
+    return {name: positive(f"{argument}[{name!r}]", factor) for name, factor in factors.items()}
+
+
+def _require_offsets(offsets: object, models: Sequence[nn.Module], data: Examples) -> None:
+    if offsets is None:
+        return
+    if not isinstance(offsets, Tensor) or not offsets.is_floating_point():
+        kind = str(offsets.dtype) if isinstance(offsets, Tensor) else type(offsets).__name__
+        raise TypeError(f"offsets must be a tensor of floating-point numbers, got {kind}")
+    outputs = Evaluation(models[0])(data.inputs[:1])
+    if offsets.shape != (wanted := (len(models), len(data), *outputs.shape[1:])):
+        raise ValueError(f"offsets must have shape {list(wanted)}, got {list(offsets.shape)}")
+    if not torch.isfinite(offsets).all():
+        raise ValueError("offsets must be finite, got NaN or infinity")
 
 
 def _require_one_architecture(models: Sequence[nn.Module]) -> None:

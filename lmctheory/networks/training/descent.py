@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -24,12 +24,21 @@ class Course:
         config: the training.
         first_step: of those that are taken; the steps before it are left out.
         rate_factors: of the learning rates of parameters by name, 1 where none is named.
+        decay_factors: of their weight decays, likewise.
+        offsets: ``[k, n, ...]`` what is added to the outputs of each network on each example, none
+            if None.
     """
 
     data: Examples
     config: TrainingConfig
     first_step: int
     rate_factors: Mapping[str, float]
+    decay_factors: Mapping[str, float] = field(default_factory=dict)
+    offsets: Tensor | None = None
+
+    def of_network(self, k: int) -> "Course":
+        """The course of one of the networks alone."""
+        return self if self.offsets is None else replace(self, offsets=self.offsets[k : k + 1])
 
 
 def descend(
@@ -58,6 +67,10 @@ def descend(
             group["lr"] = config.rate(step, steps) * group["factor"]
         seen = batch.to(data.inputs.device)
         outputs, labels = forward(data.inputs[seen]), data.labels[seen]
+        if course.offsets is not None:
+            outputs = outputs + torch.stack(
+                [added[rows] for added, rows in zip(course.offsets, seen, strict=True)]
+            )
         losses = loss.each(outputs.flatten(0, 1)[None], labels.flatten(0, 1))
         weights = losses.new_tensor([loss.weight(of_one) for of_one in labels])
         # the sum over networks of their mean losses has each network's own gradient
@@ -72,11 +85,15 @@ def descend(
 
 def _optimiser(parameters: Mapping[str, Tensor], course: Course) -> Optimizer:
     """PyTorch's; the rate of each group is set at each step."""
-    config, by_factor = course.config, defaultdict[float, list[Tensor]](list)
+    config, alike = course.config, defaultdict[tuple[float, float], list[Tensor]](list)
     for name, parameter in parameters.items():
-        by_factor[course.rate_factors.get(name, 1.0)].append(parameter)
-    groups = [{"params": members, "factor": factor} for factor, members in by_factor.items()]
+        factors = course.rate_factors.get(name, 1.0), course.decay_factors.get(name, 1.0)
+        alike[factors].append(parameter)
     decay = config.weight_decay
+    groups = [
+        {"params": members, "factor": factor, "weight_decay": decay * of_decay}
+        for (factor, of_decay), members in alike.items()
+    ]
     if config.optimiser == "sgd":
         return SGD(groups, momentum=config.momentum, weight_decay=decay, fused=True)
     kind = {"adam": Adam, "adamw": AdamW}[config.optimiser]

@@ -1,5 +1,13 @@
 """Every statement; importing it registers all, and none of what checks them."""
 
-from lmctheory.theorems.statements import certificates, deep, layerwise, rates, signs, two_layer
+from lmctheory.theorems.statements import (
+    certificates,
+    deep,
+    layerwise,
+    prediction,
+    rates,
+    signs,
+    two_layer,
+)
 
-__all__ = ["certificates", "deep", "layerwise", "rates", "signs", "two_layer"]
+__all__ = ["certificates", "deep", "layerwise", "prediction", "rates", "signs", "two_layer"]

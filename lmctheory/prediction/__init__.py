@@ -1,0 +1,28 @@
+"""Barriers of wide networks, predicted from narrow ones."""
+
+from lmctheory.prediction._predict_barrier import predict_barrier
+from lmctheory.prediction._predict_family_barrier import predict_family_barrier
+from lmctheory.prediction.barrier_prediction import BarrierPrediction
+from lmctheory.prediction.baselines import BASELINES, extrapolate
+from lmctheory.prediction.error_terms import ErrorTerms, error_terms
+from lmctheory.prediction.family import Member, MupFamily
+from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
+from lmctheory.prediction.unions import Union, conditioned_rows, union
+
+__all__ = [
+    "BASELINES",
+    "BarrierPrediction",
+    "ErrorTerms",
+    "Jackknifed",
+    "Member",
+    "MupFamily",
+    "PairCurves",
+    "Union",
+    "all_pairs",
+    "conditioned_rows",
+    "error_terms",
+    "extrapolate",
+    "predict_barrier",
+    "predict_family_barrier",
+    "union",
+]
