@@ -83,7 +83,9 @@ def test_segments_are_decided_sooner_and_further_than_by_relaxations(matched, ca
     b = match(a, b, "weighted", data.train.inputs).apply(b) if matched else b
     test = data.test[:EXAMPLES]
     ours, taken = timed(lambda: certify(a, b, test, complete=True))
-    lines = [f"C5: {ours.accuracy:.3f} certified, {sum(map(bool, ours.undecided))} open, {taken:.1f} s"]
+    lines = [
+        f"C5: {ours.accuracy:.3f} certified, {sum(map(bool, ours.undecided))} open, {taken:.1f} s"
+    ]
     for pieces in (8, 32):
         held, slow = timed(lambda n=pieces: by_relaxations(a, b, test, n))
         lines.append(f"{pieces} pieces of CROWN: {held.double().mean():.3f}, {slow:.1f} s")
