@@ -10,13 +10,16 @@ from lmctheory.choices import require_choice
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Part, Section
 from lmctheory.comparison.sections import SECTIONS
+from lmctheory.comparison.sections.predicted import PREDICTED
 from lmctheory.drawing import new_figure
 from lmctheory.matching.costs.neuron_costs import METHODS
 from lmctheory.matching.objectives import LOSS
 from lmctheory.measures.arguments import odd_points
-from lmctheory.networks import as_examples
+from lmctheory.networks import Examples, as_examples
+from lmctheory.networks.affine import hidden_width
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.losses import LossLike
+from lmctheory.prediction._predict_barrier import require_narrower
 from lmctheory.tables import Table
 from lmctheory.terminal import shown
 
@@ -105,12 +108,14 @@ def compare(
     methods: Sequence[str] = ("weight", "activation"),
     points: int = 25,
     sections: Sequence[str] | None = None,
+    narrow: Mapping[int, Sequence[nn.Module]] | None = None,
 ) -> Comparison:
     """Everything that this package can say about two networks of one architecture.
 
     What the networks are, which neurons may be permuted, barriers on the segment before and after
-    matching, matching costs between their bounds, barriers of layers, features, certificates, and
-    what follows. Evaluation mode; neither network is changed.
+    matching, matching costs between their bounds, barriers of layers, features, certificates, what
+    narrower networks predict where there are any, and what follows. Evaluation mode; neither
+    network is changed.
 
     Args:
         model_a: network A.
@@ -121,6 +126,8 @@ def compare(
         methods: of `lmctheory.matching.match`.
         points: of the grid on the segment, odd.
         sections: names of those to make, of `SECTIONS`; all if None.
+        narrow: by hidden width narrower networks of the same kind, from which the barrier is
+            predicted (`lmctheory.prediction.predict_barrier`).
 
     Returns:
         The numbers, sentences and pictures, section by section.
@@ -142,15 +149,22 @@ def compare(
     examples = as_examples(data, loss)
     for method in methods:
         require_choice("methods", method, (*METHODS, LOSS))
-    chosen = _chosen(sections)
+    chosen = _chosen(sections, narrow is not None)
     require_segment(model_a, model_b)
     require_fit(model_a, examples)
-    pair = ComparedPair(model_a, model_b, examples, tuple(methods), odd_points(points))
+    if narrow is not None:
+        if not isinstance(examples, Examples):
+            raise TypeError("data must be Examples where narrow networks are given")
+        require_narrower(narrow, hidden_width(model_a))
+    pair = ComparedPair(model_a, model_b, examples, tuple(methods), odd_points(points), narrow)
     return Comparison({section.name: section.measure(pair) for section in chosen})
 
 
-def _chosen(names: Sequence[str] | None) -> list[Section]:
+def _chosen(names: Sequence[str] | None, predicts: bool) -> list[Section]:
     known = {section.name: section for section in SECTIONS}
     for name in names or ():
         require_choice("sections", name, known)
-    return [section for section in SECTIONS if names is None or section.name in names]
+    if not predicts and PREDICTED.name in (names or ()):
+        raise ValueError(f"narrow networks must be given for the section {PREDICTED.name}")
+    chosen = [section for section in SECTIONS if names is None or section.name in names]
+    return [section for section in chosen if predicts or section is not PREDICTED]

@@ -28,6 +28,7 @@ class ComparedPair:
         data: the examples, with their loss.
         methods: of `lmctheory.matching.match`, in whose order B is compared as well.
         points: of the grid on the segment, odd.
+        narrow: by hidden width narrower networks, from which the barrier is predicted.
     """
 
     model_a: nn.Module
@@ -35,6 +36,7 @@ class ComparedPair:
     data: AnyExamples
     methods: Sequence[str]
     points: int
+    narrow: Mapping[int, Sequence[nn.Module]] | None = None
 
     @cached_property
     def symmetry(self) -> Symmetry:

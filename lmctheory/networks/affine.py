@@ -19,7 +19,7 @@ from lmctheory.networks.program.named_operations import operation
 from lmctheory.networks.state import Evaluation, copied, require_network, slots
 from lmctheory.networks.torch_activations import Activation, activation, activation_of
 
-__all__ = ["affine_chain", "evaluation_mode", "find_chain", "find_chains"]
+__all__ = ["affine_chain", "evaluation_mode", "find_chain", "find_chains", "hidden_width"]
 
 _NO_CHAIN = "the network is no affine chain"
 
@@ -52,6 +52,19 @@ def affine_chain(model: nn.Module) -> AffineChain:
     if isinstance(found, str):
         raise TypeError(f"{_NO_CHAIN}: {found}")
     return found
+
+
+def hidden_width(model: nn.Module) -> int:
+    """The number of neurons in every hidden layer of a chain.
+
+    Raises:
+        TypeError: for what is no chain of affine maps.
+        ValueError: if its hidden layers are not of one width, or it has none.
+    """
+    widths = {W.shape[0] for W in affine_chain(model).weights[:-1]}
+    if len(widths) != 1:
+        raise ValueError(f"hidden layers must be of one width, got {sorted(widths)}")
+    return widths.pop()
 
 
 def find_chain(model: nn.Module, *, evaluation: bool = True) -> AffineChain | None:

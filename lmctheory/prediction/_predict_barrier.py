@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from lmctheory.measures.arguments import RandomSource, generator, integer
 from lmctheory.networks import Examples
-from lmctheory.networks.affine import affine_chain
+from lmctheory.networks.affine import hidden_width
 from lmctheory.prediction._predict_family_barrier import CONDITIONING
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
 from lmctheory.prediction.drifts import Drift, extrapolated_drift
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
 from lmctheory.prediction.unions import union
 
-__all__ = ["predict_barrier"]
+__all__ = ["predict_barrier", "require_narrower"]
 
 _UNIONS = 3
 _SPAN = 3
@@ -95,7 +95,7 @@ def predict_barrier(
         >>> bool(found.interval[0] < found.max < found.interval[1])
         True
     """
-    widths = _checked_widths(networks, width)
+    widths = require_narrower(networks, width)
     width, widest = integer("width", width), widths[-1]
     rows = torch.Generator().manual_seed(int(generator(rng).integers(2**62)))
     inputs = data.inputs if inputs is None else inputs
@@ -170,7 +170,11 @@ def _logs(pairs: PairCurves, n: int) -> _Logs:
     )
 
 
-def _checked_widths(networks: object, width: int) -> list[int]:
+def require_narrower(networks: object, width: int) -> list[int]:
+    """The widths of networks that a barrier is to be predicted from, in order.
+
+    Raises: as `predict_barrier` before it begins.
+    """
     if not isinstance(networks, Mapping):
         kind = type(networks).__name__
         raise TypeError(f"networks must map widths to networks, got {kind}")
@@ -179,10 +183,9 @@ def _checked_widths(networks: object, width: int) -> list[int]:
         raise ValueError(f"width must be at least twice those of networks, {widths}, got {width}")
     for n in widths:
         for k, model in enumerate(networks[n]):
-            hidden = {W.shape[0] for W in affine_chain(model).weights[:-1]}
-            if hidden != {n}:
+            if (found := hidden_width(model)) != n:
                 raise ValueError(
-                    f"networks[{n}][{k}] must have hidden layers of that width, got {hidden}"
+                    f"networks[{n}][{k}] must have hidden layers of that width, got {found}"
                 )
         if len(networks[n]) < _UNIONS:
             raise ValueError(

@@ -31,7 +31,7 @@ class Jackknifed(Result):
         value: from all pairs.
         relative_error: standard error of its logarithm by the jackknife, which leaves out one
             network with all its pairs at a time; where `value` or what is left is not positive,
-            the standard error over |value|.
+            the standard error over |value|, NaN for 0.
         interval: of 90 %, by Student's law with k - 1 degrees of freedom.
     """
 
@@ -79,14 +79,15 @@ class PairCurves(Result):
             return Jackknifed(value, np.nan, (np.nan, np.nan))
         left = np.array([statistic((self.networks != one).all(1)) for one in everyone])
         k, positive = len(everyone), value > 0 and bool((left > 0).all())
-        draws = np.log(left) if positive else left / abs(value)
+        draws = np.log(left) if positive else left
         error = float(np.sqrt((k - 1) / k * ((draws - draws.mean()) ** 2).sum()))
         reach = float(student.ppf(0.95, k - 1)) * error
         if positive:
             return Jackknifed(
                 value, error, (value * float(np.exp(-reach)), value * float(np.exp(reach)))
             )
-        return Jackknifed(value, error, (value - abs(value) * reach, value + abs(value) * reach))
+        relative = error / abs(value) if value else np.nan
+        return Jackknifed(value, relative, (value - reach, value + reach))
 
 
 def all_pairs(

@@ -18,7 +18,7 @@ from simulations.timing import timed
 
 pytestmark = pytest.mark.benchmark
 
-EXAMPLES = 50
+EXAMPLES = 20
 ALLOWED = 1e-6
 
 
