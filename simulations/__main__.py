@@ -18,6 +18,7 @@ STUDIES = {
         "least_barriers",
         "simplices",
         "barrier_prediction",
+        "fixed_laws",
     )
 }
 """All studies, by name."""

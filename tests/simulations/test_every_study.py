@@ -39,6 +39,7 @@ SMALL = {
     "least_barriers": Small(2, "Matchings beside the least barrier"),
     "simplices": Small(1, "Every convex combination of several networks"),
     "barrier_prediction": Small(2, "How far predictions are from measurements"),
+    "fixed_laws": Small(1, "Exponents, and the width at which the barrier falls"),
 }
 SLOW = ("barrier_prediction", "deep_widths", "matching_methods", "two_layer_widths")
 NOT_DRAWN = {
@@ -126,6 +127,12 @@ REFUSED = {
         "--unions 2": "greater than or equal to 3",
         "--pool 5": "greater than or equal to 6",
     },
+    "fixed_laws": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--architecture gelu": "architecture must be one of ['relu',",
+        "--joined 2": "must name three or more numbers up to a fourth of --pool, 128",
+        "--pool 3": "greater than or equal to 4",
+    },
 }
 
 
@@ -177,6 +184,10 @@ KEYS = {
     "barrier_prediction": (
         (16, "89f45f7e91089951a3acae9b1cb15db925c7f851a1c3337cc4c0bbe34779d701"),
         (2, "bcaa8ffc9b5aaa994938c3304bb6876f1fd5cab39249f87de30b4864fbf34521"),
+    ),
+    "fixed_laws": (
+        (2, "4961358625275fea0a8ed468f8268f63b5f382cc145b8426fa20052820d14699"),
+        (1, "f0666c4c7b78d676c10b1dab37922870c689a902619c642e58788dd9fe425c14"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
