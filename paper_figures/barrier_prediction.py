@@ -30,6 +30,8 @@ def draw(results: Results) -> Figure:
     for place, name in enumerate(names[:_CURVES]):
         axes = figure.add_subplot(grid[1 + place // 2, place % 2])
         _curves(axes, [one for one in results if one[0].name == name][-1:])
+        if place == 0:
+            axes.legend(fontsize=5, loc="lower center")
         axes.set_xlabel("$t$" if place >= 2 or len(names) <= 2 else "")
     return figure
 

@@ -110,20 +110,35 @@ def _powers(results: Results) -> Table[tuple[Task, Measured]]:
     return Table(
         "Exponents, and the width at which the barrier falls to a tenth of the unmatched one",
         "Least squares of logarithms over all widths, in brackets the standard error of the last"
-        " digit. The width is extrapolated by the last exponent from the widest unions.",
+        " digit. The width is interpolated, or extrapolated by the last exponent; the narrowest"
+        " where its barrier is that low already.",
         [
             Column("activation", lambda one: one[0].activation, head=" ", left=True),
             *map(column, names),
-            Column("width for a tenth", _width_for, form=".1e", head="tenth at m"),
+            Column("width for a tenth", _width_for, form=",.0f", head="tenth at m"),
         ],
         list(results),
     )
 
 
 def _width_for(one: tuple[Task, Measured]) -> float | None:
+    """Between two widths by their own power, beyond the widest by that of all."""
     found, power = one[1], powers(one[1])["barrier in m"]
-    last, unmatched = (Mean.over(values[-1]).value for values in (found.barriers, found.unmatched))
-    if power is None or power.value >= 0 or last <= 0:
-        return None
-    needed = min(1.0, _SHARE * unmatched / last)
-    return float(found.widths[-1] * needed ** (1 / power.value))
+    barriers, unmatched = (
+        [Mean.over(values).value for values in columns]
+        for columns in (found.barriers, found.unmatched)
+    )
+    logs = [
+        float(np.log(barrier / (_SHARE * other))) if barrier > 0 and other > 0 else -np.inf
+        for barrier, other in zip(barriers, unmatched, strict=True)
+    ]
+    below = [k for k, log in enumerate(logs) if log <= 0]
+    if not below:
+        if power is None or power.value >= 0:
+            return None
+        return float(found.widths[-1] * np.exp(-logs[-1] / power.value))
+    k = below[0]
+    if k == 0 or not np.isfinite(logs[k]):
+        return float(found.widths[k])
+    share = logs[k - 1] / (logs[k - 1] - logs[k])
+    return float(found.widths[k - 1] ** (1 - share) * found.widths[k] ** share)
