@@ -65,20 +65,20 @@ KINDS = ["cross_entropy", "binary", "probabilities", "squared", "values"]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_barrier_is_in_its_interval(kind):
-    for seed in range(2):
-        a, b, data = with_labels(kind, seed)
-        found = certified_barrier(a, b, data, tolerance=0.02)
-        contains(found, a, b, data, 201)
-        assert found.converged
-        assert found.max.upper - found.max.lower <= 0.02 * max(found.max.lower, 1e-3)
-        if kind == "values":
-            assert np.isnan(found.accuracy_drop.lower)
+    """ReLU networks or tanh networks, by turns."""
+    a, b, data = with_labels(kind, KINDS.index(kind) % 2)
+    found = certified_barrier(a, b, data, tolerance=0.02)
+    contains(found, a, b, data, 201)
+    assert found.converged
+    assert found.max.upper - found.max.lower <= 0.02 * max(found.max.lower, 1e-3)
+    if kind == "values":
+        assert np.isnan(found.accuracy_drop.lower)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_barrier_is_in_its_interval_on_fine_grids(kind):
-    for seed in range(2, 12):
+    for seed in range(12):
         a, b, data = with_labels(kind, seed, share=[1.0, 0.1][seed % 3 == 0])
         found = certified_barrier(a, b, data, tolerance=0.005)
         barrier, drop = contains(found, a, b, data, 2001)

@@ -160,7 +160,10 @@ def test_the_barrier_after_repair_is_a_loss_less_the_chord(monkeypatch):
         pytest.param(
             ResNet20((1, 8, 8), 10, width=4, norm="batch", rng=rng()), marks=pytest.mark.slow
         ),
-        ViT((1, 8, 8), 10, patch=4, width=8, depth=1, heads=2, rng=rng()),
+        pytest.param(
+            ViT((1, 8, 8), 10, patch=4, width=8, depth=1, heads=2, rng=rng()),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_planted_permutation_is_recovered_exactly_without_noise(model, monkeypatch):

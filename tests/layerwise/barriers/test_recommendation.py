@@ -17,6 +17,7 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
+from tests.rarely import rarely
 
 NAMES = tuple(f"layers.{i}" for i in range(4))
 
@@ -122,7 +123,7 @@ def test_random_choices_have_as_many_layers(trained):
     np.testing.assert_array_equal(found.random, again.random)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, 0.9, 1.4, 1.7, 2.0])
+@pytest.mark.parametrize("tolerance", rarely([0.0, 0.9, 1.4, 1.7, 2.0], [0.9, 1.7]))
 def test_greedy_search_stays_within_the_limit_and_never_beats_exact(trained, tolerance):
     a, b, train, test = trained
     exact, greedy = (
