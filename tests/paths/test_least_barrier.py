@@ -96,7 +96,7 @@ def test_negated_neurons_are_found():
 
 
 def test_it_is_no_more_than_any_matching_and_changes_nothing():
-    a, b, data = apart("relu", (3, 3, 3, 3), 4)
+    a, b, data = apart("relu", (3, 5, 3), 4)
     before = copy.deepcopy([*a.parameters(), *b.parameters(), data.inputs])
     found = least_barrier(a, b, data, tolerance=0.05)
     for method in ("weight", "activation"):

@@ -131,7 +131,7 @@ def test_steps_converge_quadratically_where_nothing_has_kinks():
         np.abs(
             interaction_matrix(Opaque(a), Opaque(b), data, 0.5, panels=panels).matrix - exact.matrix
         ).max()
-        for panels in (12, 24, 48)
+        for panels in (20, 40, 80)
     ]
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.1)
     assert errors[1] / errors[2] == pytest.approx(4, rel=0.1)
