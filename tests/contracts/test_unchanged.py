@@ -155,7 +155,7 @@ def attempt(function, *arguments):
 
 RARE = (
     *("alias", "bfloat16", "detaching", "frozen", "half precision", "keeping", "new weight norm"),
-    *("noisy", "old weight norm", "pruned"),
+    *("noisy", "old weight norm", "pruned", "tied"),
 )
 """Networks for which all calls are tried among the slow tests."""
 
@@ -179,7 +179,7 @@ def test_no_call_changes_its_arguments(name):
     assert saves(b)
 
 
-@pytest.mark.parametrize("name", BUILD)
+@pytest.mark.parametrize("name", rarely(BUILD, RARE))
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
 def test_no_number_depends_on_the_calls_before_it(name):

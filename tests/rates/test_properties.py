@@ -61,8 +61,12 @@ EVERY_FAMILY = families()
 
 
 @EVERY_FAMILY
-@pytest.mark.parametrize("p", [0.7, 2.0, 3.0])
-@pytest.mark.parametrize("c", [1e-12, 1e12])
+@pytest.mark.parametrize(
+    ("c", "p"),
+    rarely(
+        itertools.product((1e-12, 1e12), (0.7, 2.0, 3.0)), [(1e12, 0.7), (1e-12, 2.0), (1e12, 3.0)]
+    ),
+)
 def test_a_larger_law_costs_in_its_units(family, p, c):
     one, scaled = upper_bound(family(1.0), 70, p), upper_bound(family(c), 70, p)
     expected = {k: c**p * v for k, v in one.terms.items()}

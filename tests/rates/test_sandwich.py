@@ -40,11 +40,11 @@ SPECTRA = {
 }
 
 
-@pytest.mark.parametrize("spectrum", SPECTRA.values(), ids=SPECTRA.keys())
-@pytest.mark.parametrize("m", [2, 7, 64, 400])
-def test_the_truth_lies_between(spectrum, m):
+@pytest.mark.parametrize("name", SPECTRA)
+@pytest.mark.parametrize("m", rarely([2, 7, 64, 400], [7, 400]))
+def test_the_truth_lies_between(name, m):
     # 12 draws: a bound fails beyond 5 standard errors, false alarm < 1e-3 in all (t law, 11 d.o.f.)
-    mu = Gaussian(spectrum=spectrum)
+    mu = Gaussian(spectrum=SPECTRA[name])
     measured = matching_cost(mu, m, repeats=12, rng=np.random.default_rng(m))
     slack = 5 * measured.standard_error
     assert lower_bound(mu, m).value <= measured.mean + slack

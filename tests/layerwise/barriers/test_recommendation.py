@@ -168,7 +168,7 @@ def test_deep_networks_are_searched_greedily():
     generator = torch.Generator().manual_seed(0)
     a, b = (MLP((3, *[4] * 12, 2), rng=generator) for _ in range(2))
     data = Examples(torch.randn(10, 3, generator=generator), torch.arange(10) % 2)
-    found = recommend(a, b, data, data, tolerance=0.01, rng=rng())
+    found = recommend(a, b, data, data, tolerance=0.01, draws=4, rng=rng())
     assert found.search == "greedy"
     assert found.loss <= found.limit
     with pytest.raises(ValueError, match="exact search must have at most 12 layers, got 13"):

@@ -39,7 +39,7 @@ def test_two_scalar_layers_by_hand():
     np.testing.assert_allclose(found.hessian, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", rarely(ARCHITECTURES, ["resnet"]))
+@pytest.mark.parametrize("name", rarely(ARCHITECTURES, ["resnet", "resnet without norm"]))
 def test_derivatives_against_finite_differences(name):
     a, b = pair(name)
     data, L, h = examples(2), len(layers(a)), 1e-6  # so few that no kink lies within h

@@ -123,6 +123,7 @@ def test_kinks_against_mixed_differences_of_the_loss():
     assert np.abs(part).max() > 0.1 * scale  # they matter here
 
 
+@pytest.mark.slow
 def test_steps_converge_quadratically_where_nothing_has_kinks():
     a, b = mlps((6, 7, 7, 4), "tanh")
     data = examples(10, 6, 4)

@@ -1,6 +1,7 @@
 """U for every law: against simulation, exact cases and naive transcriptions of its arguments."""
 
 import re
+from itertools import product
 from math import gamma
 
 import numpy as np
@@ -67,8 +68,10 @@ EVERY_LAW = pytest.mark.parametrize(
 
 
 @EVERY_LAW
-@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0])
-@pytest.mark.parametrize("m", [2, 60])
+@pytest.mark.parametrize(
+    ("m", "p"),
+    rarely(product([2, 60], [0.5, 1.0, 2.0, 3.0]), [(60, 0.5), (2, 1.0), (2, 2.0), (60, 3.0)]),
+)
 def test_every_term_lies_above_the_truth(mu, p, m):
     # 16 draws: beyond 6 standard errors, false alarm 3e-5 each (t law, 15 d.o.f.), 1e-2 in all
     measured = matching_cost(mu, m, repeats=16, p=p, rng=np.random.default_rng(m))
