@@ -155,7 +155,7 @@ def attempt(function, *arguments):
 
 RARE = (
     *("alias", "bfloat16", "detaching", "frozen", "half precision", "keeping", "new weight norm"),
-    *("noisy", "old weight norm", "pruned", "tied"),
+    *("noisy", "old weight norm", "pruned", "stateful", "tied"),
 )
 """Networks for which all calls are tried among the slow tests."""
 

@@ -637,6 +637,7 @@ def test_starts_in_the_order_of_b_are_left_out_where_they_would_be_noise():
     assert set(match(a, b).traces) == {"layer by layer", "identity"}
 
 
+@pytest.mark.slow
 def test_start_in_the_order_of_b_would_not_help_trained_networks_of_width_128():
     """Halfway to B's order helps them: without it one of the pairs ends half a percent lower."""
     data = load_dataset("digits").train

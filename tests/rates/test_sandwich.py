@@ -203,6 +203,7 @@ def test_superadditivity_adds_separated_blocks():
     assert parts > max(value for key, value in terms.items() if key != "R9 blocks")
 
 
+@pytest.mark.slow
 def test_ten_thousand_eigenvalues_over_twelve_orders_of_magnitude():
     mu = Gaussian(spectrum=np.geomspace(1, 1e-12, 10_000))
     for m in (1, 1000, 10**12):

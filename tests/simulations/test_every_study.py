@@ -46,7 +46,7 @@ SMALL = {
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
-    *("simplices", "two_layer_widths", "width_sweep"),
+    *("path_certificates", "simplices", "trained_widths", "two_layer_widths", "width_sweep"),
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",

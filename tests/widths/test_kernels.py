@@ -117,7 +117,7 @@ def test_two_variables_of_different_variances_by_panels(name):
     ("name", "q"),
     rarely(
         product(SMOOTH, (1e-12, 100.0, 1e8)),
-        set(product(SMOOTH, (1e-12, 100.0, 1e8))) - {("softplus", 1e-12), ("tanh", 1e8)},
+        set(product(SMOOTH, (1e-12, 100.0, 1e8))) - {("sigmoid", 1e-12)},
     ),
 )
 def test_two_variables_of_small_and_large_variance_by_panels(name, q):

@@ -98,6 +98,7 @@ def test_one_hidden_layer_of_three_networks_attains_the_maximum_over_all_orders(
         assert in_common(joint.apply(nets)) == pytest.approx(best, rel=1e-10)
 
 
+@pytest.mark.slow
 def test_two_hidden_layers_of_three_networks_against_all_orders():
     ratios = []
     for seed in range(3):

@@ -120,7 +120,7 @@ def test_a_wide_layer_costs_much_less_than_a_narrow_one(name):
         (UniformBall(3), "R6b"),
         (Gaussian(spectrum=[1.0] * 9), "R15"),
         (Gaussian(spectrum=1 / np.arange(1, 51)), "R13"),
-        (MIXTURE, "R5 clusters"),
+        pytest.param(MIXTURE, "R5 clusters", marks=pytest.mark.slow),
         (SubGaussianProduct(RademacherMixture(0.1), [1.0, 0.5]), "R15"),
         (Empirical(np.array([[0.0], [1.0], [5.0]])), "R5"),
     ],
