@@ -107,4 +107,5 @@ DECLARATION = Declaration(STUDY, toy, report, quick={"tasks": 2, "seconds": 0.01
 ENTRIES = {STUDY.name: Entry("Misbehaves on request.", lambda: DECLARATION)}
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     launch(ENTRIES)

@@ -24,7 +24,7 @@ def first_table(found, section="barriers"):
 
 def test_numbers_are_those_of_the_functions():
     a, b, digits = trained()
-    data = digits.test[:100]
+    data = digits.test[:40]
     found = compare(a, b, data, methods=("weight",), points=9)
     assert list(found.parts) == ALL[:-1]  # no prediction without narrow networks
     aligned = match(a, b, "weight", data).apply(b)
@@ -58,7 +58,7 @@ def test_numbers_are_those_of_the_functions():
 
 
 def test_networks_trained_apart_have_a_barrier_that_matching_lowers():
-    found = compare(*trained()[:2], trained()[2].test).findings
+    found = compare(*trained()[:2], trained()[2].test[:150], methods=("weight",)).findings
     seen = r"Without matching there is a barrier at the midpoint: [01]\.\d"
     assert any(re.match(seen, s) for s in found)
     assert any(re.match(r"Matching by \w+ lowers the loss .*% of the barrier", s) for s in found)
@@ -91,13 +91,14 @@ class Summed(nn.Module):
 
 def test_what_has_no_certificate_or_no_classes_says_so():
     rng = torch.Generator().manual_seed(0)
-    data = Examples(torch.randn(30, 64, generator=rng), torch.randn(30, 10), "squared")
-    found = compare(Attention(0), Attention(1), data, methods=(), points=5)
+    data = Examples(torch.randn(4, 64, generator=rng), torch.randn(4, 10), "squared")
+    some = {"methods": (), "points": 5, "sections": ["networks", "barriers", "certificates"]}
+    found = compare(Attention(0), Attention(1), data, **some)
     row = first_table(found, "certificates")["unmatched"]
     assert row["function error at 1/2"] is None
     assert 0 <= row["barrier at least"] <= row["barrier at most"]
     sums = (nn.Sequential(nn.Linear(64, 10), Summed(), nn.Linear(10, 10)) for _ in range(2))
-    unknown = compare(*sums, data, methods=(), points=5)
+    unknown = compare(*sums, data, **some)
     [note] = unknown.parts["certificates"].notes
     assert note.startswith("No certificate: ")
     assert "cumsum" in note
@@ -105,7 +106,7 @@ def test_what_has_no_certificate_or_no_classes_says_so():
     assert first_table(found, "networks")["network A"]["accuracy"] is None
     cnn = [CNN((1, 8, 8), (3, 4), 10, rng=rng) for _ in range(2)]
     images = Examples(data.inputs.view(-1, 1, 8, 8), data.labels, "squared")
-    values = compare(*cnn, images, methods=(), points=5)
+    values = compare(*cnn, images, **some)
     assert first_table(values, "certificates")["unmatched"]["accuracy for every t"] is None
     assert any(s.startswith("Certified: the largest barrier") for s in values.findings)
     assert not any("of the examples are classified" in s for s in values.findings)
@@ -136,7 +137,7 @@ def test_networks_without_symmetries_are_compared_as_they_are():
 
 def test_results_come_in_every_form():
     a, b, digits = trained()
-    found = compare(a, b, digits.test[:60], methods=("weight",), points=5)
+    found = compare(a, b, digits.test[:20], methods=("weight",), points=3)
     plain = json.loads(json.dumps(found.to_dict()))
     assert list(plain) == ALL[:-1]
     assert plain["barriers"]["tables"]["Barriers on the segment"][0]["alignment"] == "unmatched"
@@ -160,7 +161,7 @@ def test_networks_are_left_as_they_are():
     a.train()
     before = {name: tensor.clone() for name, tensor in a.state_dict().items()}
     state = torch.random.get_rng_state()
-    compare(a, b, digits.test[:30], points=3)
+    compare(a, b, digits.test[:10], points=3)
     assert a.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in a.state_dict().items())
     assert torch.equal(torch.random.get_rng_state(), state)

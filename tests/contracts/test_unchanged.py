@@ -15,6 +15,7 @@ from lmctheory import comparison, layerwise, matching, networks, paths
 from lmctheory.comparison import compare
 from lmctheory.networks import Examples, TrainingConfig
 from tests.contracts.awkward import BUILD, built, data, fingerprint, saves, world
+from tests.rarely import rarely
 
 SHAPE = (2, 3)
 
@@ -152,13 +153,14 @@ def attempt(function, *arguments):
                 raise
 
 
-RARE = ("bfloat16", "detaching", "frozen", "keeping", "old weight norm", "pruned")
+RARE = (
+    *("alias", "bfloat16", "detaching", "frozen", "half precision", "keeping", "new weight norm"),
+    *("noisy", "old weight norm", "pruned", "stateful", "tied"),
+)
 """Networks for which all calls are tried among the slow tests."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in RARE else n for n in BUILD]
-)
+@pytest.mark.parametrize("name", rarely(BUILD, RARE))
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
 def test_no_call_changes_its_arguments(name):
@@ -177,7 +179,7 @@ def test_no_call_changes_its_arguments(name):
     assert saves(b)
 
 
-@pytest.mark.parametrize("name", BUILD)
+@pytest.mark.parametrize("name", rarely(BUILD, RARE))
 @pytest.mark.usefixtures("as_users_call")
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
 def test_no_number_depends_on_the_calls_before_it(name):

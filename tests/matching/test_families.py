@@ -16,7 +16,7 @@ from tests.matching.families import FAMILIES, built, trained, varied
 
 SLOW = (
     *("torchvision resnet18", "torchvision resnet50", "torchvision bottleneck"),
-    *("transformers bert", "transformers vit"),
+    *("transformers bert", "transformers gpt2", "transformers llama", "transformers vit"),
 )
 ALL = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES]
 

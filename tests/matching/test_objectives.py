@@ -45,7 +45,11 @@ def test_the_loss_at_the_midpoint_is_that_of_the_barrier(narrow):
 
 
 @pytest.mark.parametrize(
-    "solver", [partial(sinkhorn, share=0.5), partial(straight_through, steps=20)]
+    "solver",
+    [
+        pytest.param(partial(sinkhorn, share=0.5), marks=pytest.mark.slow),
+        partial(straight_through, steps=20),
+    ],
 )
 def test_solvers_lower_the_loss_and_stay_above_the_truth(narrow, solver):
     a, b, data = narrow
@@ -58,6 +62,7 @@ def test_solvers_lower_the_loss_and_stay_above_the_truth(narrow, solver):
     assert float(loss(start.a, solution.alignment.b)) == pytest.approx(solution.trace[-1])
 
 
+@pytest.mark.slow
 def test_no_permutation_connects_two_narrow_trained_networks(narrow):
     a, b, data = narrow
     start = side_by_side(a, b)

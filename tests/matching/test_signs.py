@@ -20,6 +20,7 @@ from lmctheory.matching.orders import encoded, inverse, neurons, selected, signs
 from lmctheory.networks import MLP, affine_chain
 from lmctheory.networks.torch_activations import Activation, activation
 from tests.matching.tracing.examples import inputs, randomised
+from tests.rarely import rarely
 
 
 def shuffled(model, groups, seed):
@@ -118,7 +119,7 @@ SIGNED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SIGNED)
+@pytest.mark.parametrize("name", rarely(SIGNED, ["recurrent, two layers both ways"]))
 def test_signs_are_found_and_a_planted_transformation_undone(name):
     build, shape, expected = SIGNED[name]
     x = inputs(*shape).double()
@@ -207,7 +208,7 @@ def narrow(seed):
 )
 def test_solvers_come_near_the_best_of_all_signed_orders(solver, share):
     total, most = 0.0, 0.0
-    for seed in range(4):
+    for seed in range(2):
         a, b, best = narrow(seed)
         found = match(a, b, solver=solver).objective
         assert found <= best + 1e-12

@@ -298,8 +298,18 @@ def test_without_norm_the_second_moment_grows_by_less_than_e_squared() -> None:
             0.9,
             marks=pytest.mark.slow,
         ),
-        (lambda g: VGG((1, 8, 8), 10, 16, 8, "batch", rng=g), {"epochs": 5}, 0.9),
-        (lambda g: ResNet20((1, 8, 8), 10, 8, rng=g), {"epochs": 4}, 0.93),
+        pytest.param(
+            lambda g: VGG((1, 8, 8), 10, 16, 8, "batch", rng=g),
+            {"epochs": 5},
+            0.9,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda g: ResNet20((1, 8, 8), 10, 8, rng=g),
+            {"epochs": 4},
+            0.93,
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             lambda g: ViT((1, 8, 8), 10, patch=2, width=32, depth=2, heads=4, rng=g),
             {"epochs": 20, "learning_rate": 0.03, "batch_size": 32, "warmup_steps": 40},

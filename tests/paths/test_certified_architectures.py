@@ -12,6 +12,7 @@ from lmctheory.paths.propagated_enclosures import between, chord
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import BUILD, Various, generator, random_pair, shaken
 from tests.paths.violations import logits, path_violations, point_violations
+from tests.rarely import rarely
 
 
 def fuzz(seeds):
@@ -31,7 +32,7 @@ def fuzz(seeds):
 
 
 def test_no_certificate_is_violated_and_smaller_ones_are():
-    halved = fuzz(range(12))
+    halved = fuzz(range(7))
     assert all(halved[key] >= 5 for key in ("C1", "C1'", "C3", "C4")), halved
 
 
@@ -121,7 +122,9 @@ def pair_of(name, share=0.05, seed=0):
     return a, b, Examples(x, a(x).argmax(1))
 
 
-@pytest.mark.parametrize("name", ["various", "sequence", "CNN", "VGG", "ResNet20"])
+@pytest.mark.parametrize(
+    "name", rarely(["various", "sequence", "CNN", "VGG", "ResNet20"], ["ResNet20"])
+)
 def test_equal_networks_and_the_ends_have_no_error(name):
     a, b, data = pair_of(name)
     same = certify(a, a, data, nodes=1)
@@ -132,7 +135,7 @@ def test_equal_networks_and_the_ends_have_no_error(name):
     assert ends < 1e-8 * bounds.function_error[1].max()  # rounding only, carried on alike
 
 
-@pytest.mark.parametrize("name", ["various", "sequence", "CNN"])
+@pytest.mark.parametrize("name", rarely(["various", "sequence", "CNN"], ["various"]))
 def test_more_nodes_certify_more(name):
     a, b, data = pair_of(name)
     found = [certify(a, b, data, nodes=n) for n in (1, 4, 16)]
@@ -142,7 +145,7 @@ def test_more_nodes_certify_more(name):
     assert found[-1].accuracy >= found[0].accuracy
 
 
-@pytest.mark.parametrize("name", ["various", "ResNet20"])
+@pytest.mark.parametrize("name", rarely(["various", "ResNet20"], ["ResNet20"]))
 def test_the_vector_form_is_never_above_the_scalar_form(name):
     a, b, data = pair_of(name)
     vector, scalar = (certificate(a, b, data, 0.4, vector=choice) for choice in (True, False))

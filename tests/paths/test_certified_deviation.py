@@ -20,6 +20,7 @@ from lmctheory.paths.segment_search import Segment
 from lmctheory.paths.taylor_models import value_at
 from tests.paths.architectures import generator
 from tests.paths.pieces import image_pair, mlp, mlp_pair
+from tests.rarely import rarely
 
 
 @torch.no_grad()
@@ -36,7 +37,10 @@ def measured(a, b, data, points):
     return off.amax(0).numpy(), off[points // 2].numpy()
 
 
-@pytest.mark.parametrize(("sigma", "seed"), [("relu", 0), ("leaky", 1), ("tanh", 2), ("gelu", 3)])
+@pytest.mark.parametrize(
+    ("sigma", "seed"),
+    rarely([("relu", 0), ("leaky", 1), ("tanh", 2), ("gelu", 3)], [("leaky", 1), ("tanh", 2)]),
+)
 def test_it_contains_the_largest_of_a_grid(sigma, seed):
     a, b, data = mlp_pair(sigma, seed, widths=(4, 12, 9, 3), n=12)
     found = certified_deviation(a, b, data, tolerance=0.02)

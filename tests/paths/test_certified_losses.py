@@ -58,7 +58,7 @@ def measured(a, b, data, t):
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("pairs", [40, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [15, pytest.param(1000, marks=pytest.mark.slow)])
 def test_a_point_of_the_segment_never_violates_its_bounds(problem, pairs):
     rng = np.random.default_rng(1)
     halved = certified = 0
@@ -78,7 +78,7 @@ def test_a_point_of_the_segment_never_violates_its_bounds(problem, pairs):
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
-@pytest.mark.parametrize("pairs", [40, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pairs", [15, pytest.param(1000, marks=pytest.mark.slow)])
 def test_no_point_of_a_piece_violates_its_bounds(problem, pairs):
     rng = np.random.default_rng(2)
     weakened = certified = 0

@@ -54,8 +54,8 @@ def test_no_permutation_connects_the_two_ways_of_one_function():
     ("sigma", "widths", "seed", "kind"),
     [
         ("relu", (3, 4, 3), 0, "classes"),
-        ("relu", (3, 3, 3, 3), 0, "classes"),
-        ("gelu", (3, 3, 2, 2), 1, "classes"),
+        pytest.param("relu", (3, 3, 3, 3), 0, "classes", marks=pytest.mark.slow),
+        pytest.param("gelu", (3, 3, 2, 2), 1, "classes", marks=pytest.mark.slow),
         ("gelu", (3, 3, 2, 2), 2, "values"),
     ],
 )
@@ -96,7 +96,7 @@ def test_negated_neurons_are_found():
 
 
 def test_it_is_no_more_than_any_matching_and_changes_nothing():
-    a, b, data = apart("relu", (3, 4, 4, 3), 4)
+    a, b, data = apart("relu", (3, 5, 3), 4)
     before = copy.deepcopy([*a.parameters(), *b.parameters(), data.inputs])
     found = least_barrier(a, b, data, tolerance=0.05)
     for method in ("weight", "activation"):

@@ -26,6 +26,7 @@ from lmctheory.rates.lower.small_ball import (
 from lmctheory.rates.upper.order_statistics import normal_partial_sums
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.rates.upper.rank_block import _edges, rank_block_tree
+from tests.rarely import rarely
 
 SPECTRA = {
     "line": [2.0],
@@ -39,11 +40,11 @@ SPECTRA = {
 }
 
 
-@pytest.mark.parametrize("spectrum", SPECTRA.values(), ids=SPECTRA.keys())
-@pytest.mark.parametrize("m", [2, 7, 64, 400])
-def test_the_truth_lies_between(spectrum, m):
+@pytest.mark.parametrize("name", SPECTRA)
+@pytest.mark.parametrize("m", rarely([2, 7, 64, 400], [7, 400]))
+def test_the_truth_lies_between(name, m):
     # 12 draws: a bound fails beyond 5 standard errors, false alarm < 1e-3 in all (t law, 11 d.o.f.)
-    mu = Gaussian(spectrum=spectrum)
+    mu = Gaussian(spectrum=SPECTRA[name])
     measured = matching_cost(mu, m, repeats=12, rng=np.random.default_rng(m))
     slack = 5 * measured.standard_error
     assert lower_bound(mu, m).value <= measured.mean + slack
@@ -67,7 +68,7 @@ def test_at_least_as_tight_as_the_reference_values(name, lower, upper):
     zeros=st.integers(0, 3),
     m=st.one_of(st.integers(1, 2000), st.integers(1, 10**12)),
 )
-@settings(max_examples=8, deadline=None)  # test_properties tries hundreds of spectra
+@settings(max_examples=3, deadline=None)  # test_properties tries hundreds of spectra
 def test_lower_never_exceeds_upper(seed, d, decades, zeros, m):
     rng = np.random.default_rng(seed)
     mu = Gaussian(spectrum=np.r_[10 ** (-decades * rng.random(d)), np.zeros(zeros)])
@@ -202,6 +203,7 @@ def test_superadditivity_adds_separated_blocks():
     assert parts > max(value for key, value in terms.items() if key != "R9 blocks")
 
 
+@pytest.mark.slow
 def test_ten_thousand_eigenvalues_over_twelve_orders_of_magnitude():
     mu = Gaussian(spectrum=np.geomspace(1, 1e-12, 10_000))
     for m in (1, 1000, 10**12):
@@ -222,7 +224,10 @@ def test_widths_invert_the_bounds(width, bound, eps):
 
 @pytest.mark.parametrize(
     "spectrum",
-    [[1.0, 1e-290], [1.0, *[1e-160] * 3], [1e300, 1.0, 1.0], [1.0, 5e-324], [5e-324] * 2],
+    rarely(
+        [[1.0, 1e-290], [1.0, *[1e-160] * 3], [1e300, 1.0, 1.0], [1.0, 5e-324], [5e-324] * 2],
+        [[1.0, *[1e-160] * 3], [1.0, 5e-324]],
+    ),
 )
 def test_extreme_ratios_neither_overflow_nor_cross(spectrum):
     mu = Gaussian(spectrum=spectrum)

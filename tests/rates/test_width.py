@@ -35,7 +35,7 @@ LAWS = [
 
 
 @pytest.mark.parametrize(("mu", "eps"), LAWS)
-@pytest.mark.parametrize("p", [1.0, 2.0])
+@pytest.mark.parametrize("p", [pytest.param(1.0, marks=pytest.mark.slow), 2.0])
 def test_one_neuron_less_is_too_few(mu, eps, p):
     N = required_width(mu, eps, p=p)
     assert N > 1
@@ -54,7 +54,13 @@ def test_one_neuron_less_is_too_few_with_high_probability(mu, eps, p):
     assert required_width(mu, eps, p=p) < N
 
 
-@pytest.mark.parametrize(("mu", "eps"), [(Gaussian(spectrum=[2.0]), 0.3), (UniformCube(1), 0.02)])
+@pytest.mark.parametrize(
+    ("mu", "eps"),
+    [
+        (Gaussian(spectrum=[2.0]), 0.3),
+        pytest.param(UniformCube(1), 0.02, marks=pytest.mark.slow),
+    ],
+)
 def test_one_neuron_less_is_too_few_on_average(mu, eps):
     N = width_lower_bound(mu, eps)
     assert lower_bound(mu, N).value <= eps**2 < lower_bound(mu, N - 1).value

@@ -141,6 +141,7 @@ def test_bounds_are_those_of_the_package():
     assert record.errors[0][0] == pytest.approx(one.value)
 
 
+@pytest.mark.slow
 def test_measured_errors_lie_below_the_bound():
     """16 pairs, 5 standard errors: false alarm 2e-4 (t law), were the bound sharp."""
     tasks = [PairTask(*COMMON, width=32, law=GAUSSIAN, draw=k) for k in range(16)]

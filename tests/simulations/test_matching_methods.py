@@ -160,7 +160,10 @@ def test_the_barrier_after_repair_is_a_loss_less_the_chord(monkeypatch):
         pytest.param(
             ResNet20((1, 8, 8), 10, width=4, norm="batch", rng=rng()), marks=pytest.mark.slow
         ),
-        ViT((1, 8, 8), 10, patch=4, width=8, depth=1, heads=2, rng=rng()),
+        pytest.param(
+            ViT((1, 8, 8), 10, patch=4, width=8, depth=1, heads=2, rng=rng()),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_planted_permutation_is_recovered_exactly_without_noise(model, monkeypatch):
@@ -236,7 +239,7 @@ def test_noise_has_the_norm_that_it_says():
 
 
 def test_git_rebasin_ends_where_no_layer_can_be_improved():
-    a, b = (MLP((6, 9, 7, 3), rng=rng(seed)) for seed in (0, 1))
+    a, b = (MLP((6, 7, 5, 3), rng=rng(seed)) for seed in (0, 1))
     orders = git_rebasin(a, b, np.random.default_rng(0))
     names = [f"layers.{k}" for k in range(2)]
     aligned = permute(b, dict(zip(names, orders, strict=True)))

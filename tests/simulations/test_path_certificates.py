@@ -33,12 +33,12 @@ from simulations.path_certificates.tasks import (
 
 
 def config(**changes):
-    usual = Task("digits", "MLP 2", width=8, weight_decay=1e-3, pairs=2, examples=40, seed=0)
+    usual = Task("digits", "MLP 2", width=8, weight_decay=1e-3, pairs=2, examples=20, seed=0)
     return replace(usual, **changes)
 
 
 def deciding(**changes):
-    usual = DecidingTask("digits", "MLP 2", 8, 1e-3, pairs=2, examples=40, seed=0, budget=300)
+    usual = DecidingTask("digits", "MLP 2", 8, 1e-3, pairs=2, examples=20, seed=0, budget=300)
     return replace(usual, **changes)
 
 
@@ -66,7 +66,7 @@ def convolutional():
 def test_a_record_is_what_its_networks_give(results):
     task, record = results[0]
     data = load_dataset("digits")
-    test = Examples(data.test.inputs[:40], data.test.labels[:40])
+    test = Examples(data.test.inputs[:20], data.test.labels[:20])
     a, b = trained_pairs(task, data)[1]
     aligned = match(a, b, "activation", data.train.inputs).apply(b)
     whole = certify(a, aligned, test, nodes=NODES[-1])
@@ -82,7 +82,7 @@ def test_a_record_is_what_its_networks_give(results):
 def test_a_decision_is_what_its_networks_give(decisions):
     task, record = decisions[0]
     data = load_dataset("digits")
-    test = Examples(data.test.inputs[:40], data.test.labels[:40])
+    test = Examples(data.test.inputs[:20], data.test.labels[:20])
     a, b = trained_pairs(task, data)[1]
     pair = record.pairs["unmatched"][1]
     whole, curve = certify(a, b, test, complete=True), barrier(a, b, test)
@@ -120,12 +120,12 @@ def test_deep_networks_are_decided_only_on_few_examples(decisions):
 
 def test_an_example_that_is_refuted_where_it_is_right_counts_as_wrong():
     data = load_dataset("digits")
-    test = Examples(data.test.inputs[:40], data.test.labels[:40])
+    test = Examples(data.test.inputs[:20], data.test.labels[:20])
     a, b = trained_pairs(deciding(pairs=1), data)[0]
     whole = certify(a, b, test, complete=True)
     assert whole.refuted.any()
     assert wrongly_refuted(a, b, test, whole) == 0
-    assert wrongly_refuted(a, b, test, replace(whole, t=np.full(40, 0.5))) > 0
+    assert wrongly_refuted(a, b, test, replace(whole, t=np.full(20, 0.5))) > 0
 
 
 def test_what_contradicts_a_decision_is_counted(decisions):
@@ -255,7 +255,7 @@ def test_the_figure_has_an_interval_for_every_decided_pair(results, decisions):
 def test_results_of_several_studies_are_not_drawn_together(results):
     one, wider = results[0], (config(width=12), Measured({}))
     require_one_study([one, wider])
-    with pytest.raises(ValueError, match=r"mix studies with examples \[40, 50\]"):
+    with pytest.raises(ValueError, match=r"mix studies with examples \[20, 50\]"):
         require_one_study([one, (config(examples=50), Measured({}))])
     fewer = (deciding(pairs=1), Decided({}))
     require_one_study([one, fewer])

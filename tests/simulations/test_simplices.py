@@ -10,7 +10,7 @@ from simulations.simplices.summary import report, require_one_study
 
 @pytest.fixture(scope="module")
 def found():
-    task = Task("digits", width=6, networks=3, examples=10, epochs=1, budget=0.1, seed=0)
+    task = Task("digits", width=4, networks=3, examples=4, epochs=1, budget=0.05, seed=0)
     return task, run(task)
 
 

@@ -17,6 +17,7 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
+from tests.rarely import rarely
 
 NAMES = tuple(f"layers.{i}" for i in range(4))
 
@@ -122,7 +123,7 @@ def test_random_choices_have_as_many_layers(trained):
     np.testing.assert_array_equal(found.random, again.random)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, 0.9, 1.4, 1.7, 2.0])
+@pytest.mark.parametrize("tolerance", rarely([0.0, 0.9, 1.4, 1.7, 2.0], [0.9, 1.7]))
 def test_greedy_search_stays_within_the_limit_and_never_beats_exact(trained, tolerance):
     a, b, train, test = trained
     exact, greedy = (
@@ -167,7 +168,7 @@ def test_deep_networks_are_searched_greedily():
     generator = torch.Generator().manual_seed(0)
     a, b = (MLP((3, *[4] * 12, 2), rng=generator) for _ in range(2))
     data = Examples(torch.randn(10, 3, generator=generator), torch.arange(10) % 2)
-    found = recommend(a, b, data, data, tolerance=0.01, rng=rng())
+    found = recommend(a, b, data, data, tolerance=0.01, draws=4, rng=rng())
     assert found.search == "greedy"
     assert found.loss <= found.limit
     with pytest.raises(ValueError, match="exact search must have at most 12 layers, got 13"):

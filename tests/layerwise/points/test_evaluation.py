@@ -18,6 +18,7 @@ from lmctheory.networks import MLP, Examples
 from lmctheory.networks.program import Program
 from lmctheory.paths import barrier
 from tests.layerwise.cube_pairs import ARCHITECTURES, Opaque, examples, mlps, one_by_one, pair
+from tests.rarely import rarely
 
 
 def windows(L):
@@ -26,7 +27,7 @@ def windows(L):
     return np.array([[0.5 * (i <= layer < j) for layer in range(L)] for i, j in spans])
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", rarely(ARCHITECTURES, ["resnet"]))
 def test_equals_state_dictionaries_loaded_one_by_one(name):
     a, b = pair(name)
     data, L = examples(30), len(layers(a))

@@ -127,6 +127,7 @@ def test_running_statistics_of_batch_norm_are_part_of_the_path():
     assert np.abs(found.residual).max() <= 1e-8 * np.abs(found.barrier).max()
 
 
+@pytest.mark.slow
 def test_the_residual_of_a_module_with_kinks_is_what_they_add():
     a, b, data = problem((5, 7, 3), "relu", n=4)
     chain = curvature(a, b, data, 3)

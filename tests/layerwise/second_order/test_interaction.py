@@ -13,6 +13,7 @@ from lmctheory.layerwise import groups, interaction_matrix, kinks, layer_cube, l
 from lmctheory.paths import barrier
 from tests.layerwise.cube_pairs import Opaque, examples, mlps, pair
 from tests.layerwise.points.test_derivatives import scalar_pair
+from tests.rarely import rarely
 
 
 def green(t, s):
@@ -51,7 +52,7 @@ def test_the_matrix_sums_to_the_barrier(sigma, widths):
     np.testing.assert_allclose(found.matrix, found.matrix.T, atol=1e-13)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=5)
 @given(
     seed=st.integers(0, 2**31),
     widths=st.lists(st.integers(1, 6), min_size=3, max_size=5),
@@ -122,6 +123,7 @@ def test_kinks_against_mixed_differences_of_the_loss():
     assert np.abs(part).max() > 0.1 * scale  # they matter here
 
 
+@pytest.mark.slow
 def test_steps_converge_quadratically_where_nothing_has_kinks():
     a, b = mlps((6, 7, 7, 4), "tanh")
     data = examples(10, 6, 4)
@@ -157,7 +159,7 @@ def test_a_false_claim_to_be_smooth_shows_in_the_residual():
     assert abs(found.residual) > 0.01
 
 
-@pytest.mark.parametrize("name", ["cnn", "vgg", "resnet"])
+@pytest.mark.parametrize("name", rarely(["cnn", "vgg", "resnet"], ["resnet"]))
 def test_convolutional_networks_are_split(name):
     a, b = pair(name)
     found = interaction_matrix(

@@ -1,5 +1,7 @@
 """Costs of aligning neurons, for any architecture, against their definitions."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,7 @@ from lmctheory.matching.costs.neuron_costs import (
     weighted,
 )
 from lmctheory.networks import CNN, MLP, VGG, ResNet20, ViT, affine_chain
+from tests.rarely import rarely
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -78,7 +81,7 @@ def costs_of(a: nn.Module, b: nn.Module, x: torch.Tensor):
     }
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", rarely(ARCHITECTURES, ["vgg"]))
 def test_networks_in_another_order_cost_nothing_once_they_are_aligned(name):
     a, x = network(name), inputs(12, 64)
     b, orders = shuffled(a, x)
@@ -95,7 +98,7 @@ def test_networks_in_another_order_cost_nothing_once_they_are_aligned(name):
         assert scale > 1e-6, kind
 
 
-@pytest.mark.parametrize("name", ["cnn", "resnet", "vit"])
+@pytest.mark.parametrize("name", rarely(["cnn", "resnet", "vit"], ["resnet"]))
 def test_costs_follow_the_order_found_so_far(name):
     """Costs of a partly aligned pair are those of B permuted and taken as a new network."""
     a, b, x = network(name, 0), network(name, 1), inputs(6, 64)
@@ -177,8 +180,9 @@ def test_chains_and_modules_read_and_write_alike():
             torch.testing.assert_close(of_module[name], expected)
 
 
-@pytest.mark.parametrize("name", ["mlp", "resnet", "vit"])
-@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    ("before", "name"), rarely(product([False, True], ["mlp", "resnet", "vit"]), [(True, "resnet")])
+)
 def test_compressed_responses_have_the_same_inner_products(name, before):
     models, x = [network(name, seed) for seed in (0, 1)], inputs(200, 64)
     short = compressed_responses(models, x, before=before, batch_size=30)

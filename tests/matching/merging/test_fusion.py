@@ -241,4 +241,4 @@ def test_what_does_not_fit_is_refused():
 
 def test_sinkhorn_without_convergence_is_no_result():
     with pytest.raises(RuntimeError, match="regularisation must be larger than 1e-06"):
-        fuse(mlp(3, 40, 2, seed=1), mlp(3, 50, 2, seed=2), regularisation=1e-6)
+        fuse(mlp(3, 12, 2, seed=1), mlp(3, 15, 2, seed=2), regularisation=1e-6)

@@ -10,11 +10,12 @@ from lmctheory.networks.program import capture
 from lmctheory.networks.state import slots
 from tests.matching.families import varied
 from tests.matching.rotations.examples import Stream, change, small
+from tests.rarely import rarely
 
 X = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("name", ["vit", "pre-norm", "timm vit"])
+@pytest.mark.parametrize("name", rarely(["vit", "pre-norm", "timm vit"], ["timm vit"]))
 def test_the_folded_network_computes_the_same_with_gains_of_one(name):
     model, example = small(name)
     before = {key: tensor.clone() for key, tensor in slots(model).items()}

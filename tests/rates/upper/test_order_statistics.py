@@ -9,6 +9,7 @@ from scipy import integrate, stats
 from lmctheory.rates import normal_matching_cost
 from lmctheory.rates.upper import order_statistics as module
 from lmctheory.rates.upper.order_statistics import normal_partial_sums
+from tests.rarely import rarely
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,9 @@ def test_known_values(m, cost):
     assert normal_matching_cost(m) == pytest.approx(cost, rel=1e-4 if m > 2 else 1e-12)
 
 
-@pytest.mark.parametrize(("i", "m"), [(1, 3), (2, 5), (1, 40), (17, 40), (3, 1000)])
+@pytest.mark.parametrize(
+    ("i", "m"), rarely([(1, 3), (2, 5), (1, 40), (17, 40), (3, 1000)], [(17, 40)])
+)
 def test_variances_agree_with_adaptive_quadrature(i, m):
     def density(x):
         beta = stats.beta(i, m - i + 1)
@@ -29,7 +32,7 @@ def test_variances_agree_with_adaptive_quadrature(i, m):
     assert module._variance(np.array([float(i)]), m)[0] == pytest.approx(second, rel=1e-7)
 
 
-@pytest.mark.parametrize("m", [1025, 4096, 50_001])
+@pytest.mark.parametrize("m", rarely([1025, 4096, 50_001], [50_001]))
 def test_the_integral_over_ranks_is_the_full_sum(m):
     ranks = np.array_split(np.arange(1.0, m + 1), m // 1000)
     full = 2 / m * sum(module._variance(part, m).sum() for part in ranks)

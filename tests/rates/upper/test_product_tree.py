@@ -24,6 +24,7 @@ from lmctheory.rates.upper.thinning import (
     marginal_matching_cost,
     thinning,
 )
+from tests.rarely import rarely
 
 MARGINALS = [Uniform(), TruncatedNormal(1.5), RademacherMixture(0.3), Laplace()]
 
@@ -117,7 +118,9 @@ def test_cubes_agree_with_the_tree_of_boxes(d, m):
     assert exact * (1 - 1e-6) <= voted <= 1.04 * exact
 
 
-@pytest.mark.parametrize("marginal", [None, Laplace(), RademacherMixture(0.3)])
+@pytest.mark.parametrize(
+    "marginal", rarely([None, Laplace(), RademacherMixture(0.3)], [None, Laplace()])
+)
 def test_it_is_the_cost_of_its_own_matching(marginal):
     """The matching that the proof describes, carried out; 4 standard errors, false alarm 6e-5."""
     scales, m = np.array([1.0, 0.8]), 24

@@ -1,6 +1,7 @@
 """U for every law: against simulation, exact cases and naive transcriptions of its arguments."""
 
 import re
+from itertools import product
 from math import gamma
 
 import numpy as np
@@ -33,6 +34,7 @@ from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.rates.upper.rank_block import _cuts, rank_block_tree
 from lmctheory.rates.upper.upper_arguments import ARGUMENTS, from_squares
+from tests.rarely import rarely
 
 CLUSTER = Gaussian(spectrum=[0.3, 0.1])
 MIXTURE = GaussianMixture(
@@ -66,8 +68,10 @@ EVERY_LAW = pytest.mark.parametrize(
 
 
 @EVERY_LAW
-@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0])
-@pytest.mark.parametrize("m", [2, 60])
+@pytest.mark.parametrize(
+    ("m", "p"),
+    rarely(product([2, 60], [0.5, 1.0, 2.0, 3.0]), [(60, 0.5), (2, 1.0), (2, 2.0), (60, 3.0)]),
+)
 def test_every_term_lies_above_the_truth(mu, p, m):
     # 16 draws: beyond 6 standard errors, false alarm 3e-5 each (t law, 15 d.o.f.), 1e-2 in all
     measured = matching_cost(mu, m, repeats=16, p=p, rng=np.random.default_rng(m))
@@ -99,8 +103,9 @@ def test_costs_of_two_points_attain_what_their_distance_makes_of_other_powers():
     assert of(mu, 5, 1.0) >= draws[1.0].mean()
 
 
-@EVERY_LAW
-def test_a_wide_layer_costs_much_less_than_a_narrow_one(mu):
+@pytest.mark.parametrize("name", rarely(LAWS, ("mixture", "laplace", "rademacher")))
+def test_a_wide_layer_costs_much_less_than_a_narrow_one(name):
+    mu = LAWS[name]
     wide, narrow = upper_bound(mu, 10**8), upper_bound(mu, 1)
     assert wide.value < 0.2 * narrow.value
     assert narrow.value <= narrow.terms["trivial"]
@@ -115,7 +120,7 @@ def test_a_wide_layer_costs_much_less_than_a_narrow_one(mu):
         (UniformBall(3), "R6b"),
         (Gaussian(spectrum=[1.0] * 9), "R15"),
         (Gaussian(spectrum=1 / np.arange(1, 51)), "R13"),
-        (MIXTURE, "R5 clusters"),
+        pytest.param(MIXTURE, "R5 clusters", marks=pytest.mark.slow),
         (SubGaussianProduct(RademacherMixture(0.1), [1.0, 0.5]), "R15"),
         (Empirical(np.array([[0.0], [1.0], [5.0]])), "R5"),
     ],
