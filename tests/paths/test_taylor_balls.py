@@ -15,11 +15,11 @@ from lmctheory.paths.complete_operations import (
     Concatenation,
     Curved,
     NormOver,
-    Parameters,
     Product,
 )
 from lmctheory.paths.layer_operations import Affine, Node, Normalisation
 from lmctheory.paths.linear_maps import Convolution, Dense
+from lmctheory.paths.parameters import Parameters
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Box, Effort, Piece
 from lmctheory.paths.smooth_functions import EXP
@@ -208,7 +208,7 @@ def test_what_joins_the_ball_and_what_does_not():
         out = BallsOnPiece(sigma, passage(sigma, 1, piece, effort), piece, last=last)([x])
         assert float(out.radius.max()) == pytest.approx(radius, rel=1e-5)
         assert (out.ball is None) if ball is None else float(out.ball) == pytest.approx(ball, 1e-5)
-    own = Parameters(node(shape=(2,)), torch.ones(2).double(), torch.zeros(2).double())
+    own = Parameters(node(shape=(2,)), (torch.ones(2).double(), torch.zeros(2).double()))
     out = BallsOnPiece(own, passage(own, 1, piece, effort), piece, last=False)([x])
     assert out.ball is None
 
