@@ -282,7 +282,7 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="classes"):
         certify_simplex(models, values)
     sorts = Sorting()
-    with pytest.raises(TypeError, match="no enclosure is known of .*sort"):
+    with pytest.raises(TypeError, match=r"no enclosure is known of .*sort"):
         certify_simplex([sorts, shaken(sorts, 0.1, generator(0)), sorts], data)
     big = shaken(models[0], 0.0, generator(0))
     with torch.no_grad():
