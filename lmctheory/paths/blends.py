@@ -2,6 +2,9 @@ r"""Layers whose weights are combined from those of several networks: curves and
 
 theta = sum_i a_i theta_i with coefficients a_i that sum to one.
 
+Of layers see `Blend` here; other numbers, norms' and tables', `lmctheory.paths.parameters` and
+`lmctheory.paths.blended_norms`.
+
 *A segment* from B (t = 0) to A (t = 1): the coefficients of A and B are t and 1 - t.
 
 *A quadratic Bezier curve* from B (t = 0) over the bend C to A (t = 1): the coefficients of A, C, B
