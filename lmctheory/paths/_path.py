@@ -115,7 +115,7 @@ class Path:
             budget: seconds that may take; what is open then is called undecided.
 
         Raises:
-            TypeError: naming an operation that cannot be enclosed along curves.
+            TypeError: naming an operation of which no enclosure is known.
             ValueError: as `lmctheory.paths.certify`.
 
         Reference:

@@ -113,13 +113,15 @@ def certify_simplex(
     """Decides every example on all convex combinations sum_i x_i N_i, x_i >= 0, sum_i x_i = 1.
 
     Args:
-        models: two networks or more, of linear layers, convolutions, pooling, sums of branches and
+        models: two networks or more, of what `lmctheory.paths.certify` follows if `complete`, such
+            as linear layers, convolutions, norms, attention, embeddings, recurrent layers and
             activations; aligned with each other (`lmctheory.matching.match_several`) or not.
+            Evaluation mode is used: running statistics are combined like parameters.
         data: the examples; labels must be classes.
         budget: seconds that may take; what is open then is called undecided.
 
     Raises:
-        TypeError: naming an operation that cannot be enclosed there, such as BatchNorm.
+        TypeError: naming an operation of which no enclosure is known.
         ValueError: if there are fewer than two networks, their architectures differ, weights are
             NaN or infinite, a network overflows, inputs or labels do not fit, for a loss without
             certificate, labels that are no classes and a budget <= 0.

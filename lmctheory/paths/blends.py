@@ -2,6 +2,11 @@ r"""Layers whose weights are combined from those of several networks: curves and
 
 theta = sum_i a_i theta_i with coefficients a_i that sum to one.
 
+Of layers see `Blend` here; other numbers, norms' and tables', `lmctheory.paths.parameters` and
+`lmctheory.paths.blended_norms`.
+
+*A segment* from B (t = 0) to A (t = 1): the coefficients of A and B are t and 1 - t.
+
 *A quadratic Bezier curve* from B (t = 0) over the bend C to A (t = 1): the coefficients of A, C, B
 are t^2, 2t(1-t), (1-t)^2. With t = c + h s they are
 
@@ -32,7 +37,16 @@ from lmctheory.paths.linear_maps import Operator
 from lmctheory.paths.regions import SHARES, Box, Direction, Piece, Point, Region, WeightsOnPiece
 from lmctheory.paths.rounding import NORM_INFLATION
 
-__all__ = ["BEZIER", "SIMPLEX", "Blend", "Family", "Polygon", "blended_state"]
+__all__ = [
+    "BEZIER",
+    "SEGMENT",
+    "SIMPLEX",
+    "Blend",
+    "Family",
+    "Polygon",
+    "blended_state",
+    "combined",
+]
 
 Coefficients = tuple[float, ...]
 
@@ -55,6 +69,17 @@ class Family(ABC):
     @abstractmethod
     def on(self, region: Region) -> Expansion:
         """The coefficients on a region."""
+
+
+class _Segment(Family):
+    def at(self, point: Point) -> Coefficients:
+        assert not isinstance(point, tuple)
+        return point, 1 - point
+
+    def on(self, region: Region) -> Expansion:
+        assert isinstance(region, Piece)
+        h = region.half
+        return Expansion(self.at(region.centre), ((h, -h),) if h else (), ())
 
 
 class _Bezier(Family):
@@ -122,10 +147,10 @@ class _Simplex(Family):
         )
 
 
-BEZIER, SIMPLEX = _Bezier(), _Simplex()
+SEGMENT, BEZIER, SIMPLEX = _Segment(), _Bezier(), _Simplex()
 
 
-def _combined(tensors: Sequence[Tensor], coefficients: Coefficients) -> Tensor:
+def combined(tensors: Sequence[Tensor], coefficients: Coefficients) -> Tensor:
     """Their sum with coefficients; exactly one of them where the others' are zero.
 
     Of those that are trained all are in the graph, as optimisers ask for.
@@ -144,7 +169,7 @@ def blended_state(
 ) -> dict[str, Tensor]:
     """The slots of the network that is so combined; what cannot be combined is the first's."""
     return {
-        name: _combined([state[name] for state in states], coefficients)
+        name: combined([state[name] for state in states], coefficients)
         if interpolable(tensor)
         else tensor
         for name, tensor in states[0].items()
@@ -175,21 +200,21 @@ class Blend:
     def at(self, point: Point) -> AffineAt:
         """The layer at a point."""
         coefficients = self.family.at(point)
-        W, b = _combined(self.weights, coefficients), _combined(self.biases, coefficients)
+        W, b = combined(self.weights, coefficients), combined(self.biases, coefficients)
         return AffineAt(torch.nan, self.operator, W, b)
 
     def on(self, region: Region, dtype: torch.dtype) -> WeightsOnPiece:
         """The layer on a region, its symbols in some precision."""
         found = self.family.on(region)
         ones = (len(self.weights) / 2,) * len(self.weights)  # rounding grows with their number
-        sides = _combined([W.abs() for W in self.weights], ones) / SHARES
+        sides = combined([W.abs() for W in self.weights], ones) / SHARES
         return WeightsOnPiece(
-            W=_combined(self.weights, found.centre),
-            b=_combined(self.biases, found.centre),
+            W=combined(self.weights, found.centre),
+            b=combined(self.biases, found.centre),
             powers=tuple(self._direction(each, dtype) for each in found.powers),
             weights=tuple(self._direction(each, dtype) for each in found.weights),
             sides=sides.to(dtype),
-            offset=_combined([b.abs() for b in self.biases], ones),
+            offset=combined([b.abs() for b in self.biases], ones),
         )
 
     def norm_on(self, region: Region) -> float:
@@ -205,6 +230,6 @@ class Blend:
         return tuple(NORM_INFLATION * self.operator.norm(W) for W in self.weights)
 
     def _direction(self, coefficients: Coefficients, dtype: torch.dtype) -> Direction:
-        W = _combined(self.weights, coefficients)
+        W = combined(self.weights, coefficients)
         low = W.to(dtype)
-        return Direction(1.0, W, low, low.abs(), _combined(self.biases, coefficients))
+        return Direction(1.0, W, low, low.abs(), combined(self.biases, coefficients))

@@ -1,7 +1,8 @@
-"""Operations that only enclosures of whole pieces can follow: no Lipschitz constant serves.
+"""Operations that only enclosures of whole regions can follow: no Lipschitz constant serves.
 
 Each takes the values of earlier nodes, tensors ``[n, ...]``, says what it is at one t (`at`), and
-how Taylor models pass it on a piece of the segment (`on_piece`).
+how Taylor models pass it on a region (`on_piece`). Those with parameters of their own are in
+`lmctheory.paths.parameters` and `lmctheory.paths.blended_norms`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lmctheory.paths.blended_norms import NormalisationBlend
 from lmctheory.paths.layer_operations import Node
-from lmctheory.paths.regions import Effort, Piece, Region
+from lmctheory.paths.parameters import Embedding, Parameters
+from lmctheory.paths.regions import Effort, Point, Region
 from lmctheory.paths.smooth_functions import Smooth
 from lmctheory.paths.taylor_activations import Fresh
 from lmctheory.paths.taylor_attention import Heads, masked, softmax
@@ -32,16 +35,12 @@ __all__ = [
     "Combination",
     "Concatenation",
     "Curved",
-    "Embedding",
     "Followed",
     "Masked",
     "NormOver",
-    "Parameters",
     "Product",
     "Softmax",
 ]
-
-_EPS = torch.finfo(torch.float64).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,80 +49,13 @@ class _Constant:
 
     node: Node
 
-    def at(self, _t: float) -> Callable[..., Tensor]:
+    def at(self, _t: Point) -> Callable[..., Tensor]:
         """The operation itself."""
         return self.__call__
 
     def __call__(self, *x: Tensor) -> Tensor:
         """The value."""
         raise NotImplementedError
-
-
-def _interpolated(a: Tensor, b: Tensor, piece: Region) -> tuple[Tensor, Tensor, Tensor]:
-    """Numbers that are affine in t, as c_0 + c_1 s and what is rounded."""
-    assert isinstance(piece, Piece)
-    lost = 64 * _EPS * (a.abs() + b.abs())
-    return torch.lerp(b, a, piece.centre), piece.half * (a - b), lost
-
-
-@dataclass(frozen=True, eq=False)
-class Parameters:
-    """Numbers of the network itself, given to every example: its first node says how many.
-
-    Attributes:
-        a, b: A's and B's, without the examples' axis.
-    """
-
-    node: Node
-    a: Tensor
-    b: Tensor
-
-    def at(self, t: float) -> Callable[..., Tensor]:
-        """What gives them."""
-        value = self.a if torch.equal(self.a, self.b) else torch.lerp(self.b, self.a, t)
-        return lambda x: value.expand(len(x), *value.shape)
-
-    def on_piece(self, _number: int, piece: Region, effort: Effort) -> Passage:
-        """They are affine in s."""
-        if torch.equal(self.a, self.b):
-            start, rise, lost = self.a, torch.zeros_like(self.a), torch.zeros_like(self.a)
-        else:
-            start, rise, lost = _interpolated(self.a, self.b, piece)
-        polynomial = torch.stack([start, rise])[:, None]
-        radius = (lost * (1 + 1e-6)).to(effort.dtype)[None]
-
-        def passed(x: Sequence[TaylorModel]) -> TaylorModel:
-            n = len(x[0].radius)
-            held = polynomial.expand(-1, n, *start.shape), radius.expand(n, *start.shape)
-            return TaylorModel(held[0], radius.new_zeros(2, 0, *held[1].shape), (), held[1])
-
-        return passed
-
-
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """Rows of a table, of which the inputs are the numbers; linear in the table."""
-
-    node: Node
-    a: Tensor
-    b: Tensor
-
-    def at(self, t: float) -> Callable[..., Tensor]:
-        """What looks them up."""
-        table = torch.lerp(self.b, self.a, t)
-        return lambda x: table[x.long()]
-
-    def on_piece(self, _number: int, piece: Region, effort: Effort) -> Passage:
-        """Rows are affine in s."""
-        start, rise, lost = _interpolated(self.a, self.b, piece)
-
-        def passed(x: Sequence[TaylorModel]) -> TaylorModel:
-            rows = x[0].polynomial[0].long()
-            radius = (lost[rows] * (1 + 1e-6)).to(effort.dtype)
-            symbols = radius.new_zeros(2, 0, *radius.shape)
-            return TaylorModel(torch.stack([start[rows], rise[rows]]), symbols, (), radius)
-
-        return passed
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +69,7 @@ class Combination(_Constant):
         first, *others = (sign * value for sign, value in zip(self.signs, x, strict=True))
         return sum(others, start=first)
 
-    def on_piece(self, _number: int, _piece: Region, _effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _region: Region, _effort: Effort) -> Passage:
         """Symbols of the same name add."""
 
         def passed(x: Sequence[TaylorModel]) -> TaylorModel:
@@ -163,7 +95,7 @@ class Concatenation(_Constant):
         """The value."""
         return torch.cat(x, self.axis)
 
-    def on_piece(self, _number: int, _piece: Region, _effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _region: Region, _effort: Effort) -> Passage:
         """Symbols are shared."""
         return lambda x: joined(x, self.axis)
 
@@ -184,7 +116,7 @@ class Product(_Constant):
         """The value."""
         return self.apply(*x)
 
-    def on_piece(self, _number: int, _piece: Region, effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _region: Region, effort: Effort) -> Passage:
         """See `lmctheory.paths.taylor_products`."""
         return lambda x: bilinear(self.apply, x[0], x[1], self.terms, effort.degree)
 
@@ -199,7 +131,7 @@ class Curved(_Constant):
         """The value."""
         return self.function.apply(x[0])
 
-    def on_piece(self, number: int, _piece: Region, effort: Effort) -> Passage:
+    def on_piece(self, number: int, _region: Region, effort: Effort) -> Passage:
         """See `lmctheory.paths.taylor_curves`."""
         fresh = Fresh(number << 16, effort.symbols)
         return lambda x: curved(self.function, x[0], effort.degree, fresh)
@@ -228,7 +160,7 @@ class NormOver(_Constant):
             z = z - z.mean(self.axes, keepdim=True)
         return (z / (z.square().mean(self.axes, keepdim=True) + self.eps).sqrt()).view_as(x[0])
 
-    def on_piece(self, number: int, _piece: Region, effort: Effort) -> Passage:
+    def on_piece(self, number: int, _region: Region, effort: Effort) -> Passage:
         """See `lmctheory.paths.taylor_norms`."""
         fresh = Fresh(number << 16, effort.symbols)
 
@@ -257,7 +189,7 @@ class Softmax(_Constant):
         """The value."""
         return x[0].softmax(self.axis)
 
-    def on_piece(self, number: int, _piece: Region, effort: Effort) -> Passage:
+    def on_piece(self, number: int, _region: Region, effort: Effort) -> Passage:
         """See `lmctheory.paths.taylor_attention`."""
         fresh = Fresh(number << 16, effort.symbols)
         return lambda x: softmax(x[0], self.axis, effort.degree, fresh)
@@ -277,7 +209,7 @@ class Masked(_Constant):
         """The value."""
         return x[0].masked_fill(self.hidden, -torch.inf)
 
-    def on_piece(self, _number: int, _piece: Region, _effort: Effort) -> Passage:
+    def on_piece(self, _number: int, _region: Region, _effort: Effort) -> Passage:
         """Only a softmax makes something of it."""
         return lambda x: masked(x[0], self.hidden)
 
@@ -294,7 +226,7 @@ class Attention(_Constant):
         mask, scale = self.heads.mask, self.heads.scale
         return functional.scaled_dot_product_attention(q, k, v, mask, scale=scale)
 
-    def on_piece(self, number: int, _piece: Region, effort: Effort) -> Passage:
+    def on_piece(self, number: int, _region: Region, effort: Effort) -> Passage:
         """See `lmctheory.paths.taylor_attention`."""
         fresh = Fresh(number << 16, effort.symbols)
         return lambda x: self.heads(x[0], x[1], x[2], effort.degree, fresh)
@@ -308,6 +240,7 @@ Followed = (
     | Product
     | Curved
     | NormOver
+    | NormalisationBlend
     | Softmax
     | Masked
     | Attention

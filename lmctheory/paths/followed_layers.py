@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.fx import Node as Step
 
 from lmctheory.networks.program import operation
-from lmctheory.paths.complete_operations import Attention, Embedding, Masked, NormOver, Softmax
+from lmctheory.paths.complete_operations import Attention, Masked, NormOver, Softmax
 from lmctheory.paths.following import Call, Found, Writer, without_examples
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Convolution, Transposed
+from lmctheory.paths.parameters import Embedding
 from lmctheory.paths.recognition import Carried, along_axes
 from lmctheory.paths.taylor_attention import Heads
 
@@ -38,7 +39,7 @@ def embedding_rule(w: Writer, carried: Carried, call: Call) -> int | None:
     if source not in w.numbers or pair is None or call.value("max_norm") is not None:
         return None
     return w.write(
-        lambda node: Embedding(node, *pair),
+        lambda node: Embedding(node, pair),
         *(carried.step.name, (w.numbers[source],), carried.result.shape[1:]),
     )
 

@@ -21,9 +21,10 @@ from torch.fx.node import map_arg
 from lmctheory.networks import Activation, activation
 from lmctheory.networks.program import operation
 from lmctheory.paths.certified_operations import Fixed, Operation, Pointwise
-from lmctheory.paths.complete_operations import Combination, Followed, Parameters, Product
+from lmctheory.paths.complete_operations import Combination, Followed, Product
 from lmctheory.paths.layer_operations import Affine, Node
 from lmctheory.paths.linear_maps import Dense
+from lmctheory.paths.parameters import Parameters
 from lmctheory.paths.recognition import Carried
 
 __all__ = ["Call", "Found", "Rule", "Turned", "Writer", "is_index", "without_examples"]
@@ -153,7 +154,7 @@ class Writer:
     def parameters(self, name: str, pair: Pair) -> int:
         """A node of the network's own numbers, without the examples' axis."""
         a, b = (value.double() for value in pair)
-        return self.write(lambda node: Parameters(node, a, b), name, (0,), a.shape)
+        return self.write(lambda node: Parameters(node, (a, b)), name, (0,), a.shape)
 
     def moved(
         self, name: str, number: int, apply: Callable[[Tensor], Tensor], shape: Sequence[int]

@@ -79,6 +79,11 @@ class Affine:
         return self.W_a, self.W_b
 
     @property
+    def biases(self) -> tuple[Tensor, Tensor]:
+        """A's and B's."""
+        return self.b_a, self.b_b
+
+    @property
     def terms(self) -> int:
         """Weights of one output."""
         return self.W_a[0].numel()

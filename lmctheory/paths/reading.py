@@ -32,7 +32,12 @@ _AGREEMENT = 1e-9
 
 
 def program_of(
-    model_a: nn.Module, model_b: nn.Module, data: Examples, *, complete: bool = False
+    model_a: nn.Module,
+    model_b: nn.Module,
+    data: Examples,
+    *,
+    complete: bool = False,
+    folded: bool = True,
 ) -> Program:
     """Two networks as one program, for inputs as in `data`.
 
@@ -42,6 +47,7 @@ def program_of(
         data: the examples.
         complete: whether operations may be among it that only enclosures of whole pieces can
             follow, without a Lipschitz constant: norms, attention, products.
+        folded: see `Program.folded`; of other pairs layers become others.
 
     Raises:
         UnreadableError: naming the operation that has no certificate, and the hypothesis it breaks.
@@ -63,7 +69,8 @@ def program_of(
         raise UnreadableError(f"{_REFUSAL}: {error}") from None
     require_program(steps, ends[1].model, example)
     with torch.no_grad():
-        program = _Reader(steps, ends[1], example, complete).read().folded()
+        program = _Reader(steps, ends[1], example, complete).read()
+        program = program.folded() if folded else program
         _require_agreement(program, ends, example)
     return program
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lmctheory.networks import Examples
-from lmctheory.networks.program import UnreadableError
+from lmctheory.paths.blended_norms import NormalisationBlend
 from lmctheory.paths.blends import SIMPLEX, Blend, Family
-from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise, Sum
-from lmctheory.paths.layer_operations import Affine
+from lmctheory.paths.certified_operations import Operation
+from lmctheory.paths.complete_operations import Followed
+from lmctheory.paths.layer_operations import Affine, Normalisation
 from lmctheory.paths.pair_program import Program
+from lmctheory.paths.parameters import Embedding, Parameters
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Box, Point, Region
 from lmctheory.paths.segment_search import Segment
@@ -29,25 +33,36 @@ def blended(models: Sequence[nn.Module], data: Examples, family: Family) -> Prog
     """Several networks as one program.
 
     Raises:
-        TypeError: naming an operation whose parameters are combined otherwise than along segments.
+        TypeError: naming an operation of which no enclosure is known.
         ValueError: as `program_of`.
     """
-    programs = [program_of(models[0], model, data) for model in models[1:]]
-    operations: list[Operation | Blend] = []
-    for op, *others in zip(*(program.operations for program in programs), strict=True):
-        if isinstance(op, Affine):
-            ends = [op, *(other for other in others if isinstance(other, Affine))]
-            weights = (op.W_a, *(each.W_b for each in ends))
-            biases = (op.b_a, *(each.b_b for each in ends))
-            operations.append(Blend(op.node, op.operator, weights, biases, family))
-        elif isinstance(op, Fixed | MaxPool | Pointwise | Sum):
-            operations.append(op)
-        else:
-            raise UnreadableError(
-                f"{op.node.name} has parameters that certificates follow on segments only, not "
-                "along curves or in simplices"
-            )
-    return Program(programs[0].shape, tuple(operations))
+    programs = [
+        program_of(models[0], model, data, complete=True, folded=False) for model in models[1:]
+    ]
+    steps = zip(*(program.operations for program in programs), strict=True)
+    return Program(programs[0].shape, tuple(_blended(family, *step) for step in steps))
+
+
+def _blended(
+    family: Family, op: Operation | Blend | Followed, *others: Operation | Blend | Followed
+) -> Operation | Blend | Followed:
+    """One operation of several networks, of which each pair has the first."""
+    members: tuple[Any, ...] = (op, *others)
+    assert all(type(each) is type(op) and each.node.inputs == op.node.inputs for each in members)
+
+    def held(name: str) -> tuple[Tensor, ...]:
+        pairs = [getattr(each, name) for each in members]
+        return (pairs[0][0], *(pair[1] for pair in pairs))
+
+    match op:
+        case Affine():
+            return Blend(op.node, op.operator, held("weights"), held("biases"), family)
+        case Normalisation():
+            gamma, beta, mean, variance = map(held, ("gamma", "beta", "mean", "variance"))
+            return NormalisationBlend(op.node, gamma, beta, mean, variance, family)
+        case Parameters() | Embedding():
+            return replace(op, values=held("values"), family=family)
+    return op
 
 
 class Simplex(Segment):

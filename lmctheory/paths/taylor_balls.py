@@ -44,19 +44,19 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from lmctheory.paths.blended_norms import NormalisationBlend, NormalisationBlendOnPiece
 from lmctheory.paths.blends import Blend
 from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Pointwise, Sum
 from lmctheory.paths.complete_operations import (
     Combination,
     Concatenation,
-    Embedding,
     Followed,
     NormOver,
-    Parameters,
     Product,
 )
 from lmctheory.paths.enclosure import per_example
 from lmctheory.paths.layer_operations import Affine, Normalisation
+from lmctheory.paths.parameters import Embedding, Parameters
 from lmctheory.paths.regions import Region
 from lmctheory.paths.rounding import flat_length
 from lmctheory.paths.taylor_models import TaylorModel, polynomial_size
@@ -118,8 +118,8 @@ def _gain(op: Operation | Blend | Followed, passed: Passage, piece: Region) -> f
             return op.norm_on(piece)
         case Pointwise() | MaxPool():
             return op.lipschitz
-        case Normalisation():
-            assert isinstance(passed, NormalisationOnPiece)
+        case Normalisation() | NormalisationBlend():
+            assert isinstance(passed, NormalisationOnPiece | NormalisationBlendOnPiece)
             return float(passed.size.max())
         case Fixed():
             return op.norm

@@ -8,6 +8,7 @@ import torch
 
 from lmctheory.networks import Examples, ResNet20, activation
 from lmctheory.paths import certify
+from lmctheory.paths.blended_norms import NormalisationBlend
 from lmctheory.paths.blends import BEZIER, SIMPLEX, Blend
 from lmctheory.paths.certified_operations import Fixed, MaxPool, Pointwise, Sum
 from lmctheory.paths.complete_operations import (
@@ -15,11 +16,11 @@ from lmctheory.paths.complete_operations import (
     Concatenation,
     Curved,
     NormOver,
-    Parameters,
     Product,
 )
 from lmctheory.paths.layer_operations import Affine, Node, Normalisation
 from lmctheory.paths.linear_maps import Convolution, Dense
+from lmctheory.paths.parameters import Parameters
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Box, Effort, Piece
 from lmctheory.paths.smooth_functions import EXP
@@ -66,6 +67,11 @@ def batch_norm(rng):
     return Normalisation(node(), *pairs, tuple(draw(rng, 2, 4, 1, 1).exp()))
 
 
+def blended_batch_norm(rng):
+    gamma, beta, mean = (tuple(draw(rng, 3, 4, 1, 1)) for _ in range(3))
+    return NormalisationBlend(node(), gamma, beta, mean, tuple(draw(rng, 3, 4, 1, 1).exp()), BEZIER)
+
+
 ONE = {
     "dense": lambda rng: Affine(node(), Dense(), *draw(rng, 2, 6, 6), *draw(rng, 2, 6)),
     "convolution": convolution,
@@ -76,6 +82,7 @@ ONE = {
     "pool": lambda rng: MaxPool(node(shape=(4, 1, 3)), windows(), 2),
     "mean": lambda rng: Fixed(node(shape=(4,)), lambda x: x.mean((-2, -1)), SHAPE),
     "batch norm": batch_norm,
+    "batch norm on a curve": blended_batch_norm,
     "group norm": lambda rng: NormOver(node(), (2, 72), (-1,), 1e-5),
     "layer norm": lambda rng: NormOver(node(), SHAPE, (-3, -2, -1), 1.0),
     "root mean square": lambda rng: NormOver(node(), SHAPE, (-1,), 1e-2, mean=False),
@@ -208,7 +215,7 @@ def test_what_joins_the_ball_and_what_does_not():
         out = BallsOnPiece(sigma, passage(sigma, 1, piece, effort), piece, last=last)([x])
         assert float(out.radius.max()) == pytest.approx(radius, rel=1e-5)
         assert (out.ball is None) if ball is None else float(out.ball) == pytest.approx(ball, 1e-5)
-    own = Parameters(node(shape=(2,)), torch.ones(2).double(), torch.zeros(2).double())
+    own = Parameters(node(shape=(2,)), (torch.ones(2).double(), torch.zeros(2).double()))
     out = BallsOnPiece(own, passage(own, 1, piece, effort), piece, last=False)([x])
     assert out.ball is None
 
