@@ -1,1 +1,1 @@
-"""The study of barriers at a fixed law of neurons: does the barrier vanish, and how fast?"""
+"""Barriers of unions of networks, at one law of neurons."""
