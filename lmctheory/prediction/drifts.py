@@ -43,7 +43,7 @@ def extrapolated_drift(observed: "list[Drift]", doublings: float) -> tuple[float
     2) b, with an error of spread d tau, as if it were the same for all d.
 
     Example:
-        >>> total, variance = extrapolated_drift([Drift(-1, 1, 0.0, 1e-6)], 1)
+        >>> total, variance = extrapolated_drift([Drift(-1.0, 1.0, 0.0, 1e-6)], 1.0)
         >>> 0 < total < 0.12
         True
     """
