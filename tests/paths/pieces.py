@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lmctheory.networks import CNN, VGG, Examples, ResNet20
+from lmctheory.paths import interpolate
 from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Effort, Piece
 from lmctheory.paths.taylor_models import value_at
@@ -108,6 +109,22 @@ def escapes(a, b, data, piece, effort, points, scale=1.0, *, complete=False):
             elif not (masked | ((value - centre).abs() <= scale * room(model, s))).all():
                 found.add(i)
     return found
+
+
+def decided_rightly(a, b, data, found):
+    """Asserts that all are decided, the certified right on a grid, the others wrong at their t."""
+    assert not any(found.undecided)
+    with torch.no_grad():
+        right = np.stack(
+            [
+                (interpolate(a, b, t)(data.inputs).argmax(1) == data.labels).numpy()
+                for t in np.linspace(0, 1, 33)
+            ]
+        )
+        assert (right.all(0) >= found.certified).all()
+        for i in np.flatnonzero(found.refuted):
+            logits = interpolate(a, b, float(found.t[i]))(data.inputs)
+            assert int(logits[i].argmax()) != int(data.labels[i])
 
 
 def random_piece(rng):

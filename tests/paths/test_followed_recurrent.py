@@ -9,7 +9,7 @@ from lmctheory.networks import Examples
 from lmctheory.paths import certify, interpolate
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import generator, shaken
-from tests.paths.pieces import EFFORTS, escapes, points_of, random_piece, seeded
+from tests.paths.pieces import EFFORTS, decided_rightly, escapes, points_of, random_piece, seeded
 from tests.paths.recurrent import RECURRENT, Batched
 
 FEW = ["RNN relu", "GRU both ways", "LSTM projected", "LSTM cell"]
@@ -49,19 +49,7 @@ def test_no_node_leaves_its_enclosure(name):
 @pytest.mark.parametrize("name", SOME)
 def test_every_example_is_decided_and_rightly(name):
     a, b, data = pair(seeded(RECURRENT[name], 0), 0)
-    found = certify(a, b, data, complete=True)
-    assert not any(found.undecided)
-    with torch.no_grad():
-        right = np.stack(
-            [
-                (interpolate(a, b, t)(data.inputs).argmax(1) == data.labels).numpy()
-                for t in np.linspace(0, 1, 33)
-            ]
-        )
-        assert (right.all(0) >= found.certified).all()
-        for i in np.flatnonzero(found.refuted):
-            logits = interpolate(a, b, float(found.t[i]))(data.inputs)
-            assert int(logits[i].argmax()) != int(data.labels[i])
+    decided_rightly(a, b, data, certify(a, b, data, complete=True))
 
 
 class Mixed(Batched):

@@ -10,7 +10,7 @@ from lmctheory.paths import certificate, certified_barrier, certify, interpolate
 from lmctheory.paths.regions import Effort, Piece
 from tests.paths.architectures import generator, shaken
 from tests.paths.attending import IMAGE, TEXT
-from tests.paths.pieces import EFFORTS, escapes, points_of, random_piece, seeded
+from tests.paths.pieces import EFFORTS, decided_rightly, escapes, points_of, random_piece, seeded
 
 NETWORKS = IMAGE | TEXT
 
@@ -62,18 +62,7 @@ def test_every_example_is_decided_and_rightly(name):
     a, b, data = pair(name, 0, share=0.02)
     with torch.no_grad():
         data = Examples(data.inputs, a(data.inputs).argmax(1))
-    found = certify(a, b, data, complete=True)
-    assert not any(found.undecided)
-    right = np.stack(
-        [
-            (interpolate(a, b, t)(data.inputs).argmax(1) == data.labels).numpy()
-            for t in np.linspace(0, 1, 33)
-        ]
-    )
-    assert (right.all(0) >= found.certified).all()
-    for i in np.flatnonzero(found.refuted):
-        logits = interpolate(a, b, float(found.t[i]))(data.inputs)
-        assert int(logits[i].argmax()) != int(data.labels[i])
+    decided_rightly(a, b, data, certify(a, b, data, complete=True))
 
 
 @pytest.mark.parametrize("name", ["ViT", "GPT"])
