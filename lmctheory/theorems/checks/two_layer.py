@@ -227,8 +227,8 @@ def _errors_that_add_up(rng: np.random.Generator) -> Iterator[Trial]:
         f_a, f_b = v @ sigma(z) / N, v_prime @ sigma(z_prime) / N
         error = f_t - t * f_a - (1 - t) * f_b
         mean = error.mean(axis=0)
-        yield Trial(_root_mean(mean), bound.coherent)
-        yield Trial(_root_mean(error - mean), bound.fluctuation)
+        yield Trial(_rms(mean[..., None]), bound.coherent)
+        yield Trial(_rms((error - mean)[..., None]), bound.fluctuation)
 
         chord = (t * f_a + (1 - t) * f_b).mean(axis=0)
         y = chord - rng.exponential() * mean
@@ -237,7 +237,3 @@ def _errors_that_add_up(rng: np.random.Generator) -> Iterator[Trial]:
         barrier = losses[0] - t * losses[1] - (1 - t) * losses[2]
         risk = float(np.square(chord - y).mean())
         yield Trial(max(barrier + gain, 0.0), bound.squared_loss_barrier(risk))
-
-
-def _root_mean(values: np.ndarray) -> float:
-    return float(np.sqrt(np.square(values).mean()))
