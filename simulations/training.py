@@ -1,10 +1,13 @@
 """How the networks of studies are trained, as it stands in the keys of their tasks."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from lmctheory.networks import TrainingConfig
+from torch import nn
 
-__all__ = ["Training"]
+from lmctheory.networks import MLP, Dataset, TrainingConfig, seeded_generators, train_many
+
+__all__ = ["Training", "trained_mlps", "widths_of"]
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,25 @@ class Training:
         fields = asdict(self)
         del fields["loss"]
         return TrainingConfig(**fields)
+
+
+def widths_of(data: Dataset, width: int, depth: int) -> tuple[int, ...]:
+    """Of an MLP for data, its hidden layers of one width."""
+    return (data.train.inputs[0].numel(), *[width] * depth, data.classes)
+
+
+def trained_mlps(
+    data: Dataset,
+    widths: Sequence[int],
+    config: TrainingConfig,
+    seeds: Sequence[int],
+    activation: str = "relu",
+    parametrisation: str = "standard",
+) -> list[nn.Module]:
+    """One MLP for each seed, of its weights and its data order."""
+    initial = [
+        MLP(widths, activation, parametrisation=parametrisation, rng=seeded_generators(seed)[0])
+        for seed in seeds
+    ]
+    factors = initial[0].rate_factors()
+    return train_many(initial, data.train, config, seeds=seeds, rate_factors=factors)

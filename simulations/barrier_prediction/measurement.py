@@ -7,14 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from lmctheory.networks import (
-    MLP,
-    Dataset,
-    TrainingConfig,
-    load_dataset,
-    seeded_generators,
-    train_many,
-)
+from lmctheory.networks import Dataset, TrainingConfig, load_dataset
 from lmctheory.prediction import (
     BASELINES,
     BarrierPrediction,
@@ -26,7 +19,7 @@ from lmctheory.prediction import (
     predict_barrier,
     predict_family_barrier,
 )
-from simulations.training import Training
+from simulations.training import Training, trained_mlps, widths_of
 
 __all__ = [
     "FAMILY",
@@ -198,14 +191,9 @@ def _pairs(networks: Sequence[nn.Module], data: Dataset) -> PairCurves:
     return all_pairs(networks, data.test, inputs=data.train.inputs, span=3)
 
 
-def _shape(task: Task, width: int, data: Dataset) -> tuple[int, ...]:
-    inputs = data.train.inputs[0].numel()
-    return (inputs, *[width] * task.setting.depth, data.classes)
-
-
 def _family(task: Task, config: TrainingConfig, data: Dataset) -> MupFamily:
     return MupFamily(
-        _shape(task, task.width, data),
+        widths_of(data, task.width, task.setting.depth),
         config,
         task.setting.activation,
         parametrisation=task.setting.parametrisation,
@@ -215,16 +203,11 @@ def _family(task: Task, config: TrainingConfig, data: Dataset) -> MupFamily:
 def _trained(
     task: Task, width: int, count: int, first: int, config: TrainingConfig, data: Dataset
 ) -> list[nn.Module]:
-    seeds = range(first, first + count)
-    initial = [
-        MLP(
-            _shape(task, width, data),
-            task.setting.activation,
-            parametrisation=task.setting.parametrisation,
-            rng=seeded_generators(seed)[0],
-        )
-        for seed in seeds
-    ]
-    return train_many(
-        initial, data.train, config, seeds=seeds, rate_factors=initial[0].rate_factors()
+    return trained_mlps(
+        data,
+        widths_of(data, width, task.setting.depth),
+        config,
+        range(first, first + count),
+        task.setting.activation,
+        task.setting.parametrisation,
     )

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.matching import match
-from lmctheory.networks import MLP, Examples, load_dataset, seeded_generators, train_many
+from lmctheory.networks import Examples, load_dataset
 from lmctheory.networks.affine import affine_chain
 from lmctheory.paths import interpolate
 from lmctheory.prediction import error_terms, union
-from simulations.training import Training
+from simulations.training import Training, trained_mlps, widths_of
 
 __all__ = ["ACTIVATIONS", "Measured", "Parts", "Task", "cost_of", "run"]
 
@@ -98,21 +98,12 @@ def cost_of(task: Task) -> float:
 def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Trains the pool, joins and matches it."""
     data = load_dataset(task.dataset, data_dir=data_dir)
-    pool = _pool(task, data.train)
+    seeds = range(task.seed, task.seed + task.pool)
+    widths = widths_of(data, task.member, depth=1)
+    pool = trained_mlps(data, widths, task.training.config, seeds, task.activation, "mu")
     found = [_at(pool, q, data.train.inputs, data.test) for q in task.joined]
     columns = [list(column) for column in zip(*found, strict=True)]
     return Measured([q * task.member for q in task.joined], *columns)
-
-
-def _pool(task: Task, train: Examples) -> Sequence[nn.Module]:
-    widths = (train.inputs[0].numel(), task.member, int(train.labels.max()) + 1)
-    seeds = range(task.seed, task.seed + task.pool)
-    initial = [
-        MLP(widths, task.activation, parametrisation="mu", rng=seeded_generators(seed)[0])
-        for seed in seeds
-    ]
-    factors = initial[0].rate_factors()
-    return train_many(initial, train, task.training.config, seeds=seeds, rate_factors=factors)
 
 
 def _at(

@@ -14,10 +14,9 @@ from lmctheory.networks import (
     Examples,
     TrainingConfig,
     load_dataset,
-    seeded_generators,
-    train_many,
 )
 from lmctheory.paths import barrier, certified_barrier, least_barrier
+from simulations.training import trained_mlps, widths_of
 
 __all__ = [
     "ALIGNMENTS",
@@ -158,12 +157,10 @@ def _layers(first: _Layer, second: _Layer) -> nn.Module:
 
 def _trained_pairs(task: Task, data: Dataset) -> list[tuple[nn.Module, nn.Module]]:
     network = NETWORKS[task.network]
-    inputs = data.train.inputs[0].numel()
-    widths = (inputs, *[task.width] * network.depth, data.classes)
+    widths = widths_of(data, task.width, network.depth)
     seeds = list(range(task.seed, task.seed + 2 * task.pairs))
-    initial = [MLP(widths, network.activation, rng=seeded_generators(seed)[0]) for seed in seeds]
     training = TrainingConfig(epochs=30, learning_rate=0.05)
-    models = train_many(initial, data.train, training, seeds=seeds)
+    models = trained_mlps(data, widths, training, seeds, network.activation)
     return list(zip(models[::2], models[1::2], strict=True))
 
 

@@ -14,13 +14,10 @@ from torch import nn
 
 from lmctheory.matching import match_several
 from lmctheory.networks import (
-    MLP,
     Dataset,
     Examples,
     TrainingConfig,
     load_dataset,
-    seeded_generators,
-    train_many,
 )
 from lmctheory.networks.state import in_type_of, placed, slots
 from lmctheory.paths import (
@@ -34,6 +31,7 @@ from lmctheory.paths import (
 )
 from lmctheory.paths.blends import blended_state
 from simulations.timing import timed
+from simulations.training import trained_mlps, widths_of
 
 __all__ = [
     "ALIGNMENTS",
@@ -189,9 +187,8 @@ def _config(epochs: int) -> TrainingConfig:
 
 def _trained(task: Task, data: Dataset) -> list[nn.Module]:
     seeds = range(task.seed, task.seed + task.networks)
-    widths = (data.train.inputs[0].numel(), task.width, task.width, data.classes)
-    initial = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
-    return train_many(initial, data.train, _config(_TRAINING[task.dataset]), seeds=seeds)
+    widths = widths_of(data, task.width, depth=2)
+    return trained_mlps(data, widths, _config(_TRAINING[task.dataset]), seeds)
 
 
 def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simplex:
