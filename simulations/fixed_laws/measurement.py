@@ -119,8 +119,9 @@ def _at(
         terms = error_terms(a, aligned, x)
         e = terms.gap + terms.commutativity
         with torch.no_grad():
-            middle = (a(x) + aligned(x)) / 2
-            ends = (cross_entropy(a(x), test.labels) + cross_entropy(b(x), test.labels)) / 2
+            f_a, f_b = a(x), aligned(x)
+            middle = (f_a + f_b) / 2
+            ends = (cross_entropy(f_a, test.labels) + cross_entropy(f_b, test.labels)) / 2
             barriers.append(float(cross_entropy(middle + e, test.labels) - ends))
             crossed = interpolate(a, b, 0.5)(x)
             unmatched.append(float(cross_entropy(crossed, test.labels) - ends))

@@ -30,16 +30,15 @@ def require_one_study(results: Results) -> None:
 def fitted(x: Sequence[float], y: Sequence[float]) -> Mean | None:
     """The exponent of a power law of y in x, by least squares of logarithms, with its error.
 
-    None where fewer than three y are positive.
+    None where fewer than three y are positive. The error is that of the misfit: of the y, some have
+    no errors of their own, which `simulations.power_law` would weigh them by.
     """
     points = np.array([(a, b) for a, b in zip(x, y, strict=True) if b > 0])
     if len(points) < 3:
         return None
     logs = np.log(points)
-    centred = logs[:, 0] - logs[:, 0].mean()
-    slope = float(centred @ logs[:, 1] / (centred @ centred))
-    rest = logs[:, 1] - logs[:, 1].mean() - slope * centred
-    return Mean(slope, float(np.sqrt(rest @ rest / (len(logs) - 2) / (centred @ centred))))
+    found, covariance = np.polyfit(logs[:, 0], logs[:, 1], 1, cov=True)
+    return Mean(float(found[0]), float(np.sqrt(covariance[0, 0])))
 
 
 def powers(found: Measured) -> dict[str, Mean | None]:
