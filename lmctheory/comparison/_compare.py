@@ -10,7 +10,6 @@ from lmctheory.choices import require_choice
 from lmctheory.comparison.compared_pair import ComparedPair
 from lmctheory.comparison.section import Part, Section
 from lmctheory.comparison.sections import SECTIONS
-from lmctheory.comparison.sections.predicted import PREDICTED
 from lmctheory.drawing import new_figure
 from lmctheory.matching.costs.neuron_costs import METHODS
 from lmctheory.matching.objectives import LOSS
@@ -160,11 +159,11 @@ def compare(
     return Comparison({section.name: section.measure(pair) for section in chosen})
 
 
-def _chosen(names: Sequence[str] | None, predicts: bool) -> list[Section]:
+def _chosen(names: Sequence[str] | None, has_narrow: bool) -> list[Section]:
     known = {section.name: section for section in SECTIONS}
     for name in names or ():
         require_choice("sections", name, known)
-    if not predicts and PREDICTED.name in (names or ()):
-        raise ValueError(f"narrow networks must be given for the section {PREDICTED.name}")
-    chosen = [section for section in SECTIONS if names is None or section.name in names]
-    return [section for section in chosen if predicts or section is not PREDICTED]
+        if known[name].needs_narrow and not has_narrow:
+            raise ValueError(f"narrow networks must be given for the section {name}")
+    possible = [section for section in SECTIONS if has_narrow or not section.needs_narrow]
+    return [section for section in possible if names is None or section.name in names]

@@ -62,9 +62,11 @@ class Section:
         title: its heading.
         about: what is measured, in a sentence or two.
         measure: measures it.
+        needs_narrow: whether there is nothing to measure without narrower networks.
     """
 
     name: str
     title: str
     about: str
     measure: Callable[[ComparedPair], Part]
+    needs_narrow: bool = False

@@ -167,6 +167,10 @@ class SegmentLosses(Result):
     loss: Float[np.ndarray, "points n"]
     hit: Float[np.ndarray, "points n"]
 
+    def mean(self) -> Barrier:
+        """Over the examples."""
+        return Barrier(self.t, self.loss.mean(1), self.hit.mean(1))
+
 
 def segment_losses(
     model_a: nn.Module,

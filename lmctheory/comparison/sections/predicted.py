@@ -11,14 +11,13 @@ from lmctheory.drawing import legend_beside
 from lmctheory.matching.costs.neuron_costs import METHODS
 from lmctheory.networks import Examples
 from lmctheory.networks.affine import hidden_width
+from lmctheory.paths import Barrier
 from lmctheory.prediction import BarrierPrediction, predict_barrier
 from lmctheory.progress import tracked
 from lmctheory.tables import Column, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from lmctheory.paths import SegmentLosses
 
 __all__ = ["PREDICTED"]
 
@@ -29,18 +28,12 @@ class _Predicted:
 
     name: str
     prediction: BarrierPrediction
-    losses: "SegmentLosses"
-
-    @property
-    def curve(self) -> Sequence[float]:
-        """Of this pair."""
-        loss, t = self.losses.loss.mean(1), self.losses.t
-        found: list[float] = (loss - (t * loss[-1] + (1 - t) * loss[0])).tolist()
-        return found
+    pair: Barrier
 
     @property
     def barrier(self) -> float:
-        return max(self.curve[1:-1])
+        """Of the pair."""
+        return float(self.pair.max)
 
 
 _COLUMNS = (
@@ -66,7 +59,7 @@ def _measured(pair: ComparedPair) -> Part:
         except ValueError as reason:  # found only while networks are matched
             notes.append(f"Nothing is predicted after {name} matching: {reason}.")
         else:
-            rows.append(_Predicted(name, prediction, pair.losses[name]))
+            rows.append(_Predicted(name, prediction, pair.losses[name].mean()))
     if not rows:
         return Part(notes=tuple(notes))
     caption = (
@@ -94,7 +87,7 @@ def _findings(rows: Sequence[_Predicted]) -> tuple[str, ...]:
 
 def _draw(rows: Sequence[_Predicted], axes: "Axes") -> None:
     for row in rows:
-        [line] = axes.plot(row.losses.t, row.curve, label=row.name)
+        [line] = axes.plot(row.pair.t, row.pair.barrier, label=row.name)
         predicted = row.prediction
         label, colour = f"{row.name}, predicted", line.get_color()
         axes.plot(predicted.t, predicted.curve, "--", color=colour, label=label)
@@ -109,4 +102,5 @@ PREDICTED = Section(
     "The barrier that is expected at this width from narrower networks, which are joined into wide "
     "ones; how the law of their neurons moves with the width is extrapolated (a model).",
     _measured,
+    needs_narrow=True,
 )
