@@ -241,11 +241,11 @@ class PieceNetwork:
         """The models of all nodes, one after another, from the inputs on."""
         held = {0: TaylorModel.constant(x, self.effort.dtype)}
         yield held[0]
-        for i, (op, passed) in enumerate(
-            zip(self.program.operations, self.passages, strict=True), 1
+        for i, (op, passed, step) in enumerate(
+            zip(self.program.operations, self.passages, self.steps, strict=True), 1
         ):
             self.work += len(x) * _work(op, passed, held[op.node.inputs[0]])
-            held[i] = self.steps[i - 1]([held[k] for k in op.node.inputs])
+            held[i] = step([held[k] for k in op.node.inputs])
             for k in self.spent[i]:
                 del held[k]
             yield held[i]

@@ -36,7 +36,7 @@ class Drift:
     variance: float
 
 
-def extrapolated_drift(observed: "list[Drift]", doublings: float) -> tuple[float, float]:
+def extrapolated_drift(observed: list[Drift], doublings: float) -> tuple[float, float]:
     """The total drift over so many doublings from the widest on, and its variance.
 
     Regression with a normal prior: the sum over d doublings from x on is d a + (d x + d (d - 1) /

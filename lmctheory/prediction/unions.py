@@ -182,11 +182,11 @@ def _chains(members: Sequence[nn.Module]) -> list[AffineChain]:
         raise ValueError(f"members must be two or more networks, got {len(members)}")
     chains = [affine_chain(m.network if isinstance(m, Member) else m) for m in members]
     first = chains[0]
-    hidden = {W.shape[0] for W in first.weights[:-1]}
-    if first.depth < 1 or len(hidden) != 1 or len(set(first.activations)) != 1:
+    hidden = [W.shape[0] for W in first.weights[:-1]]
+    if len(set(hidden)) != 1 or len(set(first.activations)) != 1:
         raise ValueError(
             "members must have hidden layers of one width and one activation, got widths "
-            f"{[W.shape[0] for W in first.weights[:-1]]} and "
+            f"{hidden} and "
             f"{[sigma.name for sigma in first.activations]}"
         )
     shapes = [W.shape for W in first.weights]
