@@ -31,7 +31,9 @@ def draw(results: Results) -> Figure:
         axes = figure.add_subplot(grid[1 + place // 2, place % 2])
         _curves(axes, [one for one in results if one[0].name == name][-1:])
         if place == 0:
-            axes.legend(fontsize=5, loc="lower center")
+            axes.legend(fontsize=5, loc="lower center", handlelength=1.2)
+        if place % 2 == 0:
+            axes.set_ylabel("above the chord")
         axes.set_xlabel("$t$" if place >= 2 or len(names) <= 2 else "")
     return figure
 
@@ -51,6 +53,7 @@ def _points(axes: Axes, results: Results) -> None:
     axes.plot(ends, ends, color="black", linewidth=0.6)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    style.decimals(axes.xaxis, axes.yaxis)
     axes.set_xlabel("measured barrier of the test loss")
     axes.set_ylabel("predicted")
     axes.legend(fontsize=6)

@@ -39,6 +39,7 @@ def draw(results: Results) -> Figure:
         axes.plot(costs, linear, ":", color=style.GREY, label="in proportion to $M_x$")
         axes.set_xscale("log")
         axes.set_yscale("log")
+        style.decimals(axes.xaxis, axes.yaxis)
         axes.set_title(f"{task.activation}, $m$ = {found.widths[0]} to {found.widths[-1]}")
         axes.set_xlabel("matching cost $M_x$")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), ncols=2, loc="outside upper center")

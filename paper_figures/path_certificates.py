@@ -8,7 +8,6 @@ import numpy as np
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
 
 from paper_figures import command, style
 from simulations.path_certificates.command import STUDY
@@ -161,10 +160,7 @@ def _diagonal(axes: Axes) -> None:
     low, high = axes.get_xlim()
     axes.plot([low, high], [low, high], color=style.GREY, linewidth=0.6, zorder=0)
     axes.set_xlim(low, high)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 3)))
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
+    style.decimals(axes.xaxis, axes.yaxis, subs=(1, 3))
 
 
 def _shares(axes: Axes, shapes: Sequence[Summary], colour: str, marker: str) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-__all__ = ["COLOURS", "COLUMN", "GREY", "save", "use", "width_axis"]
+__all__ = ["COLOURS", "COLUMN", "GREY", "decimals", "save", "use", "width_axis"]
 
 COLUMN = 3.25
 """Width of a column, in inches."""
@@ -57,3 +59,11 @@ def save(figure: Figure, stem: Path) -> None:
         metadata = {"CreationDate": None} if suffix == ".pdf" else None
         figure.savefig(stem.with_suffix(suffix), metadata=metadata)
     print(f"wrote {stem.with_suffix('.pdf')} and {stem.with_suffix('.png')}")
+
+
+def decimals(*axes: Axis, subs: Sequence[int] = (1, 2, 5)) -> None:
+    """Writes logarithmic axes as 0.02, 0.05, 0.1 and so on, not as powers of ten."""
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=subs))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())

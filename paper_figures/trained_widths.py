@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from lmctheory.sweeps.mean import Mean
 from paper_figures import command, style
@@ -119,9 +118,7 @@ def _points(
 
 def _logarithmic(axes: Axes, shape: Shape) -> None:
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    style.decimals(axes.yaxis)
     style.width_axis(axes, shape.task.widths)
 
 
