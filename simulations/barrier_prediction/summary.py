@@ -21,6 +21,8 @@ __all__ = ["Results", "Score", "covers", "ordered", "ratio", "report", "require_
 
 Results = Sequence[tuple[Task, Measured]]
 
+FLOOR = "power law with floor"
+
 
 def ordered(results: Results) -> Results:
     """By setting and width."""
@@ -137,25 +139,25 @@ def _cases(results: Results) -> Table[tuple[Task, Measured]]:
     return Table(
         "Predicted barriers beside measured ones",
         "Of the test loss after weighted matching, the maximum of the mean curve; in brackets 90 %"
-        " intervals. Then the logarithms of predicted over measured.",
+        " intervals. Then the logarithms of predicted over measured; floor: power law with floor.",
         [
             Column("setting", lambda one: one[0].name, head=" ", left=True, once=True),
-            Column("width", lambda one: one[0].width, form="d"),
+            Column("width", lambda one: one[0].width, form="d", head="m"),
             Column("measured", lambda one: _shown(one[1].measured)),
             Column("by family", lambda one: _shown(one[1].predicted[FAMILY])),
-            *(_log(route) for route in (FAMILY, GIVEN, "widest", "power law")),
+            *(_log(route) for route in (FAMILY, GIVEN, "widest", FLOOR)),
         ],
         results,
     )
 
 
 def _shown(one: Forecast) -> str:
-    interval = ", ".join(f"{end:.4f}" for end in one.interval)
+    interval = ", ".join(f"{end:.3f}" for end in one.interval)
     return f"{one.max:.4f} [{interval}]"
 
 
 def _log(route: str) -> Column[tuple[Task, Measured]]:
-    heads = {GIVEN: "given"}
+    heads = {GIVEN: "given", FLOOR: "floor"}
     return Column(
         f"log {route}",
         lambda one: ratio(one[1].predicted[route].max, one[1].measured.max),
