@@ -1,6 +1,7 @@
 """Intervals of the barrier against dense grids of networks."""
 
 import copy
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 from lmctheory.networks import MLP, Examples
 from lmctheory.networks.losses import as_loss
 from lmctheory.paths import certified_barrier
-from lmctheory.paths.barrier_search import Interval
+from lmctheory.paths.barrier_search import Interval, mixed
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import generator
 from tests.paths.pieces import image_pair, mlp_pair
@@ -213,3 +214,22 @@ def test_bad_input_is_refused():
             p.fill_(1e200)
     with pytest.raises(ValueError, match="overflows"):
         certified_barrier(a, b, data)
+
+
+def test_mixtures_of_intervals_are_rounded_outward():
+    """Shares below zero cancel, so that what is rounded is far from what is left."""
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        ends = np.sort(rng.standard_normal((3, 2)), axis=1) * 10.0 ** rng.integers(-3, 4)
+        first, second = rng.uniform(-0.5, 1.5, 2).tolist()
+        shares = [first, second, 1 - first - second]
+        found = mixed([Interval(*pair) for pair in ends.tolist()], shares)
+        exact = [
+            sum(
+                Fraction(a) * Fraction(pair[k if a >= 0 else 1 - k])
+                for a, pair in zip(shares, ends, strict=True)
+            )
+            for k in (0, 1)
+        ]
+        assert Fraction(found.lower) <= exact[0]
+        assert exact[1] <= Fraction(found.upper)

@@ -1,12 +1,15 @@
 """Balls: against the truth at centres of models and errors in the worst direction."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lmctheory.networks import Examples, ResNet20, activation
+from lmctheory.networks.losses import as_loss
 from lmctheory.paths import certify
 from lmctheory.paths.blended_norms import NormalisationBlend
 from lmctheory.paths.blends import BEZIER, SIMPLEX, Blend
@@ -218,6 +221,43 @@ def test_what_joins_the_ball_and_what_does_not():
     own = Parameters(node(shape=(2,)), (torch.ones(2).double(), torch.zeros(2).double()))
     out = BallsOnPiece(own, passage(own, 1, piece, effort), piece, last=False)([x])
     assert out.ball is None
+
+
+def with_a_ball(size, *shape):
+    still = TaylorModel.constant(torch.zeros(1, *shape).double(), torch.float64)
+    return replace(still, ball=torch.tensor([size]).double())
+
+
+def test_any_entry_may_be_all_that_is_off():
+    assert (with_a_ball(5.0, 2, 3).rest >= 5.0).all()
+
+
+def test_what_a_ball_makes_of_contrasts():
+    """Before a dense layer the error may lie along the difference of two rows."""
+    rng, piece, effort = (
+        np.random.default_rng(4),
+        Piece(0.5, 0.5),
+        Effort(2, 0, torch.float64, True),
+    )
+    W, b = draw(rng, 3, 6), torch.zeros(3).double()
+    layer = Affine(node(shape=(3,)), Dense(), W, W, b, b)
+    passed = passage(layer, 1, piece, effort)
+    x = with_a_ball(2.0, 6)
+    found = passed.between(x, passed([replace(x, ball=None)]), torch.tensor([1]))[0]
+    expected = 2 * (W - W[1]).norm(dim=1)
+    assert (found >= expected).all()
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "least"), [("binary", 1.0), ("cross_entropy", 2**0.5)])
+def test_what_a_ball_makes_of_outputs_that_no_layer_gives(loss, least):
+    """Two logits may be off by 1/sqrt(2) in opposite directions, one alone by 1."""
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU()).double()
+    labels = torch.zeros(1).long()
+    program = program_of(net, net, Examples(torch.zeros(1, 3).double(), labels), complete=True)
+    network = PieceNetwork(program, Piece(0.5, 0.5), Effort(2, 0, torch.float64, True))
+    found = network._apart(with_a_ball(1.0, 3), with_a_ball(1.0, 2), labels, as_loss(loss))
+    assert float(found[0, 1]) >= least
 
 
 def test_repeated_axes():

@@ -106,6 +106,37 @@ def test_the_cross_entropy_is_bounded_for_noise_averaged_exactly():
     assert closest > 0.02  # no idle check
 
 
+def test_one_linear_neuron_attains_the_coherent_part_and_the_cross_entropy():
+    """Where the networks are sure of what is false, the loss is linear along the error."""
+    w, w_prime, G, t = 10.0, 11.0, 3.0, 0.3
+    law = OutputLaw(size=100.0, lipschitz=G)
+    found = coherent_error_bound(1.0, 1, "identity", law, inputs=np.ones((1, 1)), t=t)
+
+    def network(weight, g):
+        return weight * np.array([G * g / 2**0.5, 50 - G * g / 2**0.5])
+
+    def loss(f):  # the label is the first
+        return float(np.logaddexp(0, f[1] - f[0]))
+
+    middle = network(t * w + (1 - t) * w_prime, t * w + (1 - t) * w_prime)
+    ends = network(w, w), network(w_prime, w_prime)
+    error = middle - t * ends[0] - (1 - t) * ends[1]
+    assert np.linalg.norm(error) == pytest.approx(found.coherent)
+    barrier = loss(middle) - t * loss(ends[0]) - (1 - t) * loss(ends[1])
+    assert barrier == pytest.approx(found.cross_entropy_barrier())
+
+
+def test_noise_of_one_network_nearly_attains_what_it_adds_to_a_squared_loss():
+    """t^2 (1-t) s^2 D^2 of t (1-t) s^2 D^2, for w = t D, w' = w + D and no mean output."""
+    t, s, D = 0.95, 0.7, 2.0
+    law = OutputLaw(size=0.0, lipschitz=0.0, noise=s)
+    found = coherent_error_bound(D**2, 1, "identity", law, inputs=np.ones((1, 1)), t=t)
+    w, w_t = t * D, t * D + (1 - t) * D
+    barrier = (t * s * w_t) ** 2 - t * (s * w) ** 2  # averaged over +-s; B's noise is zero
+    bound = found.squared_loss_barrier(risk=0.0)
+    assert 0.9 * bound < barrier <= bound
+
+
 def test_the_squared_loss_barrier_counts_the_mean_networks_apart():
     found = bound()
     assert found.squared_loss_barrier(1.0, apart=0.4) == pytest.approx(
