@@ -15,12 +15,15 @@ from typer.testing import CliRunner
 import lmctheory
 from lmctheory.cli import app
 from lmctheory.theorems import Trial, registry
+from lmctheory.theorems.theorem import Tried
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "sklearn", "sympy", "scipy.stats"}
 
 
 def invoke(*arguments, exit_code=0):
+    if arguments[0] == "verify":
+        arguments = (*arguments, "--jobs", "1")  # so that a registry of ours is tried
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == exit_code, result.output
     return result.output
@@ -45,9 +48,10 @@ def _false(rng):
 def false_theorem(monkeypatch):
     """A registry with a false theorem among true ones; its key needs quoting."""
     known = {key: registry()[key] for key in ("R1", "R2", "T1")}
-    known["F'"] = replace(known["R1"], key="F'", trials=_false)
+    known["F'"] = replace(known["R1"], key="F'", load=lambda: Tried(_false))
     known["T3"] = registry()["T3"]
-    monkeypatch.setattr("lmctheory.cli.registry", lambda: known)
+    for module in ("commands.verify_command", "theorems.verification"):
+        monkeypatch.setattr(f"lmctheory.{module}.registry", lambda: known)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["theorems"], ["verify", "-h"]])
@@ -94,7 +98,7 @@ def test_theorems_are_listed_whole(monkeypatch):
     monkeypatch.setenv("COLUMNS", "40")
     text = invoke("theorems")
     for entry in registry().values():
-        lines = (f"{entry.key:5}{entry.title}", entry.source, ", ".join(entry.functions))
+        lines = (f"{entry.key:5}{entry.title}", entry.note, ", ".join(entry.functions))
         assert "\n     ".join(lines) in text
 
 
@@ -117,12 +121,13 @@ def test_statements_are_printed_as_latex():
 
 def test_verify_prints_a_row_per_key():
     text = invoke("verify", "R1", "T1", "R1")
-    assert re.findall(r"^ +(\w+)  .* 25  +0  ", text, flags=re.MULTILINE) == ["R1", "T1"]
+    assert re.findall(r"^ +(\w+)  .* 25  +- +- +0  ", text, flags=re.MULTILINE) == ["R1", "T1"]
 
 
 def test_verify_draws_for_a_key_what_it_draws_for_all(false_theorem):
     def about(text):
-        return [line.split() for line in text.splitlines() if "F'" in line]
+        # all but the seconds
+        return [line.split()[:-1] for line in text.splitlines() if "F'" in line]
 
     everything = about(invoke("verify", "--seed", "3", exit_code=1))
     assert len(everything) > 3
@@ -133,12 +138,14 @@ def test_verify_draws_for_a_key_what_it_draws_for_all(false_theorem):
 
 def test_a_violation_names_the_command_that_shows_it(false_theorem):
     text = invoke("verify", "--seed", "3", exit_code=1)
-    found = re.findall(r"^F', trial (\d+): not ([\d.]+) <= 0.9; see\n +lmctheory (.*)$", text, re.M)
+    found = re.findall(
+        r"^F', random trial (\d+): not ([\d.]+) <= 0.9; see\n +lmctheory (.*)$", text, re.M
+    )
     assert found
     for number, x, command in found:
         shown = invoke(*shlex.split(command), exit_code=1)
         assert shown.splitlines() == [
-            f"F', seed 3, trial {number}: {x} <= 0.9 is violated, where",
+            f"F', seed 3, random trial {number}: {x} <= 0.9 is violated, where",
             f"  x = {x}",
         ]
     held = next(n for n in range(1, 26) if str(n) not in {number for number, *_ in found})
@@ -148,7 +155,7 @@ def test_a_violation_names_the_command_that_shows_it(false_theorem):
 def test_of_many_violations_the_first_are_shown_and_all_counted(false_theorem):
     text = invoke("verify", "F'", "--full", exit_code=1)
     assert text.count("--trial") == 5
-    violations = int(re.search(r" 500  +(\d+)  ", text)[1])
+    violations = int(re.search(r" 500  +- +- +(\d+)  ", text)[1])
     assert 20 < violations < 80  # binomial, mean 50, standard deviation 6.7
     assert f"F': and {violations - 5} more trials" in text
 

@@ -15,7 +15,7 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def test_every_theorem_has_its_row(key):
     theorem = registry()[key]
     functions = ", ".join(f"`{name}`" for name in theorem.functions)
-    assert f"| {key} | {theorem.title} | {theorem.source} | {functions} |" in README
+    assert f"| {key} | {theorem.title} | {theorem.note} | {functions} |" in README
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

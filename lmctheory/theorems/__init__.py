@@ -4,6 +4,10 @@ Statements are read at once; what checks them is imported when a theorem is trie
 """
 
 from lmctheory.theorems import statements
-from lmctheory.theorems._registry import Check, Theorem, Trial, registry
+from lmctheory.theorems._registry import registry
+from lmctheory.theorems.bibliography import Work, bibtex
+from lmctheory.theorems.formula import Formula
+from lmctheory.theorems.theorem import Theorem
+from lmctheory.theorems.trial import Check, Trial
 
-__all__ = ["Check", "Theorem", "Trial", "registry", "statements"]
+__all__ = ["Check", "Formula", "Theorem", "Trial", "Work", "bibtex", "registry", "statements"]

@@ -25,7 +25,8 @@ from lmctheory.paths.reading import program_of
 from lmctheory.paths.regions import Piece
 from lmctheory.paths.segment_search import EFFORTS, Segment
 from lmctheory.paths.taylor_models import value_at
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
+from lmctheory.theorems.trial import Trial
 
 _SECONDS = 2.0
 """For one interval: it holds as it is then."""

@@ -19,8 +19,9 @@ from lmctheory.measures import (
     TruncatedNormal,
     Uniform,
 )
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
 from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.trial import Trial
 from lmctheory.widths.deep import ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.kernels import sampled_kernels

@@ -13,8 +13,9 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.rates import deviation, dyadic_bound, matching_cost, upper_bound
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
 from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.trial import Trial
 
 
 def _atoms(rng: np.random.Generator, d: int) -> Empirical:

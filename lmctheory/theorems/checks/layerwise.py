@@ -15,7 +15,8 @@ from lmctheory.layerwise.points.exchange import exchanged
 from lmctheory.layerwise.second_order.curvature import curvature
 from lmctheory.layerwise.second_order.interaction import interaction_matrix
 from lmctheory.networks import MLP, AffineChain, Examples, affine_chain
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
+from lmctheory.theorems.trial import Trial
 
 _ACTIVATIONS = ("relu", "tanh", "gelu", "sigmoid")
 

@@ -9,7 +9,8 @@ from torch import Tensor
 from lmctheory.networks import MLP, Examples, TrainingConfig, train_many
 from lmctheory.paths import interpolate
 from lmctheory.prediction import MupFamily, error_terms, union
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
+from lmctheory.theorems.trial import Trial
 
 _ACTIVATIONS = ("relu", "tanh", "gelu")
 _INPUTS, _OUTPUTS, _EXAMPLES = 5, 3, 12

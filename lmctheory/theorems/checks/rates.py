@@ -14,8 +14,9 @@ from lmctheory.rates import (
     upper_bound,
     wasserstein_pow,
 )
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
 from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.trial import Trial
 
 
 @tries("R1")

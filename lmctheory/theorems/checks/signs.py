@@ -18,9 +18,10 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.rates import lower_bound, upper_bound, wasserstein_pow
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
 from lmctheory.theorems.checks.deep import matched_networks
 from lmctheory.theorems.checks.simulation import simulated
+from lmctheory.theorems.trial import Trial
 
 _ODD = ("erf", "identity", "tanh")
 

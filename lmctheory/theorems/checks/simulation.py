@@ -4,7 +4,7 @@ import numpy as np
 
 from lmctheory.measures import Measure, Modulo
 from lmctheory.rates import matching_cost
-from lmctheory.theorems._registry import Trial
+from lmctheory.theorems.trial import Trial
 
 __all__ = ["ERRORS", "simulated"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from lmctheory.activations import KNOWN
 from lmctheory.measures import Gaussian, Measure, UniformCube
 from lmctheory.rates import optimal_permutation
-from lmctheory.theorems._registry import Trial, tries
+from lmctheory.theorems._registry import tries
+from lmctheory.theorems.trial import Trial
 from lmctheory.widths.coherent_error import OutputLaw, coherent_error_bound
 from lmctheory.widths.fixed_outputs import neuron_on_data
 from lmctheory.widths.mean_field import coupling_bound, flow_lipschitz

@@ -14,8 +14,11 @@ theorem(
         r"s_l \le \mathrm{Lip} \|W_l^t\| s_{l-1} + \mathrm{Lip}\, t(1-t)"
         r" \|(W_l^A - W_l^B)(\phi_{l-1}^A - \phi_{l-1}^B)\| + J_l"
     ),
-    source="derived; approximate form of Zhou et al. 2023, Theorem 1",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=("zhou2023",),
+    note="derived; approximate form of Zhou et al. 2023, Theorem 1",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certificate",),
     checks="certificates",
 )
@@ -27,8 +30,11 @@ theorem(
         r"\phi_l^t - \bar\phi_l = j_l + r_l, \quad \|r_l\| \le \mathrm{Lip}"
         r" (\|W_l^t j_{l-1} + c_l\| + \|W_l^t\| \|r_{l-1}\|)"
     ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certificate",),
     checks="certificates",
 )
@@ -40,8 +46,11 @@ theorem(
         r"u_l = \mathrm{Lip} (\|W_l^t\| u_{l-1} + (1-t) \|(W_l^A - W_l^B) \phi_{l-1}^A + b_l^A"
         r" - b_l^B\|), \quad \|f_t - \bar f\| \le t u_{L+1} + (1-t) v_{L+1}"
     ),
-    source="derived; compare Ferbach et al. 2024, Lemma 4.1",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=("ferbach2024",),
+    note="derived; compare Ferbach et al. 2024, Lemma 4.1",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certificate",),
     checks="certificates",
 )
@@ -53,8 +62,11 @@ theorem(
         r"\ell(\theta_t; x, y) \le \log\Bigl(1 + \sum_{j \ne y} e^{\bar f_j - \bar f_y"
         r" + \mathrm{slack}_{jy}}\Bigr)"
     ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certificate",),
     checks="certificates",
 )
@@ -67,8 +79,11 @@ theorem(
         r" \quad |\rho_{l,i}| \le \mathrm{box}_{l,i},\ \|\eta_l\| \le \mathrm{ball}_l"
         r" \quad \text{for every } s \in [0, 1]"
     ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certify",),
     checks="certificates",
 )
@@ -81,8 +96,11 @@ theorem(
         r" \quad |e_i| \le 1,\ |\rho_l| \le r_l"
         r" \quad \text{for every } s \in [-1, 1] \text{ of a piece}"
     ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certify",),
     checks="certificates",
 )
@@ -96,8 +114,11 @@ theorem(
         r" \bigl[\mathcal{U}(s_j) - \overline{\mathcal L}(s_j)\bigr],"
         r" \quad B(t) = \mathcal L(\theta_t) - t\,\mathcal L(A) - (1-t)\,\mathcal L(B)"
     ),
-    source="derived",
-    assumptions=_LIPSCHITZ,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_LIPSCHITZ,
     functions=("paths.certified_barrier",),
     checks="certificates",
 )
@@ -111,8 +132,11 @@ theorem(
         r" \quad F(P) = \tfrac1n \sum_x \ell\Bigl(u_0(x) + \sum_{i,j} P_{ij}\, g_{ij}(x)\Bigr),"
         r" \quad g_{ij} = (t v_i^A + (1-t) v_j^B)\,\sigma\bigl(t z_i^A + (1-t) z_j^B\bigr)"
     ),
-    source="derived",
-    assumptions=(
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=(
         "affine chains with one or two hidden layers",
         "a loss that is convex in the outputs",
     ),

@@ -17,8 +17,11 @@ theorem(
         r" \sup_v |\varsigma(u) - \varsigma(v)|^2 - \lambda (u-v)^2 - \gamma v^4, \; u \sim"
         r" N(0, q_l), \; \varsigma(z) = \frac{(\sigma(z), \sigma(-z))}{\sqrt 2}"
     ),
-    source="derived; compare Ferbach et al. 2024, Theorem 5.2",
-    assumptions=(
+    symbols={},
+    status="derived",
+    sources=("ferbach2024",),
+    note="derived; compare Ferbach et al. 2024, Theorem 5.2",
+    hypotheses=(
         "independent networks with Gaussian rows",
         "matched layer by layer; for each t, kernels up to O(1/width)",
     ),
@@ -33,8 +36,11 @@ theorem(
         r"\frac{1}{m_l} \mathbb E |(W_A - \Pi W_B) \phi_{l-1}|^2 \ge \mathbb E L\bigl(m_l,"
         r" \tfrac{s_w^2}{m_{l-1}} \Sigma_{l-1}\bigr) \quad \text{for every } \Pi"
     ),
-    source="derived",
-    assumptions=(*_INITIAL, "B's earlier layers were permuted by functions of those layers alone"),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=(*_INITIAL, "B's earlier layers were permuted by functions of those layers alone"),
     functions=("widths.matching_lower_bounds",),
     checks="deep",
 )
@@ -46,8 +52,11 @@ theorem(
         r"M(m) \le \bigl(M_k(m)^{1/2} + 2\eta\bigr)^2, \quad M(m) \le M_k(m) + 2\eta^2"
         r" \text{ if the rest is independent}"
     ),
-    source="explicit form of Ferbach et al. 2024, Theorem 5.4",
-    assumptions=("neurons independent, within eta of a law of dimension k",),
+    symbols={},
+    status="derived",
+    sources=("ferbach2024",),
+    note="explicit form of Ferbach et al. 2024, Theorem 5.4",
+    hypotheses=("neurons independent, within eta of a law of dimension k",),
     functions=(
         "widths.low_dimensional_bound",
         "widths.crossover_width",
@@ -63,8 +72,11 @@ theorem(
         r" \mid g] = g, \; g \sim e^{-V} N(0, s^2), \; V \text{ convex}, \; v ="
         r" \operatorname{Var} g"
     ),
-    source="derived, with Caffarelli 2000 and Strassen 1965",
-    assumptions=("coordinates of a row independent, symmetric, of one law", "any metric"),
+    symbols={},
+    status="derived",
+    sources=("caffarelli2000", "strassen1965"),
+    note="derived, with Caffarelli 2000 and Strassen 1965",
+    hypotheses=("coordinates of a row independent, symmetric, of one law", "any metric"),
     functions=("widths.non_gaussian_cost", "widths.gaussian_parts"),
     checks="deep",
 )
@@ -76,8 +88,11 @@ theorem(
         r"\mathbb E |\tilde f - f|^2 \le s_{out}^2 n_{out} Y_L, \quad Y_l = \kappa \bigl(s_w^2"
         r" Y_{l-1} + M(m_l/2)/2\bigr)"
     ),
-    source="derived; compare Ferbach et al. 2024, B.14, and Kuditipudi et al. 2019",
-    assumptions=(
+    symbols={},
+    status="derived",
+    sources=("ferbach2024", "kuditipudi2019"),
+    note="derived; compare Ferbach et al. 2024, B.14, and Kuditipudi et al. 2019",
+    hypotheses=(
         *_INITIAL,
         "kept neurons take over their partners' outgoing weights; kernels up to O(1/width)",
     ),

@@ -10,8 +10,11 @@ theorem(
         r"(\varphi_i^A - \varphi_i^B), \quad j_i = \sigma(z_i^t) - t \varphi_i^A - (1-t)"
         r" \varphi_i^B"
     ),
-    source="derived; an identity",
-    assumptions=("one hidden layer", "v outgoing weights, phi = sigma(z) activations"),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived; an identity",
+    hypotheses=("one hidden layer", "v outgoing weights, phi = sigma(z) activations"),
     functions=("prediction.error_terms",),
     checks="prediction",
 )
@@ -23,8 +26,11 @@ theorem(
         r"f^{(n)}_s(x) = f^{(m)}_s(x) \text{ at every step } s, \quad r = \tfrac nm, \;"
         r" \eta^{(n)} = (r, 1, \tfrac1r)\, \eta, \; \lambda^{(n)} = (\tfrac1r, 1, r)\, \lambda"
     ),
-    source="derived: symmetric gradients stay symmetric",
-    assumptions=(
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived: symmetric gradients stay symmetric",
+    hypotheses=(
         "SGD with momentum; factors of first weights and hidden biases, hidden, output weights",
         "the target begins with every neuron of the member m / n times, outgoing weights r times",
         "one order of the data, and one frozen function beside both",
@@ -40,8 +46,11 @@ theorem(
         r"\sum_{k \le q} \sum_i \tfrac{v_{ki}}{q}\, \sigma(w_{ki} x + b_{ki}) + \tfrac1q"
         r" \sum_k (c_k + g_k(x)) = \tfrac1q \sum_{k \le q} f_k(x)"
     ),
-    source="derived",
-    assumptions=("one hidden layer", "g_k the members' frozen functions"),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=("one hidden layer", "g_k the members' frozen functions"),
     functions=("prediction.union",),
     checks="prediction",
 )

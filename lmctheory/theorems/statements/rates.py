@@ -10,8 +10,11 @@ theorem(
     "R1",
     "Matching is optimal transport",
     statement=r"W_p^p(\mu_m, \nu_m) = \min_\pi \frac1m \sum_i |a_i - b_{\pi(i)}|^p",
-    source="Birkhoff; Ferbach et al. 2024, Lemma B.3",
-    assumptions=("two samples of equal size",),
+    symbols={},
+    status="published",
+    sources=("ferbach2024", "birkhoff1946"),
+    note="Birkhoff; Ferbach et al. 2024, Lemma B.3",
+    hypotheses=("two samples of equal size",),
     functions=("rates.wasserstein_pow", "rates.optimal_permutation"),
     checks="rates",
 )
@@ -20,8 +23,11 @@ theorem(
     "R2",
     "Wider layers match better",
     statement=r"\mathbb E W_p^p(\mu_{m+1}, \nu_{m+1}) \le \mathbb E W_p^p(\mu_m, \nu_m)",
-    source="derived: convexity and leave-one-out samples",
-    assumptions=("one law for all widths",),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived: convexity and leave-one-out samples",
+    hypotheses=("one law for all widths",),
     functions=("rates.upper_bound", "rates.lower_bound"),
     checks="rates",
 )
@@ -33,8 +39,11 @@ theorem(
         r"\mathbb E W_p^p \le d^{p/2} \tfrac{2^p - 1}{2} \sum_{l \ge 1} 2^{-pl} E_l, \quad"
         r" E_l = 2^{dl} g(2^{-dl}) \le \min\bigl(2, \sqrt{2(2^{dl} - 1)/m}\bigr)"
     ),
-    source="Fournier 2023; series and left-over g sharpened here",
-    assumptions=("neurons independent, from one law in the unit cube",),
+    symbols={},
+    status="derived",
+    sources=("fournier2023",),
+    note="Fournier 2023; series and left-over g sharpened here",
+    hypotheses=("neurons independent, from one law in the unit cube",),
     functions=("rates.fournier_bound", "rates.dyadic_bound"),
     checks="laws",
 )
@@ -47,8 +56,11 @@ theorem(
         r" \operatorname{diam}(Q)^p\bigr)\, \mathbb E |\mu_m(Q) - \nu_m(Q)|,"
         r" \quad \hat Q \text{ the parent of } Q"
     ),
-    source="after Weed and Bach 2019; tree of cells derived",
-    assumptions=("neurons independent, from one law of bounded support",),
+    symbols={},
+    status="derived",
+    sources=("weed2019",),
+    note="after Weed and Bach 2019; tree of cells derived",
+    hypotheses=("neurons independent, from one law of bounded support",),
     functions=("rates.covering_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -57,8 +69,11 @@ theorem(
     "R6a",
     "Semigroup bound",
     statement=_SEMIGROUP.replace("CONSTANT", "4"),
-    source="derived, with Peyre 2018 and Ledoux 2019",
-    assumptions=("neurons independent, from the invariant law of a reversible diffusion",),
+    symbols={},
+    status="derived",
+    sources=("peyre2018", "ledoux2019"),
+    note="derived, with Peyre 2018 and Ledoux 2019",
+    hypotheses=("neurons independent, from the invariant law of a reversible diffusion",),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -68,8 +83,11 @@ theorem(
     "Semigroup bound on flat and round spaces",
     statement=_SEMIGROUP.replace("CONSTANT", "c_n")
     + r", \quad c_n = \frac{e + 1}{1 + (e/4) 4^{-1/e}}, \; e = \tfrac{2(n-1)}{3}",
-    source="derived: the Hopf-Lax flow",
-    assumptions=("neurons independent, uniform on a cube, a sphere or in a ball",),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived: the Hopf-Lax flow",
+    hypotheses=("neurons independent, uniform on a cube, a sphere or in a ball",),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -81,8 +99,11 @@ theorem(
         r"M \le (1-P)^2 \tilde M + \operatorname{tr} \Lambda \, (2P(1-P)(o + v) + 2P^2 o),"
         r" \quad P = P(|Z| > \rho)"
     ),
-    source="derived",
-    assumptions=("neurons independent, from one Gaussian law N(0, Lambda)",),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=("neurons independent, from one Gaussian law N(0, Lambda)",),
     functions=("rates.truncated_gaussian_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -91,8 +112,11 @@ theorem(
     "R7",
     "One dimension, exactly",
     statement=r"M(m) = \frac2m \sum_{i=1}^m \operatorname{Var} Z_{(i:m)}",
-    source="Bobkov and Ledoux 2019",
-    assumptions=("neurons independent, from one normal law on the line",),
+    symbols={},
+    status="published",
+    sources=("bobkov2019",),
+    note="Bobkov and Ledoux 2019",
+    hypotheses=("neurons independent, from one normal law on the line",),
     functions=("rates.normal_matching_cost",),
     checks="rates",
 )
@@ -101,8 +125,11 @@ theorem(
     "R8",
     "Match the first coordinate alone",
     statement=r"M(m) \le \lambda_1 M_1(m) + 2 \sum_{i>1} \lambda_i",
-    source="derived: projection",
-    assumptions=_GAUSSIAN,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived: projection",
+    hypotheses=_GAUSSIAN,
     functions=("rates.upper_bound",),
     checks="rates",
 )
@@ -115,8 +142,11 @@ theorem(
         r" \mu(B(a, \sqrt x)) \le \frac{e^{-Q_s(a)}}{\prod_i (1 + 2 s \lambda_i)^{1/2}}"
         r" \min\Bigl(e^{sx}, \tfrac{g_s}{s} (e^{sx} - 1)\Bigr)"
     ),
-    source="after Ferbach et al. 2024, Theorem 5.3; tilted form derived",
-    assumptions=_GAUSSIAN,
+    symbols={},
+    status="derived",
+    sources=("ferbach2024",),
+    note="after Ferbach et al. 2024, Theorem 5.3; tilted form derived",
+    hypotheses=_GAUSSIAN,
     functions=("rates.lower_bound",),
     checks="rates",
 )
@@ -129,8 +159,11 @@ theorem(
         r" P(W_2 \ge \mathbb E W_2 + s) \le e^{-m s^2 / (4C)}, \quad"
         r" \operatorname{Var} W_2 \le \frac{2C}{m}"
     ),
-    source="McDiarmid 1989; Herbst, see Ledoux 2001",
-    assumptions=("neurons independent; support of diameter D, or log-Sobolev constant C",),
+    symbols={},
+    status="published",
+    sources=("mcdiarmid1989", "ledoux2001"),
+    note="McDiarmid 1989; Herbst, see Ledoux 2001",
+    hypotheses=("neurons independent; support of diameter D, or log-Sobolev constant C",),
     functions=("rates.deviation", "rates.simulated_upper_bound", "rates.simulated_lower_bound"),
     checks="laws",
 )
@@ -139,8 +172,11 @@ theorem(
     "R11",
     "The sandwich",
     statement=r"L(m, \Lambda) \le M(m) \le U(m, \Lambda)",
-    source="derived: the best of all above",
-    assumptions=_GAUSSIAN,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived: the best of all above",
+    hypotheses=_GAUSSIAN,
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="rates",
 )
@@ -152,8 +188,11 @@ theorem(
         r"M(m) \le T_1(m), \quad T_i(b) = \min_{s} \Bigl\{ \lambda_i \Bigl(2 - \tfrac2b \sum_k"
         r" \tfrac{S_k^2}{s_k}\Bigr) + \sum_k \tfrac{s_k}{b} T_{i+1}(s_k) \Bigr\}"
     ),
-    source="derived",
-    assumptions=_GAUSSIAN,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_GAUSSIAN,
     functions=("rates.upper_bound",),
     checks="rates",
 )
@@ -165,8 +204,11 @@ theorem(
         r"M(m) \le \sum_i a_i^2 K_i, \quad K = \sum_{\text{halves}} \tfrac{s}{b} \bigl(\tfrac23"
         r" \operatorname{Var} X_s + (\mathbb E X_s)^2 K_s\bigr) \text{ in the coordinate cut}"
     ),
-    source="derived",
-    assumptions=("neurons independent, uniform on a box",),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=("neurons independent, uniform on a box",),
     functions=("rates.box_tree",),
     checks="rates",
 )
@@ -178,8 +220,11 @@ theorem(
         r"M(m) \le 2 \operatorname{tr} \Lambda - 2 \sum_{\text{leaves}} \tfrac{b}{m} G,"
         r" \quad G = |h|^2 \text{ or } |h|^2 + \tfrac14 \mathbb E |S|"
     ),
-    source="derived",
-    assumptions=_GAUSSIAN,
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=_GAUSSIAN,
     functions=("rates.product_tree", "rates.upper_bound"),
     checks="rates",
 )

@@ -10,8 +10,11 @@ theorem(
         r" \quad L_s \ge \int_0^\infty \mathbb E \bigl(1 - \min(1, \mu(B(a, r)) + \mu(B(-a, r)))"
         r"\bigr)^m \, d(r^p), \quad U_s(m) \le U(m; \text{law folded to a half-space})"
     ),
-    source="derived: R9 with both balls, R5-R15 folded, R6 with even eigenfunctions",
-    assumptions=("neurons independent, from one law", "their activation is odd"),
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived: R9 with both balls, R5-R15 folded, R6 with even eigenfunctions",
+    hypotheses=("neurons independent, from one law", "their activation is odd"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="signs",
 )
@@ -23,8 +26,11 @@ theorem(
         r"\min_{\pi, s} \frac1m \sum_i |a_i - s_i b_{\pi(i)}|^p = W_p^p\Bigl(\frac{1}{2m} \sum_i"
         r" \delta_{a_i} + \delta_{-a_i}, \frac{1}{2m} \sum_i \delta_{b_i} + \delta_{-b_i}\Bigr)"
     ),
-    source="derived: Birkhoff in the quotient, lifted",
-    assumptions=("two samples of equal size",),
+    symbols={},
+    status="derived",
+    sources=("birkhoff1946",),
+    note="derived: Birkhoff in the quotient, lifted",
+    hypotheses=("two samples of equal size",),
     functions=("rates.wasserstein_pow", "rates.optimal_permutation", "rates.optimal_signs"),
     checks="signs",
 )
@@ -36,8 +42,11 @@ theorem(
         r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L \quad \text{of D1, with the"
         r" matching cost modulo signs for } M_l"
     ),
-    source="derived",
-    assumptions=(
+    symbols={},
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=(
         "independent networks with Gaussian rows and an odd activation",
         "matched and negated layer by layer; for each t, kernels up to O(1/width)",
     ),

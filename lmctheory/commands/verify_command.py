@@ -1,0 +1,174 @@
+"""`lmctheory verify`: every theorem tried, and false variants of it."""
+
+import json
+import os
+import shlex
+import textwrap
+from collections.abc import Iterable, Sequence
+from functools import partial
+from inspect import isfunction
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from lmctheory.tables import Column, Table, as_json
+from lmctheory.terminal import show
+from lmctheory.theorems import Check, Theorem, registry
+from lmctheory.theorems.trial import KINDS, Kind
+from lmctheory.theorems.verification import Variant, verify_variants
+from lmctheory.theorems.verification import verify as verified
+
+__all__ = ["verify"]
+
+_Found = TypeVar("_Found")
+_SHOWN = 5
+"""Violations of a theorem that are shown one by one."""
+
+
+def _number(kind: Kind, check: Check) -> int | None:
+    return len(check.of(kind)) or None
+
+
+_HEADS: dict[Kind, str] = {"random": "rand.", "trained": "train.", "searched": "search"}
+_CHECKS = (
+    Column[Check]("key", lambda check: check.key, left=True),
+    Column[Check]("theorem", lambda check: registry()[check.key].title, left=True),
+    *(Column[Check](kind, partial(_number, kind), head=_HEADS[kind], form="d") for kind in KINDS),
+    Column[Check]("violations", lambda check: check.violations, head="viol.", form="d"),
+    Column[Check]("worst margin", lambda check: check.worst_margin, head="margin", form=".2g"),
+    Column[Check]("tightness", lambda check: check.tightness, head="tight", form=".3g"),
+    Column[Check]("seconds", lambda check: check.seconds, head="s", form=".1f"),
+)
+_VARIANTS = (
+    Column[Variant]("key", lambda found: found.key, left=True),
+    Column[Variant]("wrong", lambda found: found.wrong, left=True),
+    Column[Variant]("caught", lambda found: found.caught, head="caught after", form="d"),
+    Column[Variant]("kind", lambda found: found.kind, left=True),
+    Column[Variant]("least factor", lambda found: found.least, head="seen below", form=".3g"),
+)
+
+
+def verify(
+    keys: Annotated[list[str] | None, typer.Argument(help="Theory keys; all by default.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="500 instances each, 100,000 where cheap; or 25.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random instances.")] = 0,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Try false variants, which must be caught.")
+    ] = False,
+    trial: Annotated[
+        int | None, typer.Option(min=1, help="Show this trial of one theorem, and what it drew.")
+    ] = None,
+    kind: Annotated[Kind, typer.Option(help="Of the trial shown.")] = "random",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers as JSON.")
+    ] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the table as CSV.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = os.cpu_count() or 1,
+) -> None:
+    """Tries theorems on instances: random, from trained networks, searched towards violation.
+
+    Fails if one is violated, or if a false variant is not caught. The instances of a theorem depend
+    on its key and the seed alone.
+    """
+    chosen = _chosen(keys)
+    files = [file for file in (json_file, csv_file) if file is not None]
+    if files:
+        from lmctheory.commands.output import require_output
+
+        require_output("table", *files)
+    if trial is not None:
+        if len(chosen) > 1:
+            raise typer.BadParameter(f"--trial needs one key, got {len(chosen)}")
+        good = _show_instance(chosen[0], seed, trial, kind)
+    else:
+        names = [entry.key for entry in chosen]
+        table, good = (
+            _try_variants(names, seed, jobs) if variants else _try(names, seed, full, jobs)
+        )
+        if files:
+            _write(table, json_file, csv_file)
+    if not good:
+        raise typer.Exit(1)
+
+
+def _chosen(keys: list[str] | None) -> list[Theorem]:
+    known = registry()
+    if unknown := sorted(set(keys or ()) - set(known)):
+        raise typer.BadParameter(f"unknown keys {unknown}; known are {list(known)}")
+    return [known[key] for key in dict.fromkeys(keys or known)]
+
+
+def _followed(found: Iterable[_Found], count: int) -> list[_Found]:
+    progress = Console(stderr=True)
+    return list(
+        track(found, description="verifying", total=count, console=progress, transient=True)
+    )
+
+
+def _try(keys: Sequence[str], seed: int, full: bool, jobs: int) -> tuple[Table[Check], bool]:
+    checks = _followed(verified(keys, seed, quick=not full, jobs=jobs), len(keys))
+    caption = (
+        "margin: the least room before a violation, relative. tight: median of right-hand over"
+        " left-hand side."
+    )
+    table = Table("", caption, _CHECKS, checks)
+    show(table)
+    for check in checks:
+        _echo_violations(check, seed)
+    return table, not any(check.violations for check in checks)
+
+
+def _try_variants(keys: Sequence[str], seed: int, jobs: int) -> tuple[Table[Variant], bool]:
+    every = _followed(verify_variants(keys, seed, jobs=jobs), len(keys))
+    found = [variant for of_one in every for variant in of_one]
+    caption = (
+        "caught after: trials of that kind until one violates the variant. seen below: a bound"
+        " scaled by less is caught."
+    )
+    table = Table("", caption, _VARIANTS, found)
+    show(table)
+    return table, all(variant.caught or variant.least is not None for variant in found)
+
+
+def _write(
+    table: Table[Check] | Table[Variant], json_file: Path | None, csv_file: Path | None
+) -> None:
+    from lmctheory.files import writing
+
+    if json_file is not None:
+        with writing(json_file) as beside:
+            text = json.dumps(as_json(table.records), indent=2, allow_nan=False)
+            beside.write_text(text + "\n", encoding="utf-8")
+    if csv_file is not None:
+        with writing(csv_file) as beside:
+            beside.write_text(table.text("csv"), encoding="utf-8")
+
+
+def _echo_violations(check: Check, seed: int) -> None:
+    for kind, number in check.violated[:_SHOWN]:
+        typer.echo(f"{check.key}, {kind} trial {number}: not {check.of(kind)[number - 1]}; see")
+        option = "" if kind == "random" else f" --kind {kind}"
+        command = f"lmctheory verify {shlex.quote(check.key)} --seed {seed} --trial {number}"
+        typer.echo(f"  {command}{option}")
+    if check.violations > _SHOWN:
+        typer.echo(f"{check.key}: and {check.violations - _SHOWN} more trials")
+
+
+def _show_instance(entry: Theorem, seed: int, number: int, kind: Kind) -> bool:
+    try:
+        trial, drawn = entry.instance(number, kind=kind, rng=entry.stream(seed))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    verdict = "holds" if trial.holds else "is violated"
+    typer.echo(f"{entry.key}, seed {seed}, {kind} trial {number}: {trial} {verdict}, where")
+    with np.printoptions(threshold=30):
+        for name, value in drawn.items():
+            if not isfunction(value) and not isinstance(value, np.random.Generator):
+                typer.echo(f"  {name} = {textwrap.shorten(repr(value), 200, placeholder=' ...')}")
+    return trial.holds
