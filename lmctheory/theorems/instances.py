@@ -91,13 +91,13 @@ def instantiate(key: str, *arguments: Any, **named: Any) -> Instance:
         named: likewise.
 
     Raises:
-        KeyError: if there is none.
+        ValueError: if there is none.
         TypeError: if the arguments are not its arguments.
     """
     import lmctheory
 
     if key not in INSTANCES:
-        raise KeyError(f"{key} has no numbers to put in place; these have: {', '.join(INSTANCES)}")
+        raise ValueError(f"{key} has no numbers to put in place; these have: {', '.join(INSTANCES)}")
     function = INSTANCES[key]
     signature = inspect.signature(function)
     try:

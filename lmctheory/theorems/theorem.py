@@ -102,7 +102,7 @@ class Theorem:
             named: likewise.
 
         Raises:
-            KeyError: if it has no numbers to put in place.
+            ValueError: if it has no numbers to put in place.
             TypeError: if the arguments are not its arguments.
 
         Example:

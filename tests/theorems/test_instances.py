@@ -108,7 +108,7 @@ def test_the_numbers_are_those_of_the_public_functions():
 
 
 def test_what_cannot_be_put_in_place_is_refused():
-    with pytest.raises(KeyError, match="P2 has no numbers to put in place; these have: R1"):
+    with pytest.raises(ValueError, match="P2 has no numbers to put in place; these have: R1"):
         lmc.theorems["P2"].instantiate()
     with pytest.raises(TypeError, match=r"T1 needs \(distance: float, t: float, \*, lipschitz"):
         instantiate("T1", 0.5)
