@@ -97,7 +97,9 @@ def instantiate(key: str, *arguments: Any, **named: Any) -> Instance:
     import lmctheory
 
     if key not in INSTANCES:
-        raise ValueError(f"{key} has no numbers to put in place; these have: {', '.join(INSTANCES)}")
+        raise ValueError(
+            f"{key} has no numbers to put in place; these have: {', '.join(INSTANCES)}"
+        )
     function = INSTANCES[key]
     signature = inspect.signature(function)
     try:
