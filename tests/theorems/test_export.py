@@ -51,9 +51,8 @@ def test_everything_compiles_with_its_numbers(tmp_path):
     files = export(tmp_path / "paper", ["R1", "R11", "T3", "C1'", "D1"])
     names = {path.relative_to(tmp_path / "paper").as_posix() for path in files}
     tables = {f"tables/{name}.tex" for name in ("bounds", "widths", "verification", "variants-1")}
-    figures = {
-        f"figures/{name}.{kind}" for name in ("sandwich", "depth") for kind in ("pdf", "pgf")
-    }
+    drawn = ("sandwich", "depth")
+    figures = {f"figures/{name}.{kind}" for name in drawn for kind in ("pdf", "pgf")}
     assert tables | figures <= names
     flawless(compiled(tmp_path / "paper"))
     inputs = "".join(rf"\input{{figures/{name}.pgf}}" for name in drawn)
