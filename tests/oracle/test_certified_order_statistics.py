@@ -71,7 +71,7 @@ def test_partial_sums(name, count):
             return -b * mean(law, J, b - 1, density)
         return b * mean(law, J, b - 1, lambda w: -(-w * w / 2).expm1()) * (2 / arb.pi()).sqrt()
 
-    require(sums(J, b), [certified(lambda a=a: exact(*a)) for a in places], 1e-8, places)
+    require(sums(J, b), [certified(lambda a=a: exact(*a)) for a in places], 1e-9, places)
 
 
 @lru_cache(maxsize=1)

@@ -163,7 +163,7 @@ def _variance(j: Array, m: int) -> Array:
 def half_normal_partial_sums(
     counts: Float[np.ndarray, " n"], size: Float[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """Sums of the expected order statistics of the half-normal: sum_{j <= J} E W_(j:b).
+    """Sums of the expected order statistics of the half-normal: sum_{j <= J} E W_(j:b), to 1e-9.
 
     Args:
         counts: J, between 0 and b.
