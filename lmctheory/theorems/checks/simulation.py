@@ -1,4 +1,4 @@
-"""Trials that hold a bound against a simulated matching cost.
+"""Trials that hold a bound against a matching cost: simulated, or exact where it is known.
 
 A simulated trial is a test of the hypothesis that the theorem holds, on draws that are fixed in
 number beforehand. It allows as many standard errors as Student's t, with draws - 1 degrees of
@@ -16,11 +16,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from lmctheory.measures import Measure, Modulo
-from lmctheory.rates import matching_cost
+from lmctheory.measures import Gaussian, HasSpectrum, Measure, Modulo, UniformBall, UniformCube
+from lmctheory.rates import matching_cost, normal_matching_cost
+from lmctheory.rates.bound import NotApplicable
+from lmctheory.rates.one_neuron import one_neuron_cost
+from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.theorems.trial import Trial
 
-__all__ = ["DRAWS", "FALSE_ALARM", "simulated", "slack"]
+__all__ = ["DRAWS", "FALSE_ALARM", "held", "simulated", "slack"]
 
 FALSE_ALARM = 1e-11
 """The probability, or less, that one simulated trial of a true statement does not hold."""
@@ -49,6 +52,23 @@ def _quantiles(draws: int) -> tuple[float, float]:
     return float(stats.t.isf(FALSE_ALARM, draws - 1)), (2 * z**2 + 1) / (6 * draws**0.5)
 
 
+def held(
+    law: Measure,
+    m: int,
+    bound: float,
+    *,
+    p: float = 2.0,
+    upper: bool = True,
+    modulo: Modulo = None,
+    rng: np.random.Generator,
+) -> Trial:
+    """The cost below an upper bound, or above a lower one: exact if it is known, else simulated."""
+    known = _known_cost(law, m, modulo) if p == 2 else None
+    if known is None:
+        return simulated(law, m, bound, p=p, upper=upper, modulo=modulo, rng=rng)
+    return Trial(known, bound) if upper else Trial(bound, known)
+
+
 def simulated(
     law: Measure,
     m: int,
@@ -63,3 +83,22 @@ def simulated(
     measured = matching_cost(law, m, repeats=DRAWS, p=p, modulo=modulo, rng=rng)
     ends = (measured.mean, bound) if upper else (bound, measured.mean)
     return Trial(*ends, slack(measured.draws))
+
+
+def _known_cost(law: Measure, m: int, modulo: Modulo) -> float | None:
+    """M(m), if it is known: of one neuron, on the line, of two Gaussian neurons."""
+    if m == 1:
+        try:
+            return one_neuron_cost(law, signs=modulo is not None)
+        except NotApplicable:
+            return None
+    if modulo is not None or not isinstance(law, HasSpectrum):
+        return None
+    spectrum = law.spectrum[law.spectrum > 0]
+    if len(spectrum) == 1 and isinstance(law, UniformCube | UniformBall):
+        return 4 * float(spectrum[0]) / (m + 1)
+    if len(spectrum) == 1 and isinstance(law, Gaussian):
+        return float(spectrum[0]) * normal_matching_cost(m)
+    if m == 2 and isinstance(law, Gaussian) and spectrum.size:
+        return float(normal_pair_costs(spectrum, 1)[0])
+    return None

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import torch
 
 from lmctheory.networks import (
@@ -14,11 +15,11 @@ from lmctheory.networks import (
     train_many,
 )
 
-__all__ = ["DEPTHS", "SEEDS", "WIDTHS", "test_examples", "trained_pair"]
+__all__ = ["DEPTHS", "SEEDS", "WIDTHS", "test_examples", "trained_neurons", "trained_pair"]
 
-DEPTHS, WIDTHS, SEEDS = (1, 2, 3), (8, 16, 32, 64), (0, 1)
+DEPTHS, WIDTHS, SEEDS = (1, 2, 3), (8, 32, 64), (0,)
 """What a trial chooses its pair from, so that a run trains few."""
-_TRAINING = TrainingConfig(epochs=15)
+_TRAINING = TrainingConfig(epochs=10)
 
 
 @cache
@@ -44,6 +45,24 @@ def trained_pair(
     assert isinstance(a, MLP)
     assert isinstance(b, MLP)
     return a.eval(), b.eval()
+
+
+def trained_neurons(
+    rng: np.random.Generator, m: int, activation_name: str = "relu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights with bias ``[m, d]`` of m neurons of one hidden layer of each of a pair of networks.
+
+    Args:
+        rng: picks the pair, the layer and the neurons.
+        m: their number, at most the least of `WIDTHS`.
+        activation_name: of the networks.
+    """
+    depth, width, seed = (int(rng.choice(choices)) for choices in (DEPTHS, WIDTHS, SEEDS))
+    layer = int(rng.integers(depth))
+    a, b = (net.linears[layer] for net in trained_pair(depth, width, seed, activation_name))
+    rows = (torch.cat([of.weight, of.bias[:, None]], 1).detach().numpy() for of in (a, b))
+    first, second = (each[rng.permutation(width)[:m]] for each in rows)
+    return first, second
 
 
 def test_examples() -> Examples:
