@@ -47,16 +47,17 @@ class FiniteLaw:
         """E W_p^p(mu_m, mu), exactly."""
         if len(self.points) == 2 or (self.points.shape[1] == 1 and p >= 1):
             return line_cost(*self._on_a_line(p), m, samples=1)
-        distances = cdist(self.points, self.points) ** p
+        distances, n = cdist(self.points, self.points) ** p, len(self.points)
         return sum(
-            weight * float(ot.emd2(np.bincount(a, minlength=len(self.masses)) / m, self.masses, distances))
+            weight * float(ot.emd2(np.bincount(a, minlength=n) / m, self.masses, distances))
             for weight, a in self._samples(m)
         )
 
     def _on_a_line(self, p: float) -> tuple[np.ndarray, np.ndarray, float]:
         """Atoms in their order, masses and exponent; two atoms are two of a line, for every p."""
         if len(self.points) == 2:
-            return np.array([0.0, np.linalg.norm(self.points[1] - self.points[0]) ** p]), self.masses, 1.0
+            cost = float(np.linalg.norm(self.points[1] - self.points[0]) ** p)
+            return np.array([0.0, cost]), self.masses, 1.0
         order = np.argsort(self.points[:, 0])
         return self.points[order, 0], self.masses[order], p
 

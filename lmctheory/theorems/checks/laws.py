@@ -32,7 +32,7 @@ from lmctheory.rates import (
 from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.checks.finite_laws import FiniteLaw, few_atoms, many_on_a_line
-from lmctheory.theorems.checks.simulation import DRAWS, FALSE_ALARM, held, slack
+from lmctheory.theorems.checks.simulation import FALSE_ALARM, held, slack
 from lmctheory.theorems.checks.trained import trained_neurons
 from lmctheory.theorems.trial import Trial
 
@@ -60,9 +60,11 @@ def _one_and_two(constant: Callable[[float], float], lower: float = 1.0) -> Tria
 
 tries("R3", counts=(40, 20_000), searched=300)(_one_and_two(lambda p: max(2, 2 ** (p - 1))))
 
-breaks("R3", "the constant 2^(1/2), that of sums")(_one_and_two(lambda p: max(2**0.5, 2 ** (p - 1))))
+breaks("R3", "the constant 2^(1/2), that of sums")(
+    _one_and_two(lambda p: max(2**0.5, 2 ** (p - 1)))
+)
 
-breaks("R3", "the constant 2 for every p")(_one_and_two(lambda p: 2.0))
+breaks("R3", "the constant 2 for every p")(_one_and_two(lambda _: 2.0))
 
 breaks("R3", "two samples cost twice as much as one at least")(
     _one_and_two(lambda p: max(2, 2 ** (p - 1)), lower=2.0)
@@ -101,9 +103,7 @@ breaks("R4", "the diameter of the cube without d^(p/2)")(
 )
 
 breaks("R4", "the published bound with the exponent p/d throughout")(
-    _dyadic(
-        published=lambda m, d, p: _published(m, d, p) * (m / 2) ** (min(0.5, p / d) - p / d)
-    )
+    _dyadic(published=lambda m, d, p: _published(m, d, p) * (m / 2) ** (min(0.5, p / d) - p / d))
 )
 
 
@@ -184,9 +184,7 @@ def _without_factor(rng: np.random.Generator) -> Iterator[Trial]:
 
 
 def _quantiles(
-    of: Callable[[Measure, int, float, float], Deviation] = lambda law, m, delta, p: deviation(
-        law, m, delta, p
-    ),
+    of: Callable[[Measure, int, float, float], Deviation] = deviation,
 ) -> Trials:
     """Quantiles of the cost: of two atoms and of two single Gaussian neurons exact, else drawn.
 
@@ -223,7 +221,9 @@ def _quantiles(
     return trials
 
 
-def _within(low: float, least: float, most: float, high: float, beyond: Deviation) -> Iterator[Trial]:
+def _within(
+    low: float, least: float, most: float, high: float, beyond: Deviation
+) -> Iterator[Trial]:
     """Quantiles of the cost and the ends of an interval that holds its mean."""
     yield Trial(float(high), beyond.above(most))
     yield Trial(beyond.below(least), float(low))
@@ -236,9 +236,9 @@ def _share(law: Empirical, m: int, delta: float) -> tuple[float, float, float]:
     cost = np.abs(np.arange(-m, m + 1)) / m
     order = np.argsort(cost)
     below = np.cumsum(differences[order])
-    # the largest and the least cost that lie beyond nothing of probability delta or more
+    # at or beyond which more than delta lies
     high = cost[order][np.searchsorted(below, 1 - delta)]
-    low = cost[order][np.searchsorted(below, delta)]
+    low = cost[order][np.searchsorted(below, delta, side="right")]
     return float(low), float(differences @ cost), float(high)
 
 

@@ -73,7 +73,7 @@ def _sorted(rng: np.random.Generator) -> Iterator[Trial]:
 
 def _monotone(
     draw: Callable[[np.random.Generator, int], Pair],
-    ends: Callable[[float, float, int], Trial] = lambda cost, left_out, m: Trial(cost, left_out),
+    ends: Callable[[float, float, int], Trial] = lambda cost, left_out, _: Trial(cost, left_out),
 ) -> Trials:
     """Sample by sample: the cost is at most the mean over leave-one-out pairs."""
 
@@ -95,7 +95,7 @@ tries("R2", counts=(25, 50_000), searched=500)(_monotone(_given))
 tries_trained("R2", counts=(20, 2000))(_monotone(_trained))
 
 breaks("R2", "wider layers match worse")(
-    _monotone(_given, lambda cost, left_out, m: Trial(left_out, cost))
+    _monotone(_given, lambda cost, left_out, _: Trial(left_out, cost))
 )
 
 breaks("R2", "by a factor of 1 - 1/m")(
@@ -181,9 +181,7 @@ tries("R8", counts=(20, 400))(_against_cost(_by_upper("R8"), upper=True))
 breaks("R8", _SQUARED)(_against_cost(lambda mu, m: _by_upper("R8")(mu, m * m), upper=True))
 
 breaks("R8", "one sample's variance of the other coordinates")(
-    _against_cost(
-        lambda mu, m: _by_upper("R8")(mu, m) - float(mu.spectrum[1:].sum()), upper=True
-    )
+    _against_cost(lambda mu, m: _by_upper("R8")(mu, m) - float(mu.spectrum[1:].sum()), upper=True)
 )
 
 tries("R9", counts=(15, 300))(_against_cost(lambda mu, m: lower_bound(mu, m).value, upper=False))
@@ -198,9 +196,11 @@ breaks("R13", _SQUARED)(_against_cost(lambda mu, m: _by_upper("R13")(mu, m * m),
 
 breaks("R13", "the last coordinate left out")(
     _against_cost(
-        lambda mu, m: upper_bound(Gaussian(spectrum=mu.spectrum[:-1]), m).terms["R13"]
-        if len(mu.spectrum) > 1
-        else np.inf,
+        lambda mu, m: (
+            upper_bound(Gaussian(spectrum=mu.spectrum[:-1]), m).terms["R13"]
+            if len(mu.spectrum) > 1
+            else np.inf
+        ),
         upper=True,
     )
 )
@@ -251,9 +251,7 @@ def _sandwich(above: Callable[[Gaussian, int], float]) -> Trials:
 
 tries("R11", counts=(8, 100), searched=3)(_sandwich(lambda mu, m: upper_bound(mu, m).value))
 
-breaks("R11", "twice as many neurons above")(
-    _sandwich(lambda mu, m: upper_bound(mu, 2 * m).value)
-)
+breaks("R11", "twice as many neurons above")(_sandwich(lambda mu, m: upper_bound(mu, 2 * m).value))
 
 breaks("R11", "above modulo signs")(
     _sandwich(lambda mu, m: upper_bound(mu, m, modulo="signs").value)

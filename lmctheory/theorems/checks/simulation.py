@@ -10,6 +10,7 @@ therefore that of Cornish and Fisher for a studentised mean, to second order, wh
 |g| (2 z^2 + 1) / (6 sqrt(draws)), with the normal quantile z and the draws' own g.
 """
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -88,17 +89,14 @@ def simulated(
 def _known_cost(law: Measure, m: int, modulo: Modulo) -> float | None:
     """M(m), if it is known: of one neuron, on the line, of two Gaussian neurons."""
     if m == 1:
-        try:
+        with suppress(NotApplicable):
             return one_neuron_cost(law, signs=modulo is not None)
-        except NotApplicable:
-            return None
-    if modulo is not None or not isinstance(law, HasSpectrum):
-        return None
-    spectrum = law.spectrum[law.spectrum > 0]
-    if len(spectrum) == 1 and isinstance(law, UniformCube | UniformBall):
-        return 4 * float(spectrum[0]) / (m + 1)
-    if len(spectrum) == 1 and isinstance(law, Gaussian):
-        return float(spectrum[0]) * normal_matching_cost(m)
-    if m == 2 and isinstance(law, Gaussian) and spectrum.size:
-        return float(normal_pair_costs(spectrum, 1)[0])
+    elif modulo is None and isinstance(law, HasSpectrum):
+        spectrum = law.spectrum[law.spectrum > 0]
+        if len(spectrum) == 1 and isinstance(law, UniformCube | UniformBall):
+            return 4 * float(spectrum[0]) / (m + 1)
+        if len(spectrum) == 1 and isinstance(law, Gaussian):
+            return float(spectrum[0]) * normal_matching_cost(m)
+        if m == 2 and isinstance(law, Gaussian) and spectrum.size:
+            return float(normal_pair_costs(spectrum, 1)[0])
     return None
