@@ -200,7 +200,7 @@ def _quantiles(
             law = Empirical(np.repeat([0.0, 1.0], rng.integers(1, 6, size=2))[:, None])
             low, mean, high = _share(law, m, delta)
             yield from _within(low, mean, mean, high, of(law, m, delta, p))
-            d = int(rng.integers(1, 60))
+            d = int(10 ** (4 * rng.random()))
             high, low = 2**0.5 * chi.isf(delta, d), 2**0.5 * chi.ppf(delta, d)
             one = of(Gaussian(spectrum=np.ones(d)), 1, delta, 2.0)
             yield from _within(low**2, 2.0 * d, 2.0 * d, high**2, one)

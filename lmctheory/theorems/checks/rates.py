@@ -123,8 +123,8 @@ def _one_dimension(
             m = int(rng.integers(1, 100))
             a, b = np.sort(rng.standard_normal((2, 1000, m)), axis=2)
             costs = ((a - b) ** 2).mean(axis=1)
-            yield Trial(float(costs.mean()), bound(m), slack(costs))
-            yield Trial(bound(m), float(costs.mean()), slack(costs))
+            yield Trial(float(costs.mean()), bound(m), slack(costs, upper=True))
+            yield Trial(bound(m), float(costs.mean()), slack(costs, upper=False))
             n, m = int(rng.integers(1, 4)), int(rng.integers(1, 4))
             x, copies = np.sort(rng.standard_normal(n)), rng.integers(1, 6, size=n)
             plane = FiniteLaw(np.c_[x, np.zeros(n)], copies)  # nothing is sorted there
@@ -184,7 +184,7 @@ breaks("R8", "one sample's variance of the other coordinates")(
     _against_cost(lambda mu, m: _by_upper("R8")(mu, m) - float(mu.spectrum[1:].sum()), upper=True)
 )
 
-tries("R9", counts=(15, 300))(_against_cost(lambda mu, m: lower_bound(mu, m).value, upper=False))
+tries("R9", counts=(12, 300))(_against_cost(lambda mu, m: lower_bound(mu, m).value, upper=False))
 
 breaks("R9", "half as many neurons")(
     _against_cost(lambda mu, m: lower_bound(mu, (m + 1) // 2).value, upper=False)
@@ -249,7 +249,7 @@ def _sandwich(above: Callable[[Gaussian, int], float]) -> Trials:
     return trials
 
 
-tries("R11", counts=(8, 100), searched=3)(_sandwich(lambda mu, m: upper_bound(mu, m).value))
+tries("R11", counts=(6, 100), searched=2)(_sandwich(lambda mu, m: upper_bound(mu, m).value))
 
 breaks("R11", "twice as many neurons above")(_sandwich(lambda mu, m: upper_bound(mu, 2 * m).value))
 

@@ -61,7 +61,8 @@ def _networks(rng: np.random.Generator) -> tuple[MLP, MLP]:
     a, b = (MLP((d, m, n), rng=torch.Generator(), dtype=torch.float64) for _ in range(2))
     shapes = ((m, d), (m,), (n, m), (n,))
     of_a = [rng.standard_normal(shape) for shape in shapes]
-    moved, scale = float(rng.exponential()), np.exp(rng.standard_normal(m))
+    # not so little that distances are rounding errors
+    moved, scale = 0.05 + float(rng.exponential()), np.exp(rng.standard_normal(m))
     factors = (scale[:, None], scale, 1 / scale, 1.0)
     of_b = [
         factor * (value + moved * rng.standard_normal(shape))
@@ -106,7 +107,7 @@ def _best_scales(least: Callable[[Neuron], float]) -> Trials:
 
 def _rescaled(a: MLP, b: MLP, least: Callable[[Neuron], float]) -> Iterator[Trial]:
     found = rescale(a, b)
-    biases = float((a.linears[-1].bias - b.linears[-1].bias).square().sum())
+    biases = float((a.linears[-1].bias - b.linears[-1].bias).detach().square().sum())
     reached, stated = found.distances[-1] ** 2, sum(map(least, _neurons(a, b))) + biases
     yield Trial(reached, stated)
     yield Trial(stated, reached)
@@ -128,7 +129,7 @@ def _trained_scales(rng: np.random.Generator) -> Iterator[Trial]:
         for before, after in pairwise(found.distances):
             yield Trial(after, before)
         example = inputs[int(rng.integers(len(inputs)))][None]
-        of_b, scaled = (float(net(example).norm()) for net in (b, found.apply(b)))
+        of_b, scaled = (float(net(example).detach().norm()) for net in (b, found.apply(b)))
         yield Trial(scaled, of_b)
         yield Trial(of_b, scaled)
 
@@ -180,7 +181,7 @@ def _turns(
             model, x = _drawn(rng), torch.from_numpy(rng.random((1, 16)))
             space = admitted(spaces[int(rng.integers(len(spaces)))])
             turned = _turned(model, space, space.random(rng), kept)
-            before, after = (float(net(x).norm()) for net in (model, turned))
+            before, after = (float(net(x).detach().norm()) for net in (model, turned))
             yield Trial(before, after)
             yield Trial(after, before)
             products = torch.from_numpy(rng.standard_normal((3, 3)))
