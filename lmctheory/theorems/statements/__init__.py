@@ -1,13 +1,15 @@
 """Every statement; importing it registers all, and none of what checks them."""
 
+# in the order of the theory
+# isort: off
 from lmctheory.theorems.statements import (
-    certificates,
-    deep,
-    layerwise,
-    prediction,
     rates,
-    signs,
     two_layer,
+    deep,
+    certificates,
+    layerwise,
+    signs,
+    prediction,
 )
 
 __all__ = ["certificates", "deep", "layerwise", "prediction", "rates", "signs", "two_layer"]

@@ -1,49 +1,180 @@
 """Statements on the rate at which the matching cost falls with width (R)."""
 
 from lmctheory.theorems._registry import theorem
+from lmctheory.theorems.formula import Formula
 
-_GAUSSIAN = ("neurons independent, from one Gaussian law N(0, Lambda)",)
-_SEMIGROUP = r"""M(m) \le 2 \Bigl( \sqrt{D(2t)/2} + L_t \varepsilon_t \Bigr)^2, \quad
- \varepsilon_t^2 = \frac{CONSTANT}{m} \int_{2t}^\infty (\operatorname{tr} P_s - 1) \, ds"""
+_SAMPLES = {
+    "m": "number of neurons of the layer, its width",
+    r"\mu": r"law of a neuron: of its vector of weights in $\mathbb R^d$",
+    r"\mu_m": r"$\frac1m \sum_i \delta_{a_i}$, of the neurons $a_1, \dots, a_m$ of network A",
+    r"\nu_m": r"$\frac1m \sum_i \delta_{b_i}$, of the neurons $b_1, \dots, b_m$ of network B",
+    "W_p": r"Wasserstein distance of order $p$; $W_p^p$ is the least cost of $|x - y|^p$",
+    "p": "exponent of the cost, $> 0$",
+}
+_TWO = {name: _SAMPLES[name] for name in ("m", r"\mu_m", r"\nu_m", "W_p", "p")}
+_COST = {
+    "M(m)": r"$\mathbb E W_2^2(\mu_m, \nu_m)$: mean squared distance of matched neurons",
+    "m": _SAMPLES["m"],
+}
+_LAMBDA = {r"\lambda_i": r"eigenvalues of $\Lambda$, decreasing; $d$ of them", "d": "dimension"}
+_INDEPENDENT = r"the neurons of A and of B are independent draws from one law $\mu$"
+_GAUSSIAN = (r"the neurons of A and of B are independent draws from one law $N(\mu_0, \Lambda)$",)
+_TREES = "nodes are cut at ranks that do not depend on the samples"
+_DIFFUSION = {
+    "t": "any time $> 0$; the best is taken",
+    "D": r"$D(t) = \mathbb E |X_t - X_0|^2$, displacement of the stationary diffusion",
+    "L_t": r"Lipschitz constant of $y \mapsto \mathbb E[X_0 \mid X_t = y]$",
+    r"\operatorname{tr} P_s": "heat trace: trace of the semigroup of the diffusion at time $s$",
+}
+_SEMIGROUP = (
+    r"$X_t$ is an ergodic reversible diffusion with invariant law $\mu$ and carr\'e du champ"
+    r" $|\nabla f|^2$",
+    r"its semigroup $P_s$ has a discrete spectrum, and $\operatorname{tr} P_s - 1$ is integrable"
+    r" on $[2t, \infty)$",
+)
+
+
+def _semigroup(left: str, constant: str, names: dict[str, str]) -> Formula:
+    return Formula(
+        left,
+        r"\le",
+        f"2*(sqrt(D(2*t)/2) + L*sqrt({constant}/m*Integral(P(s) - 1, (s, 2*t, oo))))**2",
+        names={"L": "L_t", "P": r"\operatorname{tr} P", **names},
+        indexed=("P",),
+    )
+
 
 theorem(
     "R1",
     "Matching is optimal transport",
-    statement=r"W_p^p(\mu_m, \nu_m) = \min_\pi \frac1m \sum_i |a_i - b_{\pi(i)}|^p",
-    symbols={},
+    statement=r"W_p^p(\mu_m, \nu_m) = \min_\pi \frac1m \sum_{i=1}^m |a_i - b_{\pi(i)}|^p",
+    symbols={
+        **_TWO,
+        "a_i": "neurons of network A",
+        "b_i": "neurons of network B",
+        r"\pi": r"permutation of $1, \dots, m$",
+    },
     status="published",
     sources=("ferbach2024", "birkhoff1946"),
     note="Birkhoff; Ferbach et al. 2024, Lemma B.3",
     hypotheses=("two samples of equal size",),
     functions=("rates.wasserstein_pow", "rates.optimal_permutation"),
     checks="rates",
+    proof=(
+        r"A coupling of $\mu_m$ and $\nu_m$ is $\frac1m S$ with a doubly stochastic matrix $S$,"
+        r" and its cost is linear in $S$, hence least at an extreme point of the set of such"
+        r" matrices. By Birkhoff's theorem these are the permutation matrices."
+    ),
 )
 
 theorem(
     "R2",
     "Wider layers match better",
     statement=r"\mathbb E W_p^p(\mu_{m+1}, \nu_{m+1}) \le \mathbb E W_p^p(\mu_m, \nu_m)",
-    symbols={},
+    symbols=_TWO,
     status="derived",
     sources=(),
     note="derived: convexity and leave-one-out samples",
-    hypotheses=("one law for all widths",),
+    hypotheses=(
+        _INDEPENDENT,
+        r"$\mu$ is the same for all widths",
+        r"$\mathbb E W_p^p(\mu_m, \nu_m) < \infty$",
+    ),
     functions=("rates.upper_bound", "rates.lower_bound"),
     checks="rates",
+    proof=(
+        r"Let $\mu^{(j)}$ and $\nu^{(j)}$ be the empirical measures of all neurons but the $j$-th."
+        r" Then $\mu_{m+1} = \frac1{m+1} \sum_j \mu^{(j)}$, and likewise $\nu_{m+1}$. The mean of"
+        r" couplings is a coupling of the means, so"
+        r" $W_p^p(\mu_{m+1}, \nu_{m+1}) \le \frac1{m+1} \sum_j W_p^p(\mu^{(j)}, \nu^{(j)})$,"
+        r" and every term on the right has the law of $W_p^p(\mu_m, \nu_m)$."
+    ),
+)
+
+theorem(
+    "R3",
+    "One sample against two",
+    statement=(
+        r"\mathbb E W_p^p(\mu_m, \mu) \le \mathbb E W_p^p(\mu_m, \nu_m)",
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \le \max(2, 2^{p-1}) \, \mathbb E W_p^p(\mu_m, \mu)",
+    ),
+    symbols=_SAMPLES,
+    status="derived",
+    sources=(),
+    note="derived: both samples coupled with one neuron; no factor 2^p",
+    hypotheses=(
+        _INDEPENDENT,
+        r"$|\cdot|$ is the Euclidean norm (in the supremum norm the second fails)",
+        r"$\mathbb E W_p^p(\mu_m, \mu) < \infty$",
+    ),
+    functions=("rates.covering_bound", "rates.dyadic_bound", "rates.semigroup_bound"),
+    checks="laws",
+    proof=(
+        r"The first: $\mu = \mathbb E \nu_m$, and $W_p^p(\mu_m, \cdot)$ is convex. The second:"
+        r" couple each sample optimally with the same $z \sim \mu$, independently given $z$. Let"
+        r" $x$ and $y$ be the neurons of A and of B that go with $z$; given $z$, $X = x - z$ and"
+        r" $Y = y - z$ are independent with one law, and $\mathbb E |X|^p = \mathbb E W_p^p(\mu_m,"
+        r" \mu)$. It remains to see that $\mathbb E |X - Y|^p \le \max(2, 2^{p-1}) \mathbb E"
+        r" |X|^p$. The map $f(x) \mapsto f(x) - f(y)$ has norm $2$ from $L^1$ to $L^1$ and from"
+        r" $L^\infty$ to $L^\infty$ and norm at most $\sqrt 2$ from $L^2$ to $L^2$, as $\mathbb E"
+        r" |f(X) - f(Y)|^2 = 2 \mathbb E |f(X)|^2 - 2 |\mathbb E f(X)|^2$; by the theorem of Riesz"
+        r" and Thorin the power $p$ of its norm on $L^p$ is at most $2$ for $1 \le p \le 2$ and"
+        r" $2^{p-1}$ for $p \ge 2$. For $p < 1$, $|X - Y|^p \le |X|^p + |Y|^p$."
+    ),
 )
 
 theorem(
     "R4",
     "Explicit dyadic bound",
     statement=(
-        r"\mathbb E W_p^p \le d^{p/2} \tfrac{2^p - 1}{2} \sum_{l \ge 1} 2^{-pl} E_l, \quad"
-        r" E_l = 2^{dl} g(2^{-dl}) \le \min\bigl(2, \sqrt{2(2^{dl} - 1)/m}\bigr)"
+        Formula(
+            r"\mathbb E W_p^p(\mu_m, \nu_m)",
+            r"\le",
+            "(2**p - 1)/2*D**p*Sum(2**(-p*l)*E(l), (l, 1, oo))",
+            indexed=("E",),
+        ),
+        Formula("E_l", "=", "2**(d*l)*g(2**(-d*l))"),
+        Formula("E_l", r"\le", "Min(2, sqrt(2*(2**(d*l) - 1)/m))"),
+        Formula(
+            "g(q)",
+            "=",
+            "Integral((1 - (1 - 2*q*(1 - q)*(1 - cos(u)))**m)/(1 - cos(u)), (u, 0, pi))/(pi*m)",
+        ),
+        Formula(
+            r"\text{published:} \quad \mathbb E W_p^p(\mu_m, \nu_m)",
+            r"\le",
+            "D**p*kappa*(m/2)**(-Min(1/2, p/d))",
+            names={"kappa": r"\kappa"},
+        ),
+        Formula(r"\kappa_{p > d/2}", "=", "2**(d/2 - 1)/(1 - 2**(d/2 - p))"),
+        Formula(
+            r"\kappa_{p = d/2}",
+            "=",
+            "2**(p - 1)/(p*log(2))*Max(0, log((2**(1 - p) - 2**(1 - 2*p))*sqrt(m/2)))"
+            " + 2**(p - 1)/(1 - 2**(-p))",
+        ),
+        Formula(
+            r"\kappa_{p < d/2}",
+            "=",
+            "2**(p - 2*p/d)*(1 - 2**(-d/2))**(1 - 2*p/d)/(1 - 2**(p - d/2))",
+        ),
     ),
-    symbols={},
+    symbols={
+        **_TWO,
+        "d": "dimension",
+        "D": r"Euclidean diameter of the cube: $\sqrt d$ times its side",
+        "E_l": "mean left-over of level $l$, if its cells have equal masses: no masses have more",
+        "l": r"level of the dyadic cubes, of which there are $2^{dl}$",
+        "g": r"$g(q) = \mathbb E |\mu_m(Q) - \nu_m(Q)|$ for a set $Q$ of mass $q$",
+        "q": "mass of a set",
+        "u": "variable of integration",
+        r"\kappa": "Fournier's constant, by the case that holds",
+    },
     status="derived",
     sources=("fournier2023",),
     note="Fournier 2023; series and left-over g sharpened here",
-    hypotheses=("neurons independent, from one law in the unit cube",),
+    hypotheses=(_INDEPENDENT, r"the support of $\mu$ lies in a cube"),
+    depends=("R5",),
     functions=("rates.fournier_bound", "rates.dyadic_bound"),
     checks="laws",
 )
@@ -52,15 +183,23 @@ theorem(
     "R5",
     "Multi-scale covering bound",
     statement=(
-        r"\mathbb E W_p^p \le \tfrac12 \sum_{Q} \bigl(\operatorname{diam}(\hat Q)^p -"
-        r" \operatorname{diam}(Q)^p\bigr)\, \mathbb E |\mu_m(Q) - \nu_m(Q)|,"
-        r" \quad \hat Q \text{ the parent of } Q"
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \le \tfrac12 \sum_{Q} \bigl(\operatorname{diam}(\hat Q)^p"
+        r" - \operatorname{diam}(Q)^p\bigr)\, \mathbb E |\mu_m(Q) - \nu_m(Q)|",
     ),
-    symbols={},
+    symbols={
+        **_TWO,
+        "Q": "cells of a tree of nested partitions of the support, the leaves single points",
+        r"\hat Q": "the parent of $Q$: the cell that was split into $Q$ and others",
+        r"\operatorname{diam}": "diameter of a cell, or anything larger that does not rise",
+    },
     status="derived",
-    sources=("weed2019",),
+    sources=("weed2019", "boissard2014"),
     note="after Weed and Bach 2019; tree of cells derived",
-    hypotheses=("neurons independent, from one law of bounded support",),
+    hypotheses=(
+        _INDEPENDENT,
+        r"$\mu$ has a support of finite diameter",
+        r"diameters of cells tend to 0 (or the largest of the last, to the power $p$, is added)",
+    ),
     functions=("rates.covering_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -68,12 +207,12 @@ theorem(
 theorem(
     "R6a",
     "Semigroup bound",
-    statement=_SEMIGROUP.replace("CONSTANT", "4"),
-    symbols={},
+    statement=(_semigroup("M(m)", "4", {}),),
+    symbols={**_COST, **_DIFFUSION},
     status="derived",
     sources=("peyre2018", "ledoux2019"),
     note="derived, with Peyre 2018 and Ledoux 2019",
-    hypotheses=("neurons independent, from the invariant law of a reversible diffusion",),
+    hypotheses=(_INDEPENDENT, *_SEMIGROUP),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -81,29 +220,94 @@ theorem(
 theorem(
     "R6b",
     "Semigroup bound on flat and round spaces",
-    statement=_SEMIGROUP.replace("CONSTANT", "c_n")
-    + r", \quad c_n = \frac{e + 1}{1 + (e/4) 4^{-1/e}}, \; e = \tfrac{2(n-1)}{3}",
-    symbols={},
+    statement=(
+        _semigroup("M(m)", "c", {"c": "c_n"}),
+        Formula(
+            "c_n",
+            "=",
+            "(alpha + 1)/(1 + alpha/4*4**(-1/alpha))",
+            names={"alpha": r"\alpha"},
+        ),
+        Formula(r"\alpha", "=", "2*(n - 1)/3"),
+    ),
+    symbols={
+        **_COST,
+        **_DIFFUSION,
+        "n": "dimension of the space: $d$ of a cube, $d - 1$ of a sphere in $\\mathbb R^d$",
+        "c_n": r"constant that takes the place of 4; $c_1 = 1$, and $c_n \to 4$",
+        r"\alpha": r"exponent with which the squared gradient of the Hopf--Lax flow may rise",
+    },
     status="derived",
     sources=(),
     note="derived: the Hopf-Lax flow",
-    hypotheses=("neurons independent, uniform on a cube, a sphere or in a ball",),
+    hypotheses=(
+        _INDEPENDENT,
+        r"$\mu$ is uniform on a cube or a sphere, or in a ball of $\mathbb R^d$"
+        r" (a projection of the sphere in $\mathbb R^{d+2}$: $n = d + 1$)",
+        r"$X_t$ is its Brownian motion, reflected at walls (in the ball the projected one)",
+    ),
+    depends=("R6a",),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
 )
 
+_CUT = {"rho": r"\rho", "P": "P"}
 theorem(
     "R6c",
     "Truncated Gaussians",
     statement=(
-        r"M \le (1-P)^2 \tilde M + \operatorname{tr} \Lambda \, (2P(1-P)(o + v) + 2P^2 o),"
-        r" \quad P = P(|Z| > \rho)"
+        Formula(
+            "M(m)",
+            r"\le",
+            "(1 - P)**2*M + tr*(2*P*(1 - P)*(o + v) + 2*P**2*o)",
+            names={"M": r"\tilde M", "tr": r"\operatorname{tr} \Lambda"},
+        ),
+        Formula("P", "=", "sqrt(2/pi)*Integral(exp(-z**2/2), (z, rho, oo))", names=_CUT),
+        Formula("o", "=", "1 + sqrt(2/pi)*rho*exp(-rho**2/2)/P", names=_CUT),
+        Formula("v", "=", "1 - sqrt(2/pi)*rho*exp(-rho**2/2)/(1 - P)", names=_CUT),
+        Formula(
+            r"\tilde M",
+            "=",
+            "2*(sqrt(D) + exp(-t/lam(1))*sqrt(4/m*Integral(T(s) - 1, (s, 2*t, oo))))**2",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+        Formula(
+            "D",
+            "=",
+            "v*Sum(lam(i)*(1 - exp(-2*t/(v*lam(i)))), (i, 1, d))",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+        Formula(
+            "T(s)",
+            "=",
+            "Product(1 + Sum(exp(-s/lam(i)*Max(k, 1/2 + pi**2*k**2/(4*rho**2))), (k, 1, oo)),"
+            " (i, 1, d))",
+            names={"lam": r"\lambda", "rho": r"\rho"},
+            indexed=("lam",),
+        ),
     ),
-    symbols={},
+    symbols={
+        **_COST,
+        **_LAMBDA,
+        r"\operatorname{tr} \Lambda": r"$\sum_i \lambda_i$",
+        r"\rho": r"any radius $> 0$, in standard deviations: coordinates beyond it are drawn anew",
+        "P": r"$P(|Z| > \rho)$, $Z$ standard normal",
+        "o": r"$\mathbb E[Z^2 \mid |Z| > \rho]$",
+        "v": r"$\operatorname{Var}(Z \mid |Z| \le \rho)$",
+        r"\tilde M": "the semigroup bound for the truncated law",
+        "D": "bound of half of the displacement at time $2t$",
+        "T": "bound of the heat trace of the truncated law",
+        "t": "any time $> 0$; the best is taken",
+        "s, z": "variables of integration",
+        "k": "order of an eigenvalue",
+    },
     status="derived",
-    sources=(),
+    sources=("caffarelli2000",),
     note="derived",
-    hypotheses=("neurons independent, from one Gaussian law N(0, Lambda)",),
+    hypotheses=_GAUSSIAN,
+    depends=("R6a",),
     functions=("rates.truncated_gaussian_bound", "rates.upper_bound"),
     checks="laws",
 )
@@ -111,59 +315,175 @@ theorem(
 theorem(
     "R7",
     "One dimension, exactly",
-    statement=r"M(m) = \frac2m \sum_{i=1}^m \operatorname{Var} Z_{(i:m)}",
-    symbols={},
+    statement=(
+        Formula("M(m)", "=", "2/m*Sum(v(i), (i, 1, m))", indexed=("v",)),
+        r"v_i = \operatorname{Var} X_{(i:m)}",
+        r"\text{standard normal:}",
+        Formula("M(m)", "=", "2 - 2/m*Sum(e(i)**2, (i, 1, m))", indexed=("e",)),
+        Formula(
+            "e_i",
+            "=",
+            "m*binomial(m - 1, i - 1)*Integral(z*F(z)**(i - 1)*(1 - F(z))**(m - i)*f(z),"
+            " (z, -oo, oo))",
+            names={"F": r"\Phi", "f": r"\varphi"},
+        ),
+    ),
+    symbols={
+        **_COST,
+        "X_{(i:m)}": r"the $i$-th smallest of $m$ neurons, each a number",
+        "v_i": "its variance",
+        "e_i": "its mean, for the standard normal law",
+        r"\Phi": "standard normal distribution function",
+        r"\varphi": "its density",
+    },
     status="published",
     sources=("bobkov2019",),
     note="Bobkov and Ledoux 2019",
-    hypotheses=("neurons independent, from one normal law on the line",),
+    hypotheses=(
+        "the neurons of A and of B are independent draws from one law on the line",
+        "it has a second moment",
+    ),
     functions=("rates.normal_matching_cost",),
     checks="rates",
+    proof=(
+        r"For a convex cost on the line the $i$-th smallest of one sample is matched with the"
+        r" $i$-th smallest of the other. Both are independent with one law, so that their squared"
+        r" difference has the mean $2 \operatorname{Var} X_{(i:m)}$. For the standard normal law"
+        r" $\sum_i \mathbb E X_{(i:m)}^2 = m$."
+    ),
 )
 
 theorem(
     "R8",
     "Match the first coordinate alone",
-    statement=r"M(m) \le \lambda_1 M_1(m) + 2 \sum_{i>1} \lambda_i",
-    symbols={},
+    statement=Formula(
+        "M(m)",
+        r"\le",
+        "lam(1)*N(m) + 2*Sum(lam(i), (i, 2, d))",
+        names={"lam": r"\lambda", "N": "M_1"},
+        indexed=("lam",),
+    ),
+    symbols={**_COST, **_LAMBDA, "M_1": "$M$ of the standard normal law on the line (R7)"},
     status="derived",
     sources=(),
     note="derived: projection",
     hypotheses=_GAUSSIAN,
+    depends=("R7",),
     functions=("rates.upper_bound",),
     checks="rates",
+    proof=(
+        r"In principal axes the coordinates are independent. Match by the first alone: its cost is"
+        r" $\lambda_1 M_1(m)$, and the permutation is independent of the other coordinates, which"
+        r" are therefore those of two independent neurons: $2 \lambda_i$ each."
+    ),
 )
 
 theorem(
     "R9",
     "Small-ball lower bounds",
     statement=(
-        r"M(m) \ge \int_0^\infty \mathbb E \bigl(1 - \mu(B(a, \sqrt x))\bigr)^m \, dx, \quad"
-        r" \mu(B(a, \sqrt x)) \le \frac{e^{-Q_s(a)}}{\prod_i (1 + 2 s \lambda_i)^{1/2}}"
-        r" \min\Bigl(e^{sx}, \tfrac{g_s}{s} (e^{sx} - 1)\Bigr)"
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \ge \int_0^\infty \mathbb E \bigl(1 - \mu(B(a, r^{1/p}))"
+        r"\bigr)^m \, dr",
+        Formula(
+            r"\mathbb E W_p^p(\mu_m, \nu_m)",
+            r"\ge",
+            "Integral((1 - C(r**(1/p)))**m, (r, 0, oo))",
+        ),
+        r"\text{for a density } \le F:",
+        Formula(
+            r"\mathbb E W_p^p(\mu_m, \nu_m)",
+            r"\ge",
+            "(F*v)**(-p/d)*gamma(1 + p/d)*gamma(m + 1)/gamma(m + 1 + p/d)",
+            names={"v": "v_d"},
+        ),
+        Formula("v_d", "=", "pi**(d/2)/gamma(d/2 + 1)"),
+        r"\text{for } N(0, \Lambda) \text{ and every } s > 0: \quad \mu(B(a, \sqrt x))",
+        Formula(
+            "",
+            r"\le",
+            "exp(-Q)*Min(exp(s*x), g/s*(exp(s*x) - 1))/Product(sqrt(1 + 2*s*lam(i)), (i, 1, d))",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+        Formula(
+            "Q",
+            "=",
+            "Sum(s*a(i)**2/(1 + 2*s*lam(i)), (i, 1, d))",
+            names={"lam": r"\lambda"},
+            indexed=("lam", "a"),
+        ),
+        Formula(
+            "g",
+            "=",
+            "Integral(Product((1 + 4*lam(i)**2*w**2/(1 + 2*s*lam(i))**2)**(-1/4), (i, 1, d)),"
+            " (w, -oo, oo))/(2*pi)",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
     ),
-    symbols={},
+    symbols={
+        **_SAMPLES,
+        **_LAMBDA,
+        "a": r"a neuron, with the law $\mu$; $a_i$ its coordinates in principal axes",
+        "B(a, r)": "the ball of radius $r$ around $a$",
+        "C": r"correlation integral: $C(r) = P(|X - X'| \le r)$ for independent $X, X' \sim \mu$",
+        "F": "bound of the density",
+        "v_d": r"volume of the unit ball of $\mathbb R^d$",
+        "s": "strength of an exponential tilt; any $> 0$",
+        "Q": "what the tilt costs at $a$",
+        "g": "bound of the density of the squared distance from $a$ under the tilted law",
+        "x, r, w": "a squared distance, and variables of integration",
+    },
     status="derived",
     sources=("ferbach2024",),
     note="after Ferbach et al. 2024, Theorem 5.3; tilted form derived",
-    hypotheses=_GAUSSIAN,
+    hypotheses=(
+        _INDEPENDENT,
+        "matchings may depend on both samples",
+        r"for the tilted form $\mu = N(0, \Lambda)$; $g$ is infinite for $d \le 2$",
+    ),
     functions=("rates.lower_bound",),
     checks="rates",
+    proof=(
+        r"Whatever the matching, a neuron $a$ of A pays at least the $p$-th power of its distance"
+        r" to the nearest of the $m$ neurons of B, which are independent of it; that power exceeds"
+        r" $r$ with probability $(1 - \mu(B(a, r^{1/p})))^m$ given $a$. The second line is Jensen's"
+        r" inequality. A density $\le F$ makes $\mu(B(a, r)) \le \min(1, F v_d r^d)$, and the third"
+        r" is a Beta integral. Tilting $\mu$ by $e^{-s|x - a|^2}$ makes $x - a$ a Gaussian vector"
+        r" $Y$ with variances $\lambda_i / (1 + 2 s \lambda_i)$, so that $\mu(B(a, \sqrt x)) ="
+        r" \prod_i (1 + 2 s \lambda_i)^{-1/2} e^{-Q} \, \mathbb E[e^{s|Y|^2}; |Y|^2 \le x]$; the"
+        r" last mean is at most $e^{sx}$ and at most $g \int_0^x e^{sy} \, dy$, where $g$ bounds the"
+        r" density of $|Y|^2$ by Fourier inversion: its characteristic function has at most the"
+        r" modulus of the integrand."
+    ),
 )
 
 theorem(
     "R10",
     "Concentration",
     statement=(
-        r"P(W_p^p \ge \mathbb E W_p^p + s) \le e^{-m s^2 / D^{2p}}, \quad"
-        r" P(W_2 \ge \mathbb E W_2 + s) \le e^{-m s^2 / (4C)}, \quad"
-        r" \operatorname{Var} W_2 \le \frac{2C}{m}"
+        Formula(r"P\bigl(W_p^p \ge \mathbb E W_p^p + s\bigr)", r"\le", "exp(-m*s**2/D**(2*p))"),
+        Formula(r"P\bigl(W_2 \ge \mathbb E W_2 + s\bigr)", r"\le", "exp(-m*s**2/(4*C))"),
+        Formula(r"\operatorname{Var} W_2", r"\le", "2*C/m"),
     ),
-    symbols={},
+    symbols={
+        "m": _SAMPLES["m"],
+        "W_p": r"Wasserstein distance of the two samples, $W_p(\mu_m, \nu_m)$; $W_2$ for $p = 2$",
+        "p": _SAMPLES["p"],
+        "s": "deviation, $> 0$",
+        "D": r"diameter of the support of $\mu$",
+        "C": r"log-Sobolev constant of $\mu$; $\lambda_1$ for a Gaussian law",
+    },
     status="published",
     sources=("mcdiarmid1989", "ledoux2001"),
     note="McDiarmid 1989; Herbst, see Ledoux 2001",
-    hypotheses=("neurons independent; support of diameter D, or log-Sobolev constant C",),
+    hypotheses=(
+        r"all $2m$ neurons are independent, with the law $\mu$",
+        r"for the first, $\mu$ has a support of diameter $D$",
+        r"for the others, $\mu$ has the log-Sobolev constant $C$:"
+        r" $\operatorname{Ent}(f^2) \le 2 C \, \mathbb E |\nabla f|^2$",
+        r"the same bounds hold for $\mathbb E W - s$ from below",
+    ),
     functions=("rates.deviation", "rates.simulated_upper_bound", "rates.simulated_lower_bound"),
     checks="laws",
 )
@@ -172,27 +492,131 @@ theorem(
     "R11",
     "The sandwich",
     statement=r"L(m, \Lambda) \le M(m) \le U(m, \Lambda)",
-    symbols={},
+    symbols={
+        **_COST,
+        r"\Lambda": "covariance of a neuron",
+        "L": "the largest of all lower bounds: R7 in every coordinate, R9, sums over blocks",
+        "U": r"the least of all upper bounds: $2 \operatorname{tr} \Lambda$, R6a, R6c, R8, R13, R15",
+    },
     status="derived",
     sources=(),
     note="derived: the best of all above",
     hypotheses=_GAUSSIAN,
+    depends=("R2", "R6a", "R6c", "R7", "R8", "R9", "R13", "R15"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="rates",
+)
+
+theorem(
+    "R12",
+    "Dimensions of a spectrum",
+    statement=(
+        r"1 \le r_\infty \le r_2 \le r_1 \le r_0, \quad r_2 \le r_\infty^2",
+        r"f r_\infty \le k_f \le \lceil f r_0 \rceil",
+        Formula(
+            r"r_\infty",
+            "=",
+            "Sum(lam(i), (i, 1, d))/lam(1)",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+        Formula(
+            "r_2",
+            "=",
+            "Sum(lam(i), (i, 1, d))**2/Sum(lam(i)**2, (i, 1, d))",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+        Formula("r_1", "=", "exp(-Sum(q(i)*log(q(i)), (i, 1, d)))", indexed=("q",)),
+        Formula(
+            "q_j",
+            "=",
+            "lam(j)/Sum(lam(i), (i, 1, d))",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+    ),
+    symbols={
+        r"\lambda_i": "eigenvalues of a positive semidefinite matrix, decreasing, not all 0",
+        "d": "their number",
+        "q_i": r"their shares; $q \log q = 0$ at $q = 0$",
+        r"r_\infty": "stable rank",
+        "r_2": "participation ratio, the approximate dimension of Ferbach et al.",
+        "r_1": "entropy rank",
+        "r_0": "rank: how many eigenvalues are positive",
+        "k_f": "fewest principal components that hold the fraction $f$ of the variance",
+        "f": "a fraction in $(0, 1]$",
+    },
+    status="derived",
+    sources=("ferbach2024",),
+    note="derived: Rényi entropies; equal where the positive eigenvalues are",
+    hypotheses=(
+        r"the matrix is symmetric, positive semidefinite and not 0",
+        r"$r_\infty = r_2 = r_1 = r_0$ if and only if all positive eigenvalues are equal",
+    ),
+    functions=(
+        "rates.participation_ratio",
+        "rates.stable_rank",
+        "rates.entropy_rank",
+        "rates.principal_components",
+        "rates.compare_dimensions",
+    ),
+    checks="laws",
+    proof=(
+        r"The ranks are the exponentials of the R\'enyi entropies of $q$: $r_\infty = 1/\max q$,"
+        r" $r_2 = 1/\sum q_i^2$, $\log r_1 = -\sum q_i \log q_i$. The sum $\sum q_i^2$ is at most"
+        r" $\max q$ and at least $(\max q)^2$. By Jensen's inequality $\log \sum q_i q_i \ge \sum"
+        r" q_i \log q_i$, that is $r_2 \le r_1$, and $-\sum q_i \log q_i \le \log \sum_{q_i > 0}"
+        r" q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ wherever $q_i > 0$; all"
+        r" are equal then, and all inequalities equalities. The $k$ largest shares sum to at most"
+        r" $k \max q = k/r_\infty$, and, being the largest of $r_0$, to at least $\min(1, k/r_0)$."
+    ),
 )
 
 theorem(
     "R13",
     "Rank-block tree",
     statement=(
-        r"M(m) \le T_1(m), \quad T_i(b) = \min_{s} \Bigl\{ \lambda_i \Bigl(2 - \tfrac2b \sum_k"
-        r" \tfrac{S_k^2}{s_k}\Bigr) + \sum_k \tfrac{s_k}{b} T_{i+1}(s_k) \Bigr\}"
+        r"M(m) \le T_1(m), \quad T_{d+1} = 0, \quad T_i(b) \le T_i(b') \text{ for } b' \le b",
+        r"T_i(b) = \min_{s_1 + \dots + s_n = b} C_i(b, s), \quad b > 2",
+        Formula(
+            "C_i(b, s)",
+            "=",
+            "lam*(2 - 2/b*Sum(S(k)**2/s(k), (k, 1, n))) + Sum(s(k)/b*T(s(k)), (k, 1, n))",
+            names={"lam": r"\lambda_i", "T": "T_{i+1}"},
+            indexed=("S", "s"),
+        ),
+        Formula(
+            "T_i(1)",
+            "=",
+            "2*Sum(lam(j), (j, i, d))",
+            names={"lam": r"\lambda"},
+            indexed=("lam",),
+        ),
+        Formula(
+            "T_i(2)",
+            "=",
+            "2*Sum(lam(j), (j, i, d)) - sqrt(2/pi)*R",
+            names={"lam": r"\lambda", "R": "R_i"},
+            indexed=("lam",),
+        ),
+        r"R_i = \mathbb E \Bigl(\sum_{j \ge i} \lambda_j^2 Z_j^2\Bigr)^{1/2}",
     ),
-    symbols={},
+    symbols={
+        **_COST,
+        **_LAMBDA,
+        "T_i(b)": "cost in coordinates $i, ..., d$ of $b$ neurons against $b$",
+        "C_i(b, s)": "the same if $b$ ranks of coordinate $i$ are cut into blocks of these sizes",
+        "s_k": "sizes of $n$ blocks of consecutive ranks",
+        "S_k": r"sum of $\mathbb E Z_{(j:b)}$ over the ranks $j$ of block $k$",
+        "Z_j": r"independent standard normal numbers; $Z_{(j:b)}$ the $j$-th smallest of $b$",
+        "R_i": "what the better pairing of two neurons saves",
+    },
     status="derived",
     sources=(),
     note="derived",
     hypotheses=_GAUSSIAN,
+    depends=("R2", "R7"),
     functions=("rates.upper_bound",),
     checks="rates",
 )
@@ -201,14 +625,44 @@ theorem(
     "R14",
     "k-d tree of a box",
     statement=(
-        r"M(m) \le \sum_i a_i^2 K_i, \quad K = \sum_{\text{halves}} \tfrac{s}{b} \bigl(\tfrac23"
-        r" \operatorname{Var} X_s + (\mathbb E X_s)^2 K_s\bigr) \text{ in the coordinate cut}"
+        Formula(
+            "M(m)",
+            r"\le",
+            "Sum(a(i)**2*K(i), (i, 1, d))",
+            names={"K": "K"},
+            indexed=("a", "K"),
+        ),
+        r"\text{in the coordinate of the cut } b = s_1 + s_2:",
+        Formula(
+            "K(b)",
+            "=",
+            "Sum(s(k)/b*(2*V(k)/3 + X(k)**2*K(s(k))), (k, 1, 2))",
+            indexed=("s", "V", "X"),
+        ),
+        Formula("X_k", "=", "(s + 1)/(b + 1)", names={"s": "s_k"}),
+        Formula("V_k", "=", "(s + 1)*(b - s)/((b + 1)**2*(b + 2))", names={"s": "s_k"}),
+        r"\text{in every other:} \quad K(b) = \sum_{k=1}^2 \tfrac{s_k}{b} K(s_k);"
+        r" \qquad K(1) = \tfrac16",
     ),
-    symbols={},
+    symbols={
+        **_COST,
+        "a_i": "sides of the box",
+        "d": "dimension",
+        "K_i": r"$K(m)$ at the root, in coordinate $i$",
+        "K(b)": "mean squared difference of matched neurons of a node of $b$, its side scaled to 1",
+        "s_k": r"sizes of the halves: $\lfloor b/2 \rfloor$ and $\lceil b/2 \rceil$",
+        "X_k": "mean of the relative side of a half",
+        "V_k": "its variance",
+        "b": "neurons of a node",
+    },
     status="derived",
     sources=(),
     note="derived",
-    hypotheses=("neurons independent, uniform on a box",),
+    hypotheses=(
+        "the neurons of A and of B are independent draws from the uniform law on a box",
+        _TREES,
+        "leaves of two neurons may take the better pairing, which only lowers $K$",
+    ),
     functions=("rates.box_tree",),
     checks="rates",
 )
@@ -217,14 +671,42 @@ theorem(
     "R15",
     "k-d tree of a product law",
     statement=(
-        r"M(m) \le 2 \operatorname{tr} \Lambda - 2 \sum_{\text{leaves}} \tfrac{b}{m} G,"
-        r" \quad G = |h|^2 \text{ or } |h|^2 + \tfrac14 \mathbb E |S|"
+        Formula(
+            "M(m)",
+            r"\le",
+            "2*v - 2*Sum(b(k)/m*G(k), (k, 1, n))",
+            names={"v": r"\operatorname{tr} \Lambda"},
+            indexed=("b", "G"),
+        ),
+        r"G_k = |h|^2 \; (b_k = 1), \quad G_k = |h|^2 + \tfrac14 \mathbb E |S| \; (b_k = 2)",
+        Formula(
+            "e'_j",
+            "=",
+            "Sum(e(l)*binomial(l - 1, j - 1)*binomial(b - l, s - j)/binomial(b, s), (l, 1, b))",
+            indexed=("e",),
+        ),
     ),
-    symbols={},
+    symbols={
+        **_COST,
+        r"\operatorname{tr} \Lambda": "variance of a neuron, all coordinates together",
+        "n": "number of leaves of the tree",
+        "b_k": "neurons of leaf $k$: 1 or 2",
+        "G_k": "gain of leaf $k$ per neuron",
+        "h": r"mean of a leaf: $h_i$ is the mean of the $e_l$ of coordinate $i$ there",
+        "e_l": "expected order statistics of one coordinate among the $b$ neurons of a node",
+        "e'_j": "the same among the $s$ neurons of a child, if another coordinate was cut",
+        "b": "neurons of a node",
+        "s": "neurons of its child",
+        "S": r"$\langle a - a', b - b' \rangle$ for the two neurons of A and of B of a leaf",
+    },
     status="derived",
     sources=(),
     note="derived",
-    hypotheses=_GAUSSIAN,
+    hypotheses=(
+        "the neurons of A and of B are independent draws from one law with independent coordinates",
+        _TREES,
+        "the child of a cut in a coordinate keeps the $e_l$ of its ranks there",
+    ),
     functions=("rates.product_tree", "rates.upper_bound"),
     checks="rates",
 )

@@ -1,20 +1,46 @@
-"""Statements on neurons of odd activations, which may be negated (S)."""
+"""Statements on neurons that may be negated, scaled or turned (S)."""
 
 from lmctheory.theorems._registry import theorem
+from lmctheory.theorems.formula import Formula
+
+_NEURONS = {
+    "m": "number of neurons of the layer, its width",
+    "a_i": "neurons of network A, vectors of weights",
+    "b_i": "neurons of network B",
+    r"\pi": r"permutation of $1, \dots, m$",
+    "s_i": r"signs, $\pm 1$",
+    "p": "exponent of the cost, $> 0$",
+}
 
 theorem(
     "S1",
     "The sandwich modulo signs",
     statement=(
-        r"L_s(m) \le \mathbb E \min_{\pi, s} \frac1m \sum_i |a_i - s_i b_{\pi(i)}|^p \le U_s(m),"
-        r" \quad L_s \ge \int_0^\infty \mathbb E \bigl(1 - \min(1, \mu(B(a, r)) + \mu(B(-a, r)))"
-        r"\bigr)^m \, d(r^p), \quad U_s(m) \le U(m; \text{law folded to a half-space})"
+        r"L_s(m) \le \mathbb E \min_{\pi, s} \frac1m \sum_{i=1}^m |a_i - s_i b_{\pi(i)}|^p"
+        r" \le U_s(m)",
+        r"L_s(m) \ge \int_0^\infty \mathbb E \bigl(1 - \min(1, \mu(B(a, r)) + \mu(B(-a, r)))"
+        r"\bigr)^m \, d(r^p)",
+        r"U_s(m) \le U(m; \mu'), \quad \mu' \text{ the law of } \mu \text{ folded}",
     ),
-    symbols={},
+    symbols={
+        **_NEURONS,
+        r"\mu": "law of a neuron",
+        "L_s": "the largest of all lower bounds modulo signs",
+        "U_s": "the least of all upper bounds modulo signs",
+        "U": "the upper bound of R11, of a law",
+        r"\mu'": r"law of $\operatorname{sign}(x_1) x$, $x \sim \mu$, for a coordinate $x_1$",
+        "a": r"a neuron, with the law $\mu$",
+        "B(a, r)": "the ball of radius $r$ around $a$",
+        "r": "a distance",
+    },
     status="derived",
     sources=(),
     note="derived: R9 with both balls, R5-R15 folded, R6 with even eigenfunctions",
-    hypotheses=("neurons independent, from one law", "their activation is odd"),
+    hypotheses=(
+        r"the neurons of A and of B are independent draws from one law $\mu$",
+        "their activation is odd, so that a neuron may be negated",
+    ),
+    depends=("R5", "R6a", "R6b", "R6c", "R9", "R11", "R13", "R14", "R15", "S1a"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="signs",
 )
@@ -23,33 +49,138 @@ theorem(
     "S1a",
     "Signed permutations are transport of symmetrised samples",
     statement=(
-        r"\min_{\pi, s} \frac1m \sum_i |a_i - s_i b_{\pi(i)}|^p = W_p^p\Bigl(\frac{1}{2m} \sum_i"
-        r" \delta_{a_i} + \delta_{-a_i}, \frac{1}{2m} \sum_i \delta_{b_i} + \delta_{-b_i}\Bigr)"
+        r"\min_{\pi, s} \frac1m \sum_{i=1}^m |a_i - s_i b_{\pi(i)}|^p"
+        r" = W_p^p(\bar\mu_m, \bar\nu_m)",
+        r"\bar\mu_m = \frac{1}{2m} \sum_{i=1}^m (\delta_{a_i} + \delta_{-a_i}), \quad"
+        r" \bar\nu_m = \frac{1}{2m} \sum_{i=1}^m (\delta_{b_i} + \delta_{-b_i})",
     ),
-    symbols={},
+    symbols={
+        **_NEURONS,
+        "W_p": r"Wasserstein distance of order $p$; $W_p^p$ is the least cost of $|x - y|^p$",
+        r"\bar\mu_m": "symmetrised sample of network A",
+        r"\bar\nu_m": "symmetrised sample of network B",
+        r"\delta_x": "unit mass at $x$",
+    },
     status="derived",
     sources=("birkhoff1946",),
     note="derived: Birkhoff in the quotient, lifted",
     hypotheses=("two samples of equal size",),
+    depends=("R1",),
     functions=("rates.wasserstein_pow", "rates.optimal_permutation", "rates.optimal_signs"),
     checks="signs",
+    proof=(
+        r"For given $\pi$ the best signs cost $c(a_i, b_{\pi(i)})$ each, $c(x, y) = \min(|x - y|^p,"
+        r" |x + y|^p)$. By Birkhoff's theorem the left-hand side is the least cost of $c$ over the"
+        r" couplings of $\mu_m$ and $\nu_m$. Let $(x, y)$ be a pair drawn from the best of them,"
+        r" $s$ its better sign and $\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$ has"
+        r" the marginals $\bar\mu_m$ and $\bar\nu_m$ and the same cost, so the right-hand side is"
+        r" not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the pairs"
+        r" $\pm x$ and $\pm y$, whose cost of $c$, which does not depend on signs, is not larger."
+    ),
 )
 
 theorem(
     "S1b",
     "Deep odd networks modulo signs",
     statement=(
-        r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L \quad \text{of D1, with the"
-        r" matching cost modulo signs for } M_l"
+        r"\mathbb E |f_t - \bar f_t|^2 \le s_{\mathrm{out}}^2 n_{\mathrm{out}} t (1 - t) X_L",
+        r"X_L \text{ of D1, with the matching cost modulo signs for } M_l",
     ),
-    symbols={},
+    symbols={
+        "f_t": "outputs of the network at $t$ between A and the matched B",
+        r"\bar f_t": r"$t f_A + (1 - t) f_B$, the chord of the outputs",
+        "t": "position on the segment, in $[0, 1]$; 1 is A",
+        r"s_{\mathrm{out}}": "standard deviation of an output weight, times the square root of its"
+        " layer's width",
+        r"n_{\mathrm{out}}": "number of outputs",
+        "X_L": "what D1's recursion reaches at the last hidden layer $L$",
+        "M_l": "matching cost of layer $l$ in the metric of its inputs",
+    },
     status="derived",
     sources=(),
     note="derived",
     hypotheses=(
         "independent networks with Gaussian rows and an odd activation",
-        "matched and negated layer by layer; for each t, kernels up to O(1/width)",
+        "matched and negated layer by layer; for each $t$, kernels up to $O(1/\\text{width})$",
     ),
+    depends=("D1", "S1"),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
     checks="signs",
+)
+
+theorem(
+    "S2",
+    "Scales of matched neurons",
+    statement=(
+        r"\min_{\alpha > 0} |a - \alpha b|^2 + |u - v/\alpha|^2 \text{ is attained at a root of}",
+        Formula(
+            "0",
+            "=",
+            "B*alpha**4 - P*alpha**3 + Q*alpha - V",
+            names={
+                "B": "|b|^2",
+                "P": r"(a \cdot b)",
+                "Q": r"(u \cdot v)",
+                "V": "|v|^2",
+                "alpha": r"\alpha",
+            },
+        ),
+    ),
+    symbols={
+        r"\alpha": "what multiplies the neuron's incoming weights; the outgoing ones are divided",
+        "a": "incoming weights, with the bias, of a neuron of A",
+        "b": "those of its partner in B",
+        "u": "outgoing weights of the neuron of A",
+        "v": "those of its partner in B",
+    },
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=(
+        r"the activation is positively homogeneous, $\sigma(\alpha z) = \alpha \sigma(z)$ for"
+        r" $\alpha > 0$: scaling leaves the function",
+        r"$b \ne 0$ and $v \ne 0$; of up to three positive roots the best is taken",
+    ),
+    functions=("matching.rescale",),
+    checks="symmetries",
+    proof=(
+        r"The distance is differentiable in $\alpha > 0$ and tends to infinity as $\alpha \to"
+        r" \infty$, as $b \ne 0$, and as $\alpha \to 0$, as $v \ne 0$. Hence it is least where its"
+        r" derivative $2 \alpha |b|^2 - 2 a \cdot b + 2 (u \cdot v)/\alpha^2 - 2 |v|^2/\alpha^3$"
+        r" vanishes; times $\alpha^3/2$ this is the quartic."
+    ),
+)
+
+theorem(
+    "S3",
+    "Orthogonal symmetries of heads and residual streams",
+    statement=(
+        r"f(x; Q \theta) = f(x; \theta), \quad Q \theta: \; W_w \mapsto Q W_w, \; W_r \mapsto W_r"
+        r" Q^\top",
+        r"\max_Q \langle \theta_A, Q \theta_B \rangle = \operatorname{tr} S \; \text{ at } Q = U"
+        r" V^\top, \quad \sum A B^\top = U S V^\top",
+    ),
+    symbols={
+        "f": "the network's function",
+        "x": "its input",
+        r"\theta": r"its parameters; $\theta_A$ and $\theta_B$ those of two networks",
+        "Q": "an orthogonal matrix: of the space between queries and keys, or values and outputs,"
+        " of a head, or of a residual stream",
+        "W_w": "parameters that write to the space",
+        "W_r": "parameters that read from it",
+        "A, B": "all that belongs to the directions of the space in either network, as rows",
+        "U, S, V": "singular value decomposition",
+    },
+    status="published",
+    sources=("theus2025", "schonemann1966"),
+    note="Theus et al. 2025; Schönemann 1966",
+    hypotheses=(
+        "nothing but linear maps writes to the space or reads from it, besides norms",
+        "a stream is normalised before it is read, by norms whose gains have been moved into their"
+        " readers; where they subtract the mean, $Q$ keeps the mean: $Q 1 = \\pm 1$",
+        "with rotary embeddings, queries and keys are turned in their planes alone",
+        "the second line is for spaces that admit every orthogonal matrix",
+    ),
+    functions=("matching.rotations", "matching.rotate", "matching.folded"),
+    checks="symmetries",
 )
