@@ -230,9 +230,9 @@ def _ensembles(
 def _trained_ensembles(rng: np.random.Generator) -> Iterator[Trial]:
     x = test_examples().inputs
     while True:
-        pairs = [trained_pair(1, int(rng.choice(WIDTHS)), seed) for seed in SEEDS]
-        width = pairs[0][0].widths
-        members = [network for pair in pairs for network in pair if network.widths == width]
+        width = int(rng.choice(WIDTHS))
+        drawn = (trained_pair(1, width, int(rng.choice(SEEDS))) for _ in range(rng.integers(2, 5)))
+        members = [pair[rng.integers(2)] for pair in drawn]
         yield from _equal(union(members)(x), _mean([member(x) for member in members]), rng)
 
 
