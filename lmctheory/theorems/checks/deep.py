@@ -20,7 +20,7 @@ from lmctheory.measures import (
     Uniform,
 )
 from lmctheory.theorems._registry import tries
-from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.checks.simulation import simulated, slack
 from lmctheory.theorems.trial import Trial
 from lmctheory.widths.deep import ensemble, error_bound
 from lmctheory.widths.dropout import dropout_bound
@@ -30,7 +30,7 @@ from lmctheory.widths.low_dimension import low_dimensional_bound
 from lmctheory.widths.non_gaussian import non_gaussian_cost
 
 _PAIRS = 64
-"""Pairs of networks per trial, for `ERRORS` standard errors: false alarm 3e-6 (t law)."""
+"""Pairs of networks per trial."""
 _NETWORKS = 100
 """Networks over which kernels are averaged."""
 _MARGINALS: tuple[Marginal, ...] = (
@@ -106,11 +106,7 @@ def _line(
 
 
 def _below(draws: Sequence[float], bound: float) -> Trial:
-    return Trial(float(np.mean(draws)), bound, _slack(draws))
-
-
-def _slack(draws: Sequence[float]) -> float:
-    return ERRORS * float(np.std(draws, ddof=1) / np.sqrt(len(draws)))
+    return Trial(float(np.mean(draws)), bound, slack(draws))
 
 
 @tries("D1")
@@ -142,8 +138,8 @@ def _lower(rng: np.random.Generator) -> Iterator[Trial]:
         lines = [_line(x, widths, 0.5, rng) for _ in range(_PAIRS // 4)]
         lower = [matching_lower_bounds([line.grams[layer]], [widths[layer]])[0] for line in lines]
         costs = [line.costs[layer] for line in lines]
-        slack = _slack([cost - low for cost, low in zip(costs, lower, strict=True)])
-        yield Trial(float(np.mean(lower)), float(np.mean(costs)), slack)
+        allowed = slack([cost - low for cost, low in zip(costs, lower, strict=True)])
+        yield Trial(float(np.mean(lower)), float(np.mean(costs)), allowed)
 
 
 @tries("D4")

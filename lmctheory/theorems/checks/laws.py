@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy.stats import binom
 
 from lmctheory.measures import (
     Empirical,
@@ -14,7 +15,7 @@ from lmctheory.measures import (
 )
 from lmctheory.rates import deviation, dyadic_bound, matching_cost, upper_bound
 from lmctheory.theorems._registry import tries
-from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.checks.simulation import FALSE_ALARM, simulated, slack
 from lmctheory.theorems.trial import Trial
 
 
@@ -69,13 +70,17 @@ def _truncated(rng: np.random.Generator) -> Iterator[Trial]:
 
 @tries("R10")
 def _concentration(rng: np.random.Generator) -> Iterator[Trial]:
-    """Quantiles of 400 draws at 0.2 + 5 standard errors from either end: false alarm 3e-7."""
+    """Quantiles of 400 draws, from either end.
+
+    As many of them lie beyond what has probability 0.2 as a binomial number exceeds with
+    probability `FALSE_ALARM`: more with that probability only.
+    """
+    most = int(binom.isf(FALSE_ALARM, 400, 0.2))
     while True:
         m, d = int(rng.integers(1, 7)), int(rng.integers(4, 40))
         laws = (Gaussian(spectrum=np.ones(d)), UniformCube(d), UniformBall(d), UniformSphere(d))
         law = laws[int(rng.integers(len(laws)))]
         costs, beyond = matching_cost(law, m, repeats=400, rng=rng), deviation(law, m, 0.2)
-        slack = ERRORS * costs.standard_error
-        low, high = np.quantile(costs.draws, [0.3, 0.7])
-        yield Trial(float(high), beyond.above(costs.mean + slack))
-        yield Trial(beyond.below(costs.mean - slack), float(low))
+        ordered, allowed = np.sort(costs.draws), slack(costs.draws)
+        yield Trial(float(ordered[-1 - most]), beyond.above(costs.mean + allowed))
+        yield Trial(beyond.below(costs.mean - allowed), float(ordered[most]))

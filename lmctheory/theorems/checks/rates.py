@@ -15,7 +15,7 @@ from lmctheory.rates import (
     wasserstein_pow,
 )
 from lmctheory.theorems._registry import tries
-from lmctheory.theorems.checks.simulation import ERRORS, simulated
+from lmctheory.theorems.checks.simulation import simulated, slack
 from lmctheory.theorems.trial import Trial
 
 
@@ -52,9 +52,8 @@ def _one_dimension(rng: np.random.Generator) -> Iterator[Trial]:
         m = int(rng.integers(1, 400))
         a, b = np.sort(rng.standard_normal((2, 400, m)), axis=2)
         costs = ((a - b) ** 2).mean(axis=1)
-        slack = ERRORS * float(costs.std() / np.sqrt(len(costs)))
-        yield Trial(float(costs.mean()), normal_matching_cost(m), slack)
-        yield Trial(normal_matching_cost(m), float(costs.mean()), slack)
+        yield Trial(float(costs.mean()), normal_matching_cost(m), slack(costs))
+        yield Trial(normal_matching_cost(m), float(costs.mean()), slack(costs))
 
 
 def _spectrum(rng: np.random.Generator) -> np.ndarray:
@@ -88,8 +87,7 @@ def _box(rng: np.random.Generator) -> Iterator[Trial]:
         m, sides = int(rng.integers(2, 64)), 10 ** -rng.random(int(rng.integers(1, 6)))
         a, b = sides * rng.random((2, 64, m, len(sides)))
         costs = np.array([wasserstein_pow(x, y) for x, y in zip(a, b, strict=True)])
-        slack = ERRORS * float(costs.std(ddof=1) / np.sqrt(len(costs)))
-        yield Trial(float(costs.mean()), box_tree(sides, m), slack)
+        yield Trial(float(costs.mean()), box_tree(sides, m), slack(costs))
 
 
 tries("R15")(_against_simulation(lambda mu, m: product_tree(np.sqrt(mu.spectrum), m), upper=True))
