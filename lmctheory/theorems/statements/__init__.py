@@ -4,10 +4,20 @@ from lmctheory.theorems.statements import (
     certificates,
     deep,
     layerwise,
+    matching,
     prediction,
     rates,
     signs,
     two_layer,
 )
 
-__all__ = ["certificates", "deep", "layerwise", "prediction", "rates", "signs", "two_layer"]
+__all__ = [
+    "certificates",
+    "deep",
+    "layerwise",
+    "matching",
+    "prediction",
+    "rates",
+    "signs",
+    "two_layer",
+]
