@@ -35,7 +35,7 @@ _CHORD = {
 }
 _GAPS = {
     r"z_l^A, z_l^B, \bar z_l": r"pre-activations of layer $l$, and their chord",
-    r"\sigma_l, \mathrm{Lip}_l": r"activation of layer $l$, and its Lipschitz constant; the identity"
+    r"\sigma_l, \mathrm{Lip}_l": r"activation of layer $l$ and its Lipschitz constant; the identity"
     r" and 1 at the output",
 }
 _PRODUCT = (
@@ -175,8 +175,8 @@ theorem(
             indexed=("g", "d"),
         ),
         r"\delta_j = \|w_j^t - w_y^t\|",
-        r"g = \bar f + c_{L+1}, \ r = s_L \text{ by C1},"
-        r" \quad \text{or} \quad g = \bar f + c_{L+1} + W_{L+1}^t j_L, \ r = \|r_L\| \text{ by C1'}",
+        r"g = \bar f + c_{L+1}, \ r = s_L \text{ by C1}, \quad \text{or} \quad"
+        r" g = \bar f + c_{L+1} + W_{L+1}^t j_L, \ r = \|r_L\| \text{ by C1'}",
     ),
     symbols={
         **_SEGMENT,

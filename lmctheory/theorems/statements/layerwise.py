@@ -50,8 +50,8 @@ theorem(
     checks="layerwise",
     proof=(
         r"With $h$ the input of layer $k$ and $U z + u$ what the network makes of its"
-        r" pre-activation $z$, the output $U \bigl((t W^A + (1-t) W^B) h + t b^A + (1-t) b^B\bigr) +"
-        r" u$ is affine in $t$: it is $t f_A + (1-t) f_{A_k}$. The loss is convex in it."
+        r" pre-activation $z$, the output $U \bigl((t W^A + (1-t) W^B) h + t b^A + (1-t) b^B\bigr)"
+        r" + u$ is affine in $t$: it is $t f_A + (1-t) f_{A_k}$. The loss is convex in it."
     ),
 )
 
@@ -250,8 +250,8 @@ theorem(
         "A_S": "$A$ with the layers $S$ of $B$",
         r"\theta_t^S": "$t A + (1-t) A_S$",
         **_LOSS,
-        r"\mathrm{full}_S, \mathrm{edge}_S": "barriers against both full networks, as Adilova et al."
-        " define it, and against both ends of the segment",
+        r"\mathrm{full}_S, \mathrm{edge}_S": "barriers against both full networks, as Adilova et"
+        " al. define it, and against both ends of the segment",
     },
     status="derived",
     sources=("adilova2024",),
