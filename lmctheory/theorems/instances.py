@@ -253,6 +253,36 @@ def _deep(
     return Found(lines, {**values, error: bound.value, r"\mathbb E |f|^2": bound.scale})
 
 
+def _both_sides(mu: Any, m: int, t: float = 0.5, slope: float = 0.0) -> Found:
+    from lmctheory.widths.lower import error_between
+
+    found = error_between(mu, m, t=t, slope=slope)
+    error = r"\mathbb E \min_\pi \mathbb E_u \|e\|^2"
+    lines = (
+        rf"{below(found.lower)} \le {error} \le {above(found.upper)}",
+        rf"\mathbb E f^2 = {_rounded(found.scale, round)}",
+    )
+    return Found(lines, {"lower": found.lower, "upper": found.upper, "scale": found.scale})
+
+
+def _equal_outputs(d: int, N: int, output: float = 1.0) -> Found:
+    from lmctheory.widths.lower import equal_outputs_mean
+
+    low, high = equal_outputs_mean(d, N, output)
+    return Found(
+        (rf"{below(low)} \le \mathbb E T^* \le {above(high)}",), {"lower": low, "upper": high}
+    )
+
+
+def _equal_outputs_barrier(
+    d: int, N: int, output: float = 1.0, error: float | None = None
+) -> Found:
+    from lmctheory.widths.lower import equal_outputs_barrier
+
+    bound = equal_outputs_barrier(d, N, output, error=error)
+    return _at_least(r"\mathbb E \min_\pi \mathrm{barrier}(\tfrac12)", bound)
+
+
 def _dropout(data: Any, widths: Any) -> Found:
     from lmctheory.widths import deep, dropout_bound
 
@@ -333,6 +363,9 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "T2": _two_layers,
     "T3": _loss,
     "T4": _two_layer_width,
+    "T7": _both_sides,
+    "T10": _equal_outputs,
+    "T11": _equal_outputs_barrier,
     "D1": _deep,
     "D4": _low_dimension,
     "D6": _dropout,

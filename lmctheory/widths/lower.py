@@ -95,7 +95,7 @@ __all__ = [
     "unsigned_error_bound",
 ]
 
-_NEAREST = ("R9 density", "R9 tilted", "R9 isotropic")
+_NEAREST = ("one neuron", "R9 density", "R9 tilted", "R9 isotropic")
 """Those lower bounds of matching costs that are bounds of the distance to the nearest neighbour."""
 _CELLS = 400
 """Of the norm of a neuron, half of them in its lower tail, where neurons are cheap to pair."""

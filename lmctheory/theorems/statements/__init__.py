@@ -5,6 +5,7 @@
 from lmctheory.theorems.statements import (
     rates,
     two_layer,
+    lower,
     deep,
     certificates,
     layerwise,
@@ -17,6 +18,7 @@ __all__ = [
     "certificates",
     "deep",
     "layerwise",
+    "lower",
     "matching",
     "prediction",
     "rates",

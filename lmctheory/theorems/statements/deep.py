@@ -336,3 +336,45 @@ theorem(
     checks="deep",
     depends=("D1", "R11"),
 )
+
+theorem(
+    "D7",
+    "No permutations of any layers do better",
+    statement=(
+        Formula(
+            r"\mathbb E_u \|f_t - \bar f\|^2",
+            r"\ge",
+            "s_out**2*n_out*t**2*(1 - t)**2/(t**2 + (1 - t)**2)*M",
+            names={**_NAMES, "M": r"M_L^*"},
+        ),
+        r"M_L^* = \min_\pi \frac{1}{m_L} \sum_i \mathbb E_x"
+        r" \bigl(\phi^A_{L,i}(x) - \phi^B_{L,\pi(i)}(x)\bigr)^2",
+    ),
+    hypotheses=(
+        "two networks of one architecture; any weights, activations and permutations of all layers"
+        " but the output weights, which are independent of these",
+        r"output weights of both have mean 0 and variance $s_{out}^2 / m_L$ and are uncorrelated",
+    ),
+    symbols={
+        "f_t": r"output of the network with the weights $t A + (1-t) B$, B permuted in all layers",
+        "f_A, f_B": "outputs, summed squares over $n_{out}$, mean over data",
+        r"\bar f": r"$t f_A + (1-t) f_B$",
+        r"\mathbb E_u": "mean over output weights",
+        "t": "place on the segment, in $[0, 1]$",
+        r"\phi^A_L, \phi^B_L": "activations of the last hidden layer, $m_L$ neurons",
+        "s_{out}": "$s_{out}^2 / m_L$ is the variance of an output weight",
+        "n_{out}": "number of outputs",
+        r"\pi": "a permutation of the last hidden layer",
+    },
+    status="derived",
+    sources=(),
+    note="derived",
+    functions=("widths.lower.last_layer_bound",),
+    checks="lower",
+    proof=r"""Permutations of earlier layers do not change $\phi^B_L$. Given all but the output
+weights $u, u'$, an output's error is
+$\sum_i t u_i (\phi^t_i - \phi^A_i) + (1-t) u'_i (\phi^t_i - \phi^B_{\pi(i)})$, $\phi^t$ the
+activations at $t$. The mean of its square is $s_{out}^2 / m_L$ times the sum of
+$t^2 (\phi^t_i - \phi^A_i)^2 + (1-t)^2 (\phi^t_i - \phi^B_{\pi(i)})^2$, which for every number
+$\phi^t_i$ is at least $\frac{t^2 (1-t)^2}{t^2 + (1-t)^2} (\phi^A_i - \phi^B_{\pi(i)})^2$.""",
+)
