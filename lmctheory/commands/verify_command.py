@@ -29,18 +29,18 @@ _SHOWN = 5
 """Violations of a theorem that are shown one by one."""
 
 
-def _number(kind: Kind, check: Check) -> int | None:
-    return len(check.of(kind)) or None
-
-
 def _title(check: Check) -> str:
     return textwrap.shorten(registry()[check.key].title, 40, placeholder=" ...")
+
+
+def _number(kind: Kind, check: Check) -> int | None:
+    return len(check.of(kind)) or None
 
 
 _HEADS: dict[Kind, str] = {"random": "rand.", "trained": "train.", "searched": "search"}
 _CHECKS = (
     Column[Check]("key", lambda check: check.key, left=True),
-    Column[Check]("theorem", lambda check: _title(check), left=True),
+    Column[Check]("theorem", _title, left=True),
     *(Column[Check](kind, partial(_number, kind), head=_HEADS[kind], form="d") for kind in KINDS),
     Column[Check]("violations", lambda check: check.violations, head="viol.", form="d"),
     Column[Check]("worst margin", lambda check: check.worst_margin, head="margin", form=".2g"),

@@ -1,14 +1,15 @@
 """Where statements are registered, and what tries them is declared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from types import MappingProxyType
+from typing import TypeVar
 
-from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.formula import Formula
 from lmctheory.theorems.theorem import Status, Theorem, Tried
+from lmctheory.theorems.trial import Trial
 
 __all__ = ["breaks", "registry", "theorem", "tries", "tries_trained"]
 
@@ -71,10 +72,12 @@ def _tried(key: str, checks: str) -> Tried:
     return _TRIED[key]
 
 
-Declared = Callable[[Trials], Trials]
+_Drawn = TypeVar("_Drawn", bound=Callable[..., Iterator[Trial]])
 
 
-def tries(key: str, *, counts: tuple[int, int] = (25, 500), searched: int = 0) -> Declared:
+def tries(
+    key: str, *, counts: tuple[int, int] = (25, 500), searched: int = 0
+) -> Callable[[_Drawn], _Drawn]:
     """Declares the decorated generator to draw the random trials of a registered statement.
 
     Args:
@@ -83,7 +86,7 @@ def tries(key: str, *, counts: tuple[int, int] = (25, 500), searched: int = 0) -
         searched: instances that a quick search tries, if both sides of every trial are exact.
     """
 
-    def declare(trials: Trials) -> Trials:
+    def declare(trials: _Drawn) -> _Drawn:
         assert key in _THEOREMS, key
         assert key not in _TRIED, key
         _TRIED[key] = Tried(trials, counts, searched)
@@ -92,7 +95,7 @@ def tries(key: str, *, counts: tuple[int, int] = (25, 500), searched: int = 0) -
     return declare
 
 
-def tries_trained(key: str, *, counts: tuple[int, int] = (5, 50)) -> Declared:
+def tries_trained(key: str, *, counts: tuple[int, int] = (5, 50)) -> Callable[[_Drawn], _Drawn]:
     """Declares the decorated generator to draw trials from trained networks, after `tries`.
 
     Args:
@@ -100,7 +103,7 @@ def tries_trained(key: str, *, counts: tuple[int, int] = (5, 50)) -> Declared:
         counts: of trials, in a quick check and in a full one.
     """
 
-    def declare(trials: Trials) -> Trials:
+    def declare(trials: _Drawn) -> _Drawn:
         assert _TRIED[key].trained is None, key
         _TRIED[key] = replace(_TRIED[key], trained=trials, trained_counts=counts)
         return trials
@@ -108,7 +111,7 @@ def tries_trained(key: str, *, counts: tuple[int, int] = (5, 50)) -> Declared:
     return declare
 
 
-def breaks(key: str, wrong: str) -> Declared:
+def breaks(key: str, wrong: str) -> Callable[[_Drawn], _Drawn]:
     """Declares the decorated generator to draw the trials of a false variant, after `tries`.
 
     Args:
@@ -116,7 +119,7 @@ def breaks(key: str, wrong: str) -> Declared:
         wrong: what is wrong in the variant: a constant, an exponent, a hypothesis that is dropped.
     """
 
-    def declare(trials: Trials) -> Trials:
+    def declare(trials: _Drawn) -> _Drawn:
         assert wrong not in _TRIED[key].wrong, (key, wrong)
         _TRIED[key] = replace(_TRIED[key], wrong={**_TRIED[key].wrong, wrong: trials})
         return trials
