@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws below
-.PHONY: $(STUDIES) test test-slow benchmark lint types
+.PHONY: $(STUDIES) test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
 rates: STUDY = matching_rates
@@ -48,6 +48,12 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+
+# LaTeX, and a browser: for the tests of what is exported, which skip without them.
+programs:
+	(command -v pdflatex && command -v chromium) > /dev/null || { apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium lmodern \
+	texlive-latex-base texlive-latex-recommended texlive-pictures > /dev/null; }
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lmctheory needs Python >= 3.11; name one with: make PYTHON=python3.12")'
