@@ -452,7 +452,7 @@ theorem(
         r" is a Beta integral. Tilting $\mu$ by $e^{-s|x - a|^2}$ makes $x - a$ a Gaussian vector"
         r" $Y$ with variances $\lambda_i / (1 + 2 s \lambda_i)$, so that $\mu(B(a, \sqrt x)) ="
         r" \prod_i (1 + 2 s \lambda_i)^{-1/2} e^{-Q} \, \mathbb E[e^{s|Y|^2}; |Y|^2 \le x]$; the"
-        r" last mean is at most $e^{sx}$ and at most $g \int_0^x e^{sy} \, dy$, where $g$ bounds the"
+        r" last mean is at most $e^{sx}$ and at most $g \int_0^x e^{sy} \, dy$: $g$ bounds the"
         r" density of $|Y|^2$ by Fourier inversion: its characteristic function has at most the"
         r" modulus of the integrand."
     ),
@@ -496,7 +496,7 @@ theorem(
         **_COST,
         r"\Lambda": "covariance of a neuron",
         "L": "the largest of all lower bounds: R7 in every coordinate, R9, sums over blocks",
-        "U": r"the least of all upper bounds: $2 \operatorname{tr} \Lambda$, R6a, R6c, R8, R13, R15",
+        "U": r"the least upper bound: $2 \operatorname{tr} \Lambda$, R6a, R6c, R8, R13, R15",
     },
     status="derived",
     sources=(),
@@ -567,7 +567,7 @@ theorem(
         r" $r_2 = 1/\sum q_i^2$, $\log r_1 = -\sum q_i \log q_i$. The sum $\sum q_i^2$ is at most"
         r" $\max q$ and at least $(\max q)^2$. By Jensen's inequality $\log \sum q_i q_i \ge \sum"
         r" q_i \log q_i$, that is $r_2 \le r_1$, and $-\sum q_i \log q_i \le \log \sum_{q_i > 0}"
-        r" q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ wherever $q_i > 0$; all"
+        r" q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ if $q_i > 0$; all"
         r" are equal then, and all inequalities equalities. The $k$ largest shares sum to at most"
         r" $k \max q = k/r_\infty$, and, being the largest of $r_0$, to at least $\min(1, k/r_0)$."
     ),
@@ -682,7 +682,8 @@ theorem(
         Formula(
             "e'_j",
             "=",
-            "Sum(e(l)*binomial(l - 1, j - 1)*binomial(b - l, s - j)/binomial(b, s), (l, 1, b))",
+            "Sum(e(l)*binomial(l - 1, j - 1)*binomial(b - l, s - j)/binomial(b, s),"
+            " (l, j, b - s + j))",
             indexed=("e",),
         ),
     ),
