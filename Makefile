@@ -9,7 +9,7 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
-    permutations simplices predict laws
+    permutations simplices predict laws below
 .PHONY: $(STUDIES) test test-slow benchmark lint types
 
 sweep: STUDY = width_sweep
@@ -25,6 +25,7 @@ permutations: STUDY = least_barriers
 simplices: STUDY = simplices
 predict: STUDY = barrier_prediction
 laws: STUDY = fixed_laws
+below: STUDY = from_below
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

@@ -218,17 +218,18 @@ class Table(Generic[Row]):
         """
         align = "".join("l" if column.left else "r" for column in self.columns)
         rows = [
-            " & ".join(map(_latex, cells)) + r" \\" + "\n\\midrule" * end
+            " & ".join(map(as_latex, cells)) + r" \\" + "\n\\midrule" * end
             for cells, end in zip(self.cells, self.ends, strict=True)
         ]
         caption = f"{self.title}. {self.caption}" if self.caption else self.title
         lines = [
             r"\begin{table}",
-            rf"\caption{{{_latex(caption)}}}",
+            r"\centering",
+            rf"\caption{{{as_latex(caption)}}}",
             *([rf"\label{{{label}}}"] if label else []),
             rf"\begin{{tabular}}{{{align}}}",
             r"\toprule",
-            " & ".join(map(_latex, self.heads)) + r" \\",
+            " & ".join(map(as_latex, self.heads)) + r" \\",
             r"\midrule",
             *rows,
             r"\bottomrule",
@@ -320,7 +321,7 @@ _SPECIAL = {
 _NUMBER = re.compile(r"(?P<digits>[-+]?\d[\d.]*(?:\(\d+\))?)(?:e(?P<power>[-+]\d+))?")
 
 
-def _latex(text: str) -> str:
+def as_latex(text: str) -> str:
     """Numbers in mathematics, with powers of ten; everything else letter by letter."""
     number = _NUMBER.fullmatch(text)
     if number is None:

@@ -19,6 +19,7 @@ STUDIES = {
         "simplices",
         "barrier_prediction",
         "fixed_laws",
+        "from_below",
     )
 }
 """All studies, by name."""

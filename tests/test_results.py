@@ -33,6 +33,9 @@ CALLS = {
     "match_several": lambda a, b, data: lmc.matching.match_several([a, b]),
     "redundancy": lambda a, b, data: lmc.matching.redundancy(a, data),
     "spread": lambda a, b, data: lmc.matching.spread(a, b),
+    "singular_alignment": lambda a, b, data: lmc.matching.singular_alignment(
+        a.linears[1].weight, b.linears[1].weight, range(5), range(5)
+    ),
     "layer_barriers": lmc.layerwise.layer_barriers,
     "layer_bounds": lmc.layerwise.layer_bounds,
     "curvature": lambda a, b, data: lmc.layerwise.curvature(a, b, data, 5),

@@ -33,6 +33,7 @@ from lmctheory.matching.rotations._rotate import Rotation, rotate
 from lmctheory.matching.rotations.finding import RotationSymmetry, folded, rotations
 from lmctheory.matching.rotations.spaces import Space
 from lmctheory.matching.scales import Rescaling, rescale
+from lmctheory.matching.singular import SingularAlignment, singular_alignment
 
 __all__ = [
     "METHODS",
@@ -46,6 +47,7 @@ __all__ = [
     "Rescaling",
     "Rotation",
     "RotationSymmetry",
+    "SingularAlignment",
     "SoftMatching",
     "Space",
     "Spreading",
@@ -69,6 +71,7 @@ __all__ = [
     "rotate",
     "rotations",
     "second_moments",
+    "singular_alignment",
     "soft_match",
     "spread",
     "symmetry",

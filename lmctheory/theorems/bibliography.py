@@ -169,6 +169,18 @@ WORKS: Mapping[str, Work] = MappingProxyType(
                 "pages": "148--188",
             },
         ),
+        "hoeffding1963": Work(
+            "article",
+            "Hoeffding, Wassily",
+            "Probability Inequalities for Sums of Bounded Random Variables",
+            1963,
+            {
+                "journal": "Journal of the American Statistical Association",
+                "volume": "58",
+                "number": "301",
+                "pages": "13--30",
+            },
+        ),
         "caffarelli2000": Work(
             "article",
             "Caffarelli, Luis A.",

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import getgeneratorlocals, isgenerator
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from lmctheory.theorems.adversary import Trials, search
 from lmctheory.theorems.formula import Formula
+from lmctheory.theorems.instances import Instance, instantiate
 from lmctheory.theorems.trial import KINDS, Check, Kind, Trial
 
 __all__ = ["Status", "Theorem", "Tried"]
@@ -91,6 +92,26 @@ class Theorem:
     def latex(self) -> str:
         """The statement as a displayed formula."""
         return f"\\[ {self.statement} \\]"
+
+    def instantiate(self, *arguments: Any, **named: Any) -> Instance:
+        r"""The statement with numbers in place.
+
+        Args:
+            arguments: of the function that `lmctheory.theorems.instances.INSTANCES` has for it: the
+                law and the width, the networks and the data, as its public function takes them.
+            named: likewise.
+
+        Raises:
+            ValueError: if it has no numbers to put in place.
+            TypeError: if the arguments are not its arguments.
+
+        Example:
+            >>> import lmctheory as lmc
+            >>> law = lmc.measures.Gaussian(spectrum=[1.0, 1.0, 1.0])
+            >>> print(lmc.theorems["R11"].instantiate(law, 1000))
+            0.09162 \le M(1000) \le 0.3189
+        """
+        return instantiate(self.key, *arguments, **named)
 
     def stream(self, seed: int) -> np.random.Generator:
         """Random numbers that depend on the seed and this key alone.

@@ -1,10 +1,10 @@
 """From a tolerance to a number of neurons: two-layer (T) and deep (D) networks.
 
 `two_layer` and `deep` hold what either kind of network has of its own under the same name:
-``error_bound``, ``required_width`` and ``required_widths``.
+``error_bound``, ``required_width`` and ``required_widths``; `lower` holds bounds from below.
 """
 
-from lmctheory.widths import deep, two_layer
+from lmctheory.widths import deep, lower, two_layer
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.coherent_error import CoherentError, OutputLaw, coherent_error_bound
 from lmctheory.widths.dropout import dropout_bound
@@ -45,6 +45,7 @@ __all__ = [
     "gaussian_parts",
     "kink_bound",
     "low_dimensional_bound",
+    "lower",
     "matching_cost_bounds",
     "matching_lower_bounds",
     "metric_law",

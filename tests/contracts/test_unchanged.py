@@ -134,6 +134,7 @@ def test_every_public_function_of_networks_is_called():
     takes_no_network = {
         *("cumulative", "moving_windows", "random_groups", "single_layers", "proof"),
         "permute",  # by `apply`
+        "singular_alignment",  # of weights
         *("barriers", "certificates", "operator_norms"),  # of chains, which are tensors
     }
     for package in (matching, paths, layerwise, comparison):

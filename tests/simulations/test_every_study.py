@@ -43,6 +43,7 @@ SMALL = {
     "simplices": Small(1, "Every convex combination of several networks"),
     "barrier_prediction": Small(2, "How far predictions are from measurements"),
     "fixed_laws": Small(1, "Exponents, and the width at which the barrier falls"),
+    "from_below": Small(10, "make errors cancel"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
@@ -139,6 +140,11 @@ REFUSED = {
         "--joined 2": "must name three or more numbers up to a fourth of --pool, 128",
         "--pool 3": "greater than or equal to 4",
     },
+    "from_below": {
+        "--inputs 1": "greater than or equal to 2",
+        "--widest 7": "greater than or equal to 8",
+        "--pairs 1": "greater than or equal to 2",
+    },
 }
 
 
@@ -194,6 +200,10 @@ KEYS = {
     "fixed_laws": (
         (2, "4961358625275fea0a8ed468f8268f63b5f382cc145b8426fa20052820d14699"),
         (1, "f0666c4c7b78d676c10b1dab37922870c689a902619c642e58788dd9fe425c14"),
+    ),
+    "from_below": (
+        (73, "39c88fb94e450fd408b6fc6496e35eb89cb193e5de7d0baca7b0528e216e1ad3"),
+        (10, "72da8e74ec584a10fdb9bc91698866ea507604c03ddb564a9b7e0211d9e35d5c"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

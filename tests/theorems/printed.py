@@ -18,8 +18,15 @@ def value(formula, **given):
     printed = {
         formula.names.get(name, name): name for name in (*formula.symbols, *formula.functions)
     }
-    # names become tokens that the parser cannot take apart, the longest first
-    for number, latex in enumerate(sorted(printed, key=len, reverse=True)):
+    # the parser takes what follows an integral to be a part of it
+    text = re.sub(r"\\int\\limits.*?\\, d\w", lambda match: rf"\left({match[0]}\right)", text)
+
+    def first(latex):
+        """Those with an index, while its name is still what it is; the longest of them."""
+        return printed[latex] not in formula.indexed, -len(latex)
+
+    # names become tokens that the parser cannot take apart
+    for number, latex in enumerate(sorted(printed, key=first)):
         token = f"x_{{9{number}}}"
         tokens[token.replace("{", "").replace("}", "")] = printed[latex]
         tokens[token] = printed[latex]

@@ -105,8 +105,9 @@ def _missed(lengths: Array, counts: NDArray[np.intp], log_box: float, r: float, 
 
 
 def _beyond(d: int, t: Array) -> Array:
-    """P(|u_1| > t) for a uniform point u of the unit ball."""
-    return np.asarray(betainc((d + 1) / 2, 0.5, 1 - np.minimum(t, 1.0) ** 2))
+    """P(|u_1| > t) for a uniform point u of the unit ball, to about 1e-11 for t >= 1e-4."""
+    t = np.minimum(t, 1.0)
+    return np.asarray(betainc((d + 1) / 2, 0.5, (1 - t) * (1 + t)))
 
 
 def _law_of_sum(cells: NDArray[np.intp], counts: NDArray[np.intp]) -> Array:

@@ -75,4 +75,5 @@ def _product_law(
     si, ci = sici(x)
     phi = 4 / x**2 * (x * si - (1 - np.cos(x)) - (np.euler_gamma + np.log(x) - ci))
     slope = -2 * phi / x + 4 / x**2 * (si - (1 - np.cos(x)) / x)
-    return np.where(small, 1 - t**2 / 72, phi), np.where(small, -t / 36, slope)
+    phi = np.where(small, 1 - t**2 / 72 + t**4 / 5400, phi)
+    return phi, np.where(small, -t / 36 + t**3 / 1350, slope)

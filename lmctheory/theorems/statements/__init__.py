@@ -8,8 +8,18 @@ from lmctheory.theorems.statements import (
     deep,
     certificates,
     layerwise,
+    matching,
     signs,
     prediction,
 )
 
-__all__ = ["certificates", "deep", "layerwise", "prediction", "rates", "signs", "two_layer"]
+__all__ = [
+    "certificates",
+    "deep",
+    "layerwise",
+    "matching",
+    "prediction",
+    "rates",
+    "signs",
+    "two_layer",
+]

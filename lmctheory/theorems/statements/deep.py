@@ -1,47 +1,223 @@
 """Statements on deep networks with independent neurons (D)."""
 
 from lmctheory.theorems._registry import theorem
+from lmctheory.theorems.formula import Formula
 
-_INITIAL = ("independent networks of relus under He's initialisation",)
+_GAUSSIAN = (
+    r"$\phi_l = \sigma(W_l \phi_{l-1})$, $l = 1, \dots, L$, rows of $W_l$ independent, from $N(0,"
+    r" (s_w^2 / m_{l-1}) I)$; output rows $N(0, (s_{out}^2 / m_L) I)$"
+)
+_BIASES = "hidden biases may be added, independent and Gaussian, as weights of an activation 1"
+_NAMES = {"s_w": "s_w", "s_out": r"s_{out}", "n_out": r"n_{out}"}
+_WEIGHTS = {
+    "s_w": "$s_w^2 / m_{l-1}$ is the variance of a hidden weight",
+    "s_{out}": "$s_{out}^2 / m_L$ is the variance of an output weight",
+    "n_{out}": "number of outputs",
+    "L": "number of hidden layers",
+}
+_T = {"t": "place on the segment, in $(0, 1)$"}
+_ERROR = {
+    "f_A, f_B": "outputs, summed squares over $n_{out}$; B's layers in the order of A's",
+    "f_t": r"output of the network with the weights $t A + (1-t) B$",
+    r"\bar f": r"$t f_A + (1-t) f_B$",
+    r"\mathbb E": "mean over weights and data",
+}
+_SATURATION = {
+    "S_l": r"what $\sigma$ leaves of a squared distance in layer $l$; at most $\kappa d^2$",
+    "q_l": (
+        "variance of a pre-activation of layer $l$; of several inputs, $S_l$ is the mean over them"
+    ),
+    r"\varsigma": "the activation, over both signs of a layer",
+    r"\sigma": "the activation",
+    r"\lambda, \gamma": "slopes of the lines of which $S_l$ is the least",
+    "d": "root mean square distance of pre-activations",
+    "u, v": "pre-activations",
+}
+_SATURATIONS = (
+    r"S_l(d^2) = \inf_{\lambda, \gamma \ge 0} \lambda d^2 + 3 \gamma q_l^2 + \mathbb E \sup_v"
+    r" \bigl[|\varsigma(u) - \varsigma(v)|^2 - \lambda (u-v)^2 - \gamma v^4\bigr]",
+    r"u \sim N(0, q_l), \quad \varsigma(z) = \frac{(\sigma(z), \sigma(-z))}{\sqrt 2}",
+)
+_FINAL = Formula(
+    r"\mathbb E |f_t - \bar f|^2",
+    r"\le",
+    "s_out**2*n_out*t*(1 - t)*X",
+    names={**_NAMES, "X": "X_L"},
+)
 
 theorem(
     "D1",
     "Deep Gaussian networks",
     statement=(
-        r"\mathbb E |f_t - \bar f|^2 \le s_{out}^2 n_{out} t(1-t) X_L, \quad"
-        r" X_1 = \tfrac{t}{1-t} S_1((1-t)^2 M_1) + \tfrac{1-t}{t} S_1(t^2 M_1), \quad"
-        r" X_l = w\, S_l\Bigl(\frac1w \Bigl(s_w^2 X_{l-1} +"
-        r" \frac{M_l/2 + (t - \frac12)^2 s_w^2 G_{l-1}}{2(t^2 + (1-t)^2)}\Bigr)\Bigr), \quad"
-        r" w = \tfrac{t^2 + (1-t)^2}{t(1-t)}, \quad G_l = S_l(M_l + s_w^2 G_{l-1}), \; G_0 = 0,"
-        r" \quad S_l(d^2) = \inf_{\lambda, \gamma \ge 0} \lambda d^2 + 3 \gamma q_l^2 + \mathbb E"
-        r" \sup_v |\varsigma(u) - \varsigma(v)|^2 - \lambda (u-v)^2 - \gamma v^4, \; u \sim"
-        r" N(0, q_l), \; \varsigma(z) = \frac{(\sigma(z), \sigma(-z))}{\sqrt 2}"
+        _FINAL,
+        Formula(
+            "X_1",
+            "=",
+            "t/(1 - t)*S((1 - t)**2*M) + (1 - t)/t*S(t**2*M)",
+            names={"S": "S_1", "M": "M_1"},
+        ),
+        Formula(
+            "X_l",
+            "=",
+            "w*S((s_w**2*X + (M/2 + (t - 1/2)**2*s_w**2*G)/(2*(t**2 + (1 - t)**2)))/w)",
+            names={**_NAMES, "S": "S_l", "X": "X_{l-1}", "M": "M_l", "G": "G_{l-1}"},
+        ),
+        Formula("w", "=", "(t**2 + (1 - t)**2)/(t*(1 - t))"),
+        Formula(
+            "G_l",
+            "=",
+            "S(M + s_w**2*G)",
+            names={**_NAMES, "S": "S_l", "M": "M_l", "G": "G_{l-1}"},
+        ),
+        r"G_0 = 0",
+        *_SATURATIONS,
     ),
-    symbols={},
+    symbols={
+        **_ERROR,
+        **_T,
+        **_WEIGHTS,
+        "X_l": r"bounds $\mathbb E [\frac t{1-t} |\phi^t - \phi^A|^2 + \frac{1-t}t |\phi^t -"
+        r" \phi^B|^2] / m_l$ of layer $l$",
+        "G_l": r"bounds $\mathbb E |\phi^A - \phi^B|^2 / m_l$ of layer $l$",
+        "M_l": "matching cost per neuron of layer $l$, or any bound of it",
+        "w": "sum of the weights in $X_l$",
+        **_SATURATION,
+    },
     status="derived",
     sources=("ferbach2024",),
     note="derived; compare Ferbach et al. 2024, Theorem 5.2",
     hypotheses=(
-        "independent networks with Gaussian rows",
-        "matched layer by layer; for each t, kernels up to O(1/width)",
+        "A and B independent; " + _GAUSSIAN,
+        r"matched layer by layer from the input on, in the metric $\mathbb E_x \bar\phi"
+        r" \bar\phi^T$, $\bar\phi = (\phi^A + \phi^B)/2$ of the layer before",
+        _BIASES,
+        "one $t$, fixed beforehand",
+        r"exact for $L = 1$, and for $L = 2$ with $S_2(d^2) = \kappa d^2$; beyond, kernels hold up"
+        r" to $O(1/\text{width})$",
     ),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
     checks="deep",
+    depends=("R11",),
+)
+
+theorem(
+    "D1s",
+    "Deep Gaussian networks, matchings simulated",
+    statement=(
+        Formula(
+            r"\mathbb E |f_t - \bar f|^2",
+            r"\le",
+            "s_out**2*n_out*t*(1 - t)*X",
+            names={**_NAMES, "X": r"\hat X_L"},
+        ),
+        r"\hat X_L \text{ by the recursion of D1 with } \hat M_l, \hat G_1, \hat X_1 \text{ in"
+        r" place of } M_l, G_1, X_1",
+        Formula(
+            r"\hat M_l",
+            "=",
+            "U - s_w**2/4*C",
+            names={**_NAMES, "U": "U_l", "C": "C_l"},
+        ),
+        Formula(r"\hat G_1", "=", "S(M) - V", names={"S": "S_1", "M": "U_1", "V": r"V_G"}),
+        Formula(
+            r"\hat X_1",
+            "=",
+            "t/(1 - t)*S((1 - t)**2*M) + (1 - t)/t*S(t**2*M) - V",
+            names={"S": "S_1", "M": "U_1", "V": r"V_X"},
+        ),
+    ),
+    symbols={
+        **_ERROR,
+        **_T,
+        **_WEIGHTS,
+        "U_l": (
+            r"upper confidence limit of the matching cost of layer $l$, from drawn optimal"
+            " matchings (R10)"
+        ),
+        "C_l": (
+            "lower confidence limit of the mean cost of matching the layer below behind the"
+            r" activation, in the metric of the drawn pairs of layer $l$; $C_1 = 0$"
+        ),
+        "S_1": "as in D1: there the least line, here the one that is least at a known $M_1$",
+        "V_G, V_X": (
+            "lower confidence limits of what lies between the line and the activation, in the mean"
+            " over drawn pairs"
+        ),
+        r"\hat M_l, \hat G_1, \hat X_1, \hat X_L": "bounds of what they are named after in D1",
+    },
+    status="derived",
+    sources=("hoeffding1963", "ledoux2001"),
+    note="derived, with R2, R10, Hoeffding 1963",
+    hypotheses=(
+        "as for D1",
+        r"all confidence limits together fail with probability $\delta$, over the drawn matchings"
+        " alone",
+    ),
+    functions=("widths.simulated_error_bound", "rates.mean_lower_bound"),
+    checks="deep",
+    depends=("D1", "R2", "R10"),
 )
 
 theorem(
     "D2",
     "No permutation of a layer does better",
     statement=(
-        r"\frac{1}{m_l} \mathbb E |(W_A - \Pi W_B) \phi_{l-1}|^2 \ge \mathbb E L\bigl(m_l,"
-        r" \tfrac{s_w^2}{m_{l-1}} \Sigma_{l-1}\bigr) \quad \text{for every } \Pi"
+        r"\frac{1}{m_l} \mathbb E |(W_A - \Pi W_B) \phi_{l-1}|^2 \ge \mathbb E L(m_l, \Lambda),"
+        r" \quad \Lambda = \frac{s_w^2}{m_{l-1}} \Sigma_{l-1} \quad \text{for every } \Pi"
     ),
-    symbols={},
+    symbols={
+        "W_A, W_B": "weights of layer $l$, B's columns in the order of A's neurons",
+        r"\Pi": "a permutation of B's rows, chosen with knowledge of everything",
+        r"\phi_{l-1}": "activations of A below the layer",
+        r"\mathbb E": "mean over weights and data",
+        "m_l": "width of layer $l$",
+        "L": r"lower bound of the matching cost of $m_l$ neurons from $N(0, \Lambda)$ (R9, R11)",
+        r"\Lambda": "covariance of what a row makes of the data, given the layers below",
+        r"\Sigma_{l-1}": r"second moment of $\phi_{l-1}$ over the data",
+        "s_w": "$s_w^2 / m_{l-1}$ is the variance of a weight",
+    },
     status="derived",
     sources=(),
     note="derived",
-    hypotheses=(*_INITIAL, "B's earlier layers were permuted by functions of those layers alone"),
+    hypotheses=(
+        "A and B independent; " + _GAUSSIAN,
+        "B's earlier layers were permuted by functions of those layers alone",
+    ),
     functions=("widths.matching_lower_bounds",),
+    checks="deep",
+    depends=("R9",),
+)
+
+theorem(
+    "D3",
+    "The papers' widths, a tower",
+    statement=(
+        Formula(
+            r"\tilde m_l",
+            "=",
+            "(T/eps)**m",
+            names={"T": "T_l", "eps": r"\varepsilon", "m": r"\tilde m_{l-1}"},
+        ),
+        r"\tilde m_0 = m_0",
+        Formula("N", "=", "eps**(-m_0)", names={"eps": r"\varepsilon", "m_0": "m_0"}),
+        Formula("N", "=", "eps**(-2*m_0 - 4)", names={"eps": r"\varepsilon", "m_0": "m_0"}),
+        r"\text{the last two lines for two layers: Ferbach et al.\ 2024, Entezari et al.\ 2022}",
+    ),
+    symbols={
+        r"\tilde m_l": "neurons of hidden layer $l$ that suffice, up to constants",
+        "m_0": "number of inputs",
+        r"\varepsilon": "tolerance of the function error, in $(0, 1)$",
+        "T_l": r"constants, not given in the paper, above $\varepsilon$",
+        "N": "neurons of a two-layer network that suffice, up to constants",
+    },
+    status="rate only",
+    sources=("ferbach2024", "entezari2022"),
+    note="Ferbach et al. 2024, Theorem 5.2; Entezari et al. 2022; constants set to 1",
+    hypotheses=(
+        "rates as published; neither paper gives its constants, which are set to 1 here",
+        "independent neurons, $m_0 \\ge 5$",
+    ),
+    functions=("widths.ferbach_deep", "widths.ferbach_two_layer", "widths.entezari_two_layer"),
     checks="deep",
 )
 
@@ -49,53 +225,114 @@ theorem(
     "D4",
     "Approximately low-dimensional weights",
     statement=(
-        r"M(m) \le \bigl(M_k(m)^{1/2} + 2\eta\bigr)^2, \quad M(m) \le M_k(m) + 2\eta^2"
-        r" \text{ if the rest is independent}"
+        Formula("M(m)", r"\le", "(sqrt(M) + 2*eta)**2", names={"M": "M_k(m)", "eta": r"\eta"}),
+        Formula("M(m)", r"\le", "M + 2*eta**2", names={"M": "M_k(m)", "eta": r"\eta"}),
+        r"\text{the second line if } \xi \text{ is independent of } y, \text{ of mean } 0",
     ),
-    symbols={},
+    symbols={
+        "M(m)": r"expected matching cost per neuron of $m$ neurons $y + \xi$",
+        "m": "number of neurons in each sample",
+        "M_k(m)": "that of $m$ draws of $y$, or any bound of it",
+        "y": "a random vector, on a set of dimension $k$",
+        r"\xi": "what a neuron has besides",
+        r"\eta": r"bound of the root mean square of $|\xi|$, in units of the weights",
+    },
     status="derived",
     sources=("ferbach2024",),
     note="explicit form of Ferbach et al. 2024, Theorem 5.4",
-    hypotheses=("neurons independent, within eta of a law of dimension k",),
+    hypotheses=(
+        r"neurons $y + \xi$ independent, from one law",
+        r"$\mathbb E |\xi|^2 \le \eta^2$",
+    ),
     functions=(
         "widths.low_dimensional_bound",
         "widths.crossover_width",
     ),
     checks="deep",
+    depends=("R11",),
+    proof=r"""Match the $y$'s optimally, at a mean cost of $M_k(m)$, and let the $\xi$'s follow.
+The difference of two matched neurons is $(y - y') + (\xi - \xi')$, and in root mean square over
+pairs and draws the first is at most $M_k(m)^{1/2}$, the second at most $2 \eta$: the first line by
+the triangle inequality. If $\xi$ is independent of $y$, the matching is independent of all $\xi$,
+of which those of A are independent of those of B and have mean 0: the mixed term vanishes and
+$\mathbb E |\xi - \xi'|^2 \le 2 \eta^2$.""",
 )
 
 theorem(
     "D5",
     "Rows that are not Gaussian",
     statement=(
-        r"M(m) \le s^2 F(\Lambda) + 2 (1 - v) \operatorname{tr} \Lambda, \quad \mathbb E[\zeta"
-        r" \mid g] = g, \; g \sim e^{-V} N(0, s^2), \; V \text{ convex}, \; v ="
-        r" \operatorname{Var} g"
+        Formula(
+            "M(m)",
+            r"\le",
+            "s**2*F(m) + 2*(1 - v)*trace",
+            names={"trace": r"\operatorname{tr} \Lambda"},
+        ),
+        r"\mathbb E[\zeta \mid g] = g, \quad g \sim e^{-V} N(0, s^2), \; V \text{ convex},"
+        r" \quad v = \operatorname{Var} g",
     ),
-    symbols={},
+    symbols={
+        "M(m)": "expected matching cost per neuron of $m$ rows, in the metric",
+        "m": "number of neurons in each sample",
+        "F(m)": r"that of $m$ Gaussian rows $N(0, \Lambda)$, or any bound of it",
+        r"\Lambda": "covariance of a row in the metric",
+        r"\zeta": "a coordinate of a row, of mean 0 and variance 1, up to its scale",
+        "g": r"a variable coupled with $\zeta$: its Gaussian part",
+        "s, V": r"the density of $g$ is that of $N(0, s^2)$ times $e^{-V}$, up to a constant",
+        "v": "variance of $g$",
+    },
     status="derived",
     sources=("caffarelli2000", "strassen1965"),
     note="derived, with Caffarelli 2000 and Strassen 1965",
-    hypotheses=("coordinates of a row independent, symmetric, of one law", "any metric"),
+    hypotheses=(
+        "coordinates of a row independent, symmetric, of one law; rows independent",
+        "any metric, that of a finite data set for one",
+    ),
     functions=("widths.non_gaussian_cost", "widths.gaussian_parts"),
     checks="deep",
+    depends=("R11",),
 )
 
 theorem(
     "D6",
     "Dropout stability",
     statement=(
-        r"\mathbb E |\tilde f - f|^2 \le s_{out}^2 n_{out} Y_L, \quad Y_l = \kappa \bigl(s_w^2"
-        r" Y_{l-1} + M(m_l/2)/2\bigr)"
+        Formula(
+            r"\mathbb E |\tilde f - f|^2",
+            r"\le",
+            "s_out**2*n_out*Y",
+            names={**_NAMES, "Y": "Y_L"},
+        ),
+        Formula(
+            "Y_l",
+            "=",
+            "2*S((s_w**2*Y + M/2)/2)",
+            names={**_NAMES, "S": "S_l", "Y": "Y_{l-1}", "M": "M(m_l/2)"},
+        ),
+        "Y_0 = 0",
+        *_SATURATIONS,
     ),
-    symbols={},
+    symbols={
+        "f": "output of the network, squares summed over outputs",
+        r"\tilde f": "output of the network of which half of every hidden layer is kept",
+        r"\mathbb E": "mean over weights and data",
+        **_WEIGHTS,
+        "Y_l": r"bounds $\mathbb E |\tilde\phi - \phi|^2 / m_l$ of layer $l$",
+        "m_l": "width of layer $l$, even",
+        "M(m_l/2)": "matching cost per neuron of $m_l/2$ neurons of layer $l$, or any bound of it",
+        **_SATURATION,
+    },
     status="derived",
     sources=("ferbach2024", "kuditipudi2019"),
     note="derived; compare Ferbach et al. 2024, B.14, and Kuditipudi et al. 2019",
     hypotheses=(
-        *_INITIAL,
-        "kept neurons take over their partners' outgoing weights; kernels up to O(1/width)",
+        "one network; " + _GAUSSIAN,
+        "the first half of every layer is kept, and matched with the other half, from the input on,"
+        r" in the metric of $(\phi + \tilde\phi)/2$ of the layer before",
+        "kept neurons take over their partners' outgoing weights beside their own",
+        r"kernels of wide networks hold up to $O(1/\text{width})$ from the second layer on",
     ),
     functions=("widths.dropout_bound",),
     checks="deep",
+    depends=("D1", "R11"),
 )

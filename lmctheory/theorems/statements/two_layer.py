@@ -1,129 +1,411 @@
 """Statements on two-layer networks (T)."""
 
 from lmctheory.theorems._registry import theorem
+from lmctheory.theorems.formula import Formula
 
-_NEURONS = ("f(x) = (1/N) sum sigma_*(x; theta_i)", "constants on the convex hull of all neurons")
+_HUBER = Formula("B_{b,H}(d)", "=", "H/2*Min(d, b/H)**2 + b*Max(d - b/H, 0)")
+_HUBER_SYMBOLS = {
+    "B_{b,H}": (
+        r"Huber's function, $B_{b,H}(d) = \int_0^1 \min(b d, H d^2 r) \, dr$; $b d$ where $H$ is"
+        " infinite"
+    ),
+    "b": "length of an interval that holds all slopes",
+    "d": "a distance",
+}
+_T = {"t": "place on the segment, in $[0, 1]$"}
+_ACTIVATION = {
+    r"\sigma": "the activation",
+    r"\alpha, \beta": r"bounds of its slopes, $\alpha \le \sigma' \le \beta$",
+    "h": r"$\sup |\sigma''|$, infinite at a kink",
+}
+_NETWORKS = {
+    "f_A, f_B": "outputs of the networks, B's neurons in the order of A's that they are matched to",
+    "f_t": r"output of the network with the weights $t A + (1-t) B$",
+    r"\bar f": r"$t f_A + (1-t) f_B$",
+    "N": "number of neurons",
+}
+_NEURONS = (
+    r"$f(x) = \frac1N \sum_i a_i \sigma(\langle w_i, x \rangle)$, a bias being a coordinate of"
+    " $w_i$",
+    r"$|x| \le R$, $|a_i| \le a_{\max}$, $|w_i| \le w_{\max}$ in both networks",
+)
+_FIXED = r"$f(x) = \frac aN \sum_i \sigma(\langle w_i, x \rangle)$, $a > 0$ fixed"
 
 theorem(
     "T1",
     "One neuron",
     statement=(
-        r"|\sigma_*(tu + (1-t)v) - t\sigma_*(u) - (1-t)\sigma_*(v)| \le t(1-t)\, B(|u - v|),"
-        r" \quad B(d) = \min_{q \le H} \Bigl( \tfrac{q d^2}{2} + 2K^2 (\tfrac1q - \tfrac1H)"
-        r" \Bigr) \le \min\bigl(2Kd, \tfrac{H d^2}{2}\bigr)"
+        Formula(
+            r"\bigl|\sigma_*(tu + (1-t)v) - t\sigma_*(u) - (1-t)\sigma_*(v)\bigr|",
+            r"\le",
+            "t*(1 - t)*B(d)",
+            names={"B": "B_{2K,H}", "d": "|u - v|"},
+        ),
+        _HUBER,
+        r"B_{2K,H}(d) \le \min\bigl(2Kd, \tfrac12 H d^2\bigr)",
     ),
-    symbols={},
+    symbols={
+        r"\sigma_*": "output of a neuron on one input, as a function of its parameters",
+        "u, v": "parameters of a neuron of A and of its partner in B",
+        **_T,
+        "K": r"Lipschitz constant of $\sigma_*$ on the segment from $v$ to $u$",
+        "H": r"bound of its Hessian there, infinite at a kink",
+        **_HUBER_SYMBOLS,
+    },
     status="derived",
     sources=(),
     note="derived; sharp",
-    hypotheses=("sigma_* K-Lipschitz with a Hessian bounded by H on the segment",),
+    hypotheses=(
+        r"$\sigma_*$ is $K$-Lipschitz on the segment from $v$ to $u$",
+        r"its Hessian is bounded by $H$ there (its gradient is $H$-Lipschitz), or $H = \infty$",
+    ),
     functions=("widths.neuron_gap_bound",),
     checks="two_layer",
+    proof=r"""Let $d = |u - v|$ and $g(s) = \sigma_*(v + s(u - v))$, which is Lipschitz. Then
+\begin{align*}
+g(t) - t g(1) - (1-t) g(0) &= (1-t) \int_0^t g'(s) \, ds - t \int_t^1 g'(s) \, ds \\
+&= t(1-t) \int_0^1 \bigl[ g'(t r) - g'(1 - (1-t) r) \bigr] \, dr .
+\end{align*}
+The two slopes lie in $[-Kd, Kd]$, at places that are $1 - r$ apart, so that they differ by at most
+$\min(2Kd, H d^2 (1-r))$, and $\int_0^1 \min(b d, H d^2 r) \, dr = B_{b,H}(d)$.""",
 )
 
 theorem(
     "T1b",
     "One pointwise activation",
     statement=(
-        r"|\sigma(\bar z) - t\sigma(z) - (1-t)\sigma(z')| \le (\beta - \alpha)\, t(1-t) |z - z'|,"
-        r" \qquad \sup_t = \frac{|z||z'|}{|z| + |z'|} \text{ for ReLU if } z z' < 0"
+        Formula(
+            r"|\sigma(\bar z) - t\sigma(z) - (1-t)\sigma(z')|",
+            r"\le",
+            "t*(1 - t)*B(d)",
+            names={"B": r"B_{\beta-\alpha,h}", "d": "|z - z'|"},
+        ),
+        Formula(
+            r"B_{\beta-\alpha,h}(d)",
+            r"\le",
+            "(beta - alpha)*d",
+            names={"alpha": r"\alpha", "beta": r"\beta"},
+        ),
+        _HUBER,
+        Formula(
+            r"\max_t |\sigma(\bar z) - t\sigma(z) - (1-t)\sigma(z')|",
+            "=",
+            "Abs(z)*Abs(z_prime)/(Abs(z) + Abs(z_prime))",
+            names={"z_prime": "z'"},
+        ),
+        r"\text{in the last line } \sigma(z) = \max(z, 0), \; z z' < 0; \text{ where } z z' \ge 0"
+        r" \text{ its left-hand side is } 0",
     ),
-    symbols={},
+    symbols={
+        **_ACTIVATION,
+        "z, z'": "pre-activations of a neuron of A and of its partner in B",
+        r"\bar z": "$t z + (1-t) z'$",
+        **_T,
+        **_HUBER_SYMBOLS,
+        "H": "bound of the second derivative, infinite at a kink",
+    },
     status="derived",
     sources=(),
     note="derived; sharp",
-    hypotheses=("slopes of sigma in [alpha, beta]",),
+    hypotheses=(
+        r"the slopes of $\sigma$ lie in $[\alpha, \beta]$",
+        r"$|\sigma''| \le h$, or $h = \infty$",
+    ),
     functions=("widths.activation_gap_bound", "widths.relu_gap"),
     checks="two_layer",
+    depends=("T1",),
+    proof=r"""As for T1 with $g(s) = \sigma(z' + s(z - z'))$: its slopes lie in an interval of
+length $(\beta - \alpha) |z - z'|$, and $|g''| \le h |z - z'|^2$. The relu: it is linear between $z$
+and $z'$ unless $z z' < 0$, and otherwise the gap is piecewise linear in $t$ and 0 at both ends, so
+largest at the kink $\bar z = 0$; if $z > 0 > z'$, $t = |z'| / (|z| + |z'|)$ there and the gap is
+$-t z$, and likewise with $z$ and $z'$ exchanged.""",
 )
 
 theorem(
     "T2",
     "Function error of matched two-layer networks",
     statement=(
-        r"|f_t - \bar f| \le \mathcal E(W_2), \quad \mathcal E(d) = \tfrac14 \min\bigl\{"
-        r" B_{2K,H}(d),\; a_{\max} B_{\beta-\alpha}(Rd) + \tfrac12 \mathrm{Lip} R d^2 \bigr\}"
-        r" \le \min\bigl(\tfrac K2 d, \tfrac H8 d^2\bigr)"
+        r"|f_t - \bar f| \le \mathcal E(W_2), \qquad |f_t - \bar f| \le \tfrac K2 W_1",
+        Formula(
+            r"\mathcal E(d)",
+            "=",
+            "Min(A(d), a*B(R*d) + ell*R*d**2/2)/4",
+            names={
+                "A": "B_{2K,H}",
+                "B": r"B_{\beta-\alpha,h}",
+                "a": r"a_{\max}",
+                "ell": r"\ell",
+            },
+        ),
+        r"\mathcal E(d) = \tfrac a4 B_{\beta-\alpha,h}(Rd) \;\text{ if all output weights are } a"
+        r" \text{ and fixed}",
+        Formula("K", "=", "sqrt(S**2 + (a*ell*R)**2)", names={"a": r"a_{\max}", "ell": r"\ell"}),
+        Formula(
+            "H",
+            "=",
+            "(a*h*R**2 + sqrt((a*h*R**2)**2 + 4*ell**2*R**2))/2",
+            names={"a": r"a_{\max}", "ell": r"\ell"},
+        ),
+        _HUBER,
     ),
-    symbols={},
+    symbols={
+        **_NETWORKS,
+        **_T,
+        "W_p": (
+            r"$(\frac1N \sum_i |\theta_i - \theta'_i|^p)^{1/p}$ of matched neurons"
+            r" $\theta = (a, w)$, in units of the weights"
+        ),
+        r"\mathcal E": "bound of the function error by a distance of neurons",
+        "K": r"Lipschitz constant of a neuron in its parameters $(a, w)$",
+        "H": "bound of its Hessian in them",
+        "R": "largest norm of an input",
+        "a, a_{\\max}": "an output weight, and the largest size of one",
+        "S": r"$\sup |\sigma(z)|$ over $|z| \le R w_{\max}$, $w_{\max}$ the largest $|w_i|$",
+        r"\ell": r"Lipschitz constant of $\sigma$",
+        **_ACTIVATION,
+        **_HUBER_SYMBOLS,
+    },
     status="derived",
     sources=(),
     note="derived",
-    hypotheses=(*_NEURONS, "neurons matched optimally for p = 2"),
+    hypotheses=(
+        *_NEURONS,
+        "neurons matched by any permutation, best by the one that is optimal for the $W_p$ used",
+        r"$\alpha \le \sigma' \le \beta$, $|\sigma''| \le h$, or $h = \infty$",
+    ),
     functions=("widths.neuron", "widths.two_layer.error_bound"),
     checks="two_layer",
+    depends=("T1", "T1b"),
+)
+
+theorem(
+    "T2k",
+    "The kink of a relu is met by few pairs",
+    statement=(
+        r"g(z, z') = \max_t |\sigma(\bar z) - t \sigma(z) - (1-t) \sigma(z')|,"
+        r" \quad \sigma(z) = \max(z, 0)",
+        Formula(
+            r"\mathbb E\, g(z, z')",
+            r"\le",
+            "p**(2*p/(p + 1))/(2*(p + 1))*(2*rho/(3*p + 1))**((p - 1)/(p + 1))*A**(2/(p + 1))",
+            names={"rho": r"\rho"},
+        ),
+    ),
+    symbols={
+        "z, z'": "pre-activations of a neuron of A and of its partner in B, random",
+        r"\bar z": "$t z + (1-t) z'$",
+        **_T,
+        r"\sigma": "the relu",
+        "g": "the largest gap on the segment (T1b)",
+        r"\rho": "bound of the density of $z$",
+        "A": r"$\mathbb E |z - z'|^p$",
+        "p": "exponent, above 1",
+    },
+    status="derived",
+    sources=(),
+    note="derived; sharp",
+    hypotheses=(
+        r"$z$ has a density of at most $\rho$",
+        r"$\mathbb E |z - z'|^p = A < \infty$, $p > 1$, however $z$ and $z'$ depend on each other",
+    ),
+    functions=("widths.kink_bound",),
+    checks="two_layer",
+    depends=("T1b",),
+    proof=r"""Let $D = |z - z'|$. By T1b $g > 0$ only if $|z| < D$, and then $g = |z| (1 - |z|/D)$.
+For every $\lambda > 0$, $g \le \lambda D^p + v(|z|)$, $v(y) = \max_{D \ge y} [y - y^2/D - \lambda
+D^p]^+$. The maximum is at $y^2 = p \lambda D^{p+1}$, where it is $y - (p+1) \lambda D^p$, and is
+positive up to $y_0 = ((p+1)^{p+1} p^{-p} \lambda)^{-1/(p-1)}$. Hence $\mathbb E g \le \lambda A + 2
+\rho \int_0^{y_0} v = \lambda A + \rho y_0^2 \frac{p-1}{3p+1}$, and the least of this over
+$\lambda$ is the right-hand side.""",
+)
+
+theorem(
+    "T2d",
+    "Function error in the metric of the data",
+    statement=(
+        Formula(
+            r"\mathbb E \sup_t \|e_t\|",
+            r"\le",
+            "(beta - alpha)/4*a*sqrt(M)",
+            names={"alpha": r"\alpha", "beta": r"\beta"},
+        ),
+        Formula(
+            r"\mathbb E\, \mathbb E_x \sup_t |e_t(x)|",
+            r"\le",
+            "a/4*B(sqrt(M))",
+            names={"B": r"B_{\beta-\alpha,h}"},
+        ),
+        Formula(
+            r"\mathbb E\, \mathbb E_x \sup_t |e_t(x)|",
+            r"\le",
+            "a*(4*rho*M**2/189)**(1/3)",
+            names={"rho": r"\rho"},
+        ),
+        r"\rho = \mathbb E_x (2 \pi x^T \Lambda x)^{-1/2}, \quad M = \mathbb E \min_\pi \frac1N"
+        r" \sum_i (w_i - w'_{\pi(i)})^T \Sigma\, (w_i - w'_{\pi(i)}), \quad \Sigma = \mathbb E_x x"
+        r" x^T",
+        _HUBER,
+    ),
+    symbols={
+        "e_t": r"$f_t - t f_A - (1-t) f_B$, the networks matched by the best $\pi$ of $M$",
+        r"\|\cdot\|": r"norm of $L_2$ of the data",
+        r"\mathbb E_x": "mean over the data",
+        "x": "an input",
+        **_T,
+        "f_A, f_B, f_t": "outputs of the networks, and of that on the segment",
+        "a": "the output weight of all neurons",
+        **_ACTIVATION,
+        "M": "matching cost per neuron in the metric of the data; the bounds rise with it",
+        "N": "number of neurons",
+        "w_i, w'_i": "weights of the neurons of A and of B",
+        r"\pi": "a permutation",
+        r"\Sigma": "second moment of the data",
+        r"\Lambda": "covariance of a neuron's weights",
+        r"\rho": "mean density of pre-activations at 0",
+        **_HUBER_SYMBOLS,
+        "H": r"as $h$",
+    },
+    status="derived",
+    sources=(),
+    note="derived",
+    hypotheses=(
+        _FIXED,
+        r"all $w_i$, $w'_i$ independent, from $N(0, \Lambda)$",
+        r"$\alpha \le \sigma' \le \beta$, $|\sigma''| \le h$, or $h = \infty$",
+        r"third line: $\sigma$ is the relu",
+    ),
+    functions=("widths.data_error_bound",),
+    checks="two_layer",
+    depends=("T1b", "T2k", "R11"),
 )
 
 theorem(
     "T3",
     "From the function error to the barrier",
-    statement=(
-        r"\mathrm{barrier}(t) \le -t(1-t)\|f_A - f_B\|^2 + 2\sqrt{R(\bar f)}\,\|e\| + \|e\|^2"
+    statement=Formula(
+        r"\mathrm{barrier}(t)",
+        r"\le",
+        "-t*(1 - t)*D**2 + 2*sqrt(R)*err + err**2",
+        names={"D": r"\|f_A - f_B\|", "R": r"R(\bar f)", "err": r"\|e\|"},
     ),
-    symbols={},
+    symbols={
+        r"\mathrm{barrier}(t)": r"$R(f_t) - t R(f_A) - (1-t) R(f_B)$",
+        "R": r"the risk, $R(f) = \|f - y\|^2$, $y$ the labels",
+        r"\|\cdot\|": r"norm of $L_2$ of the data, squares summed over outputs",
+        **{name: meaning for name, meaning in _NETWORKS.items() if name != "N"},
+        "e": r"the function error $f_t - \bar f$",
+        **_T,
+    },
     status="derived",
     sources=(),
     note="derived",
-    hypotheses=("squared loss, summed over outputs", "e = f_t - t f_A - (1-t) f_B"),
+    hypotheses=("the squared loss, summed over outputs", "any two networks, any permutation"),
     functions=("widths.squared_loss_barrier",),
     checks="two_layer",
+    proof=r"""As $f_t - y = (\bar f - y) + e$, $R(f_t) = R(\bar f) + 2 \langle \bar f - y, e
+\rangle + \|e\|^2$, and the parallelogram identity gives
+$R(\bar f) = t R(f_A) + (1-t) R(f_B) - t(1-t) \|f_A - f_B\|^2$. Hence
+\[ \mathrm{barrier}(t) = -t(1-t) \|f_A - f_B\|^2 + 2 \langle \bar f - y, e \rangle + \|e\|^2 , \]
+and $\langle \bar f - y, e \rangle \le \sqrt{R(\bar f)} \, \|e\|$.""",
 )
 
 theorem(
     "T4",
     "Width of two-layer networks",
     statement=(
-        r"N \ge N(\varepsilon, \delta) \implies P\Bigl(\sup_{t, x} |f_t - \bar f| \le \varepsilon"
-        r"\Bigr) \ge 1 - \delta"
+        r"\min\bigl(\kappa\, \omega_1(N), \mathcal E(\omega_2(N))\bigr) \le \varepsilon \implies"
+        r" P\Bigl(\sup_{t, x} |f_t - \bar f| \le \varepsilon\Bigr) \ge 1 - \delta",
+        Formula(
+            r"\omega_1(N)",
+            "=",
+            "U + Min(D*sqrt(log(1/delta)/N), 2*sqrt(C*log(1/delta)/N))",
+            names={"U": "U_1(N)", "delta": r"\delta"},
+        ),
+        Formula(
+            r"\omega_2(N)",
+            "=",
+            "Min(sqrt(U + D**2*sqrt(log(1/delta)/N)), sqrt(U) + 2*sqrt(C*log(1/delta)/N))",
+            names={"U": "U_2(N)", "delta": r"\delta"},
+        ),
     ),
-    symbols={},
+    symbols={
+        **_NETWORKS,
+        **_T,
+        "x": "an input",
+        r"\varepsilon": "tolerance of the function error, in units of an output",
+        r"\delta": "probability of failure",
+        r"\omega_p(N)": "bound of $W_p$ with probability $1 - \\delta$, in units of the weights",
+        "U_p(N)": r"upper bound of $\mathbb E W_p^p$ of $N$ neurons (R11)",
+        r"\kappa": (
+            r"$K/2$, or $(\beta - \alpha) a R / 4$ if all output weights are $a$ and fixed (T2)"
+        ),
+        r"\mathcal E": "bound of the function error by $W_2$ (T2)",
+        "D": "diameter of the support of a neuron's law, or infinite",
+        "C": "its log-Sobolev constant, or infinite",
+    },
     status="derived",
     sources=("ferbach2024", "entezari2022"),
     note="derived; explicit form of Entezari et al. 2022 and Ferbach et al. 2024, two layers",
-    hypotheses=(*_NEURONS, "neurons independent; bounded support, or output weights fixed"),
+    hypotheses=(
+        _NEURONS[0],
+        "neurons of both networks independent, from one law",
+        "bounded support, or output weights that are all $a$ and fixed",
+        r"matched optimally, for $p = 1$ or $p = 2$, whichever term of the minimum is used",
+    ),
     functions=("widths.two_layer.required_width",),
     checks="two_layer",
+    depends=("T2", "R10", "R11"),
 )
 
 theorem(
     "T5",
     "Training keeps matched neurons close",
     statement=(
-        r"W_2(\text{trained}) \le \mathrm{Lip}(\Phi) W_2(\text{initial}) + D^A + D^B, \quad"
-        r" \mathrm{Lip}(\Phi) \le \prod_k \bigl(1 + 2 s_k H \sqrt{R_k}\bigr), \quad"
-        r" D^2 \lesssim \sum_k s_k e_k^2 \prod_{j > k} \bigl(1 + 2 s_j H \sqrt{R_j}\bigr)^2"
+        r"W_2(\text{trained}) \le \mathrm{Lip}(\Phi)\, W_2(\text{initial}) + D_n^A + D_n^B",
+        Formula(
+            r"\mathrm{Lip}(\Phi)",
+            r"\le",
+            "Product(1 + 2*s(k)*H*sqrt(R(k)), (k, 1, n))",
+            indexed=("s", "R"),
+        ),
+        r"D_{k+1} \le \min\bigl\{ \max_{0 \le u \le K D_k} \Delta_k(u),\; D_k + 2 s_k (r_k D_k + K"
+        r" e_k + K^2 D_k) \bigr\}, \quad D_0 = 0",
+        Formula(
+            r"\Delta_k(u)^2",
+            "=",
+            "D**2 + 4*s*(r*D**2 + err*u - u**2 + (err + u)*G) + 4*s**2*(r*D + K*(err + u))**2",
+            names={"D": "D_k", "s": "s_k", "r": "r_k", "err": "e_k", "G": "G_k"},
+        ),
     ),
-    symbols={},
+    symbols={
+        "W_2": r"root mean square of $|\theta_i - \theta'_i|$, neurons matched before training",
+        r"\Phi": "what training in the limit of infinitely many neurons makes of an initial neuron",
+        r"\mathrm{Lip}(\Phi)": "its Lipschitz constant",
+        "D_k^A, D_k^B, D_k": (
+            "how far neurons are from where the limit takes them, in root mean square, before step"
+            " $k$, counted from 0 as $D_k$"
+        ),
+        "n": "number of steps",
+        "s_k": "sizes of the steps",
+        "R_k": "squared loss of the limit before each step",
+        "r_k": r"$H \sqrt{R_k}$",
+        "G_k": r"$4 \mathcal E(D_k)$",
+        "e_k": "error in $L_2$ of the data of neurons that move with the limit, before each step",
+        "u": r"$\|f_X - f_Y\|$ in $L_2$ of the data, $Y$ the neurons that move with the limit",
+        "K, H": "Lipschitz constant of a neuron and bound of its Hessian, in its parameters",
+        r"\mathcal E": "bound of the function error by $W_2$ (T2)",
+    },
     status="derived",
     sources=("ferbach2024", "mei2019"),
     note="derived; compare Ferbach et al. 2024, Theorem 3.1, and Mei et al. 2019",
     hypotheses=(
-        "noiseless gradient descent, squared loss, mean-field scaling",
-        "Hessian of the neuron at most H; initial neurons from one law",
+        r"$f(x) = \frac1N \sum_i \sigma_*(x; \theta_i)$, $\theta_i \leftarrow \theta_i + 2 s_k"
+        r" \mathbb E_x[(y - f) \nabla \sigma_*]$: noiseless gradient descent on the squared loss",
+        r"$|\nabla \sigma_*| \le K$ and $|\nabla^2 \sigma_*| \le H$ on the convex hull of all"
+        r" neurons met, for every input or in $L_2$ of the data; $s_k K^2 < 1$",
+        "both networks take the same steps on the same data; initial neurons from one law",
     ),
     functions=("widths.flow_lipschitz", "widths.coupling_bound"),
     checks="two_layer",
-)
-
-theorem(
-    "P1",
-    "Errors of trained networks add up",
-    statement=(
-        r"\mathbb E\,\mathrm{barrier}(t) \le -\tau D^2 + 2\sqrt R\, c + c^2"
-        r" + \tau s^2 L^2 \tfrac{M_x}{N}, \quad c = \tau \bigl(V B(\sqrt M)"
-        r" + G L \sqrt{M M_x}\bigr), \quad \tau = t(1-t), \quad"
-        r" \mathbb E \|e_t - \mathbb E e_t\|^2 \le 2 \tau^2 s^2 L^2 \tfrac{M_x}{N}"
-    ),
-    symbols={},
-    status="derived",
-    sources=(),
-    note="derived",
-    hypotheses=(
-        "f(x) = (1/N) sum v_i sigma(<w_i, x>), v_i = g(w_i) + noise, g G-Lipschitz and |g| <= V",
-        "noise of mean 0 and variance <= s^2, independent given all hidden weights",
-        "matched by hidden weights alone; M, M_x means of |w_i - w'_i|^2 and <w_i - w'_i, x>^2",
-        "squared loss, summed over outputs",
-    ),
-    functions=("widths.coherent_error_bound",),
-    checks="two_layer",
+    depends=("T2",),
 )

@@ -93,6 +93,13 @@ def test_the_density_form_is_its_integral(k, p, m):
     assert density_bound(logs, m, p) == pytest.approx(exact, rel=1e-4)
 
 
+@pytest.mark.parametrize("m", [10, 1000, 1_288_839, 10**9])
+def test_the_density_form_keeps_its_digits_in_large_samples(m):
+    """In one dimension 1/(2(m+1)) for p = 1 and 1/(2(m+1)(m+2)) for p = 2, exactly."""
+    assert density_bound(np.zeros(1), m, 1.0) * 2 * (m + 1) == pytest.approx(1, rel=1e-13)
+    assert density_bound(np.zeros(1), m, 2.0) * 2 * (m + 1) * (m + 2) == pytest.approx(1, rel=1e-13)
+
+
 def test_the_means_of_normal_samples():
     """E|N(0, I_2)| = sqrt(pi/2); Hoelder loses a factor 1.25 / 1 at most."""
     exact = np.sqrt(np.pi / 2) * np.sqrt(2 / 10)

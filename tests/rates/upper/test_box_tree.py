@@ -32,6 +32,12 @@ def test_one_normal_coordinate_in_closed_form():
     assert normal_pair_costs(np.array([2.0]), 1)[0] == pytest.approx(2 * (2 - 2 / np.pi), rel=1e-10)
 
 
+def test_a_narrow_side_saves_no_more_than_it_does():
+    """int x f(x) G(x/1024) dx in ball arithmetic, f, G the law of a product of two differences."""
+    exact = 0.00038519718702769356
+    assert exact * (1 - 2e-7) <= uniform_pair_gains(np.array([2**-10, 1.0]))[0] <= exact
+
+
 def test_one_uniform_coordinate_in_closed_form():
     gain = uniform_pair_gains(np.array([5.0]))[0]
     assert (1 - 2e-7) / 18 < gain < 1 / 18

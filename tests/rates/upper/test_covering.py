@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from lmctheory.measures import Gaussian, UniformBall, UniformCube, UniformSphere
 from lmctheory.rates import matching_cost, wasserstein_pow
-from lmctheory.rates.upper.covering import NestedPartition, covering_bound
+from lmctheory.rates.upper.covering import NestedPartition, covering_bound, mean_left_over
 
 
 def _gap(q, m):
@@ -61,6 +61,13 @@ def test_any_number_of_neurons_and_cells():
     assert left[0] == 0
     assert left[1] == pytest.approx(2 / np.sqrt(np.pi * 10**12), rel=1e-8)  # normal limit
     np.testing.assert_allclose(left[2:], 2.0, rtol=1e-10)
+
+
+@pytest.mark.parametrize("m", [10**6, 10**12, 10**15])
+def test_a_half_keeps_its_digits_in_large_samples(m):
+    """E|N - N'| = m C(2m, m)/4^m: by Stirling's series g(1/2) = (1 - 1/(8m)) / sqrt(pi m)."""
+    exact = (1 - 1 / (8 * m)) / np.sqrt(np.pi * m)
+    assert mean_left_over(np.array([0.5]), m)[0] == pytest.approx(exact, rel=1e-12, abs=0)
 
 
 def test_many_cells_are_summed_in_parts():

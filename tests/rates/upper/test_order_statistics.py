@@ -7,7 +7,9 @@ import pytest
 from scipy import integrate, stats
 
 from lmctheory.rates import normal_matching_cost
+from lmctheory.rates.upper import half_normal
 from lmctheory.rates.upper import order_statistics as module
+from lmctheory.rates.upper.half_normal import half_normal_partial_sums
 from lmctheory.rates.upper.order_statistics import normal_partial_sums
 from tests.rarely import rarely
 
@@ -71,6 +73,18 @@ def test_partial_sums_agree_with_simulated_ranks():
     z = np.sort(np.random.default_rng(0).standard_normal((40_000, 9)), axis=1).mean(axis=0)
     sums = normal_partial_sums(np.arange(10.0), np.full(10, 9.0))
     np.testing.assert_allclose(sums[1:], np.cumsum(z), atol=0.05)
+
+
+def test_ranks_near_the_end_of_a_large_sample():
+    """Where a share rounds near 1 or 0; the values are those of ball arithmetic."""
+    upper = normal_partial_sums(np.array([162427203020.0]), np.array([162427242851.0]))
+    assert upper[0] == pytest.approx(-207740.08729822496, rel=1e-11, abs=0)
+    lower = half_normal_partial_sums(np.array([45188.0]), np.array([389187324867.0]))
+    assert lower[0] == pytest.approx(0.0032879643961033413, rel=1e-11, abs=0)
+    variance = half_normal._variance(np.array([267.0]), 48227219533)
+    assert variance[0] == pytest.approx(1.8032115806470315e-19, rel=1e-11, abs=0)
+    variance = half_normal._variance(np.array([8.0]), 16)
+    assert variance[0] == pytest.approx(0.034748168315594246, rel=1e-13, abs=0)
 
 
 def test_no_neurons_are_refused():

@@ -1,0 +1,347 @@
+"""Theorems with numbers in place: what a statement says of given laws, networks and data."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from lmctheory.results import Result
+
+__all__ = ["INSTANCES", "Found", "Instance", "above", "below", "instantiate"]
+
+_DIGITS = 4
+"""Significant ones that are printed."""
+
+
+@dataclass(frozen=True)
+class Instance(Result):
+    """A theorem with numbers in place.
+
+    Attributes:
+        key: of the theorem.
+        lines: what it says, LaTeX without dollar signs. Numbers are rounded to the side on which
+            the statement stays true.
+        values: the numbers in full precision, by the LaTeX of the quantity that they bound or are.
+        version: of the package.
+    """
+
+    key: str
+    lines: tuple[str, ...]
+    values: Mapping[str, float]
+    version: str
+
+    def latex(self) -> str:
+        r"""The lines as a displayed formula, with their origin in a comment."""
+        origin = f"% {self.key} by lmctheory {self.version}"
+        return "\n".join([origin, r"\begin{gather*}", " \\\\\n".join(self.lines), r"\end{gather*}"])
+
+    def __str__(self) -> str:
+        return "; ".join(self.lines)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Lines of an instance and their numbers."""
+
+    lines: tuple[str, ...]
+    values: Mapping[str, float]
+
+
+def above(value: float) -> str:
+    r"""A number in LaTeX, rounded up.
+
+    Example:
+        >>> above(0.12341), below(0.12349), above(1.00001e-7)
+        ('0.1235', '0.1234', '1.001 \\times 10^{-7}')
+    """
+    return _rounded(value, math.ceil)
+
+
+def below(value: float) -> str:
+    """A number in LaTeX, rounded down."""
+    return _rounded(value, math.floor)
+
+
+def _rounded(value: float, to: Callable[[Fraction], int]) -> str:
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else r"\infty" if value > 0 else r"-\infty"
+    place = _DIGITS - 1 - math.floor(math.log10(abs(value)))
+    whole = _scaled(value, place, to)
+    if -_DIGITS < place - _DIGITS < 2 * _DIGITS - 3 or place <= 0:
+        shown = f"{whole * 10**-place if place <= 0 else whole / 10**place:.{max(place, 0)}f}"
+        if len(shown.lstrip("-")) <= 2 * _DIGITS:
+            return shown
+    power = math.floor(math.log10(abs(whole))) - place
+    return rf"{whole / 10 ** (power + place):.{_DIGITS - 1}f} \times 10^{{{power}}}"
+
+
+def _scaled(value: float, place: int, to: Callable[[Fraction], int]) -> int:
+    return to(Fraction(value) * Fraction(10) ** place)
+
+
+def instantiate(key: str, *arguments: Any, **named: Any) -> Instance:
+    """A theorem with numbers in place.
+
+    Args:
+        key: of the theorem.
+        arguments: of the function that `INSTANCES` has under this key.
+        named: likewise.
+
+    Raises:
+        ValueError: if there is none.
+        TypeError: if the arguments are not its arguments.
+    """
+    import lmctheory
+
+    if key not in INSTANCES:
+        raise ValueError(
+            f"{key} has no numbers to put in place; these have: {', '.join(INSTANCES)}"
+        )
+    function = INSTANCES[key]
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*arguments, **named)
+    except TypeError as error:
+        wanted = signature.replace(return_annotation=inspect.Signature.empty)
+        raise TypeError(f"{key} needs {wanted}: {error}") from None
+    found = function(*arguments, **named)
+    return Instance(key, found.lines, found.values, lmctheory.__version__)
+
+
+def _cost(m: int, p: float = 2.0) -> str:
+    """The expected matching cost of two samples."""
+    return rf"M({m})" if p == 2 else rf"\mathbb E W_{{{p:g}}}^{{{p:g}}}(\mu_{{{m}}}, \nu_{{{m}}})"
+
+
+def _at_most(quantity: str, value: float) -> Found:
+    return Found((rf"{quantity} \le {above(value)}",), {quantity: value})
+
+
+def _at_least(quantity: str, value: float) -> Found:
+    return Found((rf"{quantity} \ge {below(value)}",), {quantity: value})
+
+
+def _equals(quantity: str, value: float) -> Found:
+    return Found((rf"{quantity} = {_rounded(value, round)}",), {quantity: value})
+
+
+def _matching(a: Any, b: Any, p: float = 2.0, modulo: Any = None) -> Found:
+    from lmctheory.rates import wasserstein_pow
+
+    return _equals(rf"W_{{{p:g}}}^{{{p:g}}}", wasserstein_pow(a, b, p, modulo=modulo))
+
+
+def _dyadic(m: int, d: int, p: float = 2.0) -> Found:
+    from lmctheory.rates import dyadic_bound
+
+    return _at_most(_cost(m, p), dyadic_bound(m, d, p).value)
+
+
+def _term(term: str, mu: Any, m: int, p: float = 2.0) -> Found:
+    from lmctheory.rates import upper_bound
+
+    bound = upper_bound(mu, m, p)
+    if term not in bound.terms:
+        raise ValueError(f"{term} does not apply: {bound.missing.get(term, 'another bound does')}")
+    return _at_most(_cost(m, p), bound.terms[term])
+
+
+def _one_dimension(m: int) -> Found:
+    from lmctheory.rates import normal_matching_cost
+
+    return _equals(_cost(m), normal_matching_cost(m))
+
+
+def _small_balls(mu: Any, m: int, p: float = 2.0) -> Found:
+    from lmctheory.rates import lower_bound
+
+    return _at_least(_cost(m, p), lower_bound(mu, m, p).value)
+
+
+def _sandwich(mu: Any, m: int, p: float = 2.0, modulo: Any = None) -> Found:
+    from lmctheory.rates import lower_bound, upper_bound
+
+    low = lower_bound(mu, m, p, modulo=modulo).value
+    high = upper_bound(mu, m, p, modulo=modulo).value
+    cost = _cost(m, p)
+    return Found(
+        (rf"{below(low)} \le {cost} \le {above(high)}",), {f"L({m})": low, f"U({m})": high}
+    )
+
+
+def _box(sides: Any, m: int) -> Found:
+    from lmctheory.rates import box_tree
+
+    return _at_most(_cost(m), box_tree(sides, m))
+
+
+def _product(scales: Any, m: int, marginal: Any = None) -> Found:
+    from lmctheory.rates import product_tree
+
+    return _at_most(_cost(m), product_tree(scales, m, marginal))
+
+
+def _one_neuron(
+    distance: float, t: float, *, lipschitz: float, curvature: float = math.inf
+) -> Found:
+    from lmctheory.widths import neuron_gap_bound
+
+    bound = float(neuron_gap_bound(distance, t, lipschitz=lipschitz, curvature=curvature))
+    return _at_most(r"|\sigma_*(tu + (1-t)v) - t\sigma_*(u) - (1-t)\sigma_*(v)|", bound)
+
+
+def _activation(distance: float, t: float, activation: str) -> Found:
+    from lmctheory.widths import activation_gap_bound
+
+    bound = float(activation_gap_bound(distance, t, activation))
+    return _at_most(r"|\sigma(\bar z) - t\sigma(z) - (1-t)\sigma(z')|", bound)
+
+
+def _two_layers(mu: Any, N: int, constants: Any) -> Found:
+    from lmctheory.widths.two_layer import error_bound
+
+    return _at_most(r"\mathbb E \sup_{t, x} |f_t - \bar f|", error_bound(mu, N, constants))
+
+
+def _loss(
+    function_error: float, chord_risk: float, disagreement: float = 0.0, t: float = 0.5
+) -> Found:
+    from lmctheory.widths import squared_loss_barrier
+
+    bound = squared_loss_barrier(function_error, chord_risk, disagreement, t)
+    return _at_most(rf"\mathrm{{barrier}}({t:g})", bound)
+
+
+def _two_layer_width(eps: float, mu: Any, constants: Any, delta: float | None = None) -> Found:
+    from lmctheory.widths.two_layer import required_width
+
+    N = required_width(eps, mu, constants, delta=delta)
+    error = r"\sup_{t, x} |f_t - \bar f|"
+    claim = (
+        rf"\mathbb E {error} \le {eps:g}"
+        if delta is None
+        else rf"P\Bigl({error} \le {eps:g}\Bigr) \ge 1 - {delta:g}"
+    )
+    return Found((rf"N \ge {N} \implies {claim}",), {"N": float(N)})
+
+
+def _deep(
+    data: Any,
+    widths: Any,
+    activation: str = "relu",
+    t: float = 0.5,
+    modulo: Any = None,
+    *,
+    s_w: float = 2**0.5,
+    s_b: float = 0.0,
+) -> Found:
+    from lmctheory.widths import deep
+
+    networks = deep.ensemble(data, len(widths), activation, s_w=s_w, s_b=s_b)
+    bound = deep.error_bound(widths, networks, t=t, modulo=modulo)
+    values = {rf"M_{{{layer}}}": cost for layer, cost in enumerate(bound.matching_cost, start=1)}
+    values |= {rf"G_{{{layer}}}": gap for layer, gap in enumerate(bound.gap, start=1)}
+    error = rf"\mathbb E |f_{{{t:g}}} - \bar f|^2"
+    size = rf"\mathbb E |f|^2 = {_rounded(bound.scale, round)}"
+    lines = (
+        *(rf"{name} \le {above(value)}" for name, value in values.items()),
+        rf"{error} \le {above(bound.value)}, \quad {size}",
+    )
+    return Found(lines, {**values, error: bound.value, r"\mathbb E |f|^2": bound.scale})
+
+
+def _dropout(data: Any, widths: Any) -> Found:
+    from lmctheory.widths import deep, dropout_bound
+
+    networks = deep.ensemble(data, len(widths))
+    return _at_most(r"\mathbb E |\tilde f - f|^2", dropout_bound(widths, networks).value)
+
+
+def _low_dimension(mu: Any, m: int, eta: float, independent: bool = False) -> Found:
+    from lmctheory.widths import low_dimensional_bound
+
+    return _at_most(_cost(m), low_dimensional_bound(mu, m, eta, independent=independent))
+
+
+def _certificate(term: str, model_a: Any, model_b: Any, data: Any, t: float = 0.5) -> Found:
+    """The mean over the examples of a bound for each of them."""
+    from lmctheory.paths import certificate
+
+    bound = float(getattr(certificate(model_a, model_b, data, t=t), term).mean())
+    return _at_most(rf"\tfrac1n \sum_x |f_{{{t:g}}} - \bar f|", bound)
+
+
+def _certified_loss(model_a: Any, model_b: Any, data: Any, t: float = 0.5) -> Found:
+    from lmctheory.paths import certificate
+
+    bound = float(certificate(model_a, model_b, data, t=t).example_loss.mean())
+    return _at_most(rf"\mathcal L(\theta_{{{t:g}}})", bound)
+
+
+def _whole_path(model_a: Any, model_b: Any, data: Any, nodes: int = 8) -> Found:
+    from lmctheory.paths import certify
+
+    found = certify(model_a, model_b, data, nodes=nodes)
+    return _at_least(r"\min_{t \in [0, 1]} \mathrm{accuracy}(\theta_t)", float(found.accuracy))
+
+
+def _decided(model_a: Any, model_b: Any, data: Any, budget: float = 600.0) -> Found:
+    from lmctheory.paths import certify
+
+    found = certify(model_a, model_b, data, complete=True, budget=budget)
+    share = r"\tfrac1n |\{x : \text{right for every } t\}|"
+    low, high = float(found.accuracy), 1 - float(found.refuted.mean())
+    line = rf"{below(low)} \le {share} \le {above(high)}"
+    return Found((line,), {f"{share} from below": low, f"{share} from above": high})
+
+
+def _certified_barrier(
+    model_a: Any, model_b: Any, data: Any, tolerance: float = 0.01, budget: float = 600.0
+) -> Found:
+    from lmctheory.paths import certified_barrier
+
+    found = certified_barrier(model_a, model_b, data, tolerance=tolerance, budget=budget).max
+    barrier = r"\max_{t \in [0, 1]} B(t)"
+    line = rf"{below(found.lower)} \le {barrier} \le {above(found.upper)}"
+    return Found(
+        (line,), {f"{barrier} from below": found.lower, f"{barrier} from above": found.upper}
+    )
+
+
+INSTANCES: Mapping[str, Callable[..., Found]] = {
+    "R1": _matching,
+    "R4": _dyadic,
+    "R5": partial(_term, "R5"),
+    "R6a": partial(_term, "R6a"),
+    "R6b": partial(_term, "R6b"),
+    "R6c": partial(_term, "R6c"),
+    "R7": _one_dimension,
+    "R8": partial(_term, "R8"),
+    "R9": _small_balls,
+    "R11": _sandwich,
+    "R13": partial(_term, "R13"),
+    "R14": _box,
+    "R15": _product,
+    "S1": partial(_sandwich, modulo="signs"),
+    "S1a": partial(_matching, modulo="signs"),
+    "S1b": partial(_deep, activation="tanh", modulo="signs"),
+    "T1": _one_neuron,
+    "T1b": _activation,
+    "T2": _two_layers,
+    "T3": _loss,
+    "T4": _two_layer_width,
+    "D1": _deep,
+    "D4": _low_dimension,
+    "D6": _dropout,
+    "C1": partial(_certificate, "function_error_c1"),
+    "C1'": partial(_certificate, "function_error"),
+    "C2": partial(_certificate, "function_error_c2"),
+    "C3": _certified_loss,
+    "C4": _whole_path,
+    "C5": _decided,
+    "C6": _certified_barrier,
+}
+"""What puts numbers in place, by the theorem's key; arguments are those of its public function."""
