@@ -11,8 +11,8 @@ from lmctheory.results import Result
 __all__ = ["Formula"]
 
 _KNOWN = frozenset(
-    {"Abs", "Integral", "Max", "Min", "Product", "Sum", "binomial", "cos", "exp", "gamma", "log"}
-    | {"oo", "pi", "sqrt"}
+    {"Abs", "Integral", "Max", "Min", "Product", "Sum", "binomial", "exp", "gamma", "log", "oo"}
+    | {"pi", "sin", "sqrt"}
 )
 """Names that mean in code what they mean in SymPy."""
 _TERMS = 400

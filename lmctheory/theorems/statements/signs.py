@@ -74,8 +74,8 @@ theorem(
         r" couplings of $\mu_m$ and $\nu_m$. Let $(x, y)$ be a pair drawn from the best of them,"
         r" $s$ its better sign and $\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$"
         r" has the marginals $\bar\mu_m$ and $\bar\nu_m$ and the same cost: the right-hand side"
-        r" is not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the pairs"
-        r" $\pm x$ and $\pm y$, whose cost of $c$, which does not depend on signs, is not larger."
+        r" is not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the"
+        r" pairs $\pm x$ and $\pm y$, whose cost of $c$, which does not depend on signs, is not larger."
     ),
 )
 
