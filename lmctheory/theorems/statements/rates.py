@@ -101,7 +101,7 @@ theorem(
     symbols=_SAMPLES,
     status="derived",
     sources=(),
-    note="derived: both samples coupled with one neuron; no factor 2^p",
+    note="derived: both samples coupled with one neuron",
     hypotheses=(
         _INDEPENDENT,
         r"$|\cdot|$ is the Euclidean norm (in the supremum norm the second fails)",

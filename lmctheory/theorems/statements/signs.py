@@ -75,7 +75,7 @@ theorem(
         r" $s$ its better sign and $\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$"
         r" has the marginals $\bar\mu_m$ and $\bar\nu_m$ and the same cost: the right-hand side"
         r" is not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the"
-        r" pairs $\pm x$ and $\pm y$, whose cost of $c$, which does not depend on signs, is not larger."
+        r" pairs $\pm x$ and $\pm y$, whose cost $c$, which has no signs, is not larger."
     ),
 )
 
