@@ -11,8 +11,8 @@ from lmctheory.results import Result
 __all__ = ["Formula"]
 
 _KNOWN = frozenset(
-    {"Abs", "Integral", "Max", "Min", "Product", "Sum", "binomial", "cos", "exp", "gamma", "log"}
-    | {"oo", "pi", "sqrt"}
+    {"Abs", "Integral", "Max", "Min", "Product", "Sum", "binomial", "exp", "gamma", "log", "oo"}
+    | {"pi", "sin", "sqrt"}
 )
 """Names that mean in code what they mean in SymPy."""
 _TERMS = 400
@@ -107,6 +107,11 @@ class Formula(Result):
         finite = self.right.replace(
             lambda part: isinstance(part, sympy.Sum) and part.limits[-1][2] == sympy.oo,
             lambda part: part.subs(sympy.oo, _TERMS),
+        )
+        # of which mpmath's printer knows sums only
+        finite = finite.replace(
+            lambda part: isinstance(part, sympy.Product),
+            lambda part: sympy.exp(sympy.Sum(sympy.log(part.function), *part.limits)),
         )
         # the functions stand among the arguments: each call brings its own
         calls = [sympy.Function(name) for name in self.functions]

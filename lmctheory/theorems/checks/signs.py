@@ -62,7 +62,7 @@ def _sandwich(above: Bound = _above, below: Bound = _below) -> Trials:
             law, p = _law(rng), float(rng.choice([1, 2, 2, 3]))
             if not isinstance(law, Bounded):
                 p = min(p, 2.0)  # third powers are too skewed for means to be normal
-            m = 1 if rng.random() < 0.1 else int(rng.integers(1, 48))
+            m = 1 if rng.random() < 0.25 else int(rng.integers(1, 48))
             yield held(law, m, above(law, m, p), p=p, modulo="signs", rng=rng)
             yield held(law, m, below(law, m, p), p=p, modulo="signs", upper=False, rng=rng)
 

@@ -33,26 +33,24 @@ def _distance(alpha: float, neuron: Neuron) -> float:
     return float(((a - alpha * b) ** 2).sum() + ((u - v / alpha) ** 2).sum())
 
 
-def _by_roots(neuron: Neuron) -> float:
-    """The least of the distances at the positive roots of the quartic."""
+def _by_roots(neuron: Neuron, sign: float = 1.0) -> float:
+    """The least of the distances at the positive roots of the quartic.
+
+    Args:
+        neuron: of both networks.
+        sign: of its term (u . v).
+    """
     a, b, u, v = neuron
-    roots = np.roots([b @ b, -(a @ b), 0.0, u @ v, -(v @ v)])
+    bb, ab, uv, vv = (float((x * y).sum()) for x, y in ((b, b), (a, b), (u, v), (v, v)))
+    roots = np.roots([bb, -ab, 0.0, sign * uv, -vv])
     real = roots.real[(abs(roots.imag) < 1e-6 * abs(roots)) & (roots.real > 0)]
     return min(_distance(float(alpha), neuron) for alpha in real)
 
 
 def _balanced(neuron: Neuron) -> float:
     """At the scale with which the pair's incoming and outgoing norms have one ratio."""
-    a, b, u, v = neuron
-    return _distance(((a @ a) * (v @ v) / ((u @ u) * (b @ b))) ** 0.25, neuron)
-
-
-def _of_one_sign(neuron: Neuron) -> float:
-    """At a root of the quartic with the sign of its (u . v) changed."""
-    a, b, u, v = neuron
-    roots = np.roots([b @ b, -(a @ b), 0.0, -(u @ v), -(v @ v)])
-    real = roots.real[(abs(roots.imag) < 1e-6 * abs(roots)) & (roots.real > 0)]
-    return min(_distance(float(alpha), neuron) for alpha in real)
+    a, b, u, v = (float((x**2).sum()) for x in neuron)
+    return _distance((a * v / (u * b)) ** 0.25, neuron)
 
 
 def _networks(rng: np.random.Generator) -> tuple[MLP, MLP]:
@@ -136,7 +134,9 @@ def _trained_scales(rng: np.random.Generator) -> Iterator[Trial]:
 
 breaks("S2", "the scale that balances the norms")(_best_scales(_balanced))
 
-breaks("S2", "the sign of (u . v) changed in the quartic")(_best_scales(_of_one_sign))
+breaks("S2", "the sign of (u . v) changed in the quartic")(
+    _best_scales(lambda neuron: _by_roots(neuron, -1.0))
+)
 
 
 @cache

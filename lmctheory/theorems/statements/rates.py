@@ -101,7 +101,7 @@ theorem(
     symbols=_SAMPLES,
     status="derived",
     sources=(),
-    note="derived: both samples coupled with one neuron; no factor 2^p",
+    note="derived: both samples coupled with one neuron",
     hypotheses=(
         _INDEPENDENT,
         r"$|\cdot|$ is the Euclidean norm (in the supremum norm the second fails)",
@@ -138,19 +138,19 @@ theorem(
         Formula(
             "g(q)",
             "=",
-            "Integral((1 - (1 - 2*q*(1 - q)*(1 - cos(u)))**m)/(1 - cos(u)), (u, 0, pi))/(pi*m)",
+            "Integral((1 - (1 - 4*q*(1 - q)*sin(u)**2)**m)/sin(u)**2, (u, 0, pi/2))/(pi*m)",
         ),
         Formula(
             r"\text{published:} \quad \mathbb E W_p^p(\mu_m, \nu_m)",
             r"\le",
-            "D**p*kappa*(m/2)**(-Min(1/2, p/d))",
+            "D**p*kappa*N**(-Min(1/2, p/d))",
             names={"kappa": r"\kappa"},
         ),
         Formula(r"\kappa_{p > d/2}", "=", "2**(d/2 - 1)/(1 - 2**(d/2 - p))"),
         Formula(
             r"\kappa_{p = d/2}",
             "=",
-            "2**(p - 1)/(p*log(2))*Max(0, log((2**(1 - p) - 2**(1 - 2*p))*sqrt(m/2)))"
+            "2**(p - 1)/(p*log(2))*Max(0, log((2**(1 - p) - 2**(1 - 2*p))*sqrt(N)))"
             " + 2**(p - 1)/(1 - 2**(-p))",
         ),
         Formula(
@@ -169,6 +169,7 @@ theorem(
         "q": "mass of a set",
         "u": "variable of integration",
         r"\kappa": "Fournier's constant, by the case that holds",
+        "N": "$m/2$: two samples of $m$ neurons count like one of $N$",
     },
     status="derived",
     sources=("fournier2023",),
@@ -323,9 +324,8 @@ theorem(
         Formula(
             "e_i",
             "=",
-            "m*binomial(m - 1, i - 1)*Integral(z*F(z)**(i - 1)*(1 - F(z))**(m - i)*f(z),"
-            " (z, -oo, oo))",
-            names={"F": r"\Phi", "f": r"\varphi"},
+            "m*binomial(m - 1, i - 1)*Integral(u**(i - 1)*(1 - u)**(m - i)*F(u), (u, 0, 1))",
+            names={"F": r"\Phi^{-1}"},
         ),
     ),
     symbols={
@@ -334,7 +334,7 @@ theorem(
         "v_i": "its variance",
         "e_i": "its mean, for the standard normal law",
         r"\Phi": "standard normal distribution function",
-        r"\varphi": "its density",
+        "u": "variable of integration",
     },
     status="published",
     sources=("bobkov2019",),
@@ -397,11 +397,11 @@ theorem(
             names={"v": "v_d"},
         ),
         Formula("v_d", "=", "pi**(d/2)/gamma(d/2 + 1)"),
-        r"\text{for } N(0, \Lambda) \text{ and every } s > 0: \quad \mu(B(a, \sqrt x))",
+        r"\text{for } N(0, \Lambda) \text{ and every } s > 0: \quad \mu(B(a, \sqrt y))",
         Formula(
             "",
             r"\le",
-            "exp(-Q)*Min(exp(s*x), g/s*(exp(s*x) - 1))/Product(sqrt(1 + 2*s*lam(i)), (i, 1, d))",
+            "exp(-Q)*Min(exp(s*y), g/s*(exp(s*y) - 1))/Product(sqrt(1 + 2*s*lam(i)), (i, 1, d))",
             names={"lam": r"\lambda"},
             indexed=("lam",),
         ),
@@ -432,7 +432,7 @@ theorem(
         "s": "strength of an exponential tilt; any $> 0$",
         "Q": "what the tilt costs at $a$",
         "g": "bound of the density of the squared distance from $a$ under the tilted law",
-        "x, r, w": "a squared distance, and variables of integration",
+        "y, r, w": "a squared distance, and variables of integration",
     },
     status="derived",
     sources=("ferbach2024",),
@@ -450,9 +450,9 @@ theorem(
         r" $r$ with probability $(1 - \mu(B(a, r^{1/p})))^m$ given $a$. The second line is Jensen's"
         r" inequality. A density $\le F$ makes $\mu(B(a, r)) \le \min(1, F v_d r^d)$, and the third"
         r" is a Beta integral. Tilting $\mu$ by $e^{-s|x - a|^2}$ makes $x - a$ a Gaussian vector"
-        r" $Y$ with variances $\lambda_i / (1 + 2 s \lambda_i)$, so that $\mu(B(a, \sqrt x)) ="
-        r" \prod_i (1 + 2 s \lambda_i)^{-1/2} e^{-Q} \, \mathbb E[e^{s|Y|^2}; |Y|^2 \le x]$; the"
-        r" last mean is at most $e^{sx}$ and at most $g \int_0^x e^{sy} \, dy$, where $g$ bounds the"
+        r" $Y$ with variances $\lambda_i / (1 + 2 s \lambda_i)$, so that $\mu(B(a, \sqrt y)) ="
+        r" \prod_i (1 + 2 s \lambda_i)^{-1/2} e^{-Q} \, \mathbb E[e^{s|Y|^2}; |Y|^2 \le y]$; the"
+        r" last mean is at most $e^{sy}$ and at most $g \int_0^y e^{sr} \, dr$: $g$ bounds the"
         r" density of $|Y|^2$ by Fourier inversion: its characteristic function has at most the"
         r" modulus of the integrand."
     ),
@@ -496,7 +496,7 @@ theorem(
         **_COST,
         r"\Lambda": "covariance of a neuron",
         "L": "the largest of all lower bounds: R7 in every coordinate, R9, sums over blocks",
-        "U": r"the least of all upper bounds: $2 \operatorname{tr} \Lambda$, R6a, R6c, R8, R13, R15",
+        "U": r"the least upper bound: $2 \operatorname{tr} \Lambda$, R6a, R6c, R8, R13, R15",
     },
     status="derived",
     sources=(),
@@ -567,7 +567,7 @@ theorem(
         r" $r_2 = 1/\sum q_i^2$, $\log r_1 = -\sum q_i \log q_i$. The sum $\sum q_i^2$ is at most"
         r" $\max q$ and at least $(\max q)^2$. By Jensen's inequality $\log \sum q_i q_i \ge \sum"
         r" q_i \log q_i$, that is $r_2 \le r_1$, and $-\sum q_i \log q_i \le \log \sum_{q_i > 0}"
-        r" q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ wherever $q_i > 0$; all"
+        r" q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ if $q_i > 0$; all"
         r" are equal then, and all inequalities equalities. The $k$ largest shares sum to at most"
         r" $k \max q = k/r_\infty$, and, being the largest of $r_0$, to at least $\min(1, k/r_0)$."
     ),
@@ -682,7 +682,8 @@ theorem(
         Formula(
             "e'_j",
             "=",
-            "Sum(e(l)*binomial(l - 1, j - 1)*binomial(b - l, s - j)/binomial(b, s), (l, 1, b))",
+            "Sum(e(l)*binomial(l - 1, j - 1)*binomial(b - l, s - j)/binomial(b, s),"
+            " (l, j, b - s + j))",
             indexed=("e",),
         ),
     ),

@@ -72,10 +72,10 @@ theorem(
         r"For given $\pi$ the best signs cost $c(a_i, b_{\pi(i)})$ each, $c(x, y) = \min(|x - y|^p,"
         r" |x + y|^p)$. By Birkhoff's theorem the left-hand side is the least cost of $c$ over the"
         r" couplings of $\mu_m$ and $\nu_m$. Let $(x, y)$ be a pair drawn from the best of them,"
-        r" $s$ its better sign and $\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$ has"
-        r" the marginals $\bar\mu_m$ and $\bar\nu_m$ and the same cost, so the right-hand side is"
-        r" not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the pairs"
-        r" $\pm x$ and $\pm y$, whose cost of $c$, which does not depend on signs, is not larger."
+        r" $s$ its better sign and $\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$"
+        r" has the marginals $\bar\mu_m$ and $\bar\nu_m$ and the same cost: the right-hand side"
+        r" is not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the"
+        r" pairs $\pm x$ and $\pm y$, whose cost $c$, which has no signs, is not larger."
     ),
 )
 
