@@ -108,6 +108,11 @@ class Formula(Result):
             lambda part: isinstance(part, sympy.Sum) and part.limits[-1][2] == sympy.oo,
             lambda part: part.subs(sympy.oo, _TERMS),
         )
+        # of which mpmath's printer knows sums only
+        finite = finite.replace(
+            lambda part: isinstance(part, sympy.Product),
+            lambda part: sympy.exp(sympy.Sum(sympy.log(part.function), *part.limits)),
+        )
         # the functions stand among the arguments: each call brings its own
         calls = [sympy.Function(name) for name in self.functions]
         return sympy.lambdify([*self.symbols, *calls], finite, modules="mpmath")

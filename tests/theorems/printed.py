@@ -1,6 +1,7 @@
 """Reads a printed formula back, by SymPy's LaTeX parser: an independent way to its numbers."""
 
 import re
+from functools import cache
 
 import mpmath
 import sympy
@@ -31,10 +32,15 @@ def value(formula, **given):
             ),
             text,
         )
+        if printed[latex] in formula.symbols:  # times what follows, and no call of it
+            text = re.sub(rf"{re.escape(token)} (?=\\left\()", rf"{token} \\cdot ", text)
     # powers of calls
     text = re.sub(r"(x_\{9\d+\}\([^()]*\))\^\{([^{}]*)\}", r"{\1}^{\2}", text)
-    parsed = parse_latex(text)
+    parsed = _parsed(text)
     return float(_numbers(parsed, tokens, given))
+
+
+_parsed = cache(parse_latex)
 
 
 def _numbers(parsed, tokens, given):
@@ -53,6 +59,10 @@ def _numbers(parsed, tokens, given):
     parsed = parsed.replace(
         lambda part: isinstance(part, sympy.Sum) and part.limits[-1][2] == sympy.oo,
         lambda part: part.subs(sympy.oo, _TERMS),
+    )
+    parsed = parsed.replace(
+        lambda part: isinstance(part, sympy.Product),
+        lambda part: sympy.exp(sympy.Sum(sympy.log(part.function), *part.limits)),
     )
     for name, function in _FUNCTIONS.items():
         parsed = parsed.replace(sympy.Function(name), function)

@@ -28,6 +28,11 @@ EXAMPLES = {
         {"d": 3, "p": 2.0, "m": 10},
         3**0.5 * sum(2.0 ** (-2 * k) * min(2, (2.0 ** (3 * k) / 10) ** 0.5) for k in range(1, 60)),
     ),
+    "a product": (
+        Formula("x", "=", "Product(1 + s(k), (k, 1, n))", indexed=("s",)),
+        {"n": 3, "s": lambda k: k},
+        2 * 3 * 4,
+    ),
     "indices": (
         Formula(
             "T_i(b)",
