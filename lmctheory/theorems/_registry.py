@@ -1,10 +1,11 @@
 """Where statements are registered, and what tries them is declared."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.formula import Formula
@@ -71,7 +72,13 @@ def _tried(key: str, checks: str) -> Tried:
     return _TRIED[key]
 
 
-Declared = Callable[[Trials], Trials]
+Drawing = TypeVar("Drawing", bound=Trials)
+
+
+class Declared(Protocol):
+    """A decorator that gives back what it is given, options and all."""
+
+    def __call__(self, trials: Drawing, /) -> Drawing: ...
 
 
 def tries(key: str, *, counts: tuple[int, int] = (25, 500), searched: int = 0) -> Declared:
@@ -83,7 +90,7 @@ def tries(key: str, *, counts: tuple[int, int] = (25, 500), searched: int = 0) -
         searched: instances that a quick search tries, if both sides of every trial are exact.
     """
 
-    def declare(trials: Trials) -> Trials:
+    def declare(trials: Drawing) -> Drawing:
         assert key in _THEOREMS, key
         assert key not in _TRIED, key
         _TRIED[key] = Tried(trials, counts, searched)
@@ -100,7 +107,7 @@ def tries_trained(key: str, *, counts: tuple[int, int] = (5, 50)) -> Declared:
         counts: of trials, in a quick check and in a full one.
     """
 
-    def declare(trials: Trials) -> Trials:
+    def declare(trials: Drawing) -> Drawing:
         assert _TRIED[key].trained is None, key
         _TRIED[key] = replace(_TRIED[key], trained=trials, trained_counts=counts)
         return trials
@@ -116,7 +123,7 @@ def breaks(key: str, wrong: str) -> Declared:
         wrong: what is wrong in the variant: a constant, an exponent, a hypothesis that is dropped.
     """
 
-    def declare(trials: Trials) -> Trials:
+    def declare(trials: Drawing) -> Drawing:
         assert wrong not in _TRIED[key].wrong, (key, wrong)
         _TRIED[key] = replace(_TRIED[key], wrong={**_TRIED[key].wrong, wrong: trials})
         return trials
