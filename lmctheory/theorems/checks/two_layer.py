@@ -387,8 +387,8 @@ def _trained_barrier(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         t, (_, a, b) = _place(rng), _pair(rng, int(rng.integers(1, 4)))
         with torch.no_grad():
-            outputs = [net(data.inputs).numpy() for net in (interpolate(a, b, t), a, b)]
-        yield _by_pair(*outputs, y, t)
+            f_t, f_a, f_b = (net(data.inputs).numpy() for net in (interpolate(a, b, t), a, b))
+        yield _by_pair(f_t, f_a, f_b, y, t)
 
 
 def _half_of_cross(error: float, risk: float, apart: float, t: float) -> float:
