@@ -35,11 +35,11 @@ def slack(draws: Any) -> float:
         draws: independent ``[n]``, at least 2.
     """
     values = np.asarray(draws, dtype=np.float64)
-    error = values.std(ddof=1) / np.sqrt(len(values))
+    error = float(values.std(ddof=1)) / len(values) ** 0.5
     # all draws equal but for rounding have no skewness
-    skewness = abs(stats.skew(values)) if error > 1e-12 * abs(values.mean()) else 0.0
+    skewness = abs(float(stats.skew(values))) if error > 1e-12 * abs(values.mean()) else 0.0
     student, second = _quantiles(len(values))
-    return float(error * (student + skewness * second))
+    return error * (student + skewness * second)
 
 
 @cache
