@@ -25,11 +25,11 @@ def both(key, **given):
 @pytest.fixture(scope="module", params=["relu", "gelu"])
 def pair(request):
     rng = torch.Generator().manual_seed(1)
-    a, b = (MLP((3, 4, 4, 3), request.param, rng=rng, dtype=torch.float64) for _ in range(2))
+    a, b = (MLP((3, 4, 3, 4, 3), request.param, rng=rng, dtype=torch.float64) for _ in range(2))
     with torch.no_grad():
         for layer in (*a.linears, *b.linears):
             layer.bias.copy_(torch.randn(layer.bias.shape, generator=rng))
-    data = Examples(torch.randn(3, 3, generator=rng, dtype=torch.float64), torch.arange(3))
+    data = Examples(torch.randn(2, 3, generator=rng, dtype=torch.float64), torch.tensor([0, 2]))
     return a, b, data
 
 
