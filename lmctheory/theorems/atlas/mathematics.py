@@ -1,0 +1,203 @@
+"""LaTeX formulas as MathML that browsers set as TeX would.
+
+latex2mathml translates. What it leaves to luck, or to MathML 3, which browsers gave up for MathML
+Core, is mended here: alphabets, spacing of names and relations, limits below names, accents.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from itertools import chain
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from latex2mathml.converter import convert
+from markupsafe import Markup
+
+__all__ = ["mathml"]
+
+_ALPHABETS = {
+    "bold": ("BOLD", "BOLD"),
+    "bold-italic": ("BOLD ITALIC", "BOLD ITALIC"),
+    "double-struck": ("DOUBLE-STRUCK", "DOUBLE-STRUCK"),
+    "fraktur": ("FRAKTUR", "BLACK-LETTER"),
+    "monospace": ("MONOSPACE", "MONOSPACE"),
+    "sans-serif": ("SANS-SERIF", "SANS-SERIF"),
+    "script": ("SCRIPT", "SCRIPT"),
+}
+"""Unicode's names of the letters that MathML 3 calls variants: of most, and of the exceptions."""
+_LIMITS = frozenset({"arg min", "arg max", "inf", "lim", "liminf", "limsup", "max", "min", "sup"})
+"""Names with what belongs to them below."""
+_ORDINARY = frozenset("∞∅⊤⊥†‡·…⋯ℓ∂∇∀∃")
+"""Of those signs that are no letters, the ones that neither relate nor combine."""
+_DELIMITERS = {"\\{": "{", "\\}": "}", "\\|": "‖"}
+_BARS, _SIGNS = frozenset("|‖"), frozenset("+−-±∓")
+_OPENING, _CLOSING = frozenset("([{⟨⌊⌈"), frozenset(")]}⟩⌋⌉")
+_PRIMES = frozenset("′″‴")
+_ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "―": "¯", "˙": "˙", "¨": "¨", "→": "→"}
+_THIN = "0.1667em"
+_SCRIPTED = frozenset({"msub", "msup", "msubsup", "munder", "munderover"})
+_SCRIPTS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
+
+
+@cache
+def mathml(latex: str, *, display: bool = False) -> Markup:
+    r"""A formula as a ``math`` element.
+
+    Args:
+        latex: without dollar signs.
+        display: set on a line of its own.
+
+    Raises:
+        ValueError: if some of it cannot be rendered.
+
+    Example:
+        >>> print(mathml(r"\mathbb E x"))
+        <math display="inline"><mrow><mi>𝔼</mi><mi>x</mi></mrow></math>
+    """
+    try:
+        text = convert(_prepared(latex), display="block" if display else "inline")
+        root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", text, count=1))
+    except Exception as error:  # of many kinds: the library's own, and of whatever trips it
+        raise ValueError(f"cannot render {latex!r}: {error!r}") from error
+    for element in root.iter():
+        _mend(element)
+    if left := re.findall(r"\\[A-Za-z]*|[$⧸]", "".join(root.itertext())):
+        raise ValueError(f"cannot render {left[0]} in {latex!r}")
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _prepared(latex: str) -> str:
+    """In words that the library knows."""
+    latex = re.sub(r"\\(begin|end)\{(aligned|align|split)\}", r"\\\1{align*}", latex)
+    latex = re.sub(
+        r"\\operatorname\*?\{([^{}]*)\}",
+        lambda found: "\\operatorname{" + re.sub(r"\\,|\s", "", found[1]) + "}",
+        latex,
+    )
+    latex = re.sub(r"\^\{?\\prime\b\}?", "'", latex)
+    # delimiters as large as what is between them, which browsers size better than any number
+    latex = re.sub(r"\\[bB]igg?l(?![a-zA-Z])", r"\\left", latex)
+    latex = re.sub(r"\\[bB]igg?r(?![a-zA-Z])", r"\\right", latex)
+    # words that speak of formulas
+    return re.sub(
+        r"\\text\{([^{}]*\$[^{}]*)\}",
+        lambda found: "".join(
+            part if number % 2 else rf"\text{{{part}}}"
+            for number, part in enumerate(found[1].split("$"))
+            if part
+        ),
+        latex,
+    )
+
+
+def _mend(element: Element) -> None:
+    """What an element is itself, then how its children stand beside each other."""
+    element.tail = None
+    if element.tag in ("mi", "mn", "mo"):
+        _mend_letters(element)
+    elif element.tag == "mspace" and element.get("width") == "negativethinmathspace":
+        element.set("width", f"-{_THIN}")
+    elif element.tag == "mtd" and (align := element.attrib.pop("columnalign", "")):
+        element.set("style", f"text-align: {align}")
+    elif element.tag in ("mover", "munderover") and (sign := element[-1].text or "") in _ACCENTS:
+        element.set("accent", "true")
+        element[-1].text = _ACCENTS[sign]
+    if element.tag in _SCRIPTED:
+        _mend_prime(element)
+        for operator in chain.from_iterable(script.iter("mo") for script in element[1:]):
+            operator.attrib.update(lspace="0", rspace="0")  # as in TeX
+    children = [None, *element, None]
+    for before, child, after in zip(children, list(element), children[2:], strict=False):
+        _mend_name(before, child, after)
+        _mend_sign(before, child)
+    if element.tag == "mrow":
+        _join_letters(element)
+
+
+def _mend_prime(element: Element) -> None:
+    """Takes primes, which are high already, out of superscripts."""
+    if element.tag in ("msup", "msubsup") and (element[-1].text or "") in _PRIMES:
+        row, prime = Element("mrow"), Element("mo", lspace="0", rspace="0")
+        prime.text = element[-1].text
+        row[:] = [element[0], prime]
+        if element.tag == "msup":
+            element.tag, element[:] = "mrow", [*row]
+        else:
+            element.tag, element[:] = "msub", [row, element[1]]
+
+
+def _mend_letters(element: Element) -> None:
+    text = (element.text or "").strip()
+    text = _DELIMITERS.get(text, text)
+    if variant := _ALPHABETS.get(element.get("mathvariant", "")):
+        del element.attrib["mathvariant"]
+        text = "".join(_letter(letter, variant) for letter in text)
+    if text == "~":
+        text = "∼"
+    element.text = text
+    if len(text) == 1:
+        _mend_kind(element, text)
+
+
+def _mend_kind(element: Element, sign: str) -> None:
+    """Tells operators, which have space around them, from what has none."""
+    if sign in _ORDINARY:
+        element.tag = "mi"
+    elif sign in _BARS:
+        element.tag = "mo"
+        if "form" not in element.attrib:  # which side they are on is not known
+            element.attrib.update(stretchy="false", lspace="0", rspace="0")
+    elif element.tag == "mi" and unicodedata.category(sign) in ("Sm", "Ps", "Pe"):
+        element.tag = "mo"
+        if sign in _OPENING | _CLOSING:
+            element.set("stretchy", "false")
+    elif "GREEK CAPITAL" in unicodedata.name(sign, ""):
+        element.set("mathvariant", "normal")
+    elif sign == "/":
+        element.attrib.update(lspace="0", rspace="0")
+
+
+def _letter(letter: str, variant: tuple[str, str]) -> str:
+    kind = unicodedata.name(letter, "").replace(" LETTER", "")
+    kind = kind.removeprefix("LATIN ").removeprefix("GREEK ")
+    for name in (f"MATHEMATICAL {variant[0]} {kind}", f"{variant[1]} {kind}"):
+        try:
+            return unicodedata.lookup(name)
+        except KeyError:
+            continue
+    return letter
+
+
+def _mend_name(before: Element | None, child: Element, after: Element | None) -> None:
+    """Gives names of functions, with what is above and below them, the space that TeX does."""
+    core = child[0] if child.tag in _SCRIPTS and len(child) else child
+    name = (core.text or "").strip().replace("\N{SIX-PER-EM SPACE}", "")
+    name = re.sub(r"^arg(min|max)$", r"arg \1", name)
+    if core.tag not in ("mi", "mo") or not re.fullmatch(r"[A-Za-z]{2,}( [a-z]+)?", name):
+        return
+    core.tag, core.text = "mo", name.replace(" ", "\N{NO-BREAK SPACE}")
+    inner = before is not None and before.tag not in ("mo", "mspace")
+    spaced = after is None or after.tag == "mspace" or (after.text or "") in _OPENING
+    core.attrib.update(
+        form="prefix", lspace=_THIN if inner else "0", rspace="0" if spaced else _THIN
+    )
+    if name in _LIMITS:
+        core.set("movablelimits", "true")
+        child.tag = _SCRIPTS.get(child.tag, child.tag)
+
+
+def _mend_sign(before: Element | None, child: Element) -> None:
+    """Gives a minus that has nothing before it no space after it."""
+    if child.tag == "mo" and child.text in _SIGNS:
+        sign = before.text or "" if before is not None and before.tag == "mo" else ""
+        if before is None or (before.tag == "mo" and sign not in _CLOSING | _BARS | {"!"}):
+            child.set("form", "prefix")
+
+
+def _join_letters(row: Element) -> None:
+    """Upright letters that are one word become one, or they stand apart."""
+    if len(row) > 1 and all(c.tag == "mi" and c.get("mathvariant") == "normal" for c in row):
+        word = "".join(letter.text or "" for letter in row)
+        row[:] = [Element("mi")]
+        row[0].text = word
