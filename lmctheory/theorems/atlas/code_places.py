@@ -40,7 +40,7 @@ def code_place(name: str, repository: str = "") -> CodePlace:
 
     Example:
         >>> code_place("rates.upper_bound").path
-        'lmctheory/rates/upper/_upper_bound.py'
+        'lmctheory/rates/upper/sandwich_above.py'
     """
     found = inspect.unwrap(attrgetter(name)(lmctheory))
     root = Path(lmctheory.__file__).parents[1]

@@ -47,14 +47,16 @@ def dependency_graph(theorems: Mapping[str, Theorem], href: Callable[[str], str]
     joined = {key: found for key, found in uses.items() if found or key in used}
     layout = laid_out(joined)
     corners = {
-        key: (layer * _ACROSS, height * _DOWN) for key, (layer, height) in layout.places.items()
+        key: (float(layer * _ACROSS), height * _DOWN)
+        for key, (layer, height) in layout.places.items()
     }
     columns = max([_LEAST_COLUMNS, *(1 + layer for layer, _ in layout.places.values())])
     bottom = max((y + _DOWN for _, y in corners.values()), default=0.0)
     alone = [key for key in theorems if key not in joined]
     below = bottom + 2 * _HEIGHT if joined and alone else bottom
     corners |= {
-        key: (k % columns * _ACROSS, below + k // columns * _DOWN) for k, key in enumerate(alone)
+        key: (float(k % columns * _ACROSS), below + k // columns * _DOWN)
+        for k, key in enumerate(alone)
     }
     content = [
         *_edges(layout, corners),

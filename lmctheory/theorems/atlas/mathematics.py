@@ -37,6 +37,7 @@ _PRIMES = frozenset("′″‴")
 _ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "―": "¯", "˙": "˙", "¨": "¨", "→": "→"}
 _THIN = "0.1667em"
 _SCRIPTED = frozenset({"msub", "msup", "msubsup", "munder", "munderover"})
+_PARTS = {"mfrac": 2, "mover": 2, "mroot": 2, "msub": 2, "msubsup": 3, "msup": 2, "munder": 2}
 _SCRIPTS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 
 
@@ -55,12 +56,17 @@ def mathml(latex: str, *, display: bool = False) -> Markup:
         >>> print(mathml(r"\mathbb E x"))
         <math display="inline"><mrow><mi>𝔼</mi><mi>x</mi></mrow></math>
     """
+    braces = re.sub(r"\\.|[^{}]", "", latex, flags=re.DOTALL)
+    if braces.count("{") != braces.count("}"):
+        raise ValueError(f"cannot render {latex!r}: braces do not match")
     try:
         text = convert(_prepared(latex), display="block" if display else "inline")
         root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", text, count=1))
     except Exception as error:  # of many kinds: the library's own, and of whatever trips it
         raise ValueError(f"cannot render {latex!r}: {error!r}") from error
     for element in root.iter():
+        if len(element) < _PARTS.get(element.tag, 0):
+            raise ValueError(f"cannot render {latex!r}: a part of its {element.tag} is missing")
         _mend(element)
     if left := re.findall(r"\\[A-Za-z]*|[$⧸]", "".join(root.itertext())):
         raise ValueError(f"cannot render {left[0]} in {latex!r}")

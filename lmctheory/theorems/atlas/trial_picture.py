@@ -40,17 +40,19 @@ def trial_picture(check: Check, name: str) -> Markup:
         ImportError: without Matplotlib.
     """
     sides = {kind: _sides(check.of(kind)) for kind in KINDS}
-    logarithmic = bool(np.mean(_positive(np.concatenate([*sides.values()]))) > 0.5)
-    if logarithmic:
-        sides = {kind: found[_positive(found)] for kind, found in sides.items()}
     every = np.concatenate([*sides.values()])
     if not len(every):
         return Markup("")
+    logarithmic = bool(_positive(every).mean() > 0.5)
+    if logarithmic:
+        sides = {kind: found[_positive(found)] for kind, found in sides.items()}
+        every = np.concatenate([*sides.values()])
     ends = _ends(float(every.min()), float(every.max()), logarithmic)
 
     def draw(axes: "Axes") -> None:
         axes.plot(ends, ends, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
-        for kind, found in sides.items():
+        for kind in reversed(KINDS):  # the many that were searched for below the others
+            found = sides[kind]
             if len(found):
                 marker, colour = _MARKERS[kind], COLOURS[kind]
                 axes.plot(*found.T, marker, color=colour, markersize=4, alpha=0.8)
