@@ -10,10 +10,10 @@ from lmctheory.theorems.theorem import Theorem
 
 __all__ = ["dependency_graph"]
 
-_WIDTH, _HEIGHT = 164, 28
+_WIDTH, _HEIGHT = 166, 28
 _ACROSS, _DOWN = _WIDTH + 40, _HEIGHT + 8
 _LEAST_COLUMNS = 4
-_LETTERS = 23
+_LETTERS = 22
 """Of key and title, in a node."""
 _EDGE = Markup('<path class="edge" data-from="{}" data-to="{}" d="{}"/>')
 _NODE = Markup(

@@ -28,6 +28,8 @@ _ALPHABETS = {
 """Unicode's names of the letters that MathML 3 calls variants: of most, and of the exceptions."""
 _LIMITS = frozenset({"arg min", "arg max", "inf", "lim", "liminf", "limsup", "max", "min", "sup"})
 """Names with what belongs to them below."""
+_LARGE = frozenset("∑∏∐⋃⋂⨁⨂")
+"""Signs with what belongs to them below."""
 _ORDINARY = frozenset("∞∅⊤⊥†‡·…⋯ℓ∂∇∀∃")
 """Of those signs that are no letters, the ones that neither relate nor combine."""
 _DELIMITERS = {"\\{": "{", "\\}": "}", "\\|": "‖"}
@@ -36,6 +38,7 @@ _OPENING, _CLOSING = frozenset("([{⟨⌊⌈"), frozenset(")]}⟩⌋⌉")
 _PRIMES = frozenset("′″‴")
 _ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "―": "¯", "˙": "˙", "¨": "¨", "→": "→"}
 _THIN = "0.1667em"
+_ROWS = frozenset({"math", "mrow", "msqrt", "mstyle", "mtd"})
 _SCRIPTED = frozenset({"msub", "msup", "msubsup", "munder", "munderover"})
 _PARTS = {"mfrac": 2, "mover": 2, "mroot": 2, "msub": 2, "msubsup": 3, "msup": 2, "munder": 2}
 _SCRIPTS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
@@ -113,10 +116,9 @@ def _mend(element: Element) -> None:
         _mend_prime(element)
         for operator in chain.from_iterable(script.iter("mo") for script in element[1:]):
             operator.attrib.update(lspace="0", rspace="0")  # as in TeX
-    children = [None, *element, None]
-    for before, child, after in zip(children, list(element), children[2:], strict=False):
-        _mend_name(before, child, after)
+    for before, child in zip([None, *element], list(element), strict=False):
         _mend_sign(before, child)
+    _mend_names(element)
     if element.tag == "mrow":
         _join_letters(element)
 
@@ -160,6 +162,8 @@ def _mend_kind(element: Element, sign: str) -> None:
             element.set("stretchy", "false")
     elif "GREEK CAPITAL" in unicodedata.name(sign, ""):
         element.set("mathvariant", "normal")
+    elif sign == ";":
+        element.tag = "mo"
     elif sign == "/":
         element.attrib.update(lspace="0", rspace="0")
 
@@ -175,22 +179,47 @@ def _letter(letter: str, variant: tuple[str, str]) -> str:
     return letter
 
 
-def _mend_name(before: Element | None, child: Element, after: Element | None) -> None:
-    """Gives names of functions, with what is above and below them, the space that TeX does."""
-    core = child[0] if child.tag in _SCRIPTS and len(child) else child
+def _mend_names(element: Element) -> None:
+    """Gives names of functions the space that TeX does, and limits below them.
+
+    Browsers do not agree on the space around operators with limits: it is put between explicitly.
+    """
+    children = [None, *element, None]
+    named = [child is not None and _mend_name(child) for child in children]
+    row: list[Element] = []
+    for k, child in enumerate(element, start=1):
+        if named[k] and _ends_term(children[k - 1]) and not named[k - 1]:
+            row.append(Element("mspace", width=_THIN))
+        row.append(child)
+        after = children[k + 1]
+        if named[k] and after is not None and after.tag != "mspace":
+            opened = (after.text or "") in _OPENING
+            row += [] if opened else [Element("mspace", width=_THIN)]
+    if element.tag in _ROWS:
+        element[:] = row
+
+
+def _ends_term(element: Element | None) -> bool:
+    if element is None or element.tag == "mspace":
+        return False
+    return element.tag != "mo" or (element.text or "") in _CLOSING | _BARS
+
+
+def _mend_name(element: Element) -> bool:
+    """Whether it is the name of a function, with what is above and below it."""
+    core = element[0] if element.tag in _SCRIPTS and len(element) else element
     name = (core.text or "").strip().replace("\N{SIX-PER-EM SPACE}", "")
     name = re.sub(r"^arg(min|max)$", r"arg \1", name)
+    if core.tag == "mo" and name in _LARGE:
+        element.tag = _SCRIPTS.get(element.tag, element.tag)
     if core.tag not in ("mi", "mo") or not re.fullmatch(r"[A-Za-z]{2,}( [a-z]+)?", name):
-        return
+        return False
     core.tag, core.text = "mo", name.replace(" ", "\N{NO-BREAK SPACE}")
-    inner = before is not None and before.tag not in ("mo", "mspace")
-    spaced = after is None or after.tag == "mspace" or (after.text or "") in _OPENING
-    core.attrib.update(
-        form="prefix", lspace=_THIN if inner else "0", rspace="0" if spaced else _THIN
-    )
+    core.attrib.update(form="prefix", lspace="0", rspace="0")
     if name in _LIMITS:
         core.set("movablelimits", "true")
-        child.tag = _SCRIPTS.get(child.tag, child.tag)
+        element.tag = _SCRIPTS.get(element.tag, element.tag)
+    return True
 
 
 def _mend_sign(before: Element | None, child: Element) -> None:
