@@ -38,6 +38,7 @@ _OPENING, _CLOSING = frozenset("([{⟨⌊⌈"), frozenset(")]}⟩⌋⌉")
 _PRIMES = frozenset("′″‴")
 _ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "―": "¯", "˙": "˙", "¨": "¨", "→": "→"}
 _THIN = "0.1667em"
+_TALL = frozenset({"mfrac", "mroot", "msqrt", "mtable", "munder", "munderover"})
 _ROWS = frozenset({"math", "mrow", "msqrt", "mstyle", "mtd"})
 _SCRIPTED = frozenset({"msub", "msup", "msubsup", "munder", "munderover"})
 _PARTS = {"mfrac": 2, "mover": 2, "mroot": 2, "msub": 2, "msubsup": 3, "msup": 2, "munder": 2}
@@ -67,6 +68,9 @@ def mathml(latex: str, *, display: bool = False) -> Markup:
         root = ElementTree.fromstring(re.sub(r' xmlns="[^"]*"', "", text, count=1))
     except Exception as error:  # of many kinds: the library's own, and of whatever trips it
         raise ValueError(f"cannot render {latex!r}: {error!r}") from error
+    for element in list(root.iter()) if display else ():
+        if element.tag in _ROWS:
+            _grow(element)
     for element in root.iter():
         if len(element) < _PARTS.get(element.tag, 0):
             raise ValueError(f"cannot render {latex!r}: a part of its {element.tag} is missing")
@@ -88,15 +92,14 @@ def _prepared(latex: str) -> str:
     # delimiters as large as what is between them, which browsers size better than any number
     latex = re.sub(r"\\[bB]igg?l(?![a-zA-Z])", r"\\left", latex)
     latex = re.sub(r"\\[bB]igg?r(?![a-zA-Z])", r"\\right", latex)
-    # words that speak of formulas
-    return re.sub(
-        r"\\text\{([^{}]*\$[^{}]*)\}",
-        lambda found: "".join(
-            part if number % 2 else rf"\text{{{part}}}"
-            for number, part in enumerate(found[1].split("$"))
-            if part
-        ),
-        latex,
+    return re.sub(r"\\text\{([^{}]*)\}", lambda found: _words(found[1]), latex)
+
+
+def _words(text: str) -> str:
+    """Words in a formula, which may have formulas in them."""
+    parts = text.replace("\\ ", " ").split("$")
+    return "".join(
+        part if number % 2 else rf"\text{{{part}}}" for number, part in enumerate(parts) if part
     )
 
 
@@ -120,6 +123,7 @@ def _mend(element: Element) -> None:
         _mend_sign(before, child)
     _mend_names(element)
     if element.tag == "mrow":
+        _mend_fences(element)
         _join_letters(element)
 
 
@@ -228,6 +232,49 @@ def _mend_sign(before: Element | None, child: Element) -> None:
         sign = before.text or "" if before is not None and before.tag == "mo" else ""
         if before is None or (before.tag == "mo" and sign not in _CLOSING | _BARS | {"!"}):
             child.set("form", "prefix")
+
+
+def _grow(row: Element) -> None:
+    r"""Lets brackets around what is tall grow with it, as ``\left`` and ``\right`` would."""
+    levels: list[list[Element]] = [[]]
+    for child in row:
+        core = child[0] if child.tag in _SCRIPTS and len(child) else child
+        plain = core.tag == "mo" and core.get("stretchy") == "false"
+        if plain and core is child and child.text in ("(", "["):
+            levels.append([child])
+        elif plain and core.text in (")", "]") and len(levels) > 1:
+            opened = levels.pop()
+            if any(map(_is_tall, opened)):
+                opened[0].attrib.update(stretchy="true", fence="true", form="prefix")
+                core.attrib.update(stretchy="true", fence="true", form="postfix")
+                group = Element("mrow")
+                group[:] = [*opened, core]
+                if core is not child:
+                    child[0] = group
+                levels[-1].append(group if core is child else child)
+            else:
+                levels[-1] += [*opened, child]
+        else:
+            levels[-1].append(child)
+    row[:] = [*chain.from_iterable(levels)]
+
+
+def _is_tall(element: Element) -> bool:
+    if element.tag in ("mfrac", "mroot", "msqrt", "mtable"):
+        return True
+    if element.tag == "mstyle" and element.get("displaystyle") == "false":
+        return False
+    if element.tag in _SCRIPTED:
+        return _is_tall(element[0])
+    return (element.text or "") in _LARGE | {"∫"} or any(map(_is_tall, element))
+
+
+def _mend_fences(row: Element) -> None:
+    """Leaves delimiters as they are around what is not tall: stretched glyphs have wide margins."""
+    fences = [child for child in row if child.tag == "mo" and child.get("fence") == "true"]
+    if fences and not any(part.tag in _TALL or _is_tall(part) for part in row.iter()):
+        for fence in fences:
+            fence.set("stretchy", "false")
 
 
 def _join_letters(row: Element) -> None:

@@ -18,6 +18,9 @@ _ACCENTS = {"'": "\u0301", "`": "\u0300", '"': "\u0308", "^": "\u0302", "~": "\u
 _TAGS = {"emph": "em", "textit": "em", "textbf": "strong", "texttt": "code", "text": "span"}
 _GROUP = r"\{(?P<content>(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 _DISPLAY = r"equation|align|gather"
+_ACCENT = re.compile(
+    r"""\{?\\(?P<accent>['`"^~=.]|[cvuH](?=[\s{]))\s*\{?(?P<letter>[A-Za-z])\}?\}?"""
+)
 _TOKEN = re.compile(
     rf"""
     \\begin\{{(?P<environment>(?:{_DISPLAY})\*?)\}}(?P<body>.*?)\\end\{{(?P=environment)\}}
@@ -25,7 +28,7 @@ _TOKEN = re.compile(
     | \$(?P<inline>[^$]+)\$ | \\\((?P<parenthesis>.*?)\\\)
     | \\(?P<tag>{"|".join(_TAGS)}){_GROUP}
     | \\cite(?:\[(?P<place>[^\]]*)\])?\{{(?P<cited>[^{{}}]*)\}}
-    | \{{?\\(?P<accent>['`"^~=.]|[cvuH](?=[\s{{]))\s*\{{?(?P<letter>[A-Za-z])\}}?\}}?
+    | {_ACCENT.pattern}
     | \\(?P<escaped>[%&_\#\${{}}])
     | \\(?P<space>[ \n,;]|q?quad\b|noindent\b) | \\(?P<section>S)(?![A-Za-z]) | \\(?P<end>qed)\b
     """,
@@ -39,7 +42,7 @@ _CLOSES = frozenset({"}", ")", "]", r"\}", r"\end"})
 
 
 def words(text: str) -> Markup:
-    """Words as they are, with LaTeX between dollar signs.
+    """Words as they are but for LaTeX's accents and dashes, with formulas between dollar signs.
 
     Raises:
         ValueError: if LaTeX is outside them, or some of it cannot be rendered.
@@ -49,6 +52,7 @@ def words(text: str) -> Markup:
         width &lt; <math display="inline"><mrow><mi>m</mi></mrow></math>
     """
     parts = text.split("$")
+    parts[::2] = (_ACCENT.sub(_accented, part).replace("--", "–") for part in parts[::2])
     if len(parts) % 2 == 0 or "\\" in "".join(parts[::2]):
         raise ValueError(f"LaTeX must stand between dollar signs, got {text!r}")
     return Markup("").join(
@@ -155,8 +159,8 @@ def _cited(found: Mapping[str, str]) -> Markup:
     return Markup("{}, {}").format(names, _inline(found["place"])) if "place" in found else names
 
 
-def _accented(found: Mapping[str, str]) -> Markup:
-    return escape(unicodedata.normalize("NFC", found["letter"] + _ACCENTS[found["accent"]]))
+def _accented(found: Mapping[str, str] | re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", found["letter"] + _ACCENTS[found["accent"]])
 
 
 _RENDER: Mapping[str, Callable[[Mapping[str, str]], Markup]] = {
@@ -167,7 +171,7 @@ _RENDER: Mapping[str, Callable[[Mapping[str, str]], Markup]] = {
     "parenthesis": lambda found: mathml(found["parenthesis"]),
     "tag": _tagged,
     "cited": _cited,
-    "accent": _accented,
+    "accent": lambda found: escape(_accented(found)),
     "escaped": lambda found: escape(found["escaped"]),
     "space": lambda found: Markup("" if found["space"] == "noindent" else " "),
     "section": lambda _: Markup("§"),

@@ -44,6 +44,28 @@ def test_sized_delimiters_grow_with_what_is_between_them(latex):
     assert not [mo for mo in root.iter("mo") if "minsize" in mo.attrib]
 
 
+@pytest.mark.parametrize(
+    ("latex", "grow"), [("x^2", False), (r"\frac12", True), (r"\sum_k x", True), ("|x_1|", False)]
+)
+def test_delimiters_grow_around_what_is_tall(latex, grow):
+    root = ElementTree.fromstring(str(mathml(rf"\left( {latex} \right)")))
+    stretched = [mo.get("stretchy") for mo in root.iter("mo") if mo.text in "()"]
+    assert stretched == ["true" if grow else "false"] * 2
+
+
+def test_plain_brackets_grow_in_displayed_formulas():
+    def brackets(latex, **options):
+        root = ElementTree.fromstring(str(mathml(latex, **options)))
+        return [mo.get("stretchy") == "true" for mo in root.iter("mo") if mo.text in "()[]"]
+
+    latex = r"S(\frac{(a)}{b})^2 + (a) (c + e^{\frac12}) [\tfrac12]"
+    assert brackets(latex, display=True) == [True, False, False, True, *[False] * 6]
+    assert not any(brackets(latex))
+    # with what is above them, and where they do not match
+    assert "<msup><mrow><mo" in inside(r"(\frac12)^2", display=True)
+    assert brackets(r"x) + [0, \frac12", display=True) == [False] * 2
+
+
 def test_words_stay_together():
     assert "<mi>Lip</mi>" in inside(r"\mathrm{Lip}\, x")
     assert "<mi>slack</mi>" in inside(r"\mathrm{slack}_{jy}")
@@ -86,6 +108,7 @@ def test_primes_are_not_raised_twice():
 
 def test_words_in_formulas_may_have_formulas():
     assert inside(r"\text{if $x$ is}") == "<mtext>if\xa0</mtext><mi>x</mi><mtext>\xa0is</mtext>"
+    assert inside(r"\text{et al.\ 2024}") == "<mtext>et\xa0al.\xa02024</mtext>"
 
 
 def test_aligned_rows():
@@ -116,7 +139,8 @@ def test_what_cannot_be_rendered_is_refused(latex, named):
 
 
 def test_words_are_as_they_are_outside_dollar_signs():
-    assert words("<b> & {x}_1 -- ~") == "&lt;b&gt; &amp; {x}_1 -- ~"
+    assert words(r"carr\'e <du> champ") == "carré &lt;du&gt; champ"
+    assert words("<b> & {x}_1 ~ Hopf--Lax") == "&lt;b&gt; &amp; {x}_1 ~ Hopf–Lax"
     for wrong in ("one $ alone", r"\lambda outside"):
         with pytest.raises(ValueError, match="between dollar signs"):
             words(wrong)
