@@ -260,7 +260,7 @@ if (parent === window) addEventListener("load", () => setTimeout(async () => {
   location.hash = "#D1";
   await pause();
   const top = document.getElementById("D1").getBoundingClientRect().top;
-  said.push(0 <= top && top < 200 ? "there" : "elsewhere");
+  said.push(shown().includes("D1") && 0 < top && top < 200 ? "there" : "elsewhere");
   const colour = () => getComputedStyle(document.body).backgroundColor, light = colour();
   document.getElementById("theme").click();
   said.push(colour() !== light ? "themes" : "one theme");
