@@ -6,6 +6,7 @@ import typer
 
 import lmctheory
 from lmctheory.commands.about_networks import add_commands
+from lmctheory.commands.atlas_command import atlas
 from lmctheory.commands.export_command import export
 from lmctheory.commands.verify_command import verify
 from lmctheory.terminal import print_any_text
@@ -31,6 +32,7 @@ def _print_version(asked: bool) -> bool:
 add_commands(app)
 app.command()(verify)
 app.command()(export)
+app.command()(atlas)
 
 
 @app.callback()

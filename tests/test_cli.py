@@ -54,7 +54,9 @@ def false_theorem(monkeypatch):
         monkeypatch.setattr(f"lmctheory.{module}.registry", lambda: known)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["theorems"], ["verify", "-h"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["theorems"], ["verify", "-h"], ["atlas", "-h"]]
+)
 def test_what_computes_nothing_imports_nothing_heavy(arguments):
     program = (
         "import sys\nfrom lmctheory.cli import app\n"

@@ -11,7 +11,7 @@ from lmctheory.theorems._registry import registry
 from lmctheory.theorems.theorem import Theorem
 from lmctheory.theorems.trial import KINDS, Check, Kind, Trial
 
-__all__ = ["SCALE", "Variant", "variants", "verify", "verify_variants"]
+__all__ = ["SCALE", "Variant", "variants", "verify", "verify_both", "verify_variants"]
 
 SCALE = 0.9
 """What every bound is multiplied by in the variant that all theorems have."""
@@ -68,6 +68,25 @@ def verify_variants(
     yield from joblib.Parallel(n_jobs=min(jobs, len(keys)), return_as="generator")(tasks)
 
 
+def verify_both(
+    keys: Sequence[str], seed: int = 0, *, jobs: int = 1
+) -> Iterator[tuple[Check, tuple[Variant, ...]]]:
+    """Theorems tried at quick size, and their false variants on the same trials, in this order.
+
+    Args:
+        keys: of the theorems.
+        seed: >= 0.
+        jobs: processes.
+    """
+    tasks = (joblib.delayed(_both)(key, seed) for key in keys)
+    yield from joblib.Parallel(n_jobs=min(jobs, len(keys)), return_as="generator")(tasks)
+
+
+def _both(key: str, seed: int) -> tuple[Check, tuple[Variant, ...]]:
+    check = _check(key, seed, quick=True)
+    return check, variants(registry()[key], seed, check)
+
+
 def _check(key: str, seed: int, quick: bool) -> Check:
     theorem = registry()[key]
     return theorem.check(rng=theorem.stream(seed), quick=quick)
@@ -77,19 +96,20 @@ def _variants(key: str, seed: int) -> tuple[Variant, ...]:
     return variants(registry()[key], seed)
 
 
-def variants(theorem: Theorem, seed: int = 0) -> tuple[Variant, ...]:
+def variants(theorem: Theorem, seed: int = 0, check: Check | None = None) -> tuple[Variant, ...]:
     """Every false variant of a theorem: its bound scaled by .9, and those that its check names.
 
     Args:
         theorem: whose variants are tried.
         seed: >= 0.
+        check: its check with that seed, or None: it is made here.
 
     Example:
         >>> first, *_ = variants(registry()["T3"])
         >>> first.wrong, first.caught is not None
         ('bound x 0.9', True)
     """
-    found = [_scaled(theorem, theorem.check(rng=theorem.stream(seed)))]
+    found = [_scaled(theorem, check or theorem.check(rng=theorem.stream(seed)))]
     for wrong, trials in theorem.tried.wrong.items():
         drawn = enumerate(islice(trials(theorem.stream(seed)), _MOST), start=1)
         caught = next((number for number, trial in drawn if not trial.holds), None)

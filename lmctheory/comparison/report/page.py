@@ -1,6 +1,5 @@
 """The page: the sections of a comparison, and what reproduces them."""
 
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -9,16 +8,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lmctheory.comparison._compare import Comparison
-from lmctheory.comparison.section import Drawing
 from lmctheory.comparison.sections import SECTIONS
-from lmctheory.drawing import new_figure
+from lmctheory.drawing import as_svg
 from lmctheory.files import writing
 from lmctheory.sweeps.provenance import provenance
 from lmctheory.tables import Table
 
 __all__ = ["page", "write_report"]
-
-_SIZE = (6.4, 3.6)
 
 
 def write_report(
@@ -72,7 +68,10 @@ def page(found: Comparison, *, title: str = "Two networks", command: str = "") -
             "notes": found.parts[section.name].notes,
             "tables": [_table(table) for table in found.parts[section.name].tables],
             "drawings": [
-                {"caption": drawing.caption, "svg": _svg(drawing, f"{section.name}-{k}-")}
+                {
+                    "caption": drawing.caption,
+                    "svg": Markup(as_svg(drawing.draw, f"{section.name}-{k}-")),
+                }
                 for k, drawing in enumerate(found.parts[section.name].drawings)
             ],
         }
@@ -100,31 +99,3 @@ def _table(table: Table[Any]) -> dict[str, Any]:
         "csv": table.text("csv"),
         "latex": table.to_latex(),
     }
-
-
-def _svg(drawing: Drawing, prefix: str) -> Markup:
-    """A picture whose black is the colour of the text around it, and whose words stay words."""
-    import matplotlib as mpl
-
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix, "font.size": 9}):
-        figure = new_figure(*_SIZE)
-        figure.patch.set_alpha(0)
-        axes = figure.subplots()
-        axes.patch.set_alpha(0)
-        axes.spines[["top", "right"]].set_visible(False)
-        drawing.draw(axes)
-        if legend := axes.get_legend():
-            legend.get_frame().set_alpha(0)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r'\1 role="img"', svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r"#000000|\bblack\b", "currentColor", svg)
-    # elements without a fill are black by default
-    svg = svg.replace("<text ", '<text fill="currentColor" ')
-    # names inside a picture are the page's, too
-    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
-    svg = re.sub(r'href="#', f'href="#{prefix}', svg)
-    return Markup(re.sub(r"url\(#", f"url(#{prefix}", svg))

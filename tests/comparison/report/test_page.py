@@ -2,53 +2,19 @@
 
 import csv
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 
 import pytest
 
 from lmctheory.comparison import compare
 from lmctheory.comparison.report import page, write_report
+from tests.browser import Reader, needs_browser, title_in_browser
 from tests.comparison.pairs import trained
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
 def found():
     a, b, digits = trained()
     return compare(a, b, digits.test[:20], methods=("weight",), points=5)
-
-
-class Reader(HTMLParser):
-    """Checks that elements close, and collects ids and what is loaded from elsewhere."""
-
-    VOID = frozenset({"meta", "link", "br", "img", "input"})
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.ids, self.loaded = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        values = dict(attrs)
-        if "id" in values:
-            self.ids.append(values["id"])
-        self.loaded += [
-            values[key]
-            for key in ("src", "href", "xlink:href")
-            if key in values and not values[key].startswith("#")
-        ]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
 
 
 def test_the_page_is_whole_and_asks_for_nothing(found):
@@ -113,23 +79,9 @@ addEventListener("load", () => setTimeout(async () => {
 """
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+@needs_browser
 @pytest.mark.parametrize("width", [360, pytest.param(1200, marks=pytest.mark.slow)])
 def test_in_a_browser_it_fits_and_its_buttons_work(width, found, tmp_path):
     """On a telephone and on a desk."""
-    clicks = CLICKS.replace("WIDTH", str(width))
-    text = page(found).replace("</body>", clicks + "</body>")
-    (tmp_path / "r.html").write_text(text, encoding="utf-8")
-    ran = subprocess.run(
-        [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,800"),
-            *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000"),
-            *("--dump-dom", (tmp_path / "r.html").as_uri()),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    title = re.search(r"<title>(.*?)</title>", ran.stdout)[1]
+    title = title_in_browser(page(found), CLICKS.replace("WIDTH", str(width)), tmp_path)
     assert title == "themes|back|Copied|network|fits|there"
