@@ -5,12 +5,14 @@ from collections.abc import Iterable
 __all__ = ["family", "family_names"]
 
 _NAMES = {
+    "B": "Parts of barriers",
     "C": "Certificates",
     "D": "Deep networks",
     "L": "Layers",
+    "M": "Matching",
     "P": "Prediction",
     "R": "Rates of matching",
-    "S": "Signs",
+    "S": "Symmetries",
     "T": "Two-layer networks",
 }
 
