@@ -56,14 +56,19 @@ def environment(theorem: Theorem, exported: Iterable[str]) -> str:
     lines = " \\\\\n".join(f"  {line}" for line in map(str, theorem.lines))
     body = [
         rf"\begin{{{kind}}}[{{{title}}}]\label{{{label(theorem.key)}}}",
-        rf"\emph{{Hypotheses:}} {'; '.join(map(prose, theorem.hypotheses))}. Then",
+        # long formulas between words do not break
+        r"\emergencystretch=6em",
+        r"\emph{Hypotheses:}\begin{itemize}\setlength{\itemsep}{0pt}",
+        *(rf"\item {prose(hypothesis)}" for hypothesis in theorem.hypotheses),
+        r"\end{itemize}",
+        "Then",
         "\\begin{gather*}\n" + lines + "\n\\end{gather*}",
         *([_symbols(theorem)] if theorem.symbols else []),
         rf"\end{{{kind}}}",
         _origin(theorem, set(exported)),
     ]
     if theorem.proof:
-        body += [r"\begin{proof}", theorem.proof, r"\end{proof}"]
+        body += [r"\begin{proof}\emergencystretch=6em", theorem.proof, r"\end{proof}"]
     return "\n".join(body) + "\n"
 
 
