@@ -39,6 +39,7 @@ from lmctheory.theorems.checks.networks import (
     some,
     trained,
 )
+from lmctheory.theorems.checks.trained import DEPTHS
 from lmctheory.theorems.trial import Trial
 
 _SECONDS = 2.0
@@ -117,10 +118,10 @@ def _opposite_outputs(rng: np.random.Generator) -> tuple[nn.Module, nn.Module, E
 
 
 def _trained_pair(
-    rng: np.random.Generator, depths: tuple[int, ...] = (1, 2, 3), widths: tuple[int, ...] = (8, 32)
+    rng: np.random.Generator, depths: tuple[int, ...] = DEPTHS
 ) -> tuple[nn.Module, nn.Module, Examples, float]:
     t = float(rng.uniform(0.05, 0.95))
-    return *trained(rng, depths, widths=widths), some(rng, 8), t
+    return *trained(rng, depths), some(rng, 8), t
 
 
 def _hidden(model: MLP, x: Tensor) -> list[Tensor]:
@@ -457,7 +458,7 @@ def _permutations(pairs: Pairs, *, steps: bool = True) -> Trials:
     return trials
 
 
-_one_hidden_trained = partial(_trained_pair, depths=(1,), widths=(8,))
+_one_hidden_trained = partial(_trained_pair, depths=(1,))
 tries("C7", counts=(40, 2000), searched=40)(_permutations(_one_hidden))
 tries_trained("C7", counts=(4, 100))(_permutations(_one_hidden_trained))
 breaks("C7", "the mixture's loss itself")(_permutations(_one_hidden, steps=False))

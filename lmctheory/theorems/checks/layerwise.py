@@ -28,6 +28,7 @@ from lmctheory.theorems.checks.networks import (
     some,
     trained,
 )
+from lmctheory.theorems.checks.trained import DEPTHS
 from lmctheory.theorems.trial import Trial
 
 Pair = tuple[MLP, MLP, Examples]
@@ -50,9 +51,9 @@ def _random_pair(
 
 
 def _trained_pair(
-    rng: np.random.Generator, depths: tuple[int, ...] = (1, 2, 3), activation: str = "relu"
+    rng: np.random.Generator, depths: tuple[int, ...] = DEPTHS, activation: str = "relu"
 ) -> Pair:
-    return *trained(rng, depths, activation, widths=(8,)), some(rng, 6)
+    return *trained(rng, depths, activation), some(rng, 6)
 
 
 def _linear(rng: np.random.Generator, hidden: tuple[int, int] = (0, 3)) -> Pair:

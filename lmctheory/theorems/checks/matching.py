@@ -27,7 +27,7 @@ def _random_layers(rng: np.random.Generator) -> Layers:
 
 def _trained_layers(rng: np.random.Generator) -> Layers:
     """A hidden layer, in orders that weight matching finds or at random."""
-    a, b = trained(rng, (2, 3), widths=(8, 32))
+    a, b = trained(rng, (2, 3))
     k = int(rng.integers(1, len(a.linears) - 1))
     W_A, W_B = (model.linears[k].weight.detach().numpy() for model in (a, b))
     if rng.random() < 0.5:
