@@ -28,6 +28,7 @@ from lmctheory.theorems.checks.networks import (
     some,
     trained,
 )
+from lmctheory.theorems.checks.trained import DEPTHS
 from lmctheory.theorems.trial import Trial
 
 Pair = tuple[MLP, MLP, Examples]
@@ -50,9 +51,9 @@ def _random_pair(
 
 
 def _trained_pair(
-    rng: np.random.Generator, depths: tuple[int, ...] = (1, 2, 3), activation: str = "relu"
+    rng: np.random.Generator, depths: tuple[int, ...] = DEPTHS, activation: str = "relu"
 ) -> Pair:
-    return *trained(rng, depths, activation, widths=(8,)), some(rng, 6)
+    return *trained(rng, depths, activation), some(rng, 6)
 
 
 def _linear(rng: np.random.Generator, hidden: tuple[int, int] = (0, 3)) -> Pair:
@@ -138,7 +139,7 @@ def _first(pairs: Pairs, count: int) -> Moved:
 
 _with_hidden = partial(_random_pair, hidden=(1, 3))
 _trained_linear = partial(_trained_pair, depths=(1, 2), activation="identity")
-tries("L1", counts=(100, 20_000), searched=100)(_one_layer(_linear_or_last(_linear, _random_pair)))
+tries("L1", counts=(60, 15_000), searched=60)(_one_layer(_linear_or_last(_linear, _random_pair)))
 tries_trained("L1", counts=(20, 2000))(_one_layer(_linear_or_last(_trained_linear, _trained_pair)))
 breaks("L1", "a hidden layer of a nonlinear network")(_one_layer(_first(_with_hidden, 1)))
 breaks("L1", "two layers")(_one_layer(_first(partial(_linear, hidden=(1, 3)), 2)))
@@ -214,7 +215,7 @@ def _nonlinear(pairs: Pairs, *, later: bool = True) -> Trials:
     return trials
 
 
-tries("L3", counts=(50, 3000), searched=60)(_nonlinear(_with_hidden))
+tries("L3", counts=(30, 3000), searched=40)(_nonlinear(_with_hidden))
 tries_trained("L3", counts=(10, 500))(_nonlinear(_trained_pair))
 breaks("L3", "the gap of layer k alone")(
     _nonlinear(partial(_random_pair, hidden=(2, 3)), later=False)
@@ -272,7 +273,7 @@ def _cube(pairs: Pairs, *, interactions: bool = True) -> Trials:
     return trials
 
 
-tries("L5", counts=(20, 800))(_cube(partial(_random_pair, hidden=(1, 2))))
+tries("L5", counts=(15, 1500))(_cube(partial(_random_pair, hidden=(1, 2))))
 tries_trained("L5", counts=(5, 200))(_cube(_trained_pair))
 breaks("L5", "the diagonal alone")(_cube(partial(_random_pair, hidden=(1, 2)), interactions=False))
 
@@ -304,7 +305,7 @@ def _both_barriers(pairs: Pairs, *, turned: bool = False) -> Trials:
     return trials
 
 
-tries("L6", counts=(30, 3000))(_both_barriers(_random_pair))
+tries("L6", counts=(20, 3000))(_both_barriers(_random_pair))
 tries_trained("L6", counts=(10, 500))(_both_barriers(_trained_pair))
 breaks("L6", "t for 1-t")(_both_barriers(_random_pair, turned=True))
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lmctheory.matching import match
 from lmctheory.networks import MLP, Examples
-from lmctheory.theorems.checks.trained import DEPTHS, SEEDS, WIDTHS, test_examples, trained_pair
+from lmctheory.theorems.checks.trained import DEPTHS, SEEDS, test_examples, trained_pair
 from lmctheory.theorems.trial import Trial
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 ACTIVATIONS = ("relu", "tanh", "gelu", "sigmoid")
+_WIDTH = 16
+"""Of trained networks: at that, certificates and least barriers take little time."""
 
 Pairs = Callable[[np.random.Generator], tuple[nn.Module, nn.Module, Examples, float]]
 """Draws A, B, examples and t."""
@@ -84,10 +86,7 @@ def some(rng: np.random.Generator, n: int) -> Examples:
 
 
 def trained(
-    rng: np.random.Generator,
-    depths: tuple[int, ...] = DEPTHS,
-    activation: str = "relu",
-    widths: tuple[int, ...] = WIDTHS,
+    rng: np.random.Generator, depths: tuple[int, ...] = DEPTHS, activation: str = "relu"
 ) -> tuple[MLP, MLP]:
     """A trained pair, as it is or matched by its weights.
 
@@ -95,12 +94,9 @@ def trained(
         rng: the random numbers.
         depths: to choose from.
         activation: its name.
-        widths: to choose from.
     """
-    depth, width, seed = (
-        int(options[int(rng.integers(len(options)))]) for options in (depths, widths, SEEDS)
-    )
-    a, b = trained_pair(depth, width, seed, activation)
+    depth, seed = (int(options[int(rng.integers(len(options)))]) for options in (depths, SEEDS))
+    a, b = trained_pair(depth, _WIDTH, seed, activation)
     matched = match(a, b, "weight").apply(b) if rng.random() < 0.5 else b
     assert isinstance(matched, MLP)
     return a, matched

@@ -318,6 +318,7 @@ theorem(
         "z_i^A, z_j^B": "their pre-activations",
         "v_i^A, v_j^B": "their outgoing weights",
         r"\sigma": "the activation",
+        r"\langle \cdot, \cdot \rangle": "sum of the products of all entries",
         "F, g_{ij}": "the loss of a mixture of matchings, and what neuron $j$ in place $i$ adds",
     },
     status="derived",
