@@ -31,7 +31,7 @@ _ODD = ("erf", "identity", "tanh")
 
 def _law(rng: np.random.Generator) -> Measure:
     """Of many families, symmetric or not, in 1 to 5 dimensions; none with heavy tails."""
-    d, kind = int(rng.integers(1, 6)), int(rng.integers(7))
+    d, kind = 1 if rng.random() < 0.3 else int(rng.integers(1, 6)), int(rng.integers(7))
     scales = 10 ** -rng.random(d)
     if kind == 0:
         return Empirical(rng.standard_normal((int(rng.integers(2, 12)), d)) + rng.random())

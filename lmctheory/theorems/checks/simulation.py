@@ -23,6 +23,7 @@ from lmctheory.measures import Gaussian, HasSpectrum, Measure, Modulo, UniformBa
 from lmctheory.rates import matching_cost, normal_matching_cost
 from lmctheory.rates.bound import NotApplicable
 from lmctheory.rates.one_neuron import one_neuron_cost
+from lmctheory.rates.upper.half_normal import half_normal_matching_cost
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.theorems.trial import Trial
 
@@ -96,12 +97,14 @@ def _known_cost(law: Measure, m: int, modulo: Modulo) -> float | None:
     if m == 1:
         with suppress(NotApplicable):
             return one_neuron_cost(law, signs=modulo is not None)
-    elif modulo is None and isinstance(law, HasSpectrum):
+    elif isinstance(law, HasSpectrum):
         spectrum = law.spectrum[law.spectrum > 0]
         if len(spectrum) == 1 and isinstance(law, UniformCube | UniformBall):
-            return 4 * float(spectrum[0]) / (m + 1)
+            # an interval; modulo signs half of it
+            return (4 if modulo is None else 1) * float(spectrum[0]) / (m + 1)
         if len(spectrum) == 1 and isinstance(law, Gaussian):
-            return float(spectrum[0]) * normal_matching_cost(m)
-        if m == 2 and isinstance(law, Gaussian) and spectrum.size:
+            one = normal_matching_cost if modulo is None else half_normal_matching_cost
+            return float(spectrum[0]) * one(m)
+        if modulo is None and m == 2 and isinstance(law, Gaussian) and spectrum.size:
             return float(normal_pair_costs(spectrum, 1)[0])
     return None

@@ -61,7 +61,7 @@ def _networks(rng: np.random.Generator) -> tuple[MLP, MLP]:
     of_a = [rng.standard_normal(shape) for shape in shapes]
     # not so little that distances are rounding errors
     moved, scale = 0.05 + float(rng.exponential()), np.exp(rng.standard_normal(m))
-    factors = (scale[:, None], scale, 1 / scale, 1.0)
+    factors = (scale[:, None], scale, 1 / scale, np.ones(n))
     of_b = [
         factor * (value + moved * rng.standard_normal(shape))
         for value, factor, shape in zip(of_a, factors, shapes, strict=True)

@@ -104,7 +104,7 @@ theorem(
     note="derived: both samples coupled with one neuron",
     hypotheses=(
         _INDEPENDENT,
-        r"$|\cdot|$ is the Euclidean norm (in the supremum norm the second fails)",
+        r"$|\cdot|$ is the Euclidean norm, which the proof of the second needs for $p > 1$",
         r"$\mathbb E W_p^p(\mu_m, \mu) < \infty$",
     ),
     functions=("rates.covering_bound", "rates.dyadic_bound", "rates.semigroup_bound"),
