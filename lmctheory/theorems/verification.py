@@ -1,8 +1,11 @@
 """Theorems tried beside each other, and false variants that the same checks must catch."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import joblib
 
@@ -13,6 +16,7 @@ from lmctheory.theorems.trial import KINDS, Check, Kind, Trial
 
 __all__ = ["SCALE", "Variant", "variants", "verify", "verify_both", "verify_variants"]
 
+_Found = TypeVar("_Found")
 SCALE = 0.9
 """What every bound is multiplied by in the variant that all theorems have."""
 _MOST = 2000
@@ -50,8 +54,7 @@ def verify(
         quick: as in `Theorem.check`.
         jobs: processes.
     """
-    tasks = (joblib.delayed(_check)(key, seed, quick) for key in keys)
-    yield from joblib.Parallel(n_jobs=min(jobs, len(keys)), return_as="generator")(tasks)
+    return _each(partial(_check, seed=seed, quick=quick), keys, jobs)
 
 
 def verify_variants(
@@ -64,8 +67,7 @@ def verify_variants(
         seed: >= 0.
         jobs: processes.
     """
-    tasks = (joblib.delayed(_variants)(key, seed) for key in keys)
-    yield from joblib.Parallel(n_jobs=min(jobs, len(keys)), return_as="generator")(tasks)
+    return _each(partial(_variants, seed=seed), keys, jobs)
 
 
 def verify_both(
@@ -78,8 +80,16 @@ def verify_both(
         seed: >= 0.
         jobs: processes.
     """
-    tasks = (joblib.delayed(_both)(key, seed) for key in keys)
-    yield from joblib.Parallel(n_jobs=min(jobs, len(keys)), return_as="generator")(tasks)
+    return _each(partial(_both, seed=seed), keys, jobs)
+
+
+def _each(function: Callable[[str], _Found], keys: Sequence[str], jobs: int) -> Iterator[_Found]:
+    """What a function gives for each key, in their order; processes have one thread each."""
+    with warnings.catch_warnings(), joblib.parallel_config("loky", inner_max_num_threads=1):
+        # PyTorch, once imported, looks like a leak; the worker is replaced and nothing is lost
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+        tasks = map(joblib.delayed(function), keys)
+        yield from joblib.Parallel(n_jobs=min(jobs, len(keys)), return_as="generator")(tasks)
 
 
 def _both(key: str, seed: int) -> tuple[Check, tuple[Variant, ...]]:

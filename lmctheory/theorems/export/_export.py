@@ -19,7 +19,7 @@ from lmctheory.theorems.export.tables import (
     widths_table,
 )
 from lmctheory.theorems.export.tex import PREAMBLE, environments
-from lmctheory.theorems.verification import verify, verify_variants
+from lmctheory.theorems.verification import verify_both
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,9 +92,9 @@ def export(
 def _tables(keys: Sequence[str], seed: int, jobs: int) -> Iterator[tuple[str, Table[Any]]]:
     yield "bounds", bounds_table(seed)
     yield "widths", widths_table()
-    checks = list(verify(keys, seed, jobs=jobs))
+    checks, every = zip(*verify_both(keys, seed, jobs=jobs), strict=True)
     yield "verification", verification_table(checks, seed)
-    found = [one for of_key in verify_variants(keys, seed, jobs=jobs) for one in of_key]
+    found = [one for of_key in every for one in of_key]
     for number, table in enumerate(variants_tables(found, seed), start=1):
         yield f"variants-{number}", table
 
