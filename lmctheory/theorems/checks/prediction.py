@@ -57,8 +57,10 @@ def _errors_that_add_up(
         f_a, f_b = v @ sigma(z) / N, v_prime @ sigma(z_prime) / N
         error = f_t - t * f_a - (1 - t) * f_b
         mean = error.mean(axis=0)
-        yield Trial(_rms(mean), bound.coherent)
-        yield Trial(_rms(error - mean), bound.fluctuation)
+        # a search finds errors that are much smaller than outputs
+        rounding = 1e-14 * float(np.abs([f_a, f_b]).max())
+        yield Trial(_rms(mean), bound.coherent, rounding)
+        yield Trial(_rms(error - mean), bound.fluctuation, rounding)
 
         chord = (t * f_a + (1 - t) * f_b).mean(axis=0)
         y = chord - rng.exponential() * mean
@@ -66,7 +68,8 @@ def _errors_that_add_up(
         gain = t * (1 - t) * float(np.square((f_a - f_b).mean(axis=0)).mean())
         barrier = losses[0] - t * losses[1] - (1 - t) * losses[2]
         risk = float(np.square(chord - y).mean())
-        yield Trial(max(barrier + gain, 0.0), bound.squared_loss_barrier(risk))
+        larger = bound.squared_loss_barrier(risk)
+        yield Trial(max(barrier + gain, 0.0), larger, 1e-14 * max(losses))
 
 
 def _one_noise(*given: Any, **options: Any) -> CoherentError:

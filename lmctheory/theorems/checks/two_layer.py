@@ -224,9 +224,11 @@ def _function_error(
     while True:
         network, constants, a, b = _matched(rng)
         t = _place(rng)
-        error = np.abs(network(t * a + (1 - t) * b) - t * network(a) - (1 - t) * network(b)).max()
-        yield Trial(float(error), bound(constants, a, b))
-        yield Trial(float(error), constants.slope * _distance(a, b, 1.0))
+        f_t, f_a, f_b = (network(theta) for theta in (t * a + (1 - t) * b, a, b))
+        error = float(np.abs(f_t - t * f_a - (1 - t) * f_b).max())
+        rounding = _ROUNDING * float(np.abs([f_a, f_b]).max())
+        yield Trial(error, bound(constants, a, b), rounding)
+        yield Trial(error, constants.slope * _distance(a, b, 1.0), rounding)
 
 
 @tries_trained("T2", counts=(10, 500))
