@@ -111,7 +111,7 @@ def _rescaled(a: MLP, b: MLP, least: Callable[[Neuron], float]) -> Iterator[Tria
     yield Trial(stated, reached)
 
 
-tries("S2", counts=(60, 30_000), searched=300)(_best_scales(_by_roots))
+tries("S2", counts=(60, 20_000), searched=200)(_best_scales(_by_roots))
 
 
 @tries_trained("S2", counts=(12, 60))
