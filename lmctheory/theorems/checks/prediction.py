@@ -51,21 +51,37 @@ def _error_terms(rng: np.random.Generator) -> Iterator[Trial]:
 @tries("P2")
 def _duplicates(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
-        draws, name = _generator(rng), str(rng.choice(_ACTIVATIONS))
-        n, copies, depth = (int(rng.integers(low, high)) for low, high in ((1, 5), (2, 4), (1, 4)))
+        rate = float(rng.uniform(0.02, 0.2))
+        yield from _one_family(rng, TrainingConfig(2, 6, learning_rate=rate, weight_decay=0.1))
+
+
+@tries("P2b")
+def _adaptive_duplicates(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
         config = TrainingConfig(
-            epochs=2, batch_size=6, learning_rate=float(rng.uniform(0.02, 0.2)), weight_decay=0.1
+            epochs=2,
+            batch_size=6,
+            learning_rate=float(rng.uniform(0.005, 0.05)),
+            weight_decay=0.1,
+            optimiser=str(rng.choice(("adam", "adamw"))),
+            eps=float(10 ** rng.uniform(-6, -2)),
         )
-        widths = (_INPUTS, *[n * copies] * depth, _OUTPUTS)
-        family = MupFamily(widths, config, name, dtype=torch.float64)
-        data = Examples(_inputs(draws), torch.arange(_EXAMPLES) % _OUTPUTS)
-        seed = int(rng.integers(2**32))
-        member = family.member(n, data, seed=seed)
-        with torch.no_grad():
-            frozen = member.frozen(data.inputs)
-        begun = _duplicated(member.initial, widths, name, copies)
-        (target,) = train_many([begun], data, config, seeds=(seed,), offsets=frozen[None])
-        yield from _equal(target(data.inputs) + frozen, member(data.inputs), draws)
+        yield from _one_family(rng, config)
+
+
+def _one_family(rng: np.random.Generator, config: TrainingConfig) -> Iterator[Trial]:
+    draws, name = _generator(rng), str(rng.choice(_ACTIVATIONS))
+    n, copies, depth = (int(rng.integers(low, high)) for low, high in ((1, 5), (2, 4), (1, 4)))
+    widths = (_INPUTS, *[n * copies] * depth, _OUTPUTS)
+    family = MupFamily(widths, config, name, dtype=torch.float64)
+    data = Examples(_inputs(draws), torch.arange(_EXAMPLES) % _OUTPUTS)
+    seed = int(rng.integers(2**32))
+    member = family.member(n, data, seed=seed)
+    with torch.no_grad():
+        frozen = member.frozen(data.inputs)
+    begun = _duplicated(member.initial, widths, name, copies)
+    (target,) = train_many([begun], data, config, seeds=(seed,), offsets=frozen[None])
+    yield from _equal(target(data.inputs) + frozen, member(data.inputs), draws)
 
 
 def _duplicated(narrow: MLP, widths: tuple[int, ...], name: str, copies: int) -> MLP:
