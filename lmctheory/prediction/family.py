@@ -23,10 +23,10 @@ w_n = w_m / q by 1/q as much:
 | Adam | 1 / q | q / s | 1 / s |
 | AdamW | 1 / q | q | 1 / s |
 
-SGD moves by eta (g + c w): eta (s g_n + c q w_n) / q = eta s/q (g_n + c q/s w_n). What Adam divides,
-moments of g + c w, has the one factor s above and below, but for eps: s x / (s y + eps) = x / (y +
-eps / s). Decoupled decay takes the share eta c of a weight, whatever its scale and gradient: rate
-times decay is the same for all n. So a member of width n
+SGD moves by eta (g + c w): eta (s g_n + c q w_n) / q = eta s/q (g_n + c q/s w_n). What Adam
+divides, moments of g + c w, has the one factor s above and below, but for eps: s x / (s y + eps) =
+x / (y + eps / s). Decoupled decay takes the share eta c of a weight, whatever its scale and
+gradient: rate times decay is the same for all n. So a member of width n
 
 - learns by SGD at the rates of width m times r (first weights, hidden biases), 1 (hidden weights),
   1/r (output weights); by Adam times 1 (first weights, biases) and 1/r (hidden and output weights);
@@ -87,7 +87,7 @@ class Member(nn.Module):
 
 @dataclass(frozen=True)
 class _Scaling:
-    """A parameter: layer, slot (0: weight, 1: bias), and what duplication makes of it, q and s."""
+    """A parameter's layer and slot (0: weight, 1: bias), and what duplication does to it: q, s."""
 
     layer: int
     slot: int
@@ -145,7 +145,7 @@ class MupFamily:
         return self.widths[1]
 
     def rate_factors(self, n: int) -> dict[str, float]:
-        """What the learning rates of a member of width n are multiplied by, as `MLP.rate_factors`."""
+        """What the learning rates of a member of width n are multiplied by, see `train_many`."""
         own = rate_factors(self.parametrisation, self.widths, self.config.optimiser)
         moved = self.config.optimiser == "sgd"
         return {

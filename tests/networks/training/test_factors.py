@@ -46,11 +46,10 @@ def by_hand(model: nn.Module, added: Tensor, seed: int, config: TrainingConfig) 
                         continue
                     if config.optimiser == "adamw":
                         p.mul_(1 - rate * decay)
-                    else:
-                        g = g + decay * p
+                    whole = g + decay * p if config.optimiser == "adam" else g
                     (beta_1, beta_2), s = config.betas, step + 1
-                    first[name] = beta_1 * first[name] + (1 - beta_1) * g
-                    second[name] = beta_2 * second[name] + (1 - beta_2) * g**2
+                    first[name] = beta_1 * first[name] + (1 - beta_1) * whole
+                    second[name] = beta_2 * second[name] + (1 - beta_2) * whole**2
                     root = (second[name] / (1 - beta_2**s)).sqrt()
                     eps = config.eps * EPSILONS.get(name, 1.0)
                     p.sub_(rate * first[name] / (1 - beta_1**s) / (root + eps))
