@@ -1,4 +1,4 @@
-"""The study of predictions: its settings, its scores and tables, from forecasts that are made up."""
+"""The study of predictions: its settings, and its scores and tables from made-up forecasts."""
 
 import math
 from collections import Counter
