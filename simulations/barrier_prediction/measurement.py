@@ -44,6 +44,8 @@ ROUTES = (FAMILY, GIVEN, *BASELINES)
 
 _TRAINED_ON, _TESTED_ON = 6000, 2000
 """How many of MNIST's examples: four times the steps of digits."""
+_SLOWER = {"digits": 1.0, "teacher": 1.6, "mnist": 14.0}
+"""How many times the seconds of digits a task takes, roughly."""
 _FAR = 10_000
 """What is added to the first seed for every narrow width, so that no network recurs."""
 
@@ -133,9 +135,11 @@ def data_of(name: str, data_dir: Path | None = None) -> Dataset:
 
 
 def cost_of(task: Task) -> float:
-    """Seconds on one core, roughly."""
-    wide = (task.width / 256) ** (1 if task.setting.depth == 1 else 2)
-    return 10.0 * task.setting.depth * wide + 5.0 * task.networks
+    """Seconds on one core, roughly: of the narrow networks, and of the wide ones and the unions."""
+    depth, wide = task.setting.depth, task.width / 256
+    narrow = (4 + 6 * depth) * task.pool / 16
+    broad = (5 * wide if depth == 1 else (8 * depth - 6) * wide**2) * task.networks / 8
+    return _SLOWER[task.dataset] * (narrow + broad) * task.training.epochs / 15
 
 
 def run(task: Task, data_dir: Path | None = None) -> Measured:
