@@ -59,18 +59,17 @@ theorem(
     "P2b",
     "A member of a family that Adam trains",
     statement=(
-        r"f^{(n)}_s(x) = f^{(m)}_s(x) \text{ at every step } s, \quad \eta^{(n)} = (1, \tfrac1r,"
-        r" \tfrac1r)\, \eta, \; \lambda^{(n)} = (\tfrac1r, 1, r)\, \lambda, \; \epsilon^{(n)} ="
-        r" (\tfrac1r, \tfrac1r, 1)\, \epsilon, \; \lambda^{(n)}_{\text{AdamW}} = (1, r, r)\,"
-        r" \lambda"
+        r"f^{(n)}_s(x) = f^{(m)}_s(x), \; \eta^{(n)} = (1, \tfrac1r, \tfrac1r)\, \eta, \;"
+        r" \lambda^{(n)} = (\tfrac1r, 1, r)\, \lambda, \;"
+        r" \epsilon^{(n)} = (\tfrac1r, \tfrac1r, 1)\, \epsilon"
     ),
     symbols={},
     status="derived",
     sources=(),
     note="derived: Adam divides moments of one scale but for eps",
     hypotheses=(
-        "Adam or AdamW; factors of first weights and hidden biases, hidden, output weights",
-        "hidden biases of deeper layers as first weights; the output bias keeps all",
+        "r = n / m, at every step s of Adam; by AdamW decays are times (1, r, r) instead",
+        "factors of first weights and hidden biases, hidden, output weights; the output bias has 1",
         "the target begins with every neuron of the member m / n times, outgoing weights r times",
         "one order of the data, and one frozen function beside both",
     ),
