@@ -61,5 +61,5 @@ def trained_mlps(
         MLP(widths, activation, parametrisation=parametrisation, rng=seeded_generators(seed)[0])
         for seed in seeds
     ]
-    factors = initial[0].rate_factors()
+    factors = initial[0].rate_factors(config.optimiser)
     return train_many(initial, data.train, config, seeds=seeds, rate_factors=factors)

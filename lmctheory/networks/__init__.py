@@ -19,6 +19,7 @@ from lmctheory.networks.example_sources import as_examples
 from lmctheory.networks.locally_connected import LocallyConnected2d
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
+from lmctheory.networks.teacher_data import teacher_dataset
 from lmctheory.networks.torch_activations import Activation, activation, activation_of
 from lmctheory.networks.training import TrainingConfig, magnitude_masks, random_masks, train_many
 from lmctheory.networks.vit import ViT
@@ -49,6 +50,7 @@ __all__ = [
     "read_idx",
     "seeded_generators",
     "subset",
+    "teacher_dataset",
     "train_many",
     "with_label_noise",
 ]

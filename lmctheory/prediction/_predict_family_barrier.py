@@ -17,7 +17,7 @@ CONDITIONING = 512
 _LAW = "neurons of members of width n have the law of the target's (a model: their own noise)"
 _BLOCKS = "neurons are exchangeable within a network; a union's are within blocks of n"
 _ROWS = "hidden rows are Gaussian given their pre-activations (a model)"
-_SAME = "training data and training are the target's, by SGD"
+_SAME = "training data and training are the target's"
 
 
 def predict_family_barrier(

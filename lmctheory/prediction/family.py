@@ -1,24 +1,46 @@
 """The family of maximal update networks that a network of ordinary parametrisation belongs to.
 
-The standard network of width m, trained by SGD, is one member of a family in n, its member n = m.
-Write f = 1/n sum_i a_i sigma(w_i x + c_i) for one hidden layer: the output weights are v_i = a_i /
-n, and what moves a neuron (a_i, w_i, c_i) must not depend on n. With r = n / m a member of width n
+The standard network of width m is one member of a family in n, its member n = m. Write f = 1/n
+sum_i a_i sigma(w_i x + c_i) for one hidden layer: the output weights are v_i = a_i / n, and what
+moves a neuron (a_i, w_i, c_i) must not depend on n. Equivalently, a member of width n, r = n / m,
+with each neuron 1/r times is a network of width m and of the same function, and must remain one in
+training. With w_m = q w_n a parameter of that network and g_m = s g_n the gradient in it,
 
+| | q | s |
+|---|---|---|
+| first weights, hidden biases | 1 | r |
+| hidden weights | r | r |
+| output weights | r | 1 |
+| output bias | 1 | 1 |
+
+since the sum over copies of a neuron is what it was (q), and since a copy feeds r of what its
+neuron fed (s). Width m moves w_m at the rate eta with decay c, by Adam with eps; width n must move
+w_n = w_m / q by 1/q as much:
+
+| | rate over eta | decay over c | eps over its own |
+|---|---|---|---|
+| SGD | s / q | q / s | |
+| Adam | 1 / q | q / s | 1 / s |
+| AdamW | 1 / q | q | 1 / s |
+
+SGD moves by eta (g + c w): eta (s g_n + c q w_n) / q = eta s/q (g_n + c q/s w_n). What Adam
+divides, moments of g + c w, has the one factor s above and below, but for eps: s x / (s y + eps) =
+x / (y + eps / s). Decoupled decay takes the share eta c of a weight, whatever its scale and
+gradient: rate times decay is the same for all n. So a member of width n
+
+- learns by SGD at the rates of width m times r (first weights, hidden biases), 1 (hidden weights),
+  1/r (output weights); by Adam times 1 (first weights, biases) and 1/r (hidden and output weights);
 - has output weights that are a standard draw of width n times r^-1/2: a_i = n v_i has the variance
   that it has at width m;
-- learns at the rates of width m times r for first weights and hidden biases, whose gradients carry
-  v_i ~ 1/n; times 1 for hidden weights, 1/r for output weights and 1 for the output bias;
-- decays at those of width m over the same factors: rate times decay is the same for all members;
 - is trained minus (1 - r^1/2) f_0, a frozen function: its own initial function f_0 is r^-1/2 times
   too large, and r^1/2 f_0 has the variance of the initial function of width m.
 
-At r = 1 all of this is the standard network itself, bit for bit. Duplicating every neuron of a
-member and halving its output weights commutes with training, so that n changes what members draw
-and not how they learn. The law of neurons given f_0's limit is a model of that of width m, exact
-for neither: a member sees the fluctuations of its own n neurons.
+At r = 1 all of this is the standard network itself, bit for bit. The law of neurons given f_0's
+limit is a model of that of width m, exact for neither: a member sees the fluctuations of its own n
+neurons.
 
-Reference: theory key P2; Yang and Hu 2021 (the rates); Chizat, Oyallon and Bach 2019 (scaling the
-initial function).
+Reference: theory key P2; Yang and Hu 2021 (the rates); Yang et al. 2021 (Tensor Programs V: Adam);
+Chizat, Oyallon and Bach 2019 (scaling the initial function).
 """
 
 from collections.abc import Sequence
@@ -64,20 +86,29 @@ class Member(nn.Module):
 
 
 @dataclass(frozen=True)
+class _Scaling:
+    """A parameter's layer and slot (0: weight, 1: bias), and what duplication does to it: q, s."""
+
+    layer: int
+    slot: int
+    weight: float
+    gradient: float
+
+
+@dataclass(frozen=True)
 class MupFamily:
     """The family of which the network of given widths is the member n = m.
 
     Attributes:
         widths: ``(m_0, m, ..., m, n_out)`` of the target, one or more hidden layers of one width.
-        config: its training, by SGD.
+        config: its training.
         activation_name: see `MLP`, like the rest.
         initialisation: see above.
         parametrisation: of the target: "standard", "mu" or "mean_field".
         dtype: of the parameters.
 
     Raises:
-        ValueError: for no or unequal hidden layers, another optimiser than "sgd", or an unknown
-            parametrisation.
+        ValueError: for no or unequal hidden layers, or an unknown parametrisation.
 
     Reference: theory key P2.
 
@@ -106,10 +137,6 @@ class MupFamily:
             raise ValueError(
                 f"widths must name hidden layers of one width, got {tuple(self.widths)}"
             )
-        if self.config.optimiser != "sgd":
-            raise ValueError(
-                f'config must train by "sgd", whose family is known, got {self.config.optimiser!r}'
-            )
         require_parametrisation(self.parametrisation, self.widths)
 
     @property
@@ -118,27 +145,35 @@ class MupFamily:
         return self.widths[1]
 
     def rate_factors(self, n: int) -> dict[str, float]:
-        """What the learning rates of a member of width n are multiplied by, as `MLP.rate_factors`.
-
-        Those of its weight decays are these over the target's own, inverted.
-        """
+        """What the learning rates of a member of width n are multiplied by, see `train_many`."""
         own = rate_factors(self.parametrisation, self.widths, self.config.optimiser)
+        moved = self.config.optimiser == "sgd"
         return {
-            name: factor * own[layer][slot]
-            for name, (layer, slot, factor) in self._scaling(n).items()
+            name: own[one.layer][one.slot] * (one.gradient if moved else 1.0) / one.weight
+            for name, one in self._scaling(n).items()
         }
 
     def decay_factors(self, n: int) -> dict[str, float]:
         """What the weight decays of a member of width n are multiplied by."""
-        return {name: 1 / factor for name, (_, _, factor) in self._scaling(n).items()}
-
-    def _scaling(self, n: int) -> dict[str, tuple[int, int, float]]:
-        """By the names of parameters layer, slot (0: weight, 1: bias) and power of r."""
-        r, last = n / self.width, len(self.widths) - 2
-        weights = [r, *[1.0] * (last - 1), 1 / r]
-        biases = [*[r] * last, 1.0]
+        coupled = self.config.optimiser != "adamw"
         return {
-            f"layers.{layer}.{name}": (layer, slot, factors[layer])
+            name: one.weight / (one.gradient if coupled else 1.0)
+            for name, one in self._scaling(n).items()
+        }
+
+    def eps_factors(self, n: int) -> dict[str, float]:
+        """What Adam's eps is multiplied by for a member of width n; by SGD there is none."""
+        if self.config.optimiser == "sgd":
+            return {}
+        return {name: 1 / one.gradient for name, one in self._scaling(n).items()}
+
+    def _scaling(self, n: int) -> dict[str, "_Scaling"]:
+        """By the names of parameters."""
+        r, last = n / self.width, len(self.widths) - 2
+        weights = [(1.0, r), *[(r, r)] * (last - 1), (r, 1.0)]
+        biases = [*[(1.0, r)] * last, (1.0, 1.0)]
+        return {
+            f"layers.{layer}.{name}": _Scaling(layer, slot, *factors[layer])
             for layer in range(last + 1)
             for slot, (name, factors) in enumerate((("weight", weights), ("bias", biases)))
         }
@@ -186,6 +221,7 @@ class MupFamily:
             seeds=seeds,
             rate_factors=self.rate_factors(n),
             decay_factors=self.decay_factors(n),
+            eps_factors=self.eps_factors(n),
             offsets=_offsets(initial, data, share) if share else None,
         )
         pairs = zip(networks, initial, strict=True)

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from lmctheory.networks import load_dataset
-from simulations.barrier_prediction.measurement import SETTINGS, USUAL, Task, cost_of, run
+from lmctheory.choices import require_choice
+from simulations.barrier_prediction.measurement import Task, cost_of, data_of, run
+from simulations.barrier_prediction.settings import DATA, HALVES, SETTINGS, USUAL, half_of
 from simulations.barrier_prediction.summary import report
 from simulations.declaration import Declaration, study
 from simulations.options import (
     DataDir,
-    DataSet,
     Epochs,
     FirstSeed,
     Widths,
@@ -21,13 +21,18 @@ from simulations.training import Training
 
 __all__ = ["DECLARATION", "STUDY", "barrier_prediction"]
 
-_OF_ALL = "Without it those that differ most."
+_OF_ALL = "Without it, --half and --dataset those of the first version that differ most."
 
 STUDY = study("barrier_prediction", 1, run, cost=cost_of)
 
 
 def barrier_prediction(
-    dataset: DataSet = "digits",
+    half: Annotated[
+        str | None, typer.Option(help=f"Settings of one half of all: {' or '.join(HALVES)}.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help=f"Settings with these data: {', '.join(DATA)}.")
+    ] = None,
     data_dir: DataDir = None,
     architecture: Annotated[list[str] | None, architecture_option(SETTINGS, _OF_ALL)] = None,
     width: Widths = None,
@@ -42,8 +47,12 @@ def barrier_prediction(
     seed: FirstSeed = 100,
 ) -> list[Task]:
     """Barriers of wide networks, predicted from narrow ones, beside those of trained ones."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
-    require_architectures(architecture, SETTINGS)
+    names = _chosen(architecture, half, dataset)
+    needed = {SETTINGS[name].data for name in names}
+    if data_dir is not None and "mnist" not in needed:
+        raise ValueError(f"--data-dir is for settings with mnist, got {data_dir}")
+    for data in needed:
+        data_of(data, data_dir)  # all that can be wrong with it shows now
     given, widths = sorted(set(narrow or (16, 32, 64, 128))), sorted(set(width or (256, 512)))
     if len(given) < 3 or given[-1] >= widths[0]:
         raise ValueError(
@@ -58,9 +67,9 @@ def barrier_prediction(
             )
     return [
         Task(
-            dataset=dataset,
+            dataset=SETTINGS[name].data,
             name=name,
-            setting=SETTINGS[name],
+            setting=SETTINGS[name].shape,
             width=wide,
             member=wide // ratio,
             unions=unions,
@@ -69,14 +78,37 @@ def barrier_prediction(
             pool=pool,
             training=Training(
                 epochs=epochs,
-                learning_rate=SETTINGS[name].learning_rate,
-                weight_decay=SETTINGS[name].weight_decay,
+                learning_rate=SETTINGS[name].shape.learning_rate,
+                weight_decay=SETTINGS[name].shape.weight_decay,
+                optimiser=SETTINGS[name].optimiser,
             ),
             seed=seed,
         )
-        for name in architecture or USUAL
+        for name in names
         for wide in widths
     ]
+
+
+def _chosen(names: list[str] | None, half: str | None, dataset: str | None) -> list[str]:
+    """The settings that are asked for.
+
+    Raises:
+        ValueError: for what there is not, or if none is left.
+    """
+    require_architectures(names, SETTINGS)
+    if half is not None:
+        require_choice("half", half, HALVES)
+    if dataset is not None:
+        require_choice("dataset", dataset, DATA)
+    everything = USUAL if half is None and dataset is None else SETTINGS
+    chosen = [
+        name
+        for name in names or everything
+        if half in (None, half_of(name)) and dataset in (None, SETTINGS[name].data)
+    ]
+    if not chosen:
+        raise ValueError(f"no --architecture of {names} has --half {half} and --dataset {dataset}")
+    return chosen
 
 
 DECLARATION = Declaration(

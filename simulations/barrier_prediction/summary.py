@@ -1,27 +1,58 @@
 """What `barrier_prediction` measured, as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
+from lmctheory.prediction import BASELINES
+from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.barrier_prediction.measurement import (
     FAMILY,
     GIVEN,
     ROUTES,
-    SETTINGS,
     Forecast,
     Measured,
     Task,
 )
+from simulations.barrier_prediction.settings import HALVES, SETTINGS, half_of
 from simulations.declaration import Part, require_equal
 
-__all__ = ["Results", "Score", "covers", "ordered", "ratio", "report", "require_one_study"]
+__all__ = [
+    "Coverage",
+    "Regime",
+    "Results",
+    "Score",
+    "advantage",
+    "covers",
+    "ordered",
+    "ratio",
+    "report",
+    "require_one_study",
+]
 
 Results = Sequence[tuple[Task, Measured]]
 
 FLOOR = "power law with floor"
+
+_LEVEL = 0.9
+"""Of all intervals."""
+_CAP = float(np.log(10))
+"""Of an error in means, lest one wrong sign make all of them infinite."""
+
+_REGIMES: Mapping[str, Callable[[Task], str]] = {
+    "data": lambda task: task.dataset,
+    "hidden layers": lambda task: str(task.setting.depth),
+    "activation": lambda task: task.setting.activation,
+    "optimiser": lambda task: task.training.optimiser,
+    "scaling": lambda task: task.setting.parametrisation.replace("_", " "),
+    "decay": lambda task: "with" if task.setting.weight_decay else "without",
+    "width": lambda task: str(task.width),
+}
+"""What settings are grouped by."""
 
 
 def ordered(results: Results) -> Results:
@@ -34,9 +65,9 @@ def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if they differ in more than setting and width.
+        ValueError: if they differ in more than setting, its data and width.
     """
-    names = ("dataset", "unions", "networks", "narrow", "pool", "seed")
+    names = ("unions", "networks", "narrow", "pool", "seed")
     require_equal([task for task, _ in results], names, "studies")
 
 
@@ -65,21 +96,46 @@ def _curve_error(predicted: Forecast, measured: Forecast) -> float:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How many of how many nominal 90 % intervals hold."""
+
+    held: int
+    cases: int
+
+    @property
+    def p(self) -> float:
+        """The two-sided binomial probability of a number as unlikely as this, were it 90 %."""
+        return float(binomtest(self.held, self.cases, _LEVEL).pvalue)
+
+    def __str__(self) -> str:
+        return f"{self.held} of {self.cases}"
+
+
+@dataclass(frozen=True)
 class Score:
     """How well one route predicted.
 
     Attributes:
         route: of `ROUTES`.
-        results: that it is judged by.
+        results: that it is judged by; those without a prediction by the route are left out.
     """
 
     route: str
     results: Results
 
     @property
+    def predictions(self) -> list[tuple[Forecast, Forecast]]:
+        """Predicted and measured, of each case."""
+        return [
+            (one.predicted[self.route], one.measured)
+            for _, one in self.results
+            if self.route in one.predicted
+        ]
+
+    @property
     def ratios(self) -> list[float]:
         """Log of predicted over measured maximum, of each case."""
-        return [ratio(one.predicted[self.route].max, one.measured.max) for _, one in self.results]
+        return [ratio(one.max, measured.max) for one, measured in self.predictions]
 
     @property
     def score(self) -> float:
@@ -99,47 +155,85 @@ class Score:
     @property
     def function_error(self) -> float:
         """The median of |log (predicted / measured)| of the function error."""
-        return float(
-            np.median(
-                [
-                    abs(
-                        ratio(one.predicted[self.route].function_error, one.measured.function_error)
-                    )
-                    for _, one in self.results
-                ]
-            )
-        )
+        found = [ratio(one.function_error, met.function_error) for one, met in self.predictions]
+        return float(np.median(np.abs(found)))
 
     @property
     def curve(self) -> float:
         """The median of the largest difference of curves, in units of the measured maximum."""
-        return float(
-            np.median(
-                [_curve_error(one.predicted[self.route], one.measured) for _, one in self.results]
-            )
-        )
+        return float(np.median([_curve_error(*pair) for pair in self.predictions]))
 
     @property
-    def covered(self) -> str | None:
-        """How many of how many intervals hold."""
-        found = [one for _, one in self.results if one.predicted[self.route].interval]
-        if not found:
-            return None
-        held = sum(covers(one.predicted[self.route], one.measured) for one in found)
-        return f"{held} of {len(found)}"
+    def coverage(self) -> Coverage | None:
+        """Of the route's intervals; None where it has none."""
+        found = [covers(one, measured) for one, measured in self.predictions if one.interval]
+        return Coverage(sum(found), len(found)) if found else None
+
+
+def advantage(results: Results, over: str, route: str = FAMILY) -> Mean | None:
+    """By how much a route's |log (predicted / measured)| is smaller than another's, per setting.
+
+    Errors above log 10 count as that. The widths of a setting share the networks that are given:
+    the mean over its widths is one draw, and the standard error that over settings.
+
+    Returns:
+        The mean over settings; None where no case has both.
+    """
+    by_setting: dict[str, list[float]] = {}
+    for task, one in results:
+        if not {over, route} <= set(one.predicted):
+            continue
+        other, own = (
+            min(abs(ratio(one.predicted[name].max, one.measured.max)), _CAP)
+            for name in (over, route)
+        )
+        by_setting.setdefault(task.name, []).append(other - own)
+    if not by_setting:
+        return None
+    return Mean.over([float(np.mean(gains)) for gains in by_setting.values()])
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Cases that have something in common.
+
+    Attributes:
+        of: what they are grouped by.
+        name: what they have in common.
+        results: of the cases.
+    """
+
+    of: str
+    name: str
+    results: Results
+
+    @property
+    def family(self) -> Score:
+        """How well families predicted."""
+        return Score(FAMILY, self.results)
+
+    @property
+    def rival(self) -> Score:
+        """The baseline with the least score here, which favours it: it is chosen afterwards."""
+        return min((Score(rule, self.results) for rule in BASELINES), key=lambda one: one.score)
 
 
 def report(results: Results) -> list[Part]:
-    """Predictions beside measurements, and the score of every route."""
+    """By half predictions beside measurements, the score of every route, and those by regime."""
     results = ordered(results)
-    return [_cases(results), _scores(results)]
+    parts: list[Part] = []
+    for half in HALVES:
+        if found := [one for one in results if half_of(one[0].name) == half]:
+            parts += [_cases(found, half), _scores(found, half), _regimes(found, half)]
+    return parts
 
 
-def _cases(results: Results) -> Table[tuple[Task, Measured]]:
+def _cases(results: Results, half: str) -> Table[tuple[Task, Measured]]:
     return Table(
-        "Predicted barriers beside measured ones",
-        "Of the test loss after weighted matching, the maximum of the mean curve; in brackets 90 %"
-        " intervals. Then the logarithms of predicted over measured; floor: power law with floor.",
+        f"Predicted barriers beside measured ones: {half} half",
+        "Of the test loss after weighted matching, the maximum of the mean curve; in brackets half"
+        " the width of 90 % intervals in per cent. Then the logarithms of predicted over measured;"
+        " given: networks; floor: power law with floor.",
         [
             Column("setting", lambda one: one[0].name, head=" ", left=True, once=True),
             Column("width", lambda one: one[0].width, form="d", head="m"),
@@ -152,35 +246,91 @@ def _cases(results: Results) -> Table[tuple[Task, Measured]]:
 
 
 def _shown(one: Forecast) -> str:
-    interval = ", ".join(f"{end:.3f}" for end in one.interval)
-    return f"{one.max:.4f} [{interval}]"
+    if not one.interval or min(one.interval) <= 0:
+        return f"{one.max:.4f} (-)"
+    low, high = np.log(one.interval)
+    return f"{one.max:.4f} ({50 * (high - low):.0f})"
 
 
 def _log(route: str) -> Column[tuple[Task, Measured]]:
     heads = {GIVEN: "given", FLOOR: "floor"}
     return Column(
         f"log {route}",
-        lambda one: ratio(one[1].predicted[route].max, one[1].measured.max),
+        lambda one: (
+            ratio(one[1].predicted[route].max, one[1].measured.max)
+            if route in one[1].predicted
+            else None
+        ),
         head=heads.get(route, route),
         form="+.2f",
     )
 
 
-def _scores(results: Results) -> Table[Score]:
+def _scores(results: Results, half: str) -> Table[Score]:
     return Table(
-        "How far predictions are from measurements",
-        "Medians of |log (predicted / measured)|: of the maximum, of the function error; curve: of"
-        " the largest difference in units of the maximum. held: of 90 % intervals, the"
-        " measurement's own included.",
+        f"How far predictions are from measurements: {half} half",
+        "Medians of |log (predicted / measured)|: of the maximum, of the function error (f. error);"
+        " curve: of the largest difference in units of the maximum. held: of 90 % intervals, the"
+        " measurement's own included, with the binomial p. gain: mean |log| less that of families,"
+        " with its standard error over settings; errors above log 10 count as that.",
         [
             Column("route", lambda one: one.route, head=" ", left=True),
-            Column("cases", lambda one: len(one.results), form="d"),
+            Column("cases", lambda one: len(one.ratios), form="d"),
             Column("score", lambda one: one.score, head="maximum", form=".3f"),
             Column("bias", lambda one: one.bias, form="+.3f"),
             Column("worst", lambda one: one.worst, form=".2f"),
-            Column("function error", lambda one: one.function_error, form=".3f"),
+            Column("function error", lambda one: one.function_error, head="f. error", form=".3f"),
             Column("curve", lambda one: one.curve, form=".3f"),
-            Column("held", lambda one: one.covered),
+            *_coverage(lambda one: one),
+            Column(
+                "gain",
+                lambda one: None if one.route == FAMILY else advantage(one.results, one.route),
+            ),
         ],
-        [Score(route, results) for route in ROUTES],
+        [one for one in (Score(route, results) for route in ROUTES) if one.predictions],
     )
+
+
+def _regimes(results: Results, half: str) -> Table[Regime]:
+    rows = [
+        Regime(of, name, [one for one in results if kind(one[0]) == name])
+        for of, kind in _REGIMES.items()
+        for name in _names(kind, results)
+    ]
+    return Table(
+        f"Where families predict, and where baselines do: {half} half",
+        "Medians of |log (predicted / measured)| of the maximum, of families and of the baseline"
+        " that is best in that regime; gain: mean |log| of this baseline less that of families,"
+        " with its standard error over settings. held and p: as above.",
+        [
+            Column("by", lambda one: one.of, left=True, once=True),
+            Column("regime", lambda one: one.name, head=" ", left=True),
+            Column("cases", lambda one: len(one.results), form="d"),
+            Column("family", lambda one: one.family.score, form=".3f"),
+            Column("bias", lambda one: one.family.bias, form="+.3f"),
+            *_coverage(lambda one: one.family),
+            Column("baseline", lambda one: one.rival.route, left=True),
+            Column("its", lambda one: one.rival.score, form=".3f"),
+            Column("gain", lambda one: advantage(one.results, one.rival.route)),
+        ],
+        rows,
+        sections=lambda one: one.of,
+    )
+
+
+def _coverage(score: Callable[[Any], Score]) -> list[Column[Any]]:
+    def held(row: Any) -> str | None:
+        found = score(row).coverage
+        return None if found is None else str(found)
+
+    def p(row: Any) -> float | None:
+        found = score(row).coverage
+        return None if found is None else found.p
+
+    return [Column("held", held), Column("p", p, form=".2f")]
+
+
+def _names(kind: Callable[[Task], str], results: Results) -> list[str]:
+    """In the order of tasks, numbers by size."""
+    found = dict.fromkeys(kind(task) for task, _ in results)
+    return sorted(found, key=int) if all(map(str.isdigit, found)) else list(found)

@@ -127,6 +127,10 @@ REFUSED = {
     },
     "barrier_prediction": {
         "--dataset mnist --data-dir missing": "missing",
+        "--dataset letters": "dataset must be one of ['digits', 'teacher', 'mnist']",
+        "--half tuning --dataset digits --data-dir here": "--data-dir is for settings with mnist",
+        "--half other": "half must be one of ['tuning', 'report']",
+        "--half report --architecture 'relu 1'": "no --architecture of ['relu 1'] has",
         "--architecture 'relu 9'": "architecture must be one of ['relu 1',",
         "--width 128": "must name three or more widths below 128",
         "--narrow 16": "must name three or more widths below 256",

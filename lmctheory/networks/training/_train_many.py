@@ -37,6 +37,7 @@ def train_many(
     masks: Sequence[Mapping[str, Bool[Tensor, "..."]]] | None = None,
     rate_factors: Mapping[str, float] | None = None,
     decay_factors: Mapping[str, float] | None = None,
+    eps_factors: Mapping[str, float] | None = None,
     offsets: Float[Tensor, "k n ..."] | None = None,
     device: torch.device | str = "cpu",
 ) -> list[nn.Module]:
@@ -66,6 +67,8 @@ def train_many(
         rate_factors: by the names of some parameters what their learning rates are multiplied by,
             such as `MLP.rate_factors`.
         decay_factors: by the names of some parameters what their weight decays are multiplied by.
+        eps_factors: by the names of some parameters what eps of "adam" and "adamw" is multiplied
+            by; "sgd" has none.
         offsets: fixed functions that are added to the outputs of the networks while they are
             trained, by their values ``[k, n, ...]`` on the n examples; none if None.
         device: where to train.
@@ -106,6 +109,9 @@ def train_many(
     require_masks(models, masks)
     rates = _checked_factors("rate_factors", models[0], rate_factors)
     decays = _checked_factors("decay_factors", models[0], decay_factors)
+    epsilons = _checked_factors("eps_factors", models[0], eps_factors)
+    if epsilons and config.optimiser == "sgd":
+        raise ValueError(f'eps_factors are of "adam" and "adamw": "sgd" has none, got {epsilons}')
     _require_offsets(offsets, models, data)
 
     device = torch.device(device)
@@ -119,7 +125,7 @@ def train_many(
         islice(epochs(len(data), config.epochs, seed, trunk=trunk), first, end) for seed in seeds
     ]
     first_step = first * (steps // config.epochs)
-    course = Course(data, config, first_step, rates, decays, offsets)
+    course = Course(data, config, first_step, rates, decays, epsilons, offsets)
     if chain is not None and (device.type != "cpu" or is_narrow(models[0])):
         train_stack(trained, chain, course, orders, masks)
     else:

@@ -25,6 +25,7 @@ class Course:
         first_step: of those that are taken; the steps before it are left out.
         rate_factors: of the learning rates of parameters by name, 1 where none is named.
         decay_factors: of their weight decays, likewise.
+        eps_factors: of Adam's eps, likewise.
         offsets: ``[k, n, ...]`` what is added to the outputs of each network on each example, none
             if None.
     """
@@ -34,6 +35,7 @@ class Course:
     first_step: int
     rate_factors: Mapping[str, float]
     decay_factors: Mapping[str, float] = field(default_factory=dict)
+    eps_factors: Mapping[str, float] = field(default_factory=dict)
     offsets: Tensor | None = None
 
     def of_network(self, k: int) -> "Course":
@@ -85,17 +87,22 @@ def descend(
 
 def _optimiser(parameters: Mapping[str, Tensor], course: Course) -> Optimizer:
     """PyTorch's; the rate of each group is set at each step."""
-    config, alike = course.config, defaultdict[tuple[float, float], list[Tensor]](list)
+    config = course.config
+    kinds = (course.rate_factors, course.decay_factors, course.eps_factors)
+    alike = defaultdict[tuple[float, ...], list[Tensor]](list)
     for name, parameter in parameters.items():
-        factors = course.rate_factors.get(name, 1.0), course.decay_factors.get(name, 1.0)
-        alike[factors].append(parameter)
-    decay = config.weight_decay
+        alike[tuple(factors.get(name, 1.0) for factors in kinds)].append(parameter)
     groups = [
-        {"params": members, "factor": factor, "weight_decay": decay * of_decay}
-        for (factor, of_decay), members in alike.items()
+        {
+            "params": members,
+            "factor": of_rate,
+            "weight_decay": config.weight_decay * of_decay,
+            "eps": config.eps * of_eps,  # SGD takes no notice
+        }
+        for (of_rate, of_decay, of_eps), members in alike.items()
     ]
     if config.optimiser == "sgd":
-        return SGD(groups, momentum=config.momentum, weight_decay=decay, fused=True)
+        return SGD(groups, momentum=config.momentum, fused=True)
     kind = {"adam": Adam, "adamw": AdamW}[config.optimiser]
     beta_1, beta_2 = config.betas
-    return kind(groups, betas=(beta_1, beta_2), eps=config.eps, weight_decay=decay, fused=True)
+    return kind(groups, betas=(beta_1, beta_2), fused=True)

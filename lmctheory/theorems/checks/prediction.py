@@ -158,22 +158,43 @@ def _duplicates(
     rng: np.random.Generator, kind: Callable[..., MupFamily] = MupFamily
 ) -> Iterator[Trial]:
     while True:
-        draws, name = _generator(rng), str(rng.choice(_ACTIVATIONS))
-        n, copies, depth = (int(rng.integers(low, high)) for low, high in ((1, 5), (2, 4), (1, 4)))
+        rate = float(rng.uniform(0.02, 0.2))
+        config = TrainingConfig(2, 6, learning_rate=rate, weight_decay=0.1)
+        yield from _one_family(rng, config, kind)
+
+
+@tries("P2b")
+def _adaptive_duplicates(
+    rng: np.random.Generator, kind: Callable[..., MupFamily] = MupFamily
+) -> Iterator[Trial]:
+    while True:
         config = TrainingConfig(
-            epochs=2, batch_size=6, learning_rate=float(rng.uniform(0.02, 0.2)), weight_decay=0.1
+            epochs=2,
+            batch_size=6,
+            learning_rate=float(rng.uniform(0.005, 0.05)),
+            weight_decay=0.1,
+            optimiser=str(rng.choice(("adam", "adamw"))),
+            eps=float(10 ** rng.uniform(-6, -2)),
         )
-        widths = (_INPUTS, *[n * copies] * depth, _OUTPUTS)
-        family = kind(widths, config, name, dtype=torch.float64)
-        x = torch.randn(_EXAMPLES, _INPUTS, generator=draws, dtype=torch.float64)
-        data = Examples(x, torch.arange(_EXAMPLES) % _OUTPUTS)
-        seed = int(rng.integers(2**32))
-        member = family.member(n, data, seed=seed)
-        with torch.no_grad():
-            frozen = member.frozen(data.inputs)
-        begun = _duplicated(member.initial, widths, name, copies)
-        (target,) = train_many([begun], data, config, seeds=(seed,), offsets=frozen[None])
-        yield from _equal(target(data.inputs) + frozen, member(data.inputs), rng)
+        yield from _one_family(rng, config, kind)
+
+
+def _one_family(
+    rng: np.random.Generator, config: TrainingConfig, kind: Callable[..., MupFamily]
+) -> Iterator[Trial]:
+    draws, name = _generator(rng), str(rng.choice(_ACTIVATIONS))
+    n, copies, depth = (int(rng.integers(low, high)) for low, high in ((1, 5), (2, 4), (1, 4)))
+    widths = (_INPUTS, *[n * copies] * depth, _OUTPUTS)
+    family = kind(widths, config, name, dtype=torch.float64)
+    x = torch.randn(_EXAMPLES, _INPUTS, generator=draws, dtype=torch.float64)
+    data = Examples(x, torch.arange(_EXAMPLES) % _OUTPUTS)
+    seed = int(rng.integers(2**32))
+    member = family.member(n, data, seed=seed)
+    with torch.no_grad():
+        frozen = member.frozen(data.inputs)
+    begun = _duplicated(member.initial, widths, name, copies)
+    (target,) = train_many([begun], data, config, seeds=(seed,), offsets=frozen[None])
+    yield from _equal(target(data.inputs) + frozen, member(data.inputs), rng)
 
 
 def _duplicated(narrow: MLP, widths: tuple[int, ...], name: str, copies: int) -> MLP:
@@ -208,6 +229,20 @@ class _UnscaledDecay(MupFamily):
 
 breaks("P2", "hidden biases learn at the target's rate")(partial(_duplicates, kind=_UnscaledBiases))
 breaks("P2", "weights decay at the target's rate")(partial(_duplicates, kind=_UnscaledDecay))
+
+
+class _OneEps(MupFamily):
+    """The target's eps for all parameters."""
+
+    def eps_factors(self, n: int) -> dict[str, float]:
+        """Those of the target."""
+        return dict.fromkeys(super().eps_factors(n), 1.0)
+
+
+breaks("P2b", "one eps for all parameters")(partial(_adaptive_duplicates, kind=_OneEps))
+breaks("P2b", "weights decay at the target's rate")(
+    partial(_adaptive_duplicates, kind=_UnscaledDecay)
+)
 
 
 def _mean(outputs: Sequence[Tensor]) -> Tensor:

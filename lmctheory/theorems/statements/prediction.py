@@ -164,3 +164,39 @@ theorem(
     proof=r"""Member $k$ is $f_k(x) = \sum_i v_{ki} \, \sigma(\langle w_{ki}, x \rangle + b_{ki}) +
 c_k + g_k(x)$: sum over $k$ and divide by $q$.""",
 )
+
+theorem(
+    "P2b",
+    "A member of a family that Adam trains",
+    statement=(
+        r"f^{(n)}_s(x) = f^{(m)}_s(x) \;\text{ at every step } s, \quad r = \tfrac nm",
+        r"\eta^{(n)} = (1, \tfrac1r, \tfrac1r)\, \eta, \quad \epsilon^{(n)} = (\tfrac1r,"
+        r" \tfrac1r, 1)\, \epsilon",
+        r"\lambda^{(n)} = (\tfrac1r, 1, r)\, \lambda \;\text{ by Adam}, \quad \lambda^{(n)} = (1,"
+        r" r, r)\, \lambda \;\text{ by AdamW}",
+    ),
+    symbols={
+        "f^{(n)}_s, f^{(m)}_s": "outputs of the member and of the target after $s$ steps",
+        "x": "an input",
+        "s": "number of steps",
+        "n, m": "widths of the member and of the target, $m / n$ a whole number",
+        "r": "ratio of the widths",
+        r"\eta, \eta^{(n)}": (
+            "learning rates of first weights and hidden biases, of hidden weights, of output"
+            " weights; that of the output bias is the same for both"
+        ),
+        r"\epsilon, \epsilon^{(n)}": "what is added to roots of second moments, of the same",
+        r"\lambda, \lambda^{(n)}": "weight decays of the same",
+    },
+    status="derived",
+    sources=(),
+    note="derived: Adam divides moments of one scale but for eps",
+    hypotheses=(
+        "Adam, or AdamW, whose decays are decoupled, on one order of the data",
+        "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
+        " $r$",
+        "one frozen function beside both",
+    ),
+    functions=("prediction.MupFamily",),
+    checks="prediction",
+)
