@@ -122,21 +122,23 @@ def _try(keys: Sequence[str], seed: int, full: bool, jobs: int) -> tuple[Table[C
         " left-hand side."
     )
     table = Table("", caption, _CHECKS, checks)
-    show(table, _false_alarm(checks))
+    show(table, *_false_alarm(checks))
     for check in checks:
         _echo_violations(check, seed)
     return table, not any(check.violations for check in checks)
 
 
-def _false_alarm(checks: Sequence[Check]) -> str:
+def _false_alarm(checks: Sequence[Check]) -> list[str]:
     from lmctheory.theorems.checks.simulation import FALSE_ALARM
 
     trials = [trial for check in checks for kind in KINDS for trial in check.of(kind)]
     simulated = sum(trial.slack > 0 for trial in trials)
-    return (
+    if not simulated:
+        return []
+    return [
         f"{len(trials)} trials, of which at most {simulated} are simulated: were all theorems true,"
         f" one would fail with a probability below {simulated * FALSE_ALARM:.0e}."
-    )
+    ]
 
 
 def _try_variants(keys: Sequence[str], seed: int, jobs: int) -> tuple[Table[Variant], bool]:
