@@ -405,7 +405,7 @@ breaks("T3", "sqrt(R) |e| in place of 2 sqrt(R) |e|")(partial(_barrier, bound=_h
 breaks("T3", "|e|^2 dropped")(partial(_barrier, bound=_without_square))
 
 
-@tries("T4", counts=(25, 300))
+@tries("T4", counts=(25, 120))
 def _width(rng: np.random.Generator, delta: float | None = 1e-12) -> Iterator[Trial]:
     """The width is the first for the mean; for delta = 1e-12, one draw is within eps at it."""
     while True:
