@@ -26,7 +26,7 @@ def draw(results: Results) -> Figure:
         _between(left, [row for row in one if row.inputs == d], colour, f"$d = {d}$")
     for layers, colour in zip(sorted({row.layers for row in deep}), style.COLOURS, strict=False):
         _between(right, [row for row in deep if row.layers == layers], colour, f"$L = {layers}$")
-    left.set_ylabel(r"$\mathbb{E}|e|^2 / \mathbb{E} f^2$")
+    left.set_ylabel(r"$\mathrm{E}\,|e|^2 \,/\, \mathrm{E} f^2$")
     left.set_title("one hidden layer, best permutation (T7)")
     right.set_title("$L$ hidden layers, $d = 10$ (D7, D1)")
     style.decimals(left.yaxis, subs=(1, 3))
