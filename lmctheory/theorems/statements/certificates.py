@@ -5,7 +5,12 @@ from lmctheory.theorems.formula import Formula
 
 _PAIR = (
     "two networks $A$ and $B$ of one architecture, affine layers and pointwise activations; for"
-    " convolutions, BatchNorm in evaluation mode, pooling and sums the same holds node by node"
+    " convolutions, pooling and sums the same holds node by node"
+)
+_NORMS = (
+    r"for BatchNorm in evaluation mode, an affine map whose weights $W_l^t, b_l^t$ are not affine"
+    r" in $t$, $n_l = (W_l^t - t W_l^A - (1-t) W_l^B) \bar\phi_{l-1} + b_l^t - t b_l^A - (1-t)"
+    " b_l^B$ is added to"
 )
 _LIPSCHITZ = (
     r"every activation $\sigma_l$ has the Lipschitz constant $\mathrm{Lip}_l$ on $\mathbb R$"
@@ -79,7 +84,7 @@ theorem(
     status="derived",
     sources=("zhou2023",),
     note="derived; approximate form of Zhou et al. 2023, Theorem 1",
-    hypotheses=(_PAIR, _LIPSCHITZ),
+    hypotheses=(_PAIR, _LIPSCHITZ, rf"{_NORMS} $c_l$, hence its norm to $t(1-t) D_l$"),
     functions=("paths.certificate",),
     checks="certificates",
     proof=(
@@ -121,7 +126,7 @@ theorem(
     sources=(),
     note="derived",
     depends=("C1",),
-    hypotheses=(_PAIR, _LIPSCHITZ),
+    hypotheses=(_PAIR, _LIPSCHITZ, rf"{_NORMS} $c_l$"),
     functions=("paths.certificate",),
     checks="certificates",
     proof=(
@@ -135,10 +140,10 @@ theorem(
     "C2",
     "Transport certificate",
     statement=(
-        r"u_l = \mathrm{Lip}_l \bigl(\|W_l^t\| u_{l-1} + (1-t)"
-        r" \|(W_l^A - W_l^B) \phi_{l-1}^A + b_l^A - b_l^B\|\bigr), \quad u_0 = 0",
-        r"v_l = \mathrm{Lip}_l \bigl(\|W_l^t\| v_{l-1} + t"
-        r" \|(W_l^A - W_l^B) \phi_{l-1}^B + b_l^A - b_l^B\|\bigr), \quad v_0 = 0",
+        r"u_l = \mathrm{Lip}_l \bigl(\|W_l^t\| u_{l-1} +"
+        r" \|(W_l^t - W_l^A) \phi_{l-1}^A + b_l^t - b_l^A\|\bigr), \quad u_0 = 0",
+        r"v_l = \mathrm{Lip}_l \bigl(\|W_l^t\| v_{l-1} +"
+        r" \|(W_l^t - W_l^B) \phi_{l-1}^B + b_l^t - b_l^B\|\bigr), \quad v_0 = 0",
         r"\|f_t - \bar f\| \le t u_{L+1} + (1-t) v_{L+1}",
     ),
     symbols={
@@ -155,8 +160,8 @@ theorem(
     functions=("paths.certificate",),
     checks="certificates",
     proof=(
-        r"$z_l^t - z_l^A = W_l^t (\phi_{l-1}^t - \phi_{l-1}^A) - (1-t) [(W_l^A - W_l^B)"
-        r" \phi_{l-1}^A + b_l^A - b_l^B]$, so that by induction $\|\phi_l^t - \phi_l^A\| \le u_l$;"
+        r"$z_l^t - z_l^A = W_l^t (\phi_{l-1}^t - \phi_{l-1}^A) + (W_l^t - W_l^A) \phi_{l-1}^A"
+        r" + b_l^t - b_l^A$, so that by induction $\|\phi_l^t - \phi_l^A\| \le u_l$;"
         r" likewise $\|\phi_l^t - \phi_l^B\| \le v_l$. Now $f_t - \bar f = t (f_t - f_A) + (1-t)"
         r" (f_t - f_B)$."
     ),
@@ -195,7 +200,7 @@ theorem(
     sources=(),
     note="derived",
     depends=("C1", "C1'"),
-    hypotheses=(_PAIR, _LIPSCHITZ, _CROSS_ENTROPY),
+    hypotheses=(_PAIR, _LIPSCHITZ, _CROSS_ENTROPY, rf"{_NORMS} $c_l$"),
     functions=("paths.certificate",),
     checks="certificates",
     proof=(
@@ -235,7 +240,7 @@ theorem(
     sources=(),
     note="derived",
     depends=("C1'", "C3", "T1b"),
-    hypotheses=(_PAIR, _LIPSCHITZ, _CROSS_ENTROPY),
+    hypotheses=(_PAIR, _LIPSCHITZ, _CROSS_ENTROPY, rf"{_NORMS} $c_l$"),
     functions=("paths.certify",),
     checks="certificates",
 )
@@ -279,8 +284,8 @@ theorem(
         "t": "weight of $A$, in $[0, 1]$",
         r"\theta_t": r"parameters $t A + (1-t) B$",
         r"\mathcal L": "mean loss over the examples",
-        "s_j": "equidistant points of a piece of the segment",
-        r"\mathcal U": r"convex bound of the mean loss on the piece, from the enclosures of C5",
+        "s_j": "equidistant points of a piece of the segment, both ends among them",
+        r"\mathcal U": r"bound of the mean loss, convex on the piece, from the enclosures of C5",
         r"\overline{\mathcal L}": r"the chord $t\, \mathcal L(A) + (1-t)\, \mathcal L(B)$ there",
         r"\text{nodes}": "the $t$ at which networks are evaluated",
         r"\text{pieces}": r"intervals that cover $[0, 1]$",
@@ -327,7 +332,8 @@ theorem(
     hypotheses=(
         "affine chains with one hidden layer; with two, the same for the second once the first is"
         " matched",
-        "a loss that is convex in the outputs",
+        r"a loss that is finite, convex and differentiable in the outputs, or $\nabla F$ any"
+        " subgradient",
     ),
     functions=("paths.least_barrier",),
     checks="certificates",

@@ -23,9 +23,13 @@ _ERROR = {
     r"\mathbb E": "mean over weights and data",
 }
 _SATURATION = {
-    "S_l": r"what $\sigma$ leaves of a squared distance in layer $l$; at most $\kappa d^2$",
+    "S_l": (
+        r"what $\sigma$ leaves of a squared distance in layer $l$; at most $\kappa d^2$, $\kappa ="
+        r" \sup |\varsigma'|^2$"
+    ),
     "q_l": (
-        "variance of a pre-activation of layer $l$; of several inputs, $S_l$ is the mean over them"
+        "variance of a pre-activation of layer $l$; of several inputs, the mean over them is taken"
+        r" inside the infimum, of $3 \gamma q_l^2$ and of $\mathbb E \sup_v$"
     ),
     r"\varsigma": "the activation, over both signs of a layer",
     r"\sigma": "the activation",
@@ -92,6 +96,7 @@ theorem(
         r" \bar\phi^T$, $\bar\phi = (\phi^A + \phi^B)/2$ of the layer before",
         _BIASES,
         "one $t$, fixed beforehand",
+        r"$\gamma = 0$ for $l \ge 2$, unless $|\varsigma|^2$ is convex (relu, softplus, GELU)",
         r"exact for $L = 1$, and for $L = 2$ with $S_2(d^2) = \kappa d^2$; beyond, kernels hold up"
         r" to $O(1/\text{width})$",
     ),
@@ -199,8 +204,8 @@ theorem(
             names={"T": "T_l", "eps": r"\varepsilon", "m": r"\tilde m_{l-1}"},
         ),
         r"\tilde m_0 = m_0",
-        Formula("N", "=", "eps**(-m_0)", names={"eps": r"\varepsilon", "m_0": "m_0"}),
-        Formula("N", "=", "eps**(-2*m_0 - 4)", names={"eps": r"\varepsilon", "m_0": "m_0"}),
+        Formula("N_F", "=", "eps**(-m_0)", names={"eps": r"\varepsilon", "m_0": "m_0"}),
+        Formula("N_E", "=", "eps**(-2*m_0 - 4)", names={"eps": r"\varepsilon", "m_0": "m_0"}),
         r"\text{the last two lines for two layers: Ferbach et al.\ 2024, Entezari et al.\ 2022}",
     ),
     symbols={
@@ -208,7 +213,7 @@ theorem(
         "m_0": "number of inputs",
         r"\varepsilon": "tolerance of the function error, in $(0, 1)$",
         "T_l": r"constants, not given in the paper, above $\varepsilon$",
-        "N": "neurons of a two-layer network that suffice, up to constants",
+        "N_F, N_E": "neurons of a two-layer network that suffice, up to constants",
     },
     status="rate only",
     sources=("ferbach2024", "entezari2022"),

@@ -3,6 +3,10 @@
 from lmctheory.theorems._registry import theorem
 from lmctheory.theorems.formula import Formula
 
+_KINKS = (
+    "every activation is twice continuously differentiable, or continuous and piecewise linear;"
+    " there are finitely many kinks"
+)
 _CHAINS = (
     "two networks $A$ and $B$ of one architecture: affine layers $1, \\dots, L+1$ and pointwise"
     " activations between them"
@@ -177,14 +181,14 @@ theorem(
         r"\mathrm{barrier}(t)": r"$\mathcal L(t) - t \mathcal L(1) - (1-t) \mathcal L(0)$",
         r"\mathcal L''": "second derivative in $t$, between the kinks",
         "s_k": r"kinks: where the pre-activation of a neuron of a piecewise linear activation"
-        r" changes sign for an example; none for smooth activations",
+        r" passes a break point for an example; none for smooth activations",
         r"[\mathcal L'](s_k)": "right less left derivative there",
         "G": "Green's function of the second derivative on $[0, 1]$",
     },
     status="derived",
     sources=("singh2024",),
     note="derived; compare Singh et al. 2024",
-    hypotheses=(_CHAINS, _FINITE, _LOSSES),
+    hypotheses=(_CHAINS, _KINKS, _FINITE, _LOSSES),
     functions=("layerwise.curvature",),
     checks="layerwise",
     proof=_GREEN,
@@ -214,7 +218,7 @@ theorem(
         r"\mathrm{barrier}(t)": "loss at $t A + (1-t) B$ less the chord of the losses of both ends",
         "G": r"$G(t, s) = \min(t, s) (1 - \max(t, s))$",
         r"\text{kinks}": "the $s$ at which a pre-activation of a piecewise linear activation"
-        " changes sign for an example",
+        " passes a break point for an example",
         "h_l": r"derivative of that pre-activation in $\alpha_l$",
         "b": "derivative of the mean loss in that neuron's activation, times the jump of the"
         " activation's slope",
@@ -227,7 +231,9 @@ theorem(
         _CHAINS,
         _FINITE,
         _LOSSES,
-        "pre-activations that vanish do so one at a time for each example, and not to higher"
+        _KINKS,
+        "pre-activations that reach a break point do so one at a time for each example, and not to"
+        " higher"
         " order; several together are taken one after another",
     ),
     functions=("layerwise.interaction_matrix", "layerwise.layer_cube"),
@@ -287,7 +293,10 @@ theorem(
     hypotheses=(_CHAINS, "both conditions hold for the input and the $t$ in question"),
     functions=("layerwise.feature_connectivity",),
     checks="layerwise",
-    proof=r"In C1 all $J_l$ and $D_l$ vanish, so by induction $s_l = 0$.",
+    proof=(
+        r"By induction $\phi_{l-1}^t = \bar\phi_{l-1}$, hence $z_l^t = \bar z_l$ by commutativity,"
+        r" and $\phi_l^t = \sigma_l(\bar z_l) = \bar\phi_l$ by weak additivity."
+    ),
 )
 
 theorem(

@@ -10,7 +10,7 @@ _NETWORKS = (
 )
 _SYMBOLS = {
     "e": r"$f_t - t f_A - (1-t) f_B$, B's neurons in the order $\pi$; $\|e\|^2$ is its mean square"
-    " over $x$, summed over outputs",
+    " over $x$, summed over outputs; there is one unless said otherwise",
     "f": "a network; $f_t$ has the weights $t A + (1-t) B$",
     "t": "place on the segment, in $[0, 1]$",
     "m": "number of neurons",
@@ -21,8 +21,9 @@ _SYMBOLS = {
 _LAYER = {"w, w'": r"hidden weights of A and B", "u, u'": "output weights of A and B"}
 _LEMMA = r"""For real $p, q$ let $D(p, q)$ be the mean of $(s(p) - s(q))^2$ and $(s(-p) - s(-q))^2$.
 If $p q \ge 0$, $D = \frac{1+a^2}2 (p-q)^2$. If $p > 0 > q$, with $n = -q$,
-$2 D = (1+a^2)(p^2 + n^2) + 4 a p n$, which lies between $\frac{(1+a)^2}2 (p+n)^2$ and
-$(1+a^2)(p+n)^2$, as $p^2 + n^2 \ge \frac12 (p+n)^2$ and $4 p n \le (p + n)^2$. Hence
+\[ 2 D = (1-a)^2 (p^2 + n^2) + 2 a (p+n)^2 = (1+a^2)(p+n)^2 - 2 (1-a)^2 p n . \]
+The first form and $p^2 + n^2 \ge \frac12 (p+n)^2$ give $2 D \ge \frac{(1+a)^2}2 (p+n)^2$, the
+second and $p n \ge 0$ give $2 D \le (1+a^2)(p+n)^2$. Hence
 $\frac{(1+a)^2}4 (p-q)^2 \le D \le \frac{1+a^2}2 (p-q)^2$ always."""
 
 theorem(
@@ -47,6 +48,7 @@ theorem(
         *_NETWORKS,
         "output weights of both networks have mean 0 and variance 1, are uncorrelated, and"
         r" independent of all hidden weights and of $\pi$",
+        "hidden weights have one law (for the last line)",
         r"$L(m) \le \mathbb E \min_\pi \frac1m \sum_i |w_i - w'_{\pi(i)}|_\Sigma^2 \le U(m)$",
     ),
     symbols={
@@ -120,9 +122,14 @@ theorem(
     "T9",
     "Many outputs, every permutation",
     statement=(
-        r"P\Bigl( \|e\|^2 \ge x\, n\, c^* \text{ for every } \pi \Bigr) \ge 1 - \delta,"
-        r" \quad 0 < x < 1",
-        Formula(r"\ln m! + \ln \tfrac1\delta", "=", "n/2*(x - 1 - log(x))"),
+        r"P\Bigl( \|e\|^2 \ge \theta\, n\, c^* \text{ for every } \pi \Bigr) \ge 1 - \delta,"
+        r" \quad 0 < \theta < 1",
+        Formula(
+            r"\ln m! + \ln \tfrac1\delta",
+            "=",
+            "n/2*(theta - 1 - log(theta))",
+            names={"theta": r"\theta"},
+        ),
     ),
     hypotheses=(
         *_NETWORKS,
@@ -134,8 +141,8 @@ theorem(
         **_SYMBOLS,
         "n": "number of outputs",
         r"\delta": "failure probability",
-        "x": "the share that is certain; near 0 for few outputs",
-        "c^*": r"$\min_\pi \mathbb E_u \|e\|^2$ of one output, see T7",
+        r"\theta": "the share that is certain; near 0 for few outputs",
+        "c^*": r"$\min_\pi \mathbb E_u \|e\|^2$ of one output given the hidden weights, see T7",
     },
     status="derived",
     sources=(),
@@ -147,9 +154,10 @@ theorem(
 output weights, so $\|e\|^2 = \sum_j \lambda_j X_j$ with $\lambda_j \ge 0$ and independent $X_j \sim
 \chi^2_n$; $C = \sum_j \lambda_j = \mathbb E_u \|e\|^2 \ge c^*$ for one output. For $s > 0$, by
 $\prod_j (1 + 2 s \lambda_j) \ge 1 + 2 s C$,
-\[ P(\|e\|^2 \le x n C) \le e^{s x n C} \prod_j (1 + 2 s \lambda_j)^{-n/2}
-\le e^{s x n C} (1 + 2 s C)^{-n/2}, \]
-and at $1 + 2 s C = 1/x$ this is $e^{-\frac n2 (x - 1 - \ln x)}$. There are $m!$ permutations.""",
+\[ P(\|e\|^2 \le \theta n C) \le e^{s \theta n C} \prod_j (1 + 2 s \lambda_j)^{-n/2}
+\le e^{s \theta n C} (1 + 2 s C)^{-n/2}, \]
+and at $1 + 2 s C = 1/\theta$ this is $e^{-\frac n2 (\theta - 1 - \ln \theta)}$. There are $m!$
+permutations.""",
 )
 
 _EQUAL = (
@@ -224,7 +232,7 @@ theorem(
             r"\mathbb E \min_\pi \mathrm{barrier}(\tfrac12)",
             r"\ge",
             "T**2 - a**2*d*(1 - 1/pi_0)/(2*N)",
-            names={"T": r"(\mathbb E T^*)", "pi_0": r"\pi_0"},
+            names={"T": r"\mathbb E T^*", "pi_0": r"\pi_0"},
         ),
     ),
     hypotheses=(
@@ -241,7 +249,7 @@ theorem(
     },
     status="derived",
     sources=(),
-    note="derived; positive for d >= 6 and enough neurons",
+    note="derived",
     depends=("T10",),
     functions=("widths.lower.equal_outputs_barrier",),
     checks="lower",

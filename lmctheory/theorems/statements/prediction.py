@@ -128,7 +128,9 @@ theorem(
     sources=(),
     note="derived: symmetric gradients stay symmetric",
     hypotheses=(
-        "SGD with momentum, on one order of the data",
+        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping of"
+        " joint norms",
+        "SGD with one momentum and one schedule, on one order of the data",
         "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
         " $r$",
         "one frozen function beside both",
@@ -192,7 +194,9 @@ theorem(
     sources=(),
     note="derived: Adam divides moments of one scale but for eps",
     hypotheses=(
-        "Adam, or AdamW, whose decays are decoupled, on one order of the data",
+        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping of"
+        " joint norms",
+        "Adam, or AdamW, whose decays are decoupled, with one schedule, on one order of the data",
         "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
         " $r$",
         "one frozen function beside both",

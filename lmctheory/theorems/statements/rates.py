@@ -27,7 +27,7 @@ _DIFFUSION = {
     r"\operatorname{tr} P_s": "heat trace: trace of the semigroup of the diffusion at time $s$",
 }
 _SEMIGROUP = (
-    r"$X_t$ is an ergodic reversible diffusion with invariant law $\mu$ and carr\'e du champ"
+    r"$X_t$ is an ergodic reversible diffusion with invariant law $\mu$ and carré du champ"
     r" $|\nabla f|^2$",
     r"its semigroup $P_s$ has a discrete spectrum, and $\operatorname{tr} P_s - 1$ is integrable"
     r" on $[2t, \infty)$",
@@ -189,9 +189,15 @@ theorem(
     ),
     symbols={
         **_TWO,
-        "Q": "cells of a tree of nested partitions of the support, the leaves single points",
+        "Q": (
+            "all cells but the root of a tree of nested partitions of the support, the leaves"
+            " single points"
+        ),
         r"\hat Q": "the parent of $Q$: the cell that was split into $Q$ and others",
-        r"\operatorname{diam}": "diameter of a cell, or anything larger that does not rise",
+        r"\operatorname{diam}": (
+            "diameter of a cell, or anything larger that does not rise from a cell to its parts and"
+            " is 0 at single points"
+        ),
     },
     status="derived",
     sources=("weed2019", "boissard2014"),
@@ -465,6 +471,8 @@ theorem(
         Formula(r"P\bigl(W_p^p \ge \mathbb E W_p^p + s\bigr)", r"\le", "exp(-m*s**2/D**(2*p))"),
         Formula(r"P\bigl(W_2 \ge \mathbb E W_2 + s\bigr)", r"\le", "exp(-m*s**2/(4*C))"),
         Formula(r"\operatorname{Var} W_2", r"\le", "2*C/m"),
+        r"\text{and likewise from below: } P(W_p^p \le \mathbb E W_p^p - s), \; P(W_2 \le \mathbb"
+        r" E W_2 - s); \quad W_p, \, 1 \le p \le 2, \text{ as } W_2",
     ),
     symbols={
         "m": _SAMPLES["m"],
@@ -482,7 +490,6 @@ theorem(
         r"for the first, $\mu$ has a support of diameter $D$",
         r"for the others, $\mu$ has the log-Sobolev constant $C$:"
         r" $\operatorname{Ent}(f^2) \le 2 C \, \mathbb E |\nabla f|^2$",
-        r"the same bounds hold for $\mathbb E W - s$ from below",
     ),
     functions=("rates.deviation", "rates.simulated_upper_bound", "rates.simulated_lower_bound"),
     checks="laws",
@@ -577,8 +584,9 @@ theorem(
     "R13",
     "Rank-block tree",
     statement=(
-        r"M(m) \le T_1(m), \quad T_{d+1} = 0, \quad T_i(b) \le T_i(b') \text{ for } b' \le b",
-        r"T_i(b) = \min_{s_1 + \dots + s_n = b} C_i(b, s), \quad b > 2",
+        r"M(m) \le T_1(m), \quad T_{d+1} = 0",
+        r"T_i(b) = \min\Bigl\{ \min_{s_1 + \dots + s_n = b} C_i(b, s), \min_{b' < b} T_i(b')"
+        r" \Bigr\}, \quad b > 2",
         Formula(
             "C_i(b, s)",
             "=",
@@ -704,7 +712,9 @@ theorem(
     sources=(),
     note="derived",
     hypotheses=(
-        "the neurons of A and of B are independent draws from one law with independent coordinates",
+        "the neurons of A and of B are independent draws from one law with independent coordinates"
+        r" of finite variance and mean 0 (otherwise $\mathbb E |X|^2$ stands for"
+        r" $\operatorname{tr} \Lambda$)",
         _TREES,
         "the child of a cut in a coordinate keeps the $e_l$ of its ranks there",
     ),

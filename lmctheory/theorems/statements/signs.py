@@ -27,8 +27,8 @@ theorem(
         r"\mu": "law of a neuron",
         "L_s": "the largest of all lower bounds modulo signs",
         "U_s": "the least of all upper bounds modulo signs",
-        "U": "the upper bound of R11, of a law",
-        r"\mu'": r"law of $\operatorname{sign}(x_1) x$, $x \sim \mu$, for a coordinate $x_1$",
+        "U": r"any upper bound of $\mathbb E W_p^p$, of a law (R4 to R15)",
+        r"\mu'": r"law of $x$ or $-x$, $x \sim \mu$, whichever has a coordinate $x_1 \ge 0$",
         "a": r"a neuron, with the law $\mu$",
         "B(a, r)": "the ball of radius $r$ around $a$",
         "r": "a distance",
@@ -112,7 +112,8 @@ theorem(
     "S2",
     "Scales of matched neurons",
     statement=(
-        r"\min_{\alpha > 0} |a - \alpha b|^2 + |u - v/\alpha|^2 \text{ is attained at a root of}",
+        r"\min_{\alpha > 0} |a - \alpha b|^2 + |u - v/\alpha|^2 \text{ is attained at a positive}"
+        r" \text{ root of}",
         Formula(
             "0",
             "=",

@@ -7,7 +7,7 @@ _HUBER = Formula("B_{b,H}(d)", "=", "H/2*Min(d, b/H)**2 + b*Max(d - b/H, 0)")
 _HUBER_SYMBOLS = {
     "B_{b,H}": (
         r"Huber's function, $B_{b,H}(d) = \int_0^1 \min(b d, H d^2 r) \, dr$; $b d$ where $H$ is"
-        " infinite"
+        " infinite, 0 where it is 0"
     ),
     "b": "length of an interval that holds all slopes",
     "d": "a distance",
@@ -137,8 +137,8 @@ theorem(
                 "ell": r"\ell",
             },
         ),
-        r"\mathcal E(d) = \tfrac a4 B_{\beta-\alpha,h}(Rd) \;\text{ if all output weights are } a"
-        r" \text{ and fixed}",
+        r"\mathcal E(d) = \tfrac{|a|}4 B_{\beta-\alpha,h}(Rd) \;\text{ if all output weights are}"
+        r" \; a \text{ and fixed}",
         Formula("K", "=", "sqrt(S**2 + (a*ell*R)**2)", names={"a": r"a_{\max}", "ell": r"\ell"}),
         Formula(
             "H",
@@ -335,9 +335,12 @@ theorem(
         r"\varepsilon": "tolerance of the function error, in units of an output",
         r"\delta": "probability of failure",
         r"\omega_p(N)": "bound of $W_p$ with probability $1 - \\delta$, in units of the weights",
-        "U_p(N)": r"upper bound of $\mathbb E W_p^p$ of $N$ neurons (R11)",
+        "U_p(N)": (
+            r"upper bound of $\mathbb E W_p^p$ of $N$ neurons (R4, R5; R11 if $p = 2$; $U_1 \le"
+            r" \sqrt{U_2}$)"
+        ),
         r"\kappa": (
-            r"$K/2$, or $(\beta - \alpha) a R / 4$ if all output weights are $a$ and fixed (T2)"
+            r"$K/2$, or $(\beta - \alpha) |a| R / 4$ if all output weights are $a$ and fixed (T2)"
         ),
         r"\mathcal E": "bound of the function error by $W_2$ (T2)",
         "D": "diameter of the support of a neuron's law, or infinite",
@@ -347,9 +350,10 @@ theorem(
     sources=("ferbach2024", "entezari2022"),
     note="derived; explicit form of Entezari et al. 2022 and Ferbach et al. 2024, two layers",
     hypotheses=(
-        _NEURONS[0],
+        *_NEURONS,
+        r"$\alpha \le \sigma' \le \beta$, $|\sigma''| \le h$, or $h = \infty$",
         "neurons of both networks independent, from one law",
-        "bounded support, or output weights that are all $a$ and fixed",
+        "bounded support, or output weights that are all $a$ and fixed, when weights need no bound",
         r"matched optimally, for $p = 1$ or $p = 2$, whichever term of the minimum is used",
     ),
     functions=("widths.two_layer.required_width",),
@@ -389,8 +393,11 @@ theorem(
         "s_k": "sizes of the steps",
         "R_k": "squared loss of the limit before each step",
         "r_k": r"$H \sqrt{R_k}$",
-        "G_k": r"$4 \mathcal E(D_k)$",
-        "e_k": "error in $L_2$ of the data of neurons that move with the limit, before each step",
+        "G_k": r"$B_{2K,H}(D_k)$, or $4 \mathcal E(D_k)$ for the networks of T2",
+        "e_k": (
+            r"$\|\frac1N \sum_i \sigma_*(\cdot; Y_i) - f_\infty\|$ in $L_2$ of the data before each"
+            " step, $f_\\infty$ the limit"
+        ),
         "u": r"$\|f_X - f_Y\|$ in $L_2$ of the data, $Y$ the neurons that move with the limit",
         "K, H": "Lipschitz constant of a neuron and bound of its Hessian, in its parameters",
         r"\mathcal E": "bound of the function error by $W_2$ (T2)",
@@ -402,7 +409,7 @@ theorem(
         r"$f(x) = \frac1N \sum_i \sigma_*(x; \theta_i)$, $\theta_i \leftarrow \theta_i + 2 s_k"
         r" \mathbb E_x[(y - f) \nabla \sigma_*]$: noiseless gradient descent on the squared loss",
         r"$|\nabla \sigma_*| \le K$ and $|\nabla^2 \sigma_*| \le H$ on the convex hull of all"
-        r" neurons met, for every input or in $L_2$ of the data; $s_k K^2 < 1$",
+        r" neurons that the networks and the limit meet, for every input or in $L_2$ of the data",
         "both networks take the same steps on the same data; initial neurons from one law",
     ),
     functions=("widths.flow_lipschitz", "widths.coupling_bound"),
