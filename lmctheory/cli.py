@@ -53,12 +53,13 @@ def theorems(
     latex: Annotated[bool, typer.Option(help="Print the statements as LaTeX instead.")] = False,
 ) -> None:
     """Lists the registered theorems: key, title, source, functions."""
+    # print, and not Typer's echo, which writes UTF-8 where the locale is ASCII
     for entry in registry().values():
         if latex:
             hypotheses = "; ".join(entry.hypotheses)
-            typer.echo(f"% {entry.key}: {entry.title} ({entry.note})\n% if {hypotheses}")
-            typer.echo(f"{entry.latex()}\n")
+            print(f"% {entry.key}: {entry.title} ({entry.note})\n% if {hypotheses}")
+            print(f"{entry.latex()}\n")
         else:
-            typer.echo(f"{entry.key:5}{entry.title}")
-            typer.echo(f"     {entry.note}")
-            typer.echo(f"     {', '.join(entry.functions)}")
+            print(f"{entry.key:5}{entry.title}")
+            print(f"     {entry.note}")
+            print(f"     {', '.join(entry.functions)}")

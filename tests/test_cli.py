@@ -70,7 +70,7 @@ def test_what_computes_nothing_imports_nothing_heavy(arguments):
 def test_rates_are_verified_without_pytorch():
     program = (
         "import sys\nfrom lmctheory.cli import app\n"
-        "try:\n    app(['verify', 'R1'])\n"
+        "try:\n    app(['verify', 'R7', '--jobs', '1'])\n"
         "except SystemExit as end:\n    print(end.code, 'torch' in sys.modules)"
     )
     assert run("-c", program).stdout.decode().splitlines()[-1] == "0 False"

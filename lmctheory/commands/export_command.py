@@ -1,6 +1,7 @@
 """`lmctheory export`: theorems for a paper."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,9 @@ import typer
 from lmctheory.theorems import registry
 
 __all__ = ["export"]
+
+_KEY = re.compile(r"[A-Za-z]\d+\w?'?")
+"""What looks like a key of a theorem."""
 
 
 def export(
@@ -32,7 +36,13 @@ def export(
     known = registry()
     keys = [word for word in what if word in known]
     folders = [word for word in what if word not in known]
-    if len(folders) > 1:
+    unknown = [word for word in folders if _KEY.fullmatch(word)]
+    if unknown:
+        raise typer.BadParameter(
+            f"unknown keys {unknown}; known are {list(known)}; a folder of that name is written"
+            f" ./{unknown[0]}"
+        )
+    if len(folders) > 1 or "" in folders:
         raise typer.BadParameter(f"one folder at most, and known keys, got {folders}")
     if not folders:
         typer.echo(environments([known[key] for key in dict.fromkeys(keys)]), nl=False)

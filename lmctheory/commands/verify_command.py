@@ -68,7 +68,9 @@ def verify(
     trial: Annotated[
         int | None, typer.Option(min=1, help="Show this trial of one theorem, and what it drew.")
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="Of the trial shown.")] = "random",
+    kind: Annotated[
+        Kind | None, typer.Option(help="Of the trial shown; random by default.")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers as JSON.")
     ] = None,
@@ -86,10 +88,14 @@ def verify(
         from lmctheory.commands.output import require_output
 
         require_output("table", *files)
+    if kind is not None and trial is None:
+        raise typer.BadParameter("--kind needs --trial")
     if trial is not None:
+        if files or variants:
+            raise typer.BadParameter("--trial shows one trial: no --json, --csv or --variants")
         if len(chosen) > 1:
             raise typer.BadParameter(f"--trial needs one key, got {len(chosen)}")
-        good = _show_instance(chosen[0], seed, trial, kind)
+        good = _show_instance(chosen[0], seed, trial, kind or "random")
     else:
         names = [entry.key for entry in chosen]
         table, good = (
@@ -125,7 +131,10 @@ def _try(keys: Sequence[str], seed: int, full: bool, jobs: int) -> tuple[Table[C
     show(table, *_false_alarm(checks))
     for check in checks:
         _echo_violations(check, seed)
-    return table, not any(check.violations for check in checks)
+    # files have titles in full
+    whole = Column[Check]("theorem", lambda check: registry()[check.key].title)
+    columns = [whole if column.name == whole.name else column for column in _CHECKS]
+    return Table("", caption, columns, checks), not any(check.violations for check in checks)
 
 
 def _false_alarm(checks: Sequence[Check]) -> list[str]:

@@ -43,10 +43,13 @@ def writing(path: str | Path) -> Iterator[Path]:
 
 
 def require_folder(path: Path) -> None:
-    """Refuses a file for which there is no folder.
+    """Refuses a file for which there is no folder, or in whose place there is one.
 
     Raises:
         FileNotFoundError: naming both.
+        IsADirectoryError: naming it.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, where a file is to be written")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder to write {path.name} to")

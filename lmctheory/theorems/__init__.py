@@ -5,6 +5,7 @@ is a theorem, as in ``lmctheory.theorems["D1"]``.
 """
 
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 from lmctheory.theorems import statements
@@ -32,7 +33,16 @@ class _Module(ModuleType):
     """The registry is what this module is about, and its brackets are the registry's."""
 
     def __getitem__(self, key: str) -> Theorem:
-        return registry()[key]
+        known = registry()
+        if key not in known:
+            raise KeyError(f"no theorem has the key {key!r}; there are {', '.join(known)}")
+        return known[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(registry())
+
+    def __len__(self) -> int:
+        return len(registry())
 
 
 sys.modules[__name__].__class__ = _Module

@@ -16,6 +16,8 @@ from lmctheory.theorems.trial import KINDS, Check, Kind, Trial
 
 __all__ = ["Status", "Theorem", "Tried"]
 
+_OPEN = (":", ":}", r"\Longrightarrow", "of}")
+_RELATIONS = (r"\le", r"\ge", "=")
 Status = Literal["published", "derived", "rate only"]
 """Published: with these constants, elsewhere. Derived: stated and proved for this package."""
 
@@ -77,7 +79,11 @@ class Theorem:
     @property
     def statement(self) -> str:
         """The statement as one formula in LaTeX, without dollar signs."""
-        return r", \quad ".join(map(str, self.lines))
+        statement, *rest = map(str, self.lines)
+        for line in rest:
+            goes_on = statement.endswith(_OPEN) or line.startswith(_RELATIONS)
+            statement += rf"{'' if goes_on else ','} \quad {line}"
+        return statement
 
     @property
     def formulas(self) -> tuple[Formula, ...]:
@@ -121,7 +127,9 @@ class Theorem:
         Args:
             seed: >= 0.
         """
-        sequence = np.random.SeedSequence(seed, spawn_key=tuple(self.key.encode()))
+        sequence = np.random.SeedSequence(
+            at_least("seed", seed, 0), spawn_key=tuple(self.key.encode())
+        )
         return np.random.default_rng(sequence)
 
     def check(self, *, rng: np.random.Generator, quick: bool = True) -> Check:
@@ -132,7 +140,9 @@ class Theorem:
             quick: some 25 random instances; else 500 and, where they are cheap, up to 100,000, the
                 quick ones first.
         """
-        begun = time.perf_counter()
+        from lmctheory.measures.arguments import generator
+
+        begun, rng = time.perf_counter(), generator(rng)
         counts = {kind: self._count(kind, quick) for kind in KINDS}
         trials = {
             kind: self._numbered(kind, islice(drawn, counts[kind]))

@@ -207,7 +207,7 @@ def every_permutation_share(m: int, outputs: int, delta: float) -> float:
 
     Example:
         >>> [round(every_permutation_share(32, n, 0.01), 2) for n in (256, 1024, 4096)]
-        [0.24, 0.52, 0.73]
+        [0.24, 0.53, 0.74]
     """
     m, n = at_least("m", m, 1), at_least("outputs", outputs, 1)
     needed = (gammaln(m + 1) - np.log(probability("delta", delta))) * 2 / n
@@ -329,8 +329,8 @@ def equal_outputs_mean(d: int, N: int, output: float = 1.0) -> tuple[float, floa
 
     Example:
         >>> low, high = equal_outputs_mean(5, 2048)
-        >>> 0.0015 < low < 0.0029 < high < 0.004
-        True
+        >>> round(low, 4), round(high, 4)
+        (0.0035, 0.0388)
     """
     d, N = at_least("d", d, 2), at_least("N", N, 1)
     factor = abs(number("output", output)) / (2 * np.sqrt(2 * np.pi))

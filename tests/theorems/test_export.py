@@ -104,9 +104,18 @@ def test_single_theorems_are_printed():
 def test_what_cannot_be_exported_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"keys must be registered ones, got \['X9'\]"):
         export(tmp_path, ["X9"], numbers=False)
-    with pytest.raises(FileNotFoundError, match="is no folder to write"):
+    with pytest.raises(FileNotFoundError, match="is no folder to make"):
         export(tmp_path / "a" / "b", ["R1"], numbers=False)
-    result = CliRunner().invoke(app, ["export", str(tmp_path), "D1x", "R1"])
-    assert result.exit_code == 2
-    assert "one folder at most, and known keys" in result.output
+    for words, message in (
+        ([str(tmp_path), "papers", "R1"], "one folder at most, and known keys"),
+        ([str(tmp_path), "R99"], "unknown keys ['R99']"),
+        (["d1"], "unknown keys ['d1']"),
+        ([""], "one folder at most"),
+    ):
+        result = CliRunner().invoke(app, ["export", *words])
+        assert result.exit_code == 2
+        assert message in result.output
     assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="folder must be one, got the file"):
+        export(tmp_path / "file", ["R1"], numbers=False)

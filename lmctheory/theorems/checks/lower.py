@@ -26,6 +26,8 @@ from lmctheory.widths.lower import (
 
 _LINE = Gaussian(spectrum=[1.0])
 """Two neurons from it are 2 apart in the mean square: a bound at m = 1 is twice its factor."""
+_ROUNDING = 1e-13
+"""Of squared outputs, what differences of outputs may be off by."""
 _PAIRS = 64
 """Pairs of networks in a simulated trial."""
 
@@ -79,8 +81,10 @@ def _two_sides(factors: Factors = _both_factors, *, symmetric: bool = True) -> T
             least = _least(sum(np.square(part).mean(axis=2) for part in _terms(w, v, x, t, a)))
             cost = _least(np.square((w[:, None] - v) @ x.T).mean(axis=2))
             low, high = factors(t, a)
-            yield Trial(low * cost, least)
-            yield Trial(least, high * cost)
+            # networks that are nearly one another's leave what rounding leaves of their outputs
+            size = _ROUNDING * float(np.square(w @ x.T).mean() + np.square(v @ x.T).mean())
+            yield Trial(low * cost, least, size)
+            yield Trial(least, high * cost, size)
 
     return trials
 
@@ -126,7 +130,9 @@ def _unsigned(factor: Callable[[float, float], float], *, sizes: bool = True) ->
             if not sizes:
                 u, o = np.ones_like(u), np.ones_like(o)
             nearest = u**2 @ apart.min(axis=1) + o**2 @ apart.min(axis=0)
-            yield Trial(factor(t, a) / 2 * float(nearest) / len(w), least)
+            outputs = np.square(w @ x.T).mean() + np.square(v @ x.T).mean()
+            size = _ROUNDING * float(outputs * (np.square(u).sum() + np.square(o).sum()))
+            yield Trial(factor(t, a) / 2 * float(nearest) / len(w), least, size)
 
     return trials
 
@@ -187,9 +193,9 @@ def _directions(low: float = 1.0, norm: Callable[..., float] = min) -> Trials:
             w, v = rng.standard_normal((2, 1, d)) * 10 ** rng.uniform(-1, 1, (2, 1, 1))
             r, s = (float(np.linalg.norm(side)) for side in (w, v))
             apart = float(np.square(w / r - v / s).sum()) * norm(r, s) / np.sqrt(2 * np.pi)
-            cost = equal_outputs_error(w, v)
-            yield Trial(cost, apart / 4)
-            yield Trial(low * apart / 8, cost)
+            cost, rounding = equal_outputs_error(w, v), _ROUNDING * (r + s)
+            yield Trial(cost, apart / 4, rounding)
+            yield Trial(low * apart / 8, cost, rounding)
 
     return trials
 
@@ -237,7 +243,8 @@ def _barrier(bound: Callable[[int, int, float], float]) -> Trials:
                 errors.append(equal_outputs_error(w, v))
             error = float(np.mean(errors))
             allowed = slack(barriers) + 2 * error * slack(errors)
-            yield Trial(bound(d, N, error), float(np.mean(barriers)), allowed)
+            spread = d * (1 - 1 / np.pi) / (2 * N)  # both sides positive
+            yield Trial(bound(d, N, error) + spread, float(np.mean(barriers)) + spread, allowed)
 
     return trials
 

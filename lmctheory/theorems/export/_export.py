@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import lmctheory
 from lmctheory.drawing import new_figure
-from lmctheory.files.writing import require_folder, writing
+from lmctheory.files.writing import writing
 from lmctheory.tables import Table
 from lmctheory.theorems._registry import registry
 from lmctheory.theorems.bibliography import bibtex
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["export"]
+
+_NEEDS = r"""% \input{lmctheory-preamble} before \begin{document}: it names the environments.
+"""
 
 
 def export(
@@ -54,6 +57,7 @@ def export(
     Raises:
         ValueError: for unknown keys.
         FileNotFoundError: if there is no parent.
+        NotADirectoryError: for a file.
         ImportError: for figures without Matplotlib.
 
     Example:
@@ -66,14 +70,17 @@ def export(
     if unknown := sorted(set(keys or ()) - set(known)):
         raise ValueError(f"keys must be registered ones, got {unknown}; there are {list(known)}")
     root = Path(folder)
-    require_folder(root)
+    if root.exists() and not root.is_dir():
+        raise NotADirectoryError(f"folder must be one, got the file {root}")
+    if not root.parent.is_dir():
+        raise FileNotFoundError(f"{root.parent} is no folder to make {root.name} in")
     if numbers:
         new_figure()  # without Matplotlib nothing is begun
     chosen = [known[key] for key in dict.fromkeys(keys or known)]
     origin = f"% Written by lmctheory {lmctheory.__version__}, seed {seed}.\n"
     texts = {
         "lmctheory-preamble.tex": PREAMBLE,
-        "theorems.tex": environments(chosen),
+        "theorems.tex": f"{_NEEDS}{environments(chosen)}",
         "lmctheory.bib": bibtex(dict.fromkeys(key for one in chosen for key in one.sources)),
     }
     names = [theorem.key for theorem in chosen]
@@ -81,7 +88,7 @@ def export(
     texts |= {f"tables/{name}.tex": table.to_latex(label=f"tab:{name}") for name, table in found}
     drawn = list(FIGURES) if numbers else []
     texts["main.tex"] = _main([name for name, _ in found], drawn)
-    for name in ("tables", "figures") if numbers else ("",):
+    for name in ("", "tables", "figures") if numbers else ("",):
         (root / name).mkdir(exist_ok=True)
     written = [_written(root / name, origin + text) for name, text in texts.items()]
     for name in drawn:

@@ -125,7 +125,7 @@ theorem(
         r"P\Bigl( \|e\|^2 \ge \theta\, n\, c^* \text{ for every } \pi \Bigr) \ge 1 - \delta,"
         r" \quad 0 < \theta < 1",
         Formula(
-            r"\ln m! + \ln \tfrac1\delta",
+            r"\log m! + \log \tfrac1\delta",
             "=",
             "n/2*(theta - 1 - log(theta))",
             names={"theta": r"\theta"},
