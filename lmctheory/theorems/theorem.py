@@ -127,6 +127,8 @@ class Theorem:
         Args:
             seed: >= 0.
         """
+        from lmctheory.measures.arguments import at_least  # imports SciPy, lists do without
+
         sequence = np.random.SeedSequence(
             at_least("seed", seed, 0), spawn_key=tuple(self.key.encode())
         )
