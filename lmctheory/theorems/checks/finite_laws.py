@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement
 
 import numpy as np
-import ot
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 from scipy.stats import binom
@@ -45,6 +44,8 @@ class FiniteLaw:
 
     def one_sample(self, m: int, p: float) -> float:
         """E W_p^p(mu_m, mu), exactly."""
+        import ot  # here because it imports PyTorch
+
         if len(self.points) == 2 or (self.points.shape[1] == 1 and p >= 1):
             return line_cost(*self._on_a_line(p), m, samples=1)
         distances, n = cdist(self.points, self.points) ** p, len(self.points)

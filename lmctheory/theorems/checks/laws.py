@@ -33,7 +33,6 @@ from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.checks.finite_laws import FiniteLaw, few_atoms, many_on_a_line
 from lmctheory.theorems.checks.simulation import FALSE_ALARM, held, slack
-from lmctheory.theorems.checks.trained import trained_neurons
 from lmctheory.theorems.trial import Trial
 
 _SQUARED = "m^2 neurons in place of m"
@@ -270,6 +269,8 @@ def _spectrum(rng: np.random.Generator) -> np.ndarray:
 
 def _trained_spectrum(rng: np.random.Generator) -> np.ndarray:
     """Second moments of the weights of a layer."""
+    from lmctheory.theorems.checks.trained import trained_neurons  # needs PyTorch
+
     rows, _ = trained_neurons(rng, 8)
     return np.linalg.svd(rows, compute_uv=False) ** 2
 

@@ -19,7 +19,6 @@ from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.checks.finite_laws import FiniteLaw
 from lmctheory.theorems.checks.simulation import held, slack
-from lmctheory.theorems.checks.trained import trained_neurons
 from lmctheory.theorems.trial import Trial
 
 Pair = tuple[np.ndarray, np.ndarray, float]
@@ -35,6 +34,8 @@ def _given(rng: np.random.Generator, most: int) -> Pair:
 
 def _trained(rng: np.random.Generator, most: int) -> Pair:
     """Some neurons of a layer of two trained networks."""
+    from lmctheory.theorems.checks.trained import trained_neurons  # needs PyTorch
+
     a, b = trained_neurons(rng, int(rng.integers(1, min(most, 9))))
     return a, b, float(rng.choice([0.5, 1, 2, 3]))
 

@@ -23,7 +23,6 @@ from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.checks.deep import matched_networks
 from lmctheory.theorems.checks.simulation import held
-from lmctheory.theorems.checks.trained import trained_neurons
 from lmctheory.theorems.trial import Trial
 
 _ODD = ("erf", "identity", "tanh")
@@ -91,6 +90,8 @@ def _given(rng: np.random.Generator) -> Samples:
 
 def _trained(rng: np.random.Generator) -> Samples:
     """Neurons of a layer of two networks with an odd activation."""
+    from lmctheory.theorems.checks.trained import trained_neurons  # needs PyTorch
+
     a, b = trained_neurons(rng, int(rng.integers(1, 9)), "tanh")
     return a, b, float(rng.choice([0.5, 1, 2]))
 
