@@ -45,7 +45,7 @@ _CAP = float(np.log(10))
 
 _REGIMES: Mapping[str, Callable[[Task], str]] = {
     "data": lambda task: task.dataset,
-    "hidden layers": lambda task: str(task.setting.depth),
+    "depth": lambda task: str(task.setting.depth),
     "activation": lambda task: task.setting.activation,
     "optimiser": lambda task: task.training.optimiser,
     "scaling": lambda task: task.setting.parametrisation.replace("_", " "),
