@@ -91,13 +91,14 @@ def _symbols(theorem: Theorem) -> str:
 def _origin(theorem: Theorem, exported: set[str]) -> str:
     known = [key for key in theorem.sources if key in WORKS]
     cited = rf" \cite{{{','.join(known)}}}" if known else ""
-    uses = ", ".join(
-        rf"Theorem~\ref{{{label(key)}}}" if key in exported else key for key in theorem.depends
-    )
+    numbered = [rf"\ref{{{label(key)}}}" for key in theorem.depends if key in exported]
+    plural = "s" if len(numbered) > 1 else ""
+    others = [key for key in theorem.depends if key not in exported]
+    uses = ", ".join([*([f"Theorem{plural}~{', '.join(numbered)}"] if numbered else []), *others])
     functions = ", ".join(rf"\texttt{{{as_latex(name)}}}" for name in theorem.functions)
     parts = [
         rf"\emph{{Source:}} {prose(theorem.note)}{cited}.",
         *([rf"\emph{{Uses}} {uses}."] if uses else []),
         *([rf"\emph{{Computed by}} {functions}."] if functions else []),
     ]
-    return r"\noindent{\small\sloppy " + " ".join(parts) + r"\par}\medskip"
+    return r"\noindent{\small\raggedright " + " ".join(parts) + r"\par}\medskip"

@@ -520,6 +520,7 @@ theorem(
     statement=(
         r"1 \le r_\infty \le r_2 \le r_1 \le r_0, \quad r_2 \le r_\infty^2",
         r"f r_\infty \le k_f \le \lceil f r_0 \rceil",
+        r"r_\infty = r_2 = r_1 = r_0 \text{ if and only if all positive eigenvalues are equal}",
         Formula(
             r"r_\infty",
             "=",
@@ -557,10 +558,7 @@ theorem(
     status="derived",
     sources=("ferbach2024",),
     note="derived: Rényi entropies; equal where the positive eigenvalues are",
-    hypotheses=(
-        r"the matrix is symmetric, positive semidefinite and not 0",
-        r"$r_\infty = r_2 = r_1 = r_0$ if and only if all positive eigenvalues are equal",
-    ),
+    hypotheses=(r"the matrix is symmetric, positive semidefinite and not 0",),
     functions=(
         "rates.participation_ratio",
         "rates.stable_rank",
