@@ -10,6 +10,18 @@ _NETWORKS = {
 }
 _NAMES = {"tau": r"\tau", "Mx": "M_x"}
 
+_MEMBER = {
+    "f^{(n)}_s, f^{(m)}_s": "outputs of the member and of the target after $s$ steps",
+    "x": "an input",
+    "s": "number of steps",
+    "n, m": "widths of the member and of the target, $m / n$ a whole number",
+    "r": "ratio of the widths",
+    r"\eta, \eta^{(n)}": (
+        "learning rates of first weights and hidden biases, of hidden weights, of output"
+        " weights; that of the output bias is the same for both"
+    ),
+}
+
 theorem(
     "P1",
     "Errors of trained networks add up",
@@ -113,15 +125,7 @@ theorem(
         r" \quad r = \tfrac nm",
     ),
     symbols={
-        "f^{(n)}_s, f^{(m)}_s": "outputs of the member and of the target after $s$ steps",
-        "x": "an input",
-        "s": "number of steps",
-        "n, m": "widths of the member and of the target, $m / n$ a whole number",
-        "r": "ratio of the widths",
-        r"\eta, \eta^{(n)}": (
-            "learning rates of first weights and hidden biases, of hidden weights, of output"
-            " weights; that of the output bias is the same for both"
-        ),
+        **_MEMBER,
         r"\lambda, \lambda^{(n)}": "weight decays of the same",
     },
     status="derived",
@@ -178,15 +182,7 @@ theorem(
         r" r, r)\, \lambda \;\text{ by AdamW}",
     ),
     symbols={
-        "f^{(n)}_s, f^{(m)}_s": "outputs of the member and of the target after $s$ steps",
-        "x": "an input",
-        "s": "number of steps",
-        "n, m": "widths of the member and of the target, $m / n$ a whole number",
-        "r": "ratio of the widths",
-        r"\eta, \eta^{(n)}": (
-            "learning rates of first weights and hidden biases, of hidden weights, of output"
-            " weights; that of the output bias is the same for both"
-        ),
+        **_MEMBER,
         r"\epsilon, \epsilon^{(n)}": "what is added to roots of second moments, of the same",
         r"\lambda, \lambda^{(n)}": "weight decays of the same",
     },
