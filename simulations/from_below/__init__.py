@@ -1,1 +1,1 @@
-"""Function errors from below: the least over permutations, and over those that see signs."""
+"""Function errors from below: the least over permutations, with signs and without."""
