@@ -45,7 +45,7 @@ class Tape(np.random.Generator):
         self.numbers, self.closed = list(numbers), False
         self._rng, self._at = rng, 0
 
-    def _next(self, size: Any) -> np.ndarray:
+    def _next(self, size: Any) -> Any:
         if self.closed:
             raise _EndedError
         count = 1 if size is None else prod(np.atleast_1d(size).tolist())

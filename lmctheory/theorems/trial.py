@@ -33,7 +33,7 @@ class Trial(Result):
     @property
     def holds(self) -> bool:
         """Whether the instance obeys the theorem; NaN does not."""
-        return self.smaller <= self.larger + self.slack + _ROUNDING * abs(self.larger)
+        return bool(self.smaller <= self.larger + self.slack + _ROUNDING * abs(self.larger))
 
     @property
     def ratio(self) -> float:

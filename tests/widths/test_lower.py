@@ -257,7 +257,7 @@ def test_what_is_no_argument_is_refused():
         (lambda: error_between(mu, 0), "m must lie"),
         (lambda: error_between(mu, 3, t=1.5), "t must"),
         (lambda: error_between(mu, 3, slope=2.0), "slope must be between -1 and 1, got 2.0"),
-        (lambda: unsigned_error_bound(mu, 3, t=-1), "t must"),
+        (lambda: unsigned_error_bound(mu, 3, t=-1.0), "t must"),
         (lambda: every_permutation_share(0, 3, 0.1), "m must"),
         (lambda: every_permutation_share(3, 0, 0.1), "outputs must be"),
         (lambda: every_permutation_share(3, 3, 1.0), "delta must"),

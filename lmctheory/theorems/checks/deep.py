@@ -253,7 +253,7 @@ def _towers(
         second = first + log10(logs[1])
         # of a number that may be too large for one, beside which the rest vanishes
         third = log10(10**second + log10(logs[2])) if second < 300 else second
-        towers = deep(eps, m_0, 3, T)
+        towers = deep(eps, m_0, 3, T.tolist())
         pairs = [
             *(
                 (_iterated_logarithm(tower, k), y)

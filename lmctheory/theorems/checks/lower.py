@@ -273,7 +273,7 @@ def _last_layers(scale: Callable[[float], float] = lambda _t: 1.0) -> Trials:
             yield Trial(scale(t) * last_layer_bound(a, b, t=t), float(apart.mean()))
             m, x = int(rng.integers(1, 4)), rng.standard_normal((6, 2))
             first, second = rng.standard_normal((2, 2, m)), rng.standard_normal((2, m, m))
-            phi = [_leaky(_leaky(x @ first[k], 0) @ second[k], 0) for k in (0, 1)]
+            phi = [_leaky(_leaky(x @ first[k], 0.0) @ second[k], 0.0) for k in (0, 1)]
             least = min(
                 _apart(first, second, x, phi, t, order, last)
                 for order, last in product(_orders(m), repeat=2)
@@ -294,7 +294,7 @@ def _apart(
 ) -> float:
     W = t * first[0] + (1 - t) * first[1][:, order]
     V = t * second[0] + (1 - t) * second[1][np.ix_(order, last)]
-    middle = _leaky(_leaky(x @ W, 0) @ V, 0)
+    middle = _leaky(_leaky(x @ W, 0.0) @ V, 0.0)
     own, other = t * (middle - phi[0]), (1 - t) * (middle - phi[1][:, last])
     return float((np.square(own) + np.square(other)).mean())
 
