@@ -251,6 +251,7 @@ def test_scales_are_those_of_the_outputs():
         assert np.square(_leaky(z, slope)).mean() == pytest.approx(found, rel=0.01)
 
 
+@pytest.mark.usefixtures("as_users_call")
 def test_what_is_no_argument_is_refused():
     mu = Gaussian(spectrum=[1.0, 1.0])
     for call, message in (
