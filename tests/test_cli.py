@@ -50,7 +50,11 @@ def false_theorem(monkeypatch):
     known = {key: registry()[key] for key in ("R1", "R2", "T1")}
     known["F'"] = replace(known["R1"], key="F'", load=lambda: Tried(_false))
     known["T3"] = registry()["T3"]
-    for module in ("commands.verify_command", "theorems.verification"):
+    for module in (
+        "commands.verify_command",
+        "theorems.verification",
+        "theorems.verification_tables",
+    ):
         monkeypatch.setattr(f"lmctheory.{module}.registry", lambda: known)
 
 

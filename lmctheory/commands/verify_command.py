@@ -4,56 +4,27 @@ import json
 import os
 import shlex
 import textwrap
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from inspect import isfunction
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import track
 
-from lmctheory.tables import Column, Table, as_json
+from lmctheory.progress import tracked
+from lmctheory.tables import Table, as_json
 from lmctheory.terminal import show
 from lmctheory.theorems import Check, Theorem, registry
 from lmctheory.theorems.trial import KINDS, Kind
 from lmctheory.theorems.verification import Variant, verify_variants
 from lmctheory.theorems.verification import verify as verified
+from lmctheory.theorems.verification_tables import checks_table, variants_table
 
 __all__ = ["verify"]
 
-_Found = TypeVar("_Found")
 _SHOWN = 5
 """Violations of a theorem that are shown one by one."""
-
-
-def _title(check: Check) -> str:
-    return textwrap.shorten(registry()[check.key].title, 40, placeholder=" ...")
-
-
-def _number(kind: Kind, check: Check) -> int | None:
-    return len(check.of(kind)) or None
-
-
-_HEADS: dict[Kind, str] = {"random": "rand.", "trained": "train.", "searched": "search"}
-_CHECKS = (
-    Column[Check]("key", lambda check: check.key, left=True),
-    Column[Check]("theorem", _title, left=True),
-    *(Column[Check](kind, partial(_number, kind), head=_HEADS[kind], form="d") for kind in KINDS),
-    Column[Check]("violations", lambda check: check.violations, head="viol.", form="d"),
-    Column[Check]("worst margin", lambda check: check.worst_margin, head="margin", form=".2g"),
-    Column[Check]("tightness", lambda check: check.tightness, head="tight", form=".3g"),
-    Column[Check]("seconds", lambda check: check.seconds, head="s", form=".1f"),
-)
-_VARIANTS = (
-    Column[Variant]("key", lambda found: found.key, left=True),
-    Column[Variant]("wrong", lambda found: found.wrong, left=True),
-    Column[Variant]("caught", lambda found: found.caught, head="caught after", form="d"),
-    Column[Variant]("kind", lambda found: found.kind, left=True),
-    Column[Variant]("least factor", lambda found: found.least, head="seen below", form=".3g"),
-)
 
 
 def verify(
@@ -114,27 +85,14 @@ def _chosen(keys: list[str] | None) -> list[Theorem]:
     return [known[key] for key in dict.fromkeys(keys or known)]
 
 
-def _followed(found: Iterable[_Found], count: int) -> list[_Found]:
-    progress = Console(stderr=True)
-    return list(
-        track(found, description="verifying", total=count, console=progress, transient=True)
-    )
-
-
 def _try(keys: Sequence[str], seed: int, full: bool, jobs: int) -> tuple[Table[Check], bool]:
-    checks = _followed(verified(keys, seed, quick=not full, jobs=jobs), len(keys))
-    caption = (
-        "margin: the least room before a violation, relative. tight: median of right-hand over"
-        " left-hand side."
-    )
-    table = Table("", caption, _CHECKS, checks)
+    found = verified(keys, seed, quick=not full, jobs=jobs)
+    checks = list(tracked(found, "verifying", len(keys)))
+    table = checks_table(checks)
     show(table, *_false_alarm(checks))
     for check in checks:
         _echo_violations(check, seed)
-    # files have titles in full
-    whole = Column[Check]("theorem", lambda check: registry()[check.key].title)
-    columns = [whole if column.name == whole.name else column for column in _CHECKS]
-    return Table("", caption, columns, checks), not any(check.violations for check in checks)
+    return table, not any(check.violations for check in checks)
 
 
 def _false_alarm(checks: Sequence[Check]) -> list[str]:
@@ -151,13 +109,9 @@ def _false_alarm(checks: Sequence[Check]) -> list[str]:
 
 
 def _try_variants(keys: Sequence[str], seed: int, jobs: int) -> tuple[Table[Variant], bool]:
-    every = _followed(verify_variants(keys, seed, jobs=jobs), len(keys))
+    every = tracked(verify_variants(keys, seed, jobs=jobs), "verifying", len(keys))
     found = [variant for of_one in every for variant in of_one]
-    caption = (
-        "caught after: trials of that kind until one violates the variant. seen below: a bound"
-        " scaled by less is caught."
-    )
-    table = Table("", caption, _VARIANTS, found)
+    table = variants_table(found)
     show(table)
     return table, all(variant.caught or variant.least is not None for variant in found)
 

@@ -27,7 +27,7 @@ from lmctheory.rates.upper.half_normal import half_normal_matching_cost
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.theorems.trial import Trial
 
-__all__ = ["DRAWS", "FALSE_ALARM", "held", "simulated", "slack"]
+__all__ = ["DRAWS", "FALSE_ALARM", "held", "slack"]
 
 FALSE_ALARM = 1e-11
 """The probability, or less, that one simulated trial of a true statement does not hold."""
@@ -70,22 +70,8 @@ def held(
 ) -> Trial:
     """The cost below an upper bound, or above a lower one: exact if it is known, else simulated."""
     known = _known_cost(law, m, modulo) if p == 2 else None
-    if known is None:
-        return simulated(law, m, bound, p=p, upper=upper, modulo=modulo, rng=rng)
-    return Trial(known, bound) if upper else Trial(bound, known)
-
-
-def simulated(
-    law: Measure,
-    m: int,
-    bound: float,
-    *,
-    p: float = 2.0,
-    upper: bool = True,
-    modulo: Modulo = None,
-    rng: np.random.Generator,
-) -> Trial:
-    """A simulated cost below an upper bound, or above a lower one."""
+    if known is not None:
+        return Trial(known, bound) if upper else Trial(bound, known)
     repeats = DRAWS if upper else 2 * DRAWS
     measured = matching_cost(law, m, repeats=repeats, p=p, modulo=modulo, rng=rng)
     ends = (measured.mean, bound) if upper else (bound, measured.mean)

@@ -12,20 +12,18 @@ from lmctheory.tables import Table
 from lmctheory.theorems._registry import registry
 from lmctheory.theorems.bibliography import bibtex
 from lmctheory.theorems.export.figures import FIGURES
-from lmctheory.theorems.export.tables import (
-    bounds_table,
-    variants_tables,
-    verification_table,
-    widths_table,
-)
+from lmctheory.theorems.export.tables import bounds_table, widths_table
 from lmctheory.theorems.export.tex import PREAMBLE, environments
 from lmctheory.theorems.verification import verify_both
+from lmctheory.theorems.verification_tables import checks_table, variants_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["export"]
 
+_ROWS = 40
+"""Of a table that fits on a page."""
 _NEEDS = r"""% \input{lmctheory-preamble} before \begin{document}: it names the environments.
 """
 
@@ -100,10 +98,12 @@ def _tables(keys: Sequence[str], seed: int, jobs: int) -> Iterator[tuple[str, Ta
     yield "bounds", bounds_table(seed)
     yield "widths", widths_table()
     checks, every = zip(*verify_both(keys, seed, jobs=jobs), strict=True)
-    yield "verification", verification_table(checks, seed)
+    yield "verification", checks_table(checks, f"Theorems tried, seed {seed}", brief=True)
     found = [one for of_key in every for one in of_key]
-    for number, table in enumerate(variants_tables(found, seed), start=1):
-        yield f"variants-{number}", table
+    title = f"False variants, tried by the same checks, seed {seed}"
+    for start in range(0, len(found), _ROWS):
+        rows = found[start : start + _ROWS]
+        yield f"variants-{start // _ROWS + 1}", variants_table(rows, title)
 
 
 def _main(tables: Iterable[str], figures: Iterable[str]) -> str:

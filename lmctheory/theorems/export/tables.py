@@ -1,6 +1,6 @@
 """Tables of numbers that theorems give, for the export."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,16 +9,12 @@ from lmctheory.measures import Gaussian, Measure, UniformCube
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
-from lmctheory.theorems.trial import Check
-from lmctheory.theorems.verification import Variant
 from lmctheory.widths import deep
 
 __all__ = [
     "LAWS",
     "bounds_table",
     "digits_inputs",
-    "variants_tables",
-    "verification_table",
     "widths_table",
 ]
 
@@ -36,8 +32,6 @@ LAWS: Mapping[str, Measure] = {
 """Laws of one neuron's weights, by name."""
 _WIDTHS = (100, 1000)
 _REPEATS = {100: 64, 1000: 8}
-_ROWS = 40
-"""Of a table that fits on a page."""
 
 
 @dataclass(frozen=True)
@@ -115,46 +109,3 @@ def _required(depth: int, relative: float) -> int:
     networks = deep.ensemble(digits_inputs(), depth)
     scale = deep.error_bound((64,) * depth, networks).scale
     return deep.required_widths(relative * scale**0.5, networks)[0]
-
-
-def verification_table(checks: Sequence[Check], seed: int) -> Table[Check]:
-    """What came of trying every theorem.
-
-    Args:
-        checks: of all theorems.
-        seed: that they were tried with.
-    """
-    columns = (
-        Column[Check]("key", lambda check: check.key, left=True),
-        Column[Check]("trials", lambda check: check.count, form="d"),
-        Column[Check]("violations", lambda check: check.violations, form="d"),
-        Column[Check]("worst margin", lambda check: check.worst_margin, form=".2g"),
-        Column[Check]("tightness", lambda check: check.tightness, form=".3g"),
-    )
-    caption = (
-        f"Seed {seed}. Worst margin: the least room before a violation, relative; tightness:"
-        " median of right-hand over left-hand side"
-    )
-    return Table("Theorems tried", caption, columns, checks)
-
-
-def variants_tables(found: Sequence[Variant], seed: int) -> Iterator[Table[Variant]]:
-    """Which false variants were caught, in tables that fit on a page.
-
-    Args:
-        found: of all theorems.
-        seed: that they were tried with.
-    """
-    columns = (
-        Column[Variant]("key", lambda one: one.key, left=True, once=True),
-        Column[Variant]("false variant", lambda one: one.wrong, left=True),
-        Column[Variant]("caught after", lambda one: one.caught, form="d"),
-        Column[Variant]("seen below", lambda one: one.least, form=".3g"),
-    )
-    caption = (
-        f"Seed {seed}. Caught after: trials until one violates the variant; seen below: a bound"
-        " that is scaled by less is caught"
-    )
-    for start in range(0, len(found), _ROWS):
-        rows = found[start : start + _ROWS]
-        yield Table("False variants, tried by the same checks", caption, columns, rows)
