@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lmctheory.comparison._compare import Comparison
 from lmctheory.comparison.sections import SECTIONS
 from lmctheory.drawing import as_svg
 from lmctheory.files import writing
+from lmctheory.pages import environment
 from lmctheory.sweeps.provenance import provenance
 from lmctheory.tables import Table
 
@@ -51,14 +51,7 @@ def write_report(
 
 def page(found: Comparison, *, title: str = "Two networks", command: str = "") -> str:
     """The page as HTML, with its styles and pictures in it."""
-    environment = Environment(
-        loader=PackageLoader("lmctheory.comparison.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html")
+    template = environment("lmctheory.comparison.report").get_template("page.html")
     sections = [
         {
             "name": section.name,

@@ -5,10 +5,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lmctheory.files import writing
+from lmctheory.pages import environment
 from lmctheory.sweeps.provenance import provenance
 from lmctheory.theorems._registry import registry
 from lmctheory.theorems.atlas.code_places import code_place
@@ -69,7 +69,7 @@ def fragment(
     except ValueError as error:
         error.add_note(f"in theorem {theorem.key}")
         raise
-    template = _environment().get_template("theorem.html")
+    template = environment("lmctheory.theorems.atlas").get_template("theorem.html")
     colour = list(family_names(known)).index(family(theorem.key))
     tested = None if check is None else _tested(check, variants)
     return Markup(
@@ -167,7 +167,7 @@ def page(
         for key, theorem in theorems.items()
     }
     return (
-        _environment()
+        environment("lmctheory.theorems.atlas")
         .get_template("page.html")
         .render(
             families=[
@@ -222,13 +222,3 @@ def write_atlas(
     text = page(theorems, tests, seed=seed, command=command, repository=repository)
     with writing(path) as beside:
         beside.write_text(text, encoding="utf-8")
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("lmctheory.theorems.atlas", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

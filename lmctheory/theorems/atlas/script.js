@@ -1,10 +1,3 @@
-const root = document.documentElement;
-document.getElementById("theme").addEventListener("click", () => {
-  const dark = root.dataset.theme ? root.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-});
-
 const search = document.getElementById("search");
 const articles = [...document.querySelectorAll("article.theorem")];
 const keys = new Map(articles.map((article) => [article.id.toLowerCase(), article]));
@@ -93,26 +86,4 @@ for (const node of nodes) {
   node.addEventListener("focus", trace);
   node.addEventListener("mouseleave", leave);
   node.addEventListener("blur", leave);
-}
-
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {  // not everywhere, nor from a file in every browser
-    const area = document.createElement("textarea");
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
-}
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  const label = button.textContent;
-  button.addEventListener("click", async () => {
-    button.textContent = await copied(button.dataset.copy) ? "Copied" : "Not copied";
-    setTimeout(() => { button.textContent = label; }, 1500);
-  });
 }
