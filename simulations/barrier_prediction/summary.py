@@ -291,6 +291,10 @@ def _scores(results: Results, half: str) -> Table[Score]:
     )
 
 
+def _in_short(route: str) -> str:
+    return "floor" if route == FLOOR else route
+
+
 def _regimes(results: Results, half: str) -> Table[Regime]:
     rows = [
         Regime(of, name, [one for one in results if kind(one[0]) == name])
@@ -300,8 +304,9 @@ def _regimes(results: Results, half: str) -> Table[Regime]:
     return Table(
         f"Where families predict, and where baselines do: {half} half",
         "Medians of |log (predicted / measured)| of the maximum, of families and of the baseline"
-        " that is best in that regime; gain: mean |log| of this baseline less that of families,"
-        " with its standard error over settings. held and p: as above.",
+        " that is best in that regime (floor: power law with floor); gain: mean |log| of this"
+        " baseline less that of families, with its standard error over settings. held and p: as"
+        " above.",
         [
             Column("by", lambda one: one.of, left=True, once=True),
             Column("regime", lambda one: one.name, head=" ", left=True),
@@ -309,7 +314,7 @@ def _regimes(results: Results, half: str) -> Table[Regime]:
             Column("family", lambda one: one.family.score, form=".3f"),
             Column("bias", lambda one: one.family.bias, form="+.3f"),
             *_coverage(lambda one: one.family),
-            Column("baseline", lambda one: one.rival.route, left=True),
+            Column("baseline", lambda one: one.rival.route, left=True, form=_in_short),
             Column("its", lambda one: one.rival.score, form=".3f"),
             Column("gain", lambda one: advantage(one.results, one.rival.route)),
         ],

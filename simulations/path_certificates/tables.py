@@ -1,6 +1,7 @@
 """The tables that the study prints, each at most 100 columns wide."""
 
 from collections.abc import Callable, Sequence
+from math import log2
 from typing import TypeVar
 
 from lmctheory.sweeps.mean import Mean
@@ -125,7 +126,7 @@ def _decided(shapes: Sequence[Shape[Decision]], every: Sequence[Row]) -> Table[R
             Column("refuted", lambda row: row.mean(lambda pair: pair.refuted)),
             Column("open", lambda row: row.mean(lambda pair: pair.undecided).value),
             Column("C4", lambda row: row.optional(lambda pair: pair.c4)),
-            Column("piece", _shortest, form=lambda length: f"1/{1 / length:.0f}"),
+            Column("piece", _shortest, form=lambda length: f"2^{log2(length):.0f}"),
         ],
         every,
     )
@@ -189,7 +190,8 @@ def _intervals(enclosed: Sequence[Row]) -> Table[Row]:
 
     return Table(
         "Barrier and accuracy drop of the test data: measured, and certified intervals (C6)",
-        f"barrier, drop: measured on {POINTS} points; least, most: certified for every t. Means.",
+        f"barrier, drop: measured on {POINTS} points; least, most: certified for every t; n:"
+        " pieces. Means.",
         [
             *_ROW,
             measured("barrier", lambda pair: pair.barrier),
@@ -198,7 +200,7 @@ def _intervals(enclosed: Sequence[Row]) -> Table[Row]:
             measured("drop", lambda pair: pair.drop),
             end("at least drop", lambda one: one.drop[0]),
             end("at most drop", lambda one: one.drop[1]),
-            Column("pieces", lambda row: row.between(lambda one: one.pieces), form=".0f"),
+            Column("pieces", lambda row: row.between(lambda one: one.pieces), head="n", form=".0f"),
         ],
         enclosed,
     )
