@@ -1,6 +1,6 @@
 """Barriers of wide networks, predicted from narrow ones."""
 
-from lmctheory.prediction._predict_barrier import predict_barrier
+from lmctheory.prediction._predict_barrier import NoBarrier, predict_barrier
 from lmctheory.prediction._predict_family_barrier import predict_family_barrier
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
 from lmctheory.prediction.baselines import BASELINES, extrapolate
@@ -16,6 +16,7 @@ __all__ = [
     "Jackknifed",
     "Member",
     "MupFamily",
+    "NoBarrier",
     "PairCurves",
     "Union",
     "all_pairs",

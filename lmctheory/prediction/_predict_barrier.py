@@ -19,7 +19,7 @@ from lmctheory.prediction.drifts import Drift, extrapolated_drift
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
 from lmctheory.prediction.unions import union
 
-__all__ = ["predict_barrier", "require_narrower"]
+__all__ = ["NoBarrier", "predict_barrier", "require_narrower"]
 
 _UNIONS = 3
 _SPAN = 3
@@ -31,6 +31,10 @@ _DRIFTS = (
     " these leave it open, as for ordinary networks on digits (a model)"
 )
 _SHAPE = "the curve keeps its shape"
+
+
+class NoBarrier(ValueError):  # noqa: N818  a state of the networks
+    """Networks have no barrier, or no function error, of which a logarithm could be taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +85,9 @@ def predict_barrier(
 
     Raises:
         TypeError: for what is no mapping, or networks that are no chains.
-        ValueError: for no or unequal widths, too few networks, a width that is not above them, and
-            networks without a barrier: there is no logarithm of what is not positive.
+        ValueError: for no or unequal widths, too few networks, and a width that is not above them.
+        NoBarrier: a ValueError, for networks without a barrier: there is no logarithm of what is
+            not positive.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -160,7 +165,7 @@ def predict_barrier(
 def _logs(pairs: PairCurves, n: int) -> _Logs:
     found: tuple[Jackknifed, ...] = (pairs.max, pairs.function_error)
     if any(one.value <= 0 for one in found):
-        raise ValueError(
+        raise NoBarrier(
             f"networks must have a barrier to be extrapolated, got {found[0].value:.3g} at {n}"
         )
     return _Logs(

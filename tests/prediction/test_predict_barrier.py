@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lmctheory.networks import MLP, train_many
-from lmctheory.prediction import BarrierPrediction, all_pairs, predict_barrier, union
+from lmctheory.prediction import BarrierPrediction, NoBarrier, all_pairs, predict_barrier, union
 from lmctheory.prediction.drifts import Drift, extrapolated_drift
 from tests.networks.ordinary import CONFIG, blobs, distance
 
@@ -110,6 +110,7 @@ def predicted(networks: object, width: int = 16) -> BarrierPrediction:
         ),
         (lambda: predicted({8: _given(4)[4]}), ValueError, r"networks\[8\]\[0\] must have hidden"),
         (lambda: predicted({4: [nn.Conv2d(1, 1, 1)] * 6}), TypeError, "no affine chain"),
+        (lambda: predicted({4: _given(4)[4][:1] * 6}), NoBarrier, "must have a barrier to be ext"),
     ],
 )
 def test_bad_arguments_are_refused(
