@@ -16,7 +16,6 @@ from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.non_gaussian import non_gaussian_cost
 from lmctheory.widths.simulated import simulated_layers
-from simulations.deep_widths.networks import matched_layers, reduced_layers
 from simulations.deep_widths.tasks import (
     GAUSSIAN,
     TIMES,
@@ -26,6 +25,7 @@ from simulations.deep_widths.tasks import (
     SimulationTask,
     Task,
 )
+from simulations.initial_networks import matched_layers, reduced_layers
 
 __all__ = [
     "DELTA",
@@ -67,7 +67,7 @@ def _inputs(task: Task, data_dir: Path | None) -> Float[np.ndarray, "n d"]:
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair, layer by layer, see `simulations.deep_widths.networks`; lower: D2, if Gaussian."""
+    """A pair, layer by layer, see `simulations.initial_networks`; lower: D2, if Gaussian."""
 
     cost: list[float]
     own_cost: list[float]

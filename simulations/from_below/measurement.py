@@ -26,6 +26,7 @@ from lmctheory.widths.lower import (
     sufficient_width,
     unsigned_error_bound,
 )
+from simulations.initial_networks import matched_layers
 
 __all__ = [
     "Bounded",
@@ -225,26 +226,18 @@ def run_deep(task: DeepTask) -> Bounded:
     x = rng.standard_normal((INPUTS, task.inputs))
     x *= np.sqrt(task.inputs) / np.linalg.norm(x, axis=1, keepdims=True)
     widths = (task.width,) * task.depth
-    pairs = [_deep_pair(x, widths, rng) for _ in range(task.pairs)]
+
+    def rows(m: int, fan_in: int) -> np.ndarray:
+        return (rng.standard_normal((fan_in, m)) * np.sqrt(2 / fan_in)).T
+
+    last = [
+        list(matched_layers(x, task.width, task.depth, (_HALF,), rows))[-1]
+        for _ in range(task.pairs)
+    ]
     kernels = sampled_kernels(x, widths, networks=_NETWORKS, rng=rng)
     bound = error_bound(widths, ensemble(x, task.depth, kernels=kernels))
-    least, lower = map(list, zip(*pairs, strict=True))
-    return Bounded(least, lower, bound.value, None, bound.scale)
-
-
-def _deep_pair(
-    x: Float[np.ndarray, "n d"], widths: tuple[int, ...], rng: np.random.Generator
-) -> tuple[float, float]:
-    """The error at t = 1/2 and D7's bound."""
-    a = b = middle = x
-    for m in widths:
-        W, V = (rng.standard_normal((a.shape[1], m)) * np.sqrt(2 / a.shape[1]) for _ in range(2))
-        _, order = linear_sum_assignment(((a + b) @ W).T @ ((a + b) @ V), maximize=True)
-        V = V[:, order]
-        middle = np.maximum(middle @ (W + V) / 2, 0.0)
-        a, b = np.maximum(a @ W, 0.0), np.maximum(b @ V, 0.0)
-    error = (np.square(middle - a) + np.square(middle - b)).mean() / 4
-    return float(error), last_layer_bound(a, b)
+    lower = [last_layer_bound(*layer.activations) for layer in last]
+    return Bounded([layer.errors[0] for layer in last], lower, bound.value, None, bound.scale)
 
 
 def run_widths(task: WidthTask) -> Widths:

@@ -18,7 +18,6 @@ from simulations.deep_widths.measurement import (
     run_bound,
     run_pair,
 )
-from simulations.deep_widths.networks import matched_layers, reduced_layers
 from simulations.deep_widths.summary import require_one_study, required, summarise
 from simulations.deep_widths.tables import report, verdict
 from simulations.deep_widths.tasks import (
@@ -30,6 +29,7 @@ from simulations.deep_widths.tasks import (
     RequiredTask,
     SimulationTask,
 )
+from simulations.initial_networks import matched_layers, reduced_layers
 
 COMMON = ("digits", 30, 2, 0)
 

@@ -33,6 +33,7 @@ class Layer:
         gap: of phi^A - phi^B.
         square: of phi^A.
         errors: of the outputs on the line, at each t, for output weights of variance 1/m.
+        activations: phi^A and phi^B ``[n, m]``.
     """
 
     cost: float
@@ -41,6 +42,7 @@ class Layer:
     gap: float
     square: float
     errors: tuple[float, ...]
+    activations: tuple[Array, Array]
 
 
 def matched_layers(
@@ -65,9 +67,8 @@ def matched_layers(
             float((t**2 * (y - a) ** 2 + (1 - t) ** 2 * (y - b) ** 2).mean())
             for t, y in zip(times, middle, strict=True)
         )
-        yield Layer(
-            cost, own_cost, moment, float(((a - b) ** 2).mean()), float((a**2).mean()), errors
-        )
+        gap, square = float(((a - b) ** 2).mean()), float((a**2).mean())
+        yield Layer(cost, own_cost, moment, gap, square, errors, (a, b))
 
 
 @dataclass(frozen=True)
