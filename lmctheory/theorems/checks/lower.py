@@ -14,6 +14,7 @@ from lmctheory.theorems._registry import breaks, tries
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.checks.simulation import slack
 from lmctheory.theorems.trial import Trial
+from lmctheory.widths.kernels import dual_kernel
 from lmctheory.widths.lower import (
     equal_outputs_barrier,
     equal_outputs_error,
@@ -220,14 +221,10 @@ def _halved(rng: np.random.Generator) -> Iterator[Trial]:
 def _risk(w: np.ndarray) -> float:
     """Of f = (1/N) sum relu(<w_i, x>) beyond that of f*, x ~ N(0, I), by arc-cosine kernels."""
     d, norms = w.shape[1], np.linalg.norm(w, axis=1)
-    sizes = norms[:, None] * norms
-    cosine = np.clip(w @ w.T / sizes, -1, 1)
-    angle = np.arccos(cosine)
-    squares = sizes * (np.sqrt(1 - cosine**2) + (np.pi - angle) * cosine) / (2 * np.pi)
     # E relu(<w, x>) |x| = |w| d E |v_1| / 2, v uniform on the sphere
     direction = float(np.exp(gammaln(d / 2) - gammaln((d + 1) / 2))) / np.sqrt(np.pi)
     cross = norms.mean() * d * direction / 2 / np.sqrt(2 * np.pi)
-    return float(squares.mean() - 2 * cross + d / (2 * np.pi))
+    return float(dual_kernel(w @ w.T).mean() - 2 * cross + d / (2 * np.pi))
 
 
 def _barrier(bound: Callable[[int, int, float], float]) -> Trials:
