@@ -45,11 +45,13 @@ class Pointwise(Constants):
             difference is left, at most, on average over both signs.
         span: sup sigma - inf sigma; infinite where sigma is unbounded.
         function: sigma, elementwise on an array.
+        derivative: sigma', likewise; at a kink its value on the left.
     """
 
     contraction: float
     span: float
     function: Callable[[Array], Array] = field(repr=False, compare=False)
+    derivative: Callable[[Array], Array] = field(repr=False, compare=False)
 
 
 # slopes are symmetric about 1/2: sigma'(z) + sigma'(-z) = 1
@@ -58,12 +60,39 @@ _GELU = (-0.1289041452, 1.1289041452)
 KNOWN = {
     sigma.name: sigma
     for sigma in (
-        Pointwise("identity", (1.0, 1.0), 0.0, 0.0, 1.0, np.inf, lambda z: z),
-        Pointwise("relu", (0.0, 1.0), np.inf, np.inf, 0.5, np.inf, lambda z: np.maximum(z, 0.0)),
+        Pointwise("identity", (1.0, 1.0), 0.0, 0.0, 1.0, np.inf, lambda z: z, np.ones_like),
+        Pointwise(
+            "relu",
+            (0.0, 1.0),
+            np.inf,
+            np.inf,
+            0.5,
+            np.inf,
+            lambda z: np.maximum(z, 0.0),
+            lambda z: np.where(z > 0, 1.0, 0.0),
+        ),
         # max |tanh''| = 4 / (3 sqrt 3), at tanh^2 = 1/3; tanh''' = -2 at 0
-        Pointwise("tanh", (0.0, 1.0), 0.769800358919502, 2.0, 1.0, 2.0, np.tanh),
+        Pointwise(
+            "tanh",
+            (0.0, 1.0),
+            0.769800358919502,
+            2.0,
+            1.0,
+            2.0,
+            np.tanh,
+            lambda z: 1 - np.tanh(z) ** 2,
+        ),
         # max |sigmoid''| = 1 / (6 sqrt 3); sigmoid''' = -1/8 at 0
-        Pointwise("sigmoid", (0.0, 0.25), 0.0962250448649377, 0.125, 0.0625, 1.0, expit),
+        Pointwise(
+            "sigmoid",
+            (0.0, 0.25),
+            0.0962250448649377,
+            0.125,
+            0.0625,
+            1.0,
+            expit,
+            lambda z: expit(z) * expit(-z),
+        ),
         # erf' = (2/sqrt pi) exp(-z^2), erf'' = -2 z erf' is extreme at z^2 = 1/2, erf''' at 0
         Pointwise(
             "erf",
@@ -73,6 +102,7 @@ KNOWN = {
             1.2732395447351628,
             2.0,
             erf,
+            lambda z: 2 / np.sqrt(np.pi) * np.exp(-(z**2)),
         ),
         Pointwise(
             "softplus",
@@ -82,6 +112,7 @@ KNOWN = {
             0.5,
             np.inf,
             lambda z: np.logaddexp(z, 0.0),
+            expit,
         ),
         # z Phi(z): sigma' = Phi + z phi is extreme at z = -+ sqrt 2, sigma'' = phi (2 - z^2) at 0,
         # sigma''' = phi (z^3 - 4z) at z^2 = (7 - sqrt 33)/2
@@ -93,6 +124,7 @@ KNOWN = {
             (_GELU[0] ** 2 + _GELU[1] ** 2) / 2,
             np.inf,
             lambda z: z * ndtr(z),
+            lambda z: ndtr(z) + z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi),
         ),
     )
 }

@@ -1,10 +1,11 @@
 """From a tolerance to a number of neurons: two-layer (T) and deep (D) networks.
 
 `two_layer` and `deep` hold what either kind of network has of its own under the same name:
-``error_bound``, ``required_width`` and ``required_widths``; `lower` holds bounds from below.
+``error_bound``, ``required_width`` and ``required_widths``; `lower` holds bounds from below,
+`trained_pair` what training does to neurons of two networks that were matched before.
 """
 
-from lmctheory.widths import deep, lower, two_layer
+from lmctheory.widths import deep, lower, trained_pair, two_layer
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.coherent_error import CoherentError, OutputLaw, coherent_error_bound
 from lmctheory.widths.dropout import dropout_bound
@@ -61,5 +62,6 @@ __all__ = [
     "simulated_error_bound",
     "squared_loss_barrier",
     "trained_error_bound",
+    "trained_pair",
     "two_layer",
 ]

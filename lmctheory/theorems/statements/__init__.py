@@ -6,6 +6,7 @@ from lmctheory.theorems.statements import (
     rates,
     two_layer,
     lower,
+    training,
     deep,
     certificates,
     layerwise,
@@ -23,5 +24,6 @@ __all__ = [
     "prediction",
     "rates",
     "signs",
+    "training",
     "two_layer",
 ]
