@@ -20,6 +20,7 @@ STUDIES = {
         "barrier_prediction",
         "fixed_laws",
         "from_below",
+        "trained_coupling",
     )
 }
 """All studies, by name."""

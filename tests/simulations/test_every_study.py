@@ -44,6 +44,7 @@ SMALL = {
     "barrier_prediction": Small(2, "How far predictions are from measurements"),
     "fixed_laws": Small(1, "Exponents, and the width at which the barrier falls"),
     "from_below": Small(10, "make errors cancel"),
+    "trained_coupling": Small(4, "0 of"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
@@ -149,6 +150,12 @@ REFUSED = {
         "--widest 7": "greater than or equal to 8",
         "--pairs 1": "greater than or equal to 2",
     },
+    "trained_coupling": {
+        "--setting sine": "setting must be one of",
+        "--width 1": "greater than or equal to 2",
+        "--pairs 1": "greater than or equal to 2",
+        "--longest 0": "greater than or equal to 1",
+    },
 }
 
 
@@ -208,6 +215,10 @@ KEYS = {
     "from_below": (
         (73, "39c88fb94e450fd408b6fc6496e35eb89cb193e5de7d0baca7b0528e216e1ad3"),
         (10, "72da8e74ec584a10fdb9bc91698866ea507604c03ddb564a9b7e0211d9e35d5c"),
+    ),
+    "trained_coupling": (
+        (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
+        (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

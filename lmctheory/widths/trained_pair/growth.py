@@ -163,7 +163,7 @@ def pair_growth(
 def stability_bound(steps: list[StepNorms], cost: float, task: Task) -> float:
     """T12 by norms of steps: the lesser of two estimates of each, the other without the pull."""
     beta = task.criterion.smoothness
-    distance = cost**0.5
+    distance = np.float64(cost**0.5)
     for step in steps:
         largest, L = step.transfer.max(), step.curvature.max()
         K2, s = np.square(step.features).mean(), step.size
@@ -172,7 +172,7 @@ def stability_bound(steps: list[StepNorms], cost: float, task: Task) -> float:
         if room > 0:
             factor = min(factor, largest + s**3 * beta * L**2 * K2 / room)
         distance = factor**0.5 * distance + np.square(step.left).mean() ** 0.5
-    return float(distance**2) * INFLATION
+    return _squared(distance)
 
 
 def weighted_bound(steps: list[StepNorms], initial: Float[np.ndarray, " N"], task: Task) -> float:
@@ -183,8 +183,14 @@ def weighted_bound(steps: list[StepNorms], initial: Float[np.ndarray, " N"], tas
         for step, w, later in zip(steps, weights, weights[1:], strict=False):
             factor = min(growth.factor for growth in uneven_growth(step, w, later, beta))
             energy = factor**0.5 * energy + (later * np.square(step.left)).mean() ** 0.5
-        found.append(float(energy**2) * INFLATION)
+        found.append(_squared(energy))
     return min(found)
+
+
+def _squared(distance: float) -> float:
+    """Infinite beyond the range of numbers, and where that made a product with 0."""
+    largest = np.finfo(np.float64).max ** 0.5 / 2
+    return float(distance) ** 2 * INFLATION if distance < largest else np.inf
 
 
 def _function_errors(
