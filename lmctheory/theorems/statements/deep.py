@@ -191,6 +191,19 @@ theorem(
     functions=("widths.matching_lower_bounds",),
     checks="deep",
     depends=("R9",),
+    proof=r"""
+\textbf{1.} Fix everything below layer $l$, and the order of B's neurons there. The rows $w_i$ of
+$W_A$ and $w'_j$ of $W_B$ are independent, from $N(0, (s_w^2/m_{l-1})I)$; an order of columns that
+does not depend on them leaves the law of $w'_j$ as it is.
+
+\textbf{2.} $\mathbb E_x\langle w_i - w'_j, \phi_{l-1}\rangle^2 = |\Sigma_{l-1}^{1/2}(w_i -
+w'_j)|^2$, and $\Sigma_{l-1}^{1/2}w_i$, $\Sigma_{l-1}^{1/2}w'_j$ are independent draws from
+$N(0,\Lambda)$.
+
+\textbf{3.} So the left-hand side is, for every $\Pi$, at least the least matching cost per neuron
+of two samples of $m_l$ neurons from $N(0,\Lambda)$, whose expectation, given what lies below, is
+at least $L(m_l,\Lambda)$ by R11. Take the expectation over what lies below.
+""",
 )
 
 theorem(

@@ -209,6 +209,27 @@ theorem(
     ),
     functions=("rates.covering_bound", "rates.upper_bound"),
     checks="laws",
+    proof=r"""
+\textbf{1.} For $x \ne y$ let $Q(x, y)$ be the smallest cell that holds both, and $d(x, y) =
+\operatorname{diam}(Q(x, y))^p \ge |x - y|^p$; $d(x, x) = 0$. It suffices to bound the least cost
+of $d$.
+
+\textbf{2.} Let $g(Q) = \frac12(\operatorname{diam}(\hat Q)^p - \operatorname{diam}(Q)^p) \ge 0$.
+Along the cells from $x$ up to the child of $Q(x, y)$ that holds $x$ the sum of $g$ is
+$\frac12\operatorname{diam}(Q(x, y))^p$, since it telescopes and diameters tend to 0; the same for
+$y$. These are all cells that hold exactly one of $x$ and $y$: $d(x, y)$ is the length of the path
+from $x$ to $y$ in the tree with edges of length $g(Q)$.
+
+\textbf{3.} First let the tree be finite. Pair as many points as possible inside each cell, from
+the leaves upwards. Every cell $Q$ is then left by $m|\mu_m(Q) - \nu_m(Q)|$ points, of one network
+only, and every pair's path goes up from both points to their smallest cell and no further: $g(Q)$
+is paid exactly $m|\mu_m(Q) - \nu_m(Q)|$ times. The cost is $\sum_Qg(Q)|\mu_m(Q) - \nu_m(Q)|$.
+Take expectations.
+
+\textbf{4.} An infinite tree is cut at a level; cells there are treated as leaves, in which points
+are paired at no more than the cell's diameter to the power $p$. That adds at most the largest of
+these, which tends to 0.
+""",
 )
 
 theorem(
@@ -493,6 +514,25 @@ theorem(
     ),
     functions=("rates.deviation", "rates.simulated_upper_bound", "rates.simulated_lower_bound"),
     checks="laws",
+    proof=r"""
+\textbf{1.} By R1, $W_p^p = \min_\pi\frac1m\sum_i|a_i - b_{\pi(i)}|^p$. If one neuron is replaced,
+every sum, hence the least one, changes by at most $D^p/m$, as both costs lie in $[0, D^p]$.
+
+\textbf{2.} McDiarmid's inequality for $2m$ independent variables with these differences: $P(W_p^p
+\ge \mathbb E W_p^p + s) \le \exp(-2s^2/(2m D^{2p}/m^2)) = \exp(-ms^2/D^{2p})$, and likewise from
+below.
+
+\textbf{3.} For $1 \le p \le 2$, $|W_p(a, b) - W_p(a', b')| \le W_p(a, a') + W_p(b, b')$, where
+$W_p \le W_2$ and $W_2(a, a') \le |a - a'|/\sqrt m$ (match $a_i$ with $a'_i$), norms of $\mathbb
+R^{md}$. Hence $W_p$ is Lipschitz in $(a, b)$ with constant $\sqrt{2/m}$.
+
+\textbf{4.} Products keep the log-Sobolev constant $C$. By Herbst's argument an $\ell$-Lipschitz
+function has $P(f \ge \mathbb E f + s) \le \exp(-s^2/(2C\ell^2))$: with $\ell^2 = 2/m$,
+$\exp(-ms^2/(4C))$; $-W_p$ is Lipschitz, too.
+
+\textbf{5.} The log-Sobolev inequality implies Poincar\'e's with the same constant:
+$\operatorname{Var}W_2 \le C\ell^2 = 2C/m$.
+""",
 )
 
 theorem(
@@ -512,6 +552,17 @@ theorem(
     depends=("R2", "R6a", "R6c", "R7", "R8", "R9", "R13", "R15"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="rates",
+    proof=r"""
+\textbf{1.} Costs do not change with $\mu_0$. The keys named prove each of the bounds; the largest
+of lower bounds is one, and so is the least of upper ones.
+
+\textbf{2.} $2\operatorname{tr}\Lambda$ is the cost of any permutation that does not look at the
+neurons.
+
+\textbf{3.} Sums over blocks: for orthogonal blocks of coordinates $|x - y|^2 = \sum_k|x_k -
+y_k|^2$, and the least value of a sum over permutations is at least the sum of the least values,
+of which each is the matching cost of one block's law.
+""",
 )
 
 theorem(

@@ -43,6 +43,23 @@ theorem(
     depends=("R5", "R6a", "R6b", "R6c", "R9", "R11", "R13", "R14", "R15", "S1a"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="signs",
+    proof=r"""
+\textbf{1.} Given $\pi$, each sign may be chosen for itself: the cost is that of the metric
+$\min(|x - y|, |x + y|)$ of vectors modulo sign. What is at least $L_s$ and at most $U_s$ is the
+mean of one random number; it remains to prove the two bounds that are printed.
+
+\textbf{2.} Below. Every neuron pays at least what its nearest among $\pm b_1, \dots, \pm b_m$
+costs. Given $a$, the probability that none of them is in $B(a, r)$ is $(1 - \mu(B(a,r) \cup
+B(-a,r)))^m$, as $-b \in B(a,r)$ means $b \in B(-a,r)$; it is at least $(1 - \min(1, \mu(B(a,r)) +
+\mu(B(-a,r))))^m$. The mean of a nonnegative number's $p$-th power is $\int_0^\infty P(\cdot >
+r)\,d(r^p)$.
+
+\textbf{3.} Above. Let $\varepsilon_x = \pm1$ be such that the chosen coordinate of
+$\varepsilon_xx$ is not negative ($1$ if it is 0). For any $\pi$ take $s_i =
+\varepsilon_{a_i}\varepsilon_{b_{\pi(i)}}$: then $|a_i - s_ib_{\pi(i)}| = |\varepsilon_{a_i}a_i -
+\varepsilon_{b_{\pi(i)}}b_{\pi(i)}|$. The least over $\pi$ is $W_p^p$ of
+two independent samples from $\mu'$ (R1), of expectation at most $U(m;\mu')$.
+""",
 )
 
 theorem(

@@ -176,6 +176,31 @@ theorem(
     functions=("widths.neuron", "widths.two_layer.error_bound"),
     checks="two_layer",
     depends=("T1", "T1b"),
+    proof=r"""
+\textbf{1.} Outputs are linear in the functions of neurons: $f_t - \bar f = \frac1N \sum_i j_i$,
+with $j_i = \phi(\theta^t_i) - t\phi(\theta_i) - (1-t)\phi(\theta'_i)$ the gap of a matched pair,
+$\phi = a \sigma(\langle w, x\rangle)$ and $d_i = |\theta_i - \theta'_i|$.
+
+\textbf{2.} The gradient of $\phi$ is $(\sigma(z), a\sigma'(z)x)$, of norm at most $K$ on the convex
+hull of the neurons, where $|z| \le R w_{\max}$. Its Hessian has the quadratic form
+$2\alpha\langle x, \omega\rangle \sigma' + a\sigma''\langle x, \omega\rangle^2$ at $(\alpha,
+\omega)$, at most $2 p |\alpha||\omega| + q|\omega|^2$ in size with $p = \ell R$ and $q = a_{\max}
+h R^2$; the largest eigenvalue of this form of two variables is $\frac12(q + \sqrt{q^2 + 4p^2}) =
+H$. By T1, $|j_i| \le \frac14 B_{2K,H}(d_i)$.
+
+\textbf{3.} As $a_t - a = -(1-t)(a - a')$ and $a_t - a' = t(a - a')$, $j_i = a_t[\sigma(z_t) -
+t\sigma(z) - (1-t)\sigma(z')] - t(1-t)(a - a')(\sigma(z) - \sigma(z'))$. By T1b the first term is
+at most $\frac14 a_{\max} B_{\beta-\alpha,h}(R|w - w'|)$, the second at most $\frac14\ell R|a -
+a'||w - w'| \le \frac18\ell R d_i^2$. If $a = a'$, the second is 0.
+
+\textbf{4.} $\min(b d, H d^2 r)$ is, as the least of two concave functions of $d^2$ that rise,
+concave and rising in $d^2$, and so is its integral $B_{b,H}(d)$. By Jensen's inequality the means
+over $i$ of the bounds of steps 2 and 3 are at most their values at $d^2 = \frac1N\sum_i d_i^2 =
+W_2^2$: the first claim.
+
+\textbf{5.} $B_{2K,H}(d) \le 2Kd$, so that the mean of $\frac14 B_{2K,H}(d_i)$ is at most $\frac K2
+\frac1N\sum_i d_i = \frac K2 W_1$.
+""",
 )
 
 theorem(
@@ -277,6 +302,27 @@ theorem(
     functions=("widths.data_error_bound",),
     checks="two_layer",
     depends=("T1b", "T2k", "R11"),
+    proof=r"""
+\textbf{1.} $e_t = \frac aN\sum_i j_i$, where by T1b $\sup_t|j_i| \le \frac14
+B_{\beta-\alpha,h}(D_i)$ with $D_i = |\langle w_i - w'_{\pi(i)}, x\rangle|$.
+
+\textbf{2.} First line. $B_{\beta-\alpha,h}(D) \le (\beta-\alpha)D$ and Minkowski's inequality give
+$\sup_t\|e_t\| \le \frac{a(\beta-\alpha)}4\frac1N\sum_i\|D_i\|$; the mean of $\|D_i\|$ is at most
+the root of that of $\|D_i\|^2 = (w_i - w'_{\pi(i)})^T\Sigma(w_i - w'_{\pi(i)})$, and the
+expectation of the root at most the root of the expectation, $\sqrt M$.
+
+\textbf{3.} Second line. $\mathbb E_x\sup_t|e_t| \le \frac a4\mathbb E_x\frac1N\sum_i B(D_i)$. As
+$B(\sqrt q)$ is concave in $q$ (T2, step 4), Jensen's inequality over $x$, $i$ and the networks
+puts the mean of $D_i^2$, which is $M$, in place of $q$.
+
+\textbf{4.} Third line. Fix $x$, and let $i$ be uniform and independent of the networks. Then $w_i
+\sim N(0,\Lambda)$, so that $z = \langle w_i, x\rangle$ has a density of at most $\rho_x = (2\pi
+x^T\Lambda x)^{-1/2}$. T2k with $p = 2$ and $A_x = \mathbb E D_i^2$ gives $\mathbb E\sup_t|j_i|
+\le C\rho_x^{1/3} A_x^{2/3}$ with $C = \frac16 2^{4/3}(\frac27)^{1/3} = 14^{2/3}/21$.
+
+\textbf{5.} By H\"older's inequality $\mathbb E_x\rho_x^{1/3}A_x^{2/3} \le (\mathbb
+E_x\rho_x)^{1/3}(\mathbb E_x A_x)^{2/3} = \rho^{1/3}M^{2/3}$. All three bounds rise with $M$.
+""",
 )
 
 theorem(
@@ -359,6 +405,21 @@ theorem(
     functions=("widths.two_layer.required_width",),
     checks="two_layer",
     depends=("T2", "R10", "R11"),
+    proof=r"""
+\textbf{1.} By R10, solved for the deviation, each of $W_p^p \le \mathbb E W_p^p +
+D^p\sqrt{\ln(1/\delta)/N}$ and $W_p \le \mathbb E W_p + 2\sqrt{C\ln(1/\delta)/N}$ holds with
+probability $1 - \delta$.
+
+\textbf{2.} $\mathbb E W_1 \le U_1$ and, by Jensen's inequality, $\mathbb E W_2 \le \sqrt{\mathbb
+E W_2^2} \le \sqrt{U_2}$. So $P(W_p \le \omega_p(N)) \ge 1 - \delta$ for either $p$, whichever of
+its two forms is the smaller: that is known beforehand.
+
+\textbf{3.} Let the left-hand side be $\kappa\omega_1$ (or $\mathcal E(\omega_2)$), and the
+networks matched for $p = 1$ (or 2). On the event of step 2, T2 (or its form for fixed output
+weights, by T1b: $|j_i| \le \frac14(\beta-\alpha)|a|R|w_i - w'_i|$) gives $|f_t - \bar f| \le
+\kappa W_1 \le \kappa\omega_1$ (or $\mathcal E(W_2) \le \mathcal E(\omega_2)$, as $\mathcal E$
+rises) for all $t$ and $x$ at once.
+""",
 )
 
 theorem(
@@ -415,4 +476,40 @@ theorem(
     functions=("widths.flow_lipschitz", "widths.coupling_bound"),
     checks="two_layer",
     depends=("T2",),
+    proof=r"""
+\textbf{1.} The flow. In the limit a neuron moves by $y \mapsto y + 2 s_k\mathbb
+E[(y_{\mathrm{data}} - f_\infty)\nabla\sigma_*(\cdot\,; y)]$. For two neurons and any unit vector
+$v$, Schwarz's inequality bounds $\mathbb E[(y_{\mathrm{data}} - f_\infty)\langle v,
+\nabla\sigma_*(\cdot\,; y_1) - \nabla\sigma_*(\cdot\,; y_2)\rangle]$ by $\sqrt{R_k} H|y_1 - y_2|$:
+a step has the Lipschitz constant $1 + 2s_kH\sqrt{R_k}$, and the
+composition of all steps at most their product.
+
+\textbf{2.} The coupling. $X_i$ are the network's neurons, $Y_i$ start there and move with the
+limit, $D_k^2 = \frac1N\sum_i|X_i - Y_i|^2$. A step adds $2s_kv_i$ to $X_i - Y_i$,
+\[ v_i = \mathbb E[(y_{\mathrm{data}} - f_\infty)(\nabla\sigma_*(X_i) - \nabla\sigma_*(Y_i))] +
+\mathbb E[(f_\infty - f_X)\nabla\sigma_*(X_i)] . \]
+
+\textbf{3.} The mean over $i$ of the first term times $X_i - Y_i$ is at most $r_kD_k^2$, as in
+step 1.
+
+\textbf{4.} By Taylor's formula $\langle\nabla\sigma_*(X_i), X_i - Y_i\rangle = \sigma_*(X_i) -
+\sigma_*(Y_i) + \varrho_i$ with $\varrho_i = \int_0^1\langle\nabla\sigma_*(X_i) -
+\nabla\sigma_*(X_i - \tau(X_i - Y_i)), X_i - Y_i\rangle\,d\tau$, at most $\int_0^1\min(2K|X_i -
+Y_i|, H\tau|X_i - Y_i|^2)\,d\tau = B_{2K,H}(|X_i - Y_i|)$. That is concave in the square (T2, step
+4): the mean over $i$ is $f_X - f_Y + \varrho$ with $\|\varrho\| \le
+G_k$.
+
+\textbf{5.} $f_\infty - f_X = (f_\infty - f_Y) - (f_X - f_Y)$, norms $e_k$ and $u$. The mean over
+$i$ of the second term of $v_i$ times $X_i - Y_i$ is therefore at most $e_ku - u^2 + (e_k + u)G_k$.
+
+\textbf{6.} The root mean square of $|v_i|$ is at most $r_kD_k + K(e_k + u)$, and $u \le KD_k$.
+
+\textbf{7.} $D_{k+1}^2 = D_k^2 + 4s_k\frac1N\sum_i\langle X_i - Y_i, v_i\rangle +
+4s_k^2\frac1N\sum_i|v_i|^2 \le \Delta_k(u)^2$ by steps 3, 5 and 6, hence at most its largest value
+for $u \le KD_k$; and $D_{k+1} \le D_k + 2s_k(r_kD_k + K(e_k + u))$ with $u \le KD_k$.
+
+\textbf{8.} Two networks. With a permutation that is fixed, $X^A_i - X^B_i = (X^A_i - Y^A_i) +
+(Y^A_i - Y^B_i) + (Y^B_i - X^B_i)$; by step 1 the root mean square of the middle term is at most
+$\mathrm{Lip}(\Phi)$ times that of the initial differences.
+""",
 )
