@@ -79,7 +79,7 @@ def test_losses_of_t12(rng):
 
 def test_steps_of_t13_and_coefficients_of_t14(rng):
     step, w, later = _step(rng), *rng.uniform(0.5, 2, (2, 5))
-    first, second = uneven_growth(step, w, later, BETA)
+    first, second = uneven_growth(step, np.log(w), np.log(later), BETA)
     gain, A = step.gain, step.features
     sizes = {
         "G": (gain**2 / w).mean(),

@@ -7,6 +7,7 @@ import torch
 from lmctheory.activations import KNOWN, pointwise
 from lmctheory.rates import optimal_permutation
 from lmctheory.widths import neuron_on_data
+from lmctheory.widths.neuron_constants import Neuron
 from lmctheory.widths.trained_pair import (
     Growth,
     Path,
@@ -280,6 +281,7 @@ def test_bad_arguments_are_named():
     shorter = Path(a.weights[:-1], a.outputs[:-1])
     narrow = Path(a.weights[:, :-1], a.outputs[:, :-1])
     other = Path(a.weights, a.outputs + 1.0)
+    one = Path(a.weights[:, :1], a.outputs[:, :1])
     tanh = neuron_on_data("tanh", output=1.0, inputs=of.inputs)
     relu = neuron_on_data("relu", output=1.0, inputs=of.inputs)
     cases = [
@@ -297,6 +299,7 @@ def test_bad_arguments_are_named():
         (lambda: Path(a.weights, b.outputs[:-1]), "outputs must have"),
         (lambda: descend(a.weights[0], np.ones((N, 2)), of, schedule), "weights and outputs"),
         (lambda: carried(a, np.ones((2, 5)), np.ones((2, 1)), of, schedule), "columns"),
+        (lambda: coupling(a, one, of, schedule), "limit must have at least 2 neurons"),
         (lambda: mean_coupling([[Growth(1, 0, 0)]], np.ones(2), 3), "variances must be 1"),
         (lambda: loss_growth(relu, [0.1], np.ones((2, 1))), "kink"),
         (lambda: loss_growth(tanh, [9.0], np.ones((2, 1))), "steps must satisfy"),
@@ -312,3 +315,65 @@ def test_a_training_that_diverges_is_told():
     (w, a), _ = starts(N, 1)
     with pytest.raises(ValueError, match="diverges at step"):
         descend(w, a, of, Schedule(np.full(200, 50.0)))
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0])
+def test_a_kink_has_no_part_in_the_ends(t):
+    found = pair_growth(*pair("relu"), t=t)
+    assert found.function_error <= found.function_error_bound < 1e-12
+
+
+def test_linear_networks_err_by_no_more_than_rounding():
+    """All of the error is rounding, which grows with the weights."""
+    rng, x = np.random.default_rng(6), np.random.default_rng(7).standard_normal((6, D))
+    of, schedule = Task(x, np.ones((6, 1)), "identity"), Schedule(np.full(3, 1e-3))
+    for scale in (1.0, 1e6):
+        starts_ = scale * rng.standard_normal((2, N, D))
+        a, b = (descend(w, np.ones((N, 1)), of, schedule) for w in starts_)
+        found = pair_growth(a, b, of, schedule, t=0.3)
+        assert 0 < found.function_error <= found.function_error_bound < 1e-12 * scale
+
+
+def test_one_start_and_batches_of_its_own_is_infinite_growth():
+    of, (first, _) = task(), starts(N, 1, same=True)
+    own = [Schedule(np.array([0.1]), batches=[np.array([k])]) for k in range(2)]
+    a, b = (descend(*first, of, schedule) for schedule in own)
+    assert pair_growth(a, b, of, own[0]).growth == np.inf
+
+
+@pytest.mark.parametrize("decay", [2.0, 1.0])
+def test_weights_of_long_trainings_do_not_vanish(decay):
+    """By each step at most (1 - s mu)^2 is left, of which 600 steps leave less than any number."""
+    of, (first, second) = task(), starts(N, 1, same=True)
+    rng = np.random.default_rng(8)
+    draws = [[rng.integers(0, EXAMPLES, 10) for _ in range(600)] for _ in range(2)]
+    own = [Schedule(np.full(600, 0.5), decay, batches) for batches in draws]
+    a, b = descend(*first, of, own[0]), descend(*second, of, own[1])
+    found = pair_growth(a, b, of, own[0])
+    assert found.cost <= found.by_weights <= found.by_stability * (1 + 1e-9)
+
+
+def test_loss_growth_keeps_what_decay_leaves():
+    flat = Neuron(1e-9, 1e-9, spread=1.0, bend=1.0, mixed=0.0)
+    for left in (1e-7, 1e-9, 1e-12):
+        kept = 1 - (1 - left)
+        found = loss_growth(flat, [1.0], np.zeros((2, 1)), decay=1 - left)
+        assert found == pytest.approx(kept, rel=1e-12, abs=0)
+
+
+def test_the_limit_may_be_of_neurons_that_are_alike():
+    """Then nothing forces a network of them apart, but variances must not be negative."""
+    of, schedule = task(), Schedule(np.full(3, 0.1))
+    for seed in range(8):
+        w = np.tile(np.random.default_rng(seed).standard_normal((1, D)), (7, 1))
+        limit = descend(w, np.ones((7, 1)), of, schedule)
+        assert coupling(limit, limit, of, schedule).bound(10) < 1e-9
+
+
+def test_variances_of_neurons_nearly_alike_are_not_lost_in_rounding():
+    of, schedule = task("identity"), Schedule(np.array([0.1]))
+    w = 1 + 1e-9 * np.random.default_rng(9).standard_normal((50, D))
+    limit = descend(w, np.ones((50, 1)), of, schedule)
+    (found,) = coupling(limit, limit, of, schedule).variances
+    exact = ((w - 1) @ of.inputs.T).var(axis=0, ddof=1).mean()
+    assert found == pytest.approx(exact, rel=1e-4, abs=0)

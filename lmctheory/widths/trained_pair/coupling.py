@@ -155,7 +155,7 @@ def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coup
         width *if* it is no larger there: for other networks that is assumed, not certified.
 
     Raises:
-        ValueError: for paths that do not fit.
+        ValueError: for paths that do not fit, and a limit of one neuron.
 
     Reference:
         theory key T14, derived here.
@@ -175,6 +175,8 @@ def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coup
         (0.076, 0.0076)
     """
     check_paths(task, schedule, network=network)
+    if len(limit.weights[0]) < 2:
+        raise ValueError("limit must have at least 2 neurons, whose variance counts, got 1")
     neurons = carried(limit, network.weights[0], network.outputs[0], task, schedule)
     ends = (path.parameters(path.steps, task) for path in (network, neurons))
     norms = step_norms(network, neurons, task, schedule, driver=limit)
@@ -200,7 +202,5 @@ def step_growths(steps: list[StepNorms], level: float, task: Task) -> list[list[
 def _variance(path: Path, task: Task, k: int) -> float:
     """E_x of the variance of phi over neurons, unbiased."""
     act = task.sigma.function(task.inputs @ path.weights[k].T)
-    a, N = path.outputs[k], len(path.outputs[k])
-    second = (np.square(act) @ np.square(a)).sum(axis=1) / N
-    first = np.square(act @ a / N).sum(axis=1)
-    return float((second - first).mean()) * N / (N - 1)
+    # a difference of moments would be lost in rounding where neurons are alike
+    return float(sum((act * a).var(axis=1, ddof=1).mean() for a in path.outputs[k].T))

@@ -37,8 +37,8 @@ recorded numbers, whatever B_i and A_i are; norms are increased by 1e-9 of thems
 step's left-over by the rounding of its own evaluation.
 
 *The function* (T15). e = f_t - t f_A - (1-t) f_B changes by at most t (1-t) H |theta_i - theta'_i|
-with a neuron theta'_i of B. From theta_i - U_i D_i(0), where it is e^, to theta'_i the distance is
-F = sqrt(M_K) - rms|U_i D_i(0)| in root mean square by T14, hence
+with a neuron theta'_i of B. From theta_i - U_i D_i(0), where it is e^, to theta'_i the distance in
+root mean square is at most F, the sum of the last two sums of T14, hence
 
     ||e|| <= ||e^|| + t (1-t) H (rms |U_i D_i(0)| + F/2) F,
 
@@ -94,8 +94,10 @@ class PairGrowth:
 
     @property
     def growth(self) -> float:
-        """M_K / M_0; 1 if both vanish."""
-        return 1.0 if self.cost == self.initial_cost else float(self.cost / self.initial_cost)
+        """M_K / M_0; 1 if both vanish, infinite if only M_0 does."""
+        if self.cost == self.initial_cost:
+            return 1.0
+        return self.cost / self.initial_cost if self.initial_cost else np.inf
 
 
 def pair_growth(
@@ -171,26 +173,32 @@ def stability_bound(steps: list[StepNorms], cost: float, task: Task) -> float:
         room = 2 * step.kept - s * beta * K2
         if room > 0:
             factor = min(factor, largest + s**3 * beta * L**2 * K2 / room)
-        distance = factor**0.5 * distance + np.square(step.left).mean() ** 0.5
-    return _squared(distance)
+        with np.errstate(over="ignore"):  # infinite
+            distance = factor**0.5 * distance + np.square(step.left).mean() ** 0.5
+    return _square(distance)
 
 
 def weighted_bound(steps: list[StepNorms], initial: Float[np.ndarray, " N"], task: Task) -> float:
     """T13 by norms of steps, from |D_i(0)|^2 on."""
     beta, found = task.criterion.smoothness, []
-    for weights in (energy_weights(steps, level) for level in LEVELS):
-        energy = (weights[0] * initial).mean() ** 0.5
-        for step, w, later in zip(steps, weights, weights[1:], strict=False):
-            factor = min(growth.factor for growth in uneven_growth(step, w, later, beta))
-            energy = factor**0.5 * energy + (later * np.square(step.left)).mean() ** 0.5
-        found.append(_squared(energy))
+    for logarithms in (energy_weights(steps, level) for level in LEVELS):
+        units = logarithms.max(axis=1)  # of E, step by step: the weights of long trainings vanish
+        shares = np.exp(logarithms - units[:, None])
+        energy = (shares[0] * initial).mean() ** 0.5
+        for k, step in enumerate(steps):
+            growths = uneven_growth(step, logarithms[k], logarithms[k + 1], beta)
+            factor = min(growth.factor for growth in growths)
+            with np.errstate(over="ignore", invalid="ignore"):  # infinite
+                energy *= factor**0.5 * np.exp((units[k] - units[k + 1]) / 2)
+            energy += (shares[k + 1] * np.square(step.left)).mean() ** 0.5
+        found.append(_square(energy))
     return min(found)
 
 
-def _squared(distance: float) -> float:
-    """Infinite beyond the range of numbers, and where that made a product with 0."""
-    largest = np.finfo(np.float64).max ** 0.5 / 2
-    return float(distance) ** 2 * INFLATION if distance < largest else np.inf
+def _square(distance: float) -> float:
+    """Infinite where it overflows or nothing is known."""
+    with np.errstate(over="ignore"):
+        return float(np.nan_to_num(np.square(distance) * INFLATION, nan=np.inf, posinf=np.inf))
 
 
 def _function_errors(
@@ -206,10 +214,24 @@ def _function_errors(
     fixed = a.outputs[-1]
     error, near = (_gap(end, far, fixed, task, t) for far in (other, end - images))
     H = _curvature((end, other, end - images), fixed, task)
-    linear, bent = mean_square(images) ** 0.5, t * (1 - t) * H
+    # a kink has no part in the ends
+    linear, bent = mean_square(images) ** 0.5, t * (1 - t) * H if 0 < t < 1 else 0.0
     through = near + (bent * (linear + rest / 2) * rest if rest > 0 else 0.0)
     whole = bent * (linear + rest) ** 2 / 2 if linear + rest > 0 else 0.0
-    return error, float(min(through, whole)) * INFLATION
+    return error, float(min(through, whole)) * INFLATION + _rounding((end, other), fixed, task)
+
+
+def _rounding(
+    ends: tuple[Float[np.ndarray, "N p"], ...], fixed: Float[np.ndarray, "N c"], task: Task
+) -> float:
+    """Of a function error, by the sizes of what is summed: |sigma(z)| <= |sigma(0)| + Lip |z|."""
+    parts = [_split(end, fixed, task) for end in ends]
+    w, a = (sum(np.linalg.norm(part, axis=1) for part in kind) for kind in zip(*parts, strict=True))
+    at_zero = float(np.abs(task.sigma.function(np.zeros(1)))[0])
+    x = mean_square(task.inputs) ** 0.5
+    terms = len(fixed) + task.inputs.shape[1] + 8
+    sizes = a * (at_zero + task.sigma.lipschitz * w * x)
+    return float(np.finfo(np.float64).eps * terms * sizes.mean())
 
 
 def _gap(
@@ -242,7 +264,8 @@ def _curvature(
     largest = max(float(np.linalg.norm(a, axis=1).max()) for a in outputs)
     x, sigma = task.inputs, task.sigma
     fourth = np.linalg.norm(x * np.linalg.norm(x, axis=1, keepdims=True), 2) / len(x) ** 0.5
-    q = largest * sigma.curvature * float(fourth)
+    size = largest * float(fourth)
+    q = size * sigma.curvature if size > 0 else 0.0
     if not task.train_outputs:
         return q
     p = sigma.lipschitz * float(np.linalg.norm(x, 2)) / len(x) ** 0.5

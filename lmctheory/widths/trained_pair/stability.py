@@ -75,6 +75,5 @@ def loss_growth(
         raise ValueError("steps must satisfy s beta K^2 < 2 (1 - s mu)")
     bent = steps * constants.curvature / 2 * np.sqrt(2 * beta * losses).sum(axis=0)
     with np.errstate(over="ignore"):  # infinite
-        # c^2 + 2 s c kappa + 2 c (s kappa)^2 / room, minus 1
-        excess = kept**2 - 1 + 2 * kept * bent + 2 * kept * bent**2 / room
-        return float(np.exp(np.log1p(excess).sum() / 2))
+        # c^2 + 2 s c kappa + 2 c (s kappa)^2 / room; minus 1 a small c would be lost
+        return float(np.exp(np.log(kept**2 + 2 * kept * bent * (1 + bent / room)).sum() / 2))

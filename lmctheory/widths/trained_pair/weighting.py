@@ -35,12 +35,17 @@ class Growth(NamedTuple):
     own: float
 
 
+_NOTHING = Growth(np.inf, np.inf, np.inf)
+_LEAST = 1e-100
+"""Of bounds of ||c - s B||^2, which must be positive."""
 LEVELS = 0.0, 0.5, 1.0
 """Quantiles of `energy_weights` to be tried: every neuron by itself, those that spread, none."""
 
 
 def energy_weights(steps: list[StepNorms], level: float) -> Float[np.ndarray, "times N"]:
-    """Weights before each step, and 1 at the end: a step divides them by bounds of ||c - s B||^2.
+    """Logarithms of the weights before each step, and 0 at the end.
+
+    A step divides weights by bounds of ||c - s B||^2.
 
     Args:
         steps: their norms.
@@ -49,22 +54,39 @@ def energy_weights(steps: list[StepNorms], level: float) -> Float[np.ndarray, "t
     """
     transfer = np.array([step.transfer for step in steps])
     least = np.quantile(transfer, level, axis=1, keepdims=True, method="higher")
-    logarithms = np.log(np.maximum(np.maximum(transfer, least), 1e-300))
+    logarithms = np.log(np.maximum(np.maximum(transfer, least), _LEAST))
     ends = np.zeros((1, logarithms.shape[1]))
-    return np.exp(np.concatenate([np.cumsum(logarithms[::-1], axis=0)[::-1], ends]))
+    return np.concatenate([np.cumsum(logarithms[::-1], axis=0)[::-1], ends])
 
 
 def uneven_growth(
-    step: StepNorms, w: Float[np.ndarray, " N"], later: Float[np.ndarray, " N"], beta: float
+    step: StepNorms,
+    before: Float[np.ndarray, " N"],
+    after: Float[np.ndarray, " N"],
+    beta: float,
 ) -> list[Growth]:
     """Both estimates of a step; the second only where steps are small enough.
 
     Args:
         step: its norms.
-        w: weights before it.
-        later: w', after it.
+        before: logarithms of the weights before it.
+        after: of w', those after it.
         beta: smoothness of the loss.
     """
+    # E' <= f E needs only ratios of weights, and what is forced is of the unit of sqrt(E)
+    unit = after.max()
+    with np.errstate(
+        over="ignore", divide="ignore", invalid="ignore"
+    ):  # weights too uneven bound nothing
+        found = _estimates(step, np.exp(before - unit), np.exp(after - unit), beta)
+        force = float(np.exp(unit / 2))
+        scaled = [Growth(f, g * force, h * force) for f, g, h in found]
+    return [growth for growth in scaled if not np.isnan(growth).any()] or [_NOTHING]
+
+
+def _estimates(
+    step: StepNorms, w: Float[np.ndarray, " N"], later: Float[np.ndarray, " N"], beta: float
+) -> list[Growth]:
     s, c, gain2 = step.size, step.kept, np.square(step.gain)
     S = float((later * np.square(step.features)).mean())
     X = float((np.square(later * step.curvature * step.features) / w).mean()) ** 0.5
