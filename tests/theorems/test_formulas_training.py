@@ -100,7 +100,7 @@ def test_steps_of_t13_and_coefficients_of_t14(rng):
     a = 2 * 0.1 * 0.9 * sizes["W"] / BETA - 0.01 * sizes["S"]
     b = 0.1 * 0.9 * V_2 + 0.01 * sizes["X"]
     given = {"a": a, "b": b, "s": 0.1, "c": 0.9, "W": sizes["W"]}
-    for name, coefficient in zip("fgh", second, strict=True):
+    for name, coefficient in zip("fgh", second[:3], strict=True):
         formula = _formula("T14", name)
         own = {key: given[key] for key in formula.symbols}
         _agree(formula, coefficient, **own)

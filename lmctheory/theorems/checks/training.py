@@ -249,7 +249,7 @@ def _largest(draws: tuple[list[list[Growth]], ...], spread: float) -> list[list[
         count = min(map(len, steps))
         kinds = zip(*(step[:count] for step in steps), strict=True)
         coefficients = [np.max(kind, axis=0).tolist() for kind in kinds]
-        found.append([Growth(f, spread * g, spread * h) for f, g, h in coefficients])
+        found.append([Growth(f, spread * g, spread * h, left) for f, g, h, left in coefficients])
     return found
 
 

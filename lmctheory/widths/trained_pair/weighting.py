@@ -15,6 +15,9 @@ and the pull of the mean weight W, -2 s c W (u^2/beta - u e), at its worst u, wi
 P = 2 s c W/beta - s^2 S > 0 and b = s c V + s^2 X,
 
     f = 1 + b^2/P,      g = b s c W/P,      h = s c W/sqrt(P).
+
+What the curvature does not count (`secants`: pairs that are near, many of them beside a kink) moves
+neurons besides: sqrt(E') grows by the root of mean w' l^2, l what is left of a step.
 """
 
 from typing import NamedTuple
@@ -28,14 +31,15 @@ __all__ = ["LEVELS", "Growth", "energy_weights", "uneven_growth"]
 
 
 class Growth(NamedTuple):
-    """E' <= factor E + 2 cross e sqrt(E) + own^2 e^2."""
+    """sqrt(E') <= sqrt(factor E + 2 cross e sqrt(E) + own^2 e^2) + left."""
 
     factor: float
     cross: float
     own: float
+    left: float = 0.0
 
 
-_NOTHING = Growth(np.inf, np.inf, np.inf)
+_NOTHING = Growth(np.inf, np.inf, np.inf, np.inf)
 _LEAST = 1e-100
 """Of bounds of ||c - s B||^2, which must be positive."""
 LEVELS = 0.0, 0.5, 1.0
@@ -80,7 +84,8 @@ def uneven_growth(
     ):  # weights too uneven bound nothing
         found = _estimates(step, np.exp(before - unit), np.exp(after - unit), beta)
         force = float(np.exp(unit / 2))
-        scaled = [Growth(f, g * force, h * force) for f, g, h in found]
+        left = float((np.exp(after - unit) * np.square(step.left)).mean()) ** 0.5 * force
+        scaled = [Growth(f, g * force, h * force, left) for f, g, h, _ in found]
     return [growth for growth in scaled if not np.isnan(growth).any()] or [_NOTHING]
 
 
