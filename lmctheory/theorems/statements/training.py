@@ -6,7 +6,8 @@ from lmctheory.theorems.formula import Formula
 _NETWORKS = (
     r"$f = \frac1N \sum_i \phi(\cdot\,; \theta_i)$; a step of size $s$ is $\theta_i \leftarrow"
     r" (1 - s \mu) \theta_i - s \, \mathbb E\langle r, \nabla \phi(\theta_i) \rangle$, $r$ the"
-    r" derivative of the loss in the outputs, $\mathbb E$ the mean over the step's examples",
+    r" derivative of the loss in the outputs, $\mathbb E$ the mean over the step's examples;"
+    r" $s \mu \le 1$",
     r"the loss is convex in the outputs and its derivative $\beta$-Lipschitz",
     "both networks take the same steps on the same examples; B's neurons are permuted once,"
     " before training",
@@ -26,7 +27,7 @@ _SYMBOLS = {
     r"\rho": "difference of the derivatives of the loss in A's and in B's outputs",
     "u": r"$\|\rho\|$, as all norms of functions the root mean square over the step's examples",
     r"\beta": "Lipschitz constant of the derivative of the loss",
-    "M": r"$\frac1N \sum_i |D_i|^2$; $M'$ after the step, $M_k$ before step $k$, $M_K$ at the end",
+    "M": r"$\frac1N \sum_i |D_i|^2$ before the step, $M'$ after it, $M_K$ after the last one",
 }
 _MATRICES = {
     "A_i, B_i": (
@@ -37,7 +38,8 @@ _MATRICES = {
 }
 _IDENTITY = r"""
 \textbf{1.} Write $\bar v$ and $\Delta v$ for mean and difference of a quantity $v$ of the two
-matched neurons, and let $\varsigma = \Delta\sigma/\Delta z$ be the secant slope. Products obey
+matched neurons, and let $\varsigma = \Delta\sigma/\Delta z$ be the secant slope, $\sigma'(z)$ where
+$\Delta z = 0$. Products obey
 $\Delta(v w) = \bar v \Delta w + \bar w \Delta v$. Hence $\Delta\phi = \bar\sigma \Delta a + \bar a
 \varsigma \Delta z$, with $\Delta z = \langle \Delta w, x \rangle$. Define $A_i \rho = (\mathbb E
 \bar\sigma \rho, \mathbb E \langle \rho, \bar a \rangle \varsigma x)$; then $\langle D_i, A_i \rho
@@ -45,13 +47,13 @@ $\Delta(v w) = \bar v \Delta w + \bar w \Delta v$. Hence $\Delta\phi = \bar\sigm
 
 \textbf{2.} The gradient in $a$ is $\mathbb E r\sigma$, and $\Delta(r \sigma) = \bar\sigma \rho +
 \bar r \varsigma \Delta z$. The gradient in $w$ is $\mathbb E\langle r, a\rangle\sigma'(z) x$. With
-$\kappa = (\sigma'(z) - \varsigma)/\Delta z$ and $\kappa' = (\varsigma - \sigma'(z'))/\Delta z$,
+$\chi = (\sigma'(z) - \varsigma)/\Delta z$ and $\chi' = (\varsigma - \sigma'(z'))/\Delta z$,
 \[ \langle r, a\rangle\sigma'(z) - \langle r', a'\rangle\sigma'(z') - \varsigma\langle\rho,
 \bar a\rangle = \langle r, \bar a \rangle (\sigma'(z) - \varsigma) + \langle r', \bar a\rangle
 (\varsigma - \sigma'(z')) + \tfrac12 \langle \sigma'(z) r + \sigma'(z') r', \Delta a\rangle, \]
 as $a = \bar a + \frac12\Delta a$, $a' = \bar a - \frac12\Delta a$. All terms but those in $A_i\rho$
 are linear in $D_i$: they define $B_i$. If the output weights are fixed and equal, their rows and
-columns are left out. Where $\Delta z = 0$ every value of $\kappa$ may be taken.
+columns are left out. Where $\Delta z = 0$ every value of $\chi$ may be taken.
 
 \textbf{3.} Subtracting the two steps, $D'_i = (c - s B_i) D_i - s A_i\rho$."""
 
@@ -95,7 +97,7 @@ theorem(
         "W_2": r"root mean square of $|D_i|$",
         "n": "number of steps",
         "c_k, s_k": "the numbers of step $k$, counted from 1",
-        r"\ell_k, \ell'_k": "mean losses of A and B before step $k$",
+        r"\ell_k, \ell'_k": "mean losses of A and B before step $k$, on its examples",
         "H": r"bound of the neuron's Hessian in $L_2$ of the examples",
         r"\kappa_k": r"bounds every $\|B_i\|$ of step $k$",
     },
@@ -167,10 +169,10 @@ theorem(
     symbols={
         **_SYMBOLS,
         **_MATRICES,
-        "q_i": r"a bound of $\|c - s B_i\|^2$",
+        "q_i": r"a positive bound of $\|c - s B_i\|^2$",
         "w_i, w'_i": "weights of neuron $i$ before and after the step",
         "E, E'": r"$\frac1N \sum_i w_i |D_i|^2$ before and after the step",
-        "k_i": r"$\|\phi_i - \phi'_i\| / |D_i|$, or a bound of it",
+        "k_i": r"$\|\phi_i - \phi'_i\| / |D_i|$, 0 where $D_i = 0$, or a bound of it",
         "G": r"mean over neurons of $k_i^2 / w_i$",
         "V_1": r"root of the mean of $(k_i w'_i)^2 / w_i$",
         "V_2": r"root of the mean of $k_i^2 (w'_i - W)^2 / w_i$",
@@ -201,14 +203,15 @@ A\rho\rangle} = \mathbb E\langle\rho, \overline{w'\delta}\rangle$.
 x_i/\sqrt{w_i}$, so that the third term is at most $2s^2 u X\sqrt E$ and the fourth at most $s^2
 u^2 S$.
 
-\textbf{3.} First line. $\rho = \Lambda\bar\delta$ with $0 \le \Lambda \le \beta$, symmetric. Let
-$\eta_i = \Lambda^{1/2}\delta_i$, so that $\|\eta_i\| \le \sqrt\beta\, k_i x_i/\sqrt{w_i}$. Then
-$-2\,\mathbb E\langle\rho, \overline{w'\delta}\rangle = -\frac1{N^2}\sum_{ij}(w'_i +
-w'_j)\langle\eta_i, \eta_j\rangle$. The matrix $-(w'_i + w'_j)$, its entries multiplied by $p_i
-p_j$, $p_i = k_i/\sqrt{w_i}$, is $-(p\,(w'p)^T + (w'p)\,p^T)$, of largest eigenvalue $|p||w'p| -
-\langle p, w'p\rangle$ (or 0); as $\eta_i = p_i \xi_i$ with $\|\xi_i\| \le \sqrt\beta x_i$, the
-form is at most $\beta E (\sqrt G V_1 - P)$. (Every set of vectors $\eta_i$ with $\sum
-\|\eta_i\|^2/p_i^2 \le N\beta E$ obeys it: $k_i$ may be bounds.)
+\textbf{3.} First line. $\rho = \Lambda\bar\delta$ with $0 \le \Lambda \le \beta$, symmetric
+(without $\nabla^2\ell$ take $\rho\rho^T/\langle\rho, \bar\delta\rangle$ for every example, by
+cocoercivity). Let $\eta_i = \Lambda^{1/2}\delta_i$, so that $\|\eta_i\| \le \sqrt\beta\, k_i
+x_i/\sqrt{w_i}$. Then $-2\,\mathbb E\langle\rho, \overline{w'\delta}\rangle =
+-\frac1{N^2}\sum_{ij}(w'_i + w'_j)\langle\eta_i, \eta_j\rangle$. The matrix $-(w'_i + w'_j)$, its
+entries multiplied by $p_i p_j$, $p_i = k_i/\sqrt{w_i}$, is $-(p\,(w'p)^T + (w'p)\,p^T)$, with no
+eigenvalue above $|p||w'p| - \langle p, w'p\rangle \ge 0$; as $\eta_i = p_i \xi_i$ with $\|\xi_i\|
+\le \sqrt\beta x_i$, the form is at most $\beta E (\sqrt G V_1 - P)$, and $c \ge 0$. (Every set of
+vectors $\eta_i$ with $\sum \|\eta_i\|^2/p_i^2 \le N\beta E$ obeys it: $k_i$ may be bounds.)
 
 \textbf{4.} $u \le \beta\|\bar\delta\| \le \beta\,\overline{k|D|} \le \beta\sqrt{G E}$, in step 2.
 
@@ -263,7 +266,8 @@ theorem(
         *_SECANTS,
         "first line: any two recorded paths, however trained",
         *_NETWORKS,
-        "coupling: initial neurons independent, of one law",
+        r"coupling: initial neurons independent, of one law, and $f_\infty = \mathbb E \phi(Y_i)$"
+        " before every step",
         "coupling: the coefficients $f, g, h$ hold for every draw",
     ),
     functions=(
