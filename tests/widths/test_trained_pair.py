@@ -419,3 +419,15 @@ def test_pairs_without_curvature_count_in_the_coupling(activation):
         largest = [[Growth(*np.max([g[0] for g in s], axis=0))] for s in steps_of_draws]
         bounds.append(mean_coupling(largest, variances, 2))
     assert measured <= min(bounds) * (1 + 1e-9)
+
+
+def test_propagators_that_overflow_bound_nothing():
+    """Paths that no training made, whose differences each step may multiply by 1e6."""
+    rng, of = np.random.default_rng(10), task(train=True)
+    paths = [
+        Path(rng.standard_normal((61, N, D)), 1e6 * rng.standard_normal((61, N, 1)))
+        for _ in range(2)
+    ]
+    found = pair_growth(*paths, of, Schedule(np.full(60, 1.0)))
+    assert found.cost <= found.by_weights <= found.by_stability
+    assert found.by_propagators == found.function_error_bound == np.inf

@@ -212,6 +212,8 @@ def _function_errors(
     """||e|| measured, and T15's bound of it."""
     end, other = (path.parameters(path.steps, task) for path in (a, b))
     fixed = a.outputs[-1]
+    if np.isinf(rest):
+        return _gap(end, other, fixed, task, t), np.inf
     error, near = (_gap(end, far, fixed, task, t) for far in (other, end - images))
     H = _curvature((end, other, end - images), fixed, task)
     # a kink has no part in the ends

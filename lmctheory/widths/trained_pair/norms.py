@@ -18,6 +18,8 @@ _NEAR = 2.0, 0.02
 Every choice gives true bounds. Curvatures of 1/|Delta| spoil T12 and T13, which need their norms,
 and hardly T14.
 """
+_LARGEST = 1e100
+"""Of propagators: beyond, squares may overflow, and all that is known of differences is nothing."""
 _EXACT_GRAM = 2500
 """The largest matrix whose spectral norm is computed; lambda is bounded by a sum beyond."""
 
@@ -122,6 +124,8 @@ def propagate(
         rounding = np.linalg.norm(onward, axis=(1, 2)) * _rounding(a, b, task, k)
         left += float(np.square(rounding).mean()) ** 0.5
         onward = onward @ step.transfer
+        if not np.abs(onward).max() < _LARGEST:
+            return Propagated(np.full_like(start, np.inf), gains, np.inf, np.inf)
     images = np.einsum("ipq,iq->ip", onward, start)
     return Propagated(images, gains, interaction * INFLATION, left * INFLATION)
 
