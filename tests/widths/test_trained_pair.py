@@ -288,6 +288,7 @@ def test_bad_arguments_are_named():
     narrow = Path(a.weights[:, :-1], a.outputs[:, :-1])
     other = Path(a.weights, a.outputs + 1.0)
     one = Path(a.weights[:, :1], a.outputs[:, :1])
+    beyond = Schedule(np.full(25, 0.2), batches=[np.array([EXAMPLES])] * 25)
     tanh = neuron_on_data("tanh", output=1.0, inputs=of.inputs)
     relu = neuron_on_data("relu", output=1.0, inputs=of.inputs)
     cases = [
@@ -302,6 +303,14 @@ def test_bad_arguments_are_named():
         (lambda: Schedule(np.array([0.1, 0.0])), "steps must be positive"),
         (lambda: Schedule(np.array([0.5]), 3.0), "decay"),
         (lambda: Schedule(np.array([0.5]), batches=[]), "batches"),
+        (lambda: Schedule(np.array([0.5]), batches=[np.array([-1])]), "batches must be examples"),
+        (
+            lambda: Schedule(np.array([0.5]), batches=[np.array([], int)]),
+            "batches must be examples",
+        ),
+        (lambda: Schedule(np.array([0.5]), batches=[np.array([0.0])]), "batches must be examples"),
+        (lambda: descend(a.weights[0], a.outputs[0], of, beyond), "batches must be of the 40"),
+        (lambda: pair_growth(a, b, of, beyond), "batches must be of the 40"),
         (lambda: Path(a.weights, b.outputs[:-1]), "outputs must have"),
         (lambda: descend(a.weights[0], np.ones((N, 2)), of, schedule), "weights and outputs"),
         (lambda: carried(a, np.ones((2, 5)), np.ones((2, 1)), of, schedule), "columns"),

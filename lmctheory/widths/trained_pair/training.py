@@ -145,8 +145,8 @@ class Schedule:
 
         Raises:
             TypeError: unless steps and decay are real numbers.
-            ValueError: for steps that are not positive, a decay out of range, or another number
-                of batches than of steps.
+            ValueError: for steps that are not positive, a decay out of range, another number of
+                batches than of steps, or a batch that is empty or no list of examples.
         """
         steps, decay = array("steps", self.steps, "K"), number("decay", self.decay, least=0.0)
         if not (steps > 0).all():
@@ -157,6 +157,10 @@ class Schedule:
             raise ValueError(
                 f"batches must be as many as the {len(steps)} steps, got {len(self.batches)}"
             )
+        for k, batch in enumerate(self.batches if self.batches is not None else ()):
+            found = np.asarray(batch)
+            if found.ndim != 1 or not found.size or found.dtype.kind not in "iu" or found.min() < 0:
+                raise ValueError(f"batches must be examples' numbers from 0, got {batch} at {k}")
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "decay", decay)
 
@@ -257,7 +261,18 @@ def descend(
             f"weights and outputs must be [N, {task.inputs.shape[1]}] and [N, {expected[1]}],"
             f" got {w.shape} and {a.shape}"
         )
+    _check_batches(task, schedule)
     return follow(w, a, task, schedule, lambda k, w, a: task.outputs(w, a, schedule.batch(k)))
+
+
+def _check_batches(task: Task, schedule: Schedule) -> None:
+    n = len(task.inputs)
+    largest = max(
+        (np.max(batch) for batch in ([] if schedule.batches is None else schedule.batches)),
+        default=0,
+    )
+    if largest >= n:
+        raise ValueError(f"batches must be of the {n} examples, got number {largest} of them")
 
 
 def follow(
@@ -307,6 +322,7 @@ def check_paths(task: Task, schedule: Schedule, **paths: Path) -> None:
         ValueError: if one does not, and for output weights that are not trained and not the same
             for matched neurons.
     """
+    _check_batches(task, schedule)
     d, c = task.inputs.shape[1], task.targets.shape[1]
     (first, of_first), *others = paths.items()
     for name, path in paths.items():
