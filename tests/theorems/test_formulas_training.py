@@ -34,7 +34,7 @@ def _agree(formula, expected, **given):
 
 def _step(rng, neurons=5):
     transfer, curvature, features, gain = rng.uniform(0.5, 1.5, (4, neurons))
-    return StepNorms(0.1, 0.9, transfer, curvature, features, gain, np.zeros(neurons))
+    return StepNorms(0.1, 0.9, transfer, curvature, features, gain, *np.zeros((2, neurons)))
 
 
 def _formula(key, left, number=0):
@@ -107,13 +107,13 @@ def test_steps_of_t13_and_coefficients_of_t14(rng):
 
 
 def test_the_recursion_of_t14():
-    formula, growths = registry()["T14"].formulas[0], [(1.1, 0.2, 0.3), (0.9, 0.1, 0.4)]
-    E = 0.0
-    for f, g, h in growths:
-        E = formula.value(f=f, g=g, h=h, E=E, v=2.0, N=30)
+    formula, E = registry()["T14"].formulas[0], 0.0
+    growths = [(1.1, 0.2, 0.3, 0.05, 0.0), (0.9, 0.1, 0.4, 0.01, 0.2)]
+    for f, g, h, left, kick in growths:
+        E = formula.value(f=f, g=g, h=h, l=left, x=kick, E=E, v=2.0, N=30)
     found = mean_coupling([[Growth(*growth)] for growth in growths], np.full(2, 2.0), 30)
     assert found**2 == pytest.approx(E, rel=1e-12)
-    given = {"f": 1.1, "g": 0.2, "h": 0.3, "E": 0.4, "v": 2.0, "N": 30}
+    given = {"f": 1.1, "g": 0.2, "h": 0.3, "l": 0.1, "x": 0.6, "E": 0.4, "v": 2.0, "N": 30}
     _agree(formula, formula.value(**given), **given)
 
 

@@ -214,6 +214,8 @@ def _coupled(rng: np.random.Generator, spread: float, force: float) -> Trial:
         )
         schedule = Schedule(np.full(int(rng.integers(1, 8)), 10 ** rng.uniform(-2, -0.7)))
         w = rng.standard_normal((atoms, x.shape[1]))
+        if rng.random() < 0.3:  # near each other, as kinks are met
+            w = w[:1] + 10 ** rng.uniform(-7, 0) * w
         try:
             limit = descend(w, np.ones((atoms, 1)), task, schedule)
             return _every_draw(limit, N, task, schedule, spread, force)
@@ -249,7 +251,7 @@ def _largest(draws: tuple[list[list[Growth]], ...], spread: float) -> list[list[
         count = min(map(len, steps))
         kinds = zip(*(step[:count] for step in steps), strict=True)
         coefficients = [np.max(kind, axis=0).tolist() for kind in kinds]
-        found.append([Growth(f, spread * g, spread * h, left) for f, g, h, left in coefficients])
+        found.append([Growth(f, spread * g, spread * h, *rest) for f, g, h, *rest in coefficients])
     return found
 
 

@@ -231,8 +231,8 @@ theorem(
         Formula(
             r"\mathbb E E'",
             r"\le",
-            "f*E + 2*g*sqrt(E*v/N) + h**2*v/N",
-            names={"E": r"\mathbb E E", "v": r"\mathrm{Var}(\phi)"},
+            "(sqrt(f*E + 2*g*sqrt(E*v/N) + h**2*v/N) + x*sqrt(E) + l)**2",
+            names={"E": r"\mathbb E E", "v": r"\mathrm{Var}(\phi)", "x": r"\chi", "l": r"\ell"},
         ),
         Formula("f", "=", "1 + b**2/a"),
         Formula("g", "=", "b*s*c*W/a"),
@@ -256,6 +256,10 @@ theorem(
         r"\mathbb E E": "mean over draws of the initial neurons, 0 before training",
         r"\mathrm{Var}(\phi)": r"mean over examples of the variance of $\phi(Y_i)$",
         "f, g, h": "for all draws the same, or the lesser of several such triples in every step",
+        r"\chi, \ell": (
+            r"for all draws the same, $\chi \sqrt E + \ell$ bounds the root of $\frac1N \sum_i w'_i"
+            r" |l_i|^2$: pairs beside a kink that are told no curvature, and rounding"
+        ),
         "a, b": r"$a = 2 s c W / \beta - s^2 S > 0$, $b = s c V_2 + s^2 X$, all as in T13",
         "W": "mean of the weights $w'_i$",
     },
@@ -268,7 +272,7 @@ theorem(
         *_NETWORKS,
         r"coupling: initial neurons independent, of one law, and $f_\infty = \mathbb E \phi(Y_i)$"
         " before every step",
-        "coupling: the coefficients $f, g, h$ hold for every draw",
+        r"coupling: the coefficients $f, g, h, \chi, \ell$ hold for every draw",
     ),
     functions=(
         "widths.trained_pair.pair_growth",
@@ -294,7 +298,9 @@ map: independent, $\mathbb E\phi(Y_i) = f_\infty$, and $\mathbb E\|\xi\|^2 = \ma
 h^2 e^2 . \]
 Other triples follow from step 3 of T13 with $u \le \beta(\sqrt{GE} + e)$.
 
-\textbf{4.} Take means over draws; $\mathbb E\, e\sqrt E \le (\mathbb E e^2\,\mathbb E E)^{1/2}$.
+\textbf{4.} What is left of the step adds at most $\chi\sqrt E + \ell$ to $\sqrt{E'}$. The root of
+the mean of a square over draws is a norm, and $\mathbb E\, e\sqrt E \le (\mathbb E e^2\,\mathbb E
+E)^{1/2}$.
 """,
 )
 

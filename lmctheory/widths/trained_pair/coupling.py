@@ -13,7 +13,9 @@ another width), Schwarz's inequality for the mean of ||xi|| sqrt(E) gives
     E_draws E' <= f E + 2 g sqrt(E Var(phi)/N) + h^2 Var(phi)/N,      E(0) = 0,
 
 and, by Minkowski's inequality, sqrt(E') is larger by what is left of a step: rounding where the
-activation is smooth, but beside a kink pairs too near to have a curvature, at any width. And two
+activation is smooth, and beside a kink what pairs do that are too near to have a curvature, told as
+a multiple of sqrt(E). A wide network in place of the limit has a sampling error of its own, which
+is added as if its neurons were independent of its field: Var(phi) times 1/N + 1/N_limit. And two
 networks, whose neurons were matched before training, are at most the distance of their Y_i, which
 can be had without training either network, and twice this bound apart.
 """
@@ -39,12 +41,14 @@ class Coupling:
     Attributes:
         measured: root mean square of |X_i - Y_i| at the end, of the network it was measured on.
         width: its number of neurons.
+        limit: number of neurons of the network that stands for the limit.
         variances: E_x Var(phi) before each step ``[K]``, of the limit's neurons.
         growths: the estimates of each step, for several choices of weights.
     """
 
     measured: float
     width: int
+    limit: int
     variances: Float[np.ndarray, " K"]
     growths: Sequence[Sequence[Sequence[Growth]]]
 
@@ -54,7 +58,9 @@ class Coupling:
         Raises:
             ValueError: unless N is a positive number.
         """
-        return min(mean_coupling(growths, self.variances, N) for growths in self.growths)
+        N = at_least("N", N, 1)
+        forces = self.variances * (1 + N / self.limit)
+        return min(mean_coupling(growths, forces, N) for growths in self.growths)
 
 
 def mean_coupling(
@@ -93,7 +99,7 @@ def _grown(growth: Growth, energy: float, force: float) -> float:
     """The mean of E' over draws, where that of e^2 is `force`."""
     cross = 2 * growth.cross * (force * energy) ** 0.5
     driven = growth.factor * energy + cross + growth.own**2 * force
-    return float((driven**0.5 + growth.left) ** 2)
+    return float((driven**0.5 + growth.kick * energy**0.5 + growth.left) ** 2)
 
 
 def carried(
@@ -175,8 +181,8 @@ def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coup
         ...     descend(w, np.ones((len(w), 1)), task, schedule) for w in (wide, narrow)
         ... )
         >>> found = coupling(network, limit, task, schedule)
-        >>> round(found.bound(100), 3), round(found.bound(10_000), 4)
-        (0.076, 0.0076)
+        >>> round(found.bound(100), 3), round(found.bound(400), 3)
+        (0.078, 0.042)
     """
     check_paths(task, schedule, network=network)
     if len(limit.weights[0]) < 2:
@@ -187,6 +193,7 @@ def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coup
     return Coupling(
         measured=float(np.square(np.subtract(*ends)).sum(axis=1).mean()) ** 0.5,
         width=len(network.weights[0]),
+        limit=len(limit.weights[0]),
         variances=np.array(
             [_variance(limit, task.on(schedule.batch(k)), k) for k in range(network.steps)]
         ),
@@ -197,8 +204,9 @@ def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coup
 def step_growths(steps: list[StepNorms], level: float, task: Task) -> list[list[Growth]]:
     """The estimates of every step, for one choice of weights."""
     weights, beta = energy_weights(steps, level), task.criterion.smoothness
+    kinked = bool(np.isinf(task.sigma.curvature))
     return [
-        uneven_growth(step, w, later, beta)
+        uneven_growth(step, w, later, beta, relative=kinked)
         for step, w, later in zip(steps, weights, weights[1:], strict=False)
     ]
 

@@ -41,6 +41,7 @@ class StepNorms:
         features: ||A_i||.
         gain: k_i.
         left: |l_i|.
+        apart: |D_i| before the step.
     """
 
     size: float
@@ -50,6 +51,7 @@ class StepNorms:
     features: Float[np.ndarray, " N"]
     gain: Float[np.ndarray, " N"]
     left: Float[np.ndarray, " N"]
+    apart: Float[np.ndarray, " N"]
 
 
 def step_norms(
@@ -71,6 +73,7 @@ def step_norms(
             features=np.sqrt(_largest(_products(step, step.features))) * INFLATION,
             gain=gain * INFLATION,
             left=np.linalg.norm(step.left, axis=1) + _rounding(a, b, task, k),
+            apart=apart,
         )
         found.append(norms)
     return found

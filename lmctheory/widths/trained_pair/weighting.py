@@ -31,15 +31,16 @@ __all__ = ["LEVELS", "Growth", "energy_weights", "uneven_growth"]
 
 
 class Growth(NamedTuple):
-    """sqrt(E') <= sqrt(factor E + 2 cross e sqrt(E) + own^2 e^2) + left."""
+    """sqrt(E') <= sqrt(factor E + 2 cross e sqrt(E) + own^2 e^2) + kick sqrt(E) + left."""
 
     factor: float
     cross: float
     own: float
     left: float = 0.0
+    kick: float = 0.0
 
 
-_NOTHING = Growth(np.inf, np.inf, np.inf, np.inf)
+_NOTHING = Growth(np.inf, np.inf, np.inf, np.inf, np.inf)
 _LEAST = 1e-100
 """Of bounds of ||c - s B||^2, which must be positive."""
 LEVELS = 0.0, 0.5, 1.0
@@ -68,6 +69,8 @@ def uneven_growth(
     before: Float[np.ndarray, " N"],
     after: Float[np.ndarray, " N"],
     beta: float,
+    *,
+    relative: bool = False,
 ) -> list[Growth]:
     """Both estimates of a step; the second only where steps are small enough.
 
@@ -76,6 +79,8 @@ def uneven_growth(
         before: logarithms of the weights before it.
         after: of w', those after it.
         beta: smoothness of the loss.
+        relative: whether each estimate is given once more with what is left as a multiple of
+            sqrt(E), which kicks beside a kink are: they fall with the distance.
     """
     # E' <= f E needs only ratios of weights, and what is forced is of the unit of sqrt(E)
     unit = after.max()
@@ -84,8 +89,12 @@ def uneven_growth(
     ):  # weights too uneven bound nothing
         found = _estimates(step, np.exp(before - unit), np.exp(after - unit), beta)
         force = float(np.exp(unit / 2))
-        left = float((np.exp(after - unit) * np.square(step.left)).mean()) ** 0.5 * force
-        scaled = [Growth(f, g * force, h * force, left) for f, g, h, _ in found]
+        left = float((np.exp(after - unit) * np.square(step.left)).mean()) ** 0.5
+        energy = float((np.exp(before - unit) * np.square(step.apart)).mean()) ** 0.5
+        rests = [(left * force, 0.0)]
+        if relative and energy > 0:
+            rests.append((0.0, left / energy))
+        scaled = [Growth(f, g * force, h * force, *rest) for rest in rests for f, g, h, *_ in found]
     return [growth for growth in scaled if not np.isnan(growth).any()] or [_NOTHING]
 
 
