@@ -27,7 +27,7 @@ def predict_family_barrier(
     data: Examples,
     *,
     unions: int = 8,
-    method: str = "weighted",
+    method: str | None = "weighted",
     points: int = 25,
     rng: RandomSource,
 ) -> BarrierPrediction:
@@ -46,7 +46,8 @@ def predict_family_barrier(
             rows with.
         data: the examples to judge by.
         unions: three or more.
-        method: of matching, one that `lmctheory.matching.match` takes inputs for.
+        method: of matching, one that `lmctheory.matching.match` takes inputs for; None leaves
+            neurons in the order in which they come.
         points: of the curve, odd.
         rng: draws the members' seeds and the rows.
 

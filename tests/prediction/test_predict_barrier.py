@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from lmctheory.networks import MLP, train_many
+from lmctheory.networks import MLP, Examples, train_many
 from lmctheory.prediction import BarrierPrediction, NoBarrier, all_pairs, predict_barrier, union
 from lmctheory.prediction.drifts import Drift, extrapolated_drift
 from tests.networks.ordinary import CONFIG, blobs, distance
@@ -91,6 +91,11 @@ def _given(*widths: int, count: int = 6) -> dict[int, list[nn.Module]]:
     return {m: [MLP((6, m, 3), rng=rng) for _ in range(count)] for m in widths}
 
 
+def _other_inputs() -> Examples:
+    data = blobs()
+    return replace(data, inputs=data.inputs[:, :4])
+
+
 def predicted(networks: object, width: int = 16) -> BarrierPrediction:
     return predict_barrier(networks, width, blobs(), rng=0)  # type: ignore[arg-type]
 
@@ -109,6 +114,16 @@ def predicted(networks: object, width: int = 16) -> BarrierPrediction:
             "networks must hold 3 or more of width 4, got 2",
         ),
         (lambda: predicted({8: _given(4)[4]}), ValueError, r"networks\[8\]\[0\] must have hidden"),
+        (
+            lambda: predicted(_given(4) | {2: [MLP((6, 2, 2, 3), rng=torch.Generator())] * 3}),
+            ValueError,
+            r"networks\[4\]\[0\] must differ from the others in width alone",
+        ),
+        (
+            lambda: predict_barrier(_given(4), 16, _other_inputs(), rng=0),
+            ValueError,
+            "do not fit",
+        ),
         (lambda: predicted({4: [nn.Conv2d(1, 1, 1)] * 6}), TypeError, "no affine chain"),
         (lambda: predicted({4: _given(4)[4][:1] * 6}), NoBarrier, "must have a barrier to be ext"),
     ],
