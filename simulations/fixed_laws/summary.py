@@ -199,6 +199,7 @@ def _limits(results: _LimitsOf) -> Table[tuple[LimitTask, Limits]]:
         [
             Column("regime", lambda one: one[0].regime.name, head=" ", left=True),
             Column("law", lambda one: one[0].regime.law, left=True),
+            Column("widest", lambda one: one[1].widths[-1], form=",d"),
             Column("barrier", lambda one: Mean(one[1].matched[-1], one[1].errors[-1])),
             Column("unmatched", lambda one: one[1].unmatched[-1], form=".2f"),
             Column("gain", lambda one: _power(one[1]), form=".2f"),

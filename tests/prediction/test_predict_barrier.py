@@ -48,6 +48,17 @@ def test_it_is_the_barrier_of_unions_and_a_drift(narrow: Mapping[int, Sequence[n
     assert (found.width, len(found.hypotheses)) == (16, 3)
 
 
+@pytest.mark.parametrize("method", [None, "naive", "activation", "weight"])
+def test_any_matching_is_predicted(
+    method: str | None, narrow: Mapping[int, Sequence[nn.Module]]
+) -> None:
+    data = blobs()
+    found = predict_barrier({8: narrow[8]}, 16, data, method=method, rng=0)
+    joined = [union(narrow[8][k : k + 2]) for k in (0, 2, 4)]
+    known = all_pairs(joined, data, method=method).function_error.value
+    assert np.log(found.function_error / known) == pytest.approx(extrapolated_drift([], 1)[0])
+
+
 def test_unions_that_networks_do_not_suffice_for_are_extrapolated(
     narrow: Mapping[int, Sequence[nn.Module]],
 ) -> None:
