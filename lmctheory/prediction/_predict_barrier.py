@@ -15,7 +15,12 @@ from lmctheory.networks import Examples
 from lmctheory.networks.agreement import require_fit
 from lmctheory.prediction._predict_family_barrier import CONDITIONING
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
-from lmctheory.prediction.drifts import Drift, extrapolated_drift
+from lmctheory.prediction.drifts import (
+    BARRIER,
+    FUNCTION_ERROR,
+    Drift,
+    extrapolated_drift,
+)
 from lmctheory.prediction.narrower import UNIONS, require_narrower
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
 from lmctheory.prediction.unions import union
@@ -27,8 +32,8 @@ _LEVEL = 0.95
 
 _EXCHANGEABLE = "networks of one width are independent and alike in law, their neurons exchangeable"
 _DRIFTS = (
-    "what the law's move with the width does to barriers goes on as at the given widths and, where"
-    " these leave it open, as for ordinary networks on digits (a model)"
+    "what the law's move with the width does to barriers goes on as at the given widths or, where"
+    " these leave it open, does nothing (a model)"
 )
 _SHAPE = "the curve keeps its shape"
 
@@ -66,7 +71,7 @@ def predict_barrier(
     where U(n, m), at one law of neurons, is measured on unions as large as three of them can be
     made of the networks given, and extrapolated from there as a power law; and the drift, what the
     move of that law with the width does, is extrapolated from log [B(n') / U(n'', n')] at given
-    widths n'' < n' that follow each other, with a prior that is fitted to ordinary networks
+    widths n'' < n' that follow each other, shrunk towards none
     (`lmctheory.prediction.drifts`). Families need no such thing: where networks can be trained,
     `predict_family_barrier` is the better choice.
 
@@ -143,7 +148,11 @@ def predict_barrier(
                 Drift(float(np.log2(n / widest)), float(np.log2(wider / n)), total, variance)
             )
     law = at_law(widest, width, own[widest])
-    ahead = [extrapolated_drift(drifts, float(np.log2(width / widest))) for drifts in observed]
+    further = float(np.log2(width / widest))
+    ahead = [
+        extrapolated_drift(drifts, further, prior)
+        for drifts, prior in zip(observed, (BARRIER, FUNCTION_ERROR), strict=True)
+    ]
     values, variances = (
         known + np.array(added)
         for known, added in zip((law.values, law.variances), zip(*ahead, strict=True), strict=True)
