@@ -191,17 +191,17 @@ def _limits(results: _LimitsOf) -> Table[tuple[LimitTask, Limits]]:
         "Where barriers end: weighted matching, relu",
         "Parametrisation (with one hidden layer muP is mean field), hidden layers, optimiser."
         " law: one, at all widths that of networks of the narrowest; own, each width's, by its"
-        " family. barrier, unmatched: at the widest. gain: the power of the width that the loss"
-        " gained by averaging two networks' outputs follows. b, limit: of limit + a m^-b, in"
-        " brackets the 90 % interval of the limit by its profile. tenth: the width where the"
-        " barrier is a tenth of the unmatched one; >: not reached at this one, the widest, in"
+        " family. barrier, none: at the widest, matched and not. gain: the power of the width"
+        " that the loss gained by averaging two networks' outputs follows. b, limit: of limit +"
+        " a m^-b, in brackets the 90 % interval of the limit by its profile. tenth: the width"
+        " where the barrier is a tenth of the unmatched one; >: not reached at the widest, in"
         " brackets where the fit has it.",
         [
             Column("regime", lambda one: one[0].regime.name, head=" ", left=True),
             Column("law", lambda one: one[0].regime.law, left=True),
             Column("widest", lambda one: one[1].widths[-1], form=",d"),
             Column("barrier", lambda one: Mean(one[1].matched[-1], one[1].errors[-1])),
-            Column("unmatched", lambda one: one[1].unmatched[-1], form=".2f"),
+            Column("unmatched", lambda one: one[1].unmatched[-1], head="none", form=".2f"),
             Column("gain", lambda one: _power(one[1]), form=".2f"),
             Column("power", lambda one: _of_fit(one[1], "power"), head="b", form=".2f"),
             Column("limit", lambda one: _limit(one[1])),

@@ -1,1 +1,1 @@
-"""Barriers of every matching against width: measured, predicted, and at one law of neurons."""
+"""Barriers of all matchings against width, measured, predicted, and at one law."""
