@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from lmctheory.sweeps.mean import Mean
 from paper_figures import command, style
 from simulations.fixed_laws.command import STUDY
-from simulations.fixed_laws.summary import Results, require_one_study
+from simulations.fixed_laws.summary import Results, fields, require_one_study
 
 __all__ = ["draw", "main"]
 
@@ -17,10 +17,13 @@ __all__ = ["draw", "main"]
 def draw(results: Results) -> Figure:
     """The parts of the error and the barrier of unions, from the widest on the left."""
     style.use()
+    drawn = fields(results)
+    if not drawn:
+        raise ValueError("the results hold no pool of networks")
     figure, panels = plt.subplots(
-        1, len(results), figsize=(style.COLUMN, 2.2), layout="constrained", squeeze=False
+        1, len(drawn), figsize=(style.COLUMN, 2.2), layout="constrained", squeeze=False
     )
-    for axes, (task, found) in zip(panels[0], results, strict=True):
+    for axes, (task, found) in zip(panels[0], drawn, strict=True):
         costs = [Mean.over(costs).value for costs in found.costs]
         barriers = [Mean.over(barriers) for barriers in found.barriers]
         shared = [parts.coherent for parts in found.error]

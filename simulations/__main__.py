@@ -19,6 +19,7 @@ STUDIES = {
         "simplices",
         "barrier_prediction",
         "fixed_laws",
+        "rising_barriers",
         "from_below",
         "trained_coupling",
     )

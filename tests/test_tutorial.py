@@ -25,14 +25,15 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("user")
     for name, code in FILES.items():
         (folder / name).write_text(code)
-    subprocess.run([sys.executable, "train.py"], cwd=folder, check=True)
+    for script in ("train.py", "train_narrow.py"):
+        subprocess.run([sys.executable, script], cwd=folder, check=True)
     return folder
 
 
 def test_every_command_runs_and_what_it_writes_is_there(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    assert set(FILES) == {"model.py", "train.py"}
-    assert len(COMMANDS) == 7
+    assert set(FILES) == {"model.py", "train.py", "train_narrow.py"}
+    assert len(COMMANDS) == 8
     said = {}
     for command in COMMANDS:
         ran = CliRunner().invoke(app, shlex.split(command))
@@ -42,6 +43,7 @@ def test_every_command_runs_and_what_it_writes_is_there(folder, monkeypatch):
     assert "Matching by weight lowers" in said["barrier"] or "by activation" in said["barrier"]
     assert "Certified: the largest barrier over all t" in said["certify"]
     assert "% of the examples are classified" in said["certify"]
+    assert "Narrower networks predict a barrier of" in said["predict"]
     written = {path.name for path in folder.iterdir()}
     assert {"barrier.pdf", "B_matched.safetensors", "mean.safetensors", "report.html"} <= written
     with np.load("permutations.npz") as arrays:

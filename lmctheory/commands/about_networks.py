@@ -5,6 +5,7 @@ import typer
 from lmctheory.commands.bound_command import bound
 from lmctheory.commands.comparing import SECTION_COMMANDS
 from lmctheory.commands.match_command import match
+from lmctheory.commands.predict_command import predict
 from lmctheory.commands.report_command import report
 
 __all__ = ["add_commands"]
@@ -16,4 +17,5 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(match)
     for name, command in SECTION_COMMANDS.items():
         app.command(name)(command)
+    app.command()(predict)
     app.command()(report)

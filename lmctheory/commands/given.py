@@ -10,10 +10,12 @@ import typer
 from torch import Tensor, nn
 
 from lmctheory.files import build_model, load_network, read_examples, read_loss
+from lmctheory.files.checkpoints import CHECKPOINTS, load_network_of_other_width
 from lmctheory.networks import AnyExamples
+from lmctheory.networks.affine import hidden_width
 from lmctheory.networks.losses import ExampleLoss
 
-__all__ = ["examples_of", "networks_of", "refusals", "unjudged"]
+__all__ = ["examples_of", "narrow_networks_of", "networks_of", "refusals", "unjudged"]
 
 _ANY_LABELS = ExampleLoss(lambda outputs, _: outputs[:, 0])
 """Takes all labels; nothing is judged by it."""
@@ -34,6 +36,34 @@ def networks_of(paths: Sequence[Path], model: str, arguments: str, device: str) 
         where = _device(device)
         built = build_model(model, arguments)
         return [load_network(built, path).to(where) for path in paths]
+
+
+def narrow_networks_of(paths: Sequence[Path], like: nn.Module) -> dict[int, list[nn.Module]]:
+    """The networks of checkpoints, or of all checkpoints in folders, by their width.
+
+    Args:
+        paths: of files and folders.
+        like: of their kind, but of any width.
+    """
+    found: dict[int, list[nn.Module]] = {}
+    with refusals():
+        for path in [file for given in paths for file in _checkpoints(given)]:
+            network = load_network_of_other_width(like, path)
+            try:
+                width = hidden_width(network)
+            except ValueError as reason:
+                raise ValueError(f"{path}: {reason}") from reason
+            found.setdefault(width, []).append(network)
+    return found
+
+
+def _checkpoints(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in CHECKPOINTS)
+    if not found:
+        raise ValueError(f"{path} holds no checkpoints, which end in {', '.join(CHECKPOINTS)}")
+    return found
 
 
 def _device(name: str) -> torch.device:

@@ -19,12 +19,23 @@ __all__ = [
     "Match",
     "Model",
     "ModelArgs",
+    "Narrow",
     "PathA",
     "PathB",
     "Points",
     "Split",
 ]
 
+Narrow = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--narrow",
+        metavar="PATH",
+        help="Checkpoints of narrower networks, or a folder of them, to predict the barrier from; "
+        "may be repeated. Of two widths or more, three networks or more of each and six or more of "
+        "the widest; widths are read off the weights.",
+    ),
+]
 PathA = Annotated[Path, typer.Argument(metavar="A", help="Checkpoint of network A.")]
 PathB = Annotated[Path, typer.Argument(metavar="B", help="Checkpoint of network B.")]
 Checkpoints = Annotated[

@@ -17,6 +17,7 @@ from lmctheory.commands.options import (
     Match,
     Model,
     ModelArgs,
+    Narrow,
     PathA,
     PathB,
     Points,
@@ -40,10 +41,11 @@ def report(
     examples: Examples = None,
     input_shape: InputShape = "",
     points: Points = 25,
+    narrow: Narrow = None,
     device: Device = "cpu",
 ) -> None:
     """Writes a page about two networks: permutations, barriers, bounds, layers, certificates."""
-    from lmctheory.commands.given import examples_of, networks_of, refusals
+    from lmctheory.commands.given import examples_of, narrow_networks_of, networks_of, refusals
     from lmctheory.comparison import compare
     from lmctheory.comparison.report import write_report
     from lmctheory.files.writing import require_folder
@@ -54,12 +56,13 @@ def report(
             raise ValueError(f"--out must end in .html, got {out}")
         require_folder(out)
     model_a, model_b = networks_of([a, b], model, model_args, device)
+    narrower = narrow_networks_of(narrow, model_a) if narrow else None
     given = examples_of(
         data, loss, split=split, data_dir=data_dir, limit=examples, shape=input_shape
     )
     with refusals():
         methods = match or ("weight", "activation")
-        found = compare(model_a, model_b, given, methods=methods, points=points)
+        found = compare(model_a, model_b, given, methods=methods, points=points, narrow=narrower)
         command = shlex.join(["lmctheory", *sys.argv[1:]])
         written = write_report(found, out, title=f"{a.name} and {b.name}", command=command)
     show(*found.findings, "", f"wrote {out} and {len(written) - 1} tables beside it")

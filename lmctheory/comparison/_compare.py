@@ -15,10 +15,10 @@ from lmctheory.matching.costs.neuron_costs import METHODS
 from lmctheory.matching.objectives import LOSS
 from lmctheory.measures.arguments import odd_points
 from lmctheory.networks import Examples, as_examples
-from lmctheory.networks.affine import hidden_width
+from lmctheory.networks.affine import evaluation_mode, hidden_width
 from lmctheory.networks.agreement import require_fit, require_segment
 from lmctheory.networks.losses import LossLike
-from lmctheory.prediction._predict_barrier import require_narrower
+from lmctheory.prediction.narrower import require_narrower
 from lmctheory.tables import Table
 from lmctheory.terminal import shown
 
@@ -125,8 +125,8 @@ def compare(
         methods: of `lmctheory.matching.match`.
         points: of the grid on the segment, odd.
         sections: names of those to make, of `SECTIONS`; all if None.
-        narrow: by hidden width narrower networks of the same kind, from which the barrier is
-            predicted (`lmctheory.prediction.predict_barrier`).
+        narrow: by hidden width, two or more of at most half the pair's, narrower networks of the
+            same kind, from which the barrier is predicted (`lmctheory.prediction.predict_barrier`).
 
     Returns:
         The numbers, sentences and pictures, section by section.
@@ -134,7 +134,8 @@ def compare(
     Raises:
         TypeError: for what is no network or holds no examples.
         ValueError: for unknown methods or sections, networks that differ in architecture or hold
-            numbers that are not finite, and data that do not fit.
+            numbers that are not finite, data that do not fit, and narrow networks of one width
+            only, of another kind, or too few.
 
     Example:
         >>> import torch
@@ -154,9 +155,22 @@ def compare(
     if narrow is not None:
         if not isinstance(examples, Examples):
             raise TypeError("data must be Examples where narrow networks are given")
-        require_narrower(narrow, hidden_width(model_a))
+        _require_narrow(narrow, model_a)
     pair = ComparedPair(model_a, model_b, examples, tuple(methods), odd_points(points), narrow)
     return Comparison({section.name: section.measure(pair) for section in chosen})
+
+
+def _require_narrow(narrow: object, model: nn.Module) -> None:
+    try:
+        width = hidden_width(evaluation_mode(model))
+    except (TypeError, ValueError) as reason:
+        raise type(reason)(f"nothing can be predicted from narrow networks: {reason}") from None
+    widths = require_narrower(narrow, width, argument="narrow", like=model)
+    if len(widths) < 2:
+        raise ValueError(
+            "narrow must hold networks of two widths or more, which show what the width changes, "
+            f"got {widths}"
+        )
 
 
 def _chosen(names: Sequence[str] | None, has_narrow: bool) -> list[Section]:

@@ -13,11 +13,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lmctheory.files.writing import writing
+from lmctheory.networks.affine import affine_chain, evaluation_mode
 from lmctheory.networks.state import copied
 
-__all__ = ["load_network", "read_entries", "read_state", "require_suffix", "write_state"]
+__all__ = [
+    "CHECKPOINTS",
+    "load_network",
+    "load_network_of_other_width",
+    "read_entries",
+    "read_state",
+    "require_suffix",
+    "write_state",
+]
 
 _PICKLED = (".pt", ".pth", ".bin", ".ckpt")
+CHECKPOINTS = (".safetensors", *_PICKLED)
+"""Suffixes of files that `read_state` reads."""
 _UNDER = ("state_dict", "model_state_dict", "model", "module", "network", "net")
 """Where training loops keep a state dict among other things; the first that is there counts."""
 _WRAPPED = "module."
@@ -151,6 +162,30 @@ def load_network(model: nn.Module, path: str | Path) -> nn.Module:
         network.to(next(iter(types)))
     network.load_state_dict(state, strict=False)  # what is tied is not saved twice
     return network.eval()
+
+
+def load_network_of_other_width(model: nn.Module, path: str | Path) -> nn.Module:
+    """A network of the kind of another, as wide as the weights of a checkpoint are.
+
+    Args:
+        model: a chain of affine maps, which computes the same from weights of any shape that fit
+            one another; left as it is.
+        path: see `read_state`.
+
+    Raises:
+        TypeError: for a model that is no such chain.
+        ValueError: as `load_network`, but that entries may differ in shape.
+    """
+    affine_chain(evaluation_mode(model))
+    state, network = read_state(path), copied(model)
+    for prefix, module in network.named_modules():
+        for name, parameter in list(module._parameters.items()):
+            given = state.get(f"{prefix}.{name}".removeprefix("."))
+            if parameter is not None and given is not None and given.ndim == parameter.ndim:
+                module._parameters[name] = nn.Parameter(parameter.new_empty(given.shape))
+        if isinstance(module, nn.Linear):
+            module.out_features, module.in_features = module.weight.shape
+    return load_network(network, path)
 
 
 def _named(names: Any) -> str:

@@ -1,7 +1,7 @@
 """Barriers of wide networks, predicted from narrow ones."""
 
 from lmctheory.prediction._predict_barrier import NoBarrier, predict_barrier
-from lmctheory.prediction._predict_family_barrier import predict_family_barrier
+from lmctheory.prediction._predict_family_barrier import family_unions, predict_family_barrier
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
 from lmctheory.prediction.baselines import BASELINES, extrapolate
 from lmctheory.prediction.error_terms import ErrorTerms, error_terms
@@ -23,6 +23,7 @@ __all__ = [
     "conditioned_rows",
     "error_terms",
     "extrapolate",
+    "family_unions",
     "predict_barrier",
     "predict_family_barrier",
     "union",

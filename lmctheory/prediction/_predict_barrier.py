@@ -12,23 +12,28 @@ from torch import Tensor, nn
 
 from lmctheory.measures.arguments import RandomSource, generator, integer
 from lmctheory.networks import Examples
-from lmctheory.networks.affine import hidden_width
+from lmctheory.networks.agreement import require_fit
 from lmctheory.prediction._predict_family_barrier import CONDITIONING
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
-from lmctheory.prediction.drifts import Drift, extrapolated_drift
+from lmctheory.prediction.drifts import (
+    BARRIER,
+    FUNCTION_ERROR,
+    Drift,
+    extrapolated_drift,
+)
+from lmctheory.prediction.narrower import UNIONS, require_narrower
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
 from lmctheory.prediction.unions import union
 
-__all__ = ["NoBarrier", "predict_barrier", "require_narrower"]
+__all__ = ["NoBarrier", "predict_barrier"]
 
-_UNIONS = 3
 _SPAN = 3
 _LEVEL = 0.95
 
 _EXCHANGEABLE = "networks of one width are independent and alike in law, their neurons exchangeable"
 _DRIFTS = (
-    "what the law's move with the width does to barriers goes on as at the given widths and, where"
-    " these leave it open, as for ordinary networks on digits (a model)"
+    "what the law's move with the width does to barriers goes on as at the given widths or, where"
+    " these leave it open, does nothing (a model)"
 )
 _SHAPE = "the curve keeps its shape"
 
@@ -52,7 +57,7 @@ def predict_barrier(
     data: Examples,
     *,
     inputs: Tensor | None = None,
-    method: str = "weighted",
+    method: str | None = "weighted",
     points: int = 25,
     rng: RandomSource,
 ) -> BarrierPrediction:
@@ -66,7 +71,7 @@ def predict_barrier(
     where U(n, m), at one law of neurons, is measured on unions as large as three of them can be
     made of the networks given, and extrapolated from there as a power law; and the drift, what the
     move of that law with the width does, is extrapolated from log [B(n') / U(n'', n')] at given
-    widths n'' < n' that follow each other, with a prior that is fitted to ordinary networks
+    widths n'' < n' that follow each other, shrunk towards none
     (`lmctheory.prediction.drifts`). Families need no such thing: where networks can be trained,
     `predict_family_barrier` is the better choice.
 
@@ -76,7 +81,7 @@ def predict_barrier(
         width: m, above all of these.
         data: the examples to judge by.
         inputs: unlabelled, to match and to draw rows with; those of the data if None.
-        method: of matching.
+        method: of matching, see `all_pairs`.
         points: of the curve, odd.
         rng: draws the rows of unions.
 
@@ -85,7 +90,8 @@ def predict_barrier(
 
     Raises:
         TypeError: for what is no mapping, or networks that are no chains.
-        ValueError: for no or unequal widths, too few networks, and a width that is not above them.
+        ValueError: for no or unequal widths, too few networks, a width that is not above them,
+            networks of several kinds, and data that do not fit.
         NoBarrier: a ValueError, for networks without a barrier: there is no logarithm of what is
             not positive.
 
@@ -102,6 +108,7 @@ def predict_barrier(
     """
     widths = require_narrower(networks, width)
     width, widest = integer("width", width), widths[-1]
+    require_fit(networks[widest][0], data)
     rows = torch.Generator().manual_seed(int(generator(rng).integers(2**62)))
     inputs = data.inputs if inputs is None else inputs
 
@@ -116,10 +123,10 @@ def predict_barrier(
 
     def at_law(n: int, m: int, own: _Logs) -> _Logs:
         """U(n, m) with its error, from B(n)."""
-        q = min(len(networks[n]) // _UNIONS, m // n)
+        q = min(len(networks[n]) // UNIONS, m // n)
         if q < 2:
             raise ValueError(
-                f"networks must hold {2 * _UNIONS} or more of width {n}, got {len(networks[n])}"
+                f"networks must hold {2 * UNIONS} or more of width {n}, got {len(networks[n])}"
             )
         reached = _logs(pairs_of(n, q), n)
         # what is missing from q to m / n, along the power law from 1 to q
@@ -131,7 +138,7 @@ def predict_barrier(
     own = {n: _logs(pairs_of(n, 1), n) for n in widths}
     observed: list[list[Drift]] = [[], []]
     for n, wider in pairwise(widths):
-        if len(networks[n]) < 2 * _UNIONS or wider < 2 * n:
+        if len(networks[n]) < 2 * UNIONS or wider < 2 * n:
             continue
         at = at_law(n, wider, own[n])
         for k, drifts in enumerate(observed):
@@ -141,7 +148,11 @@ def predict_barrier(
                 Drift(float(np.log2(n / widest)), float(np.log2(wider / n)), total, variance)
             )
     law = at_law(widest, width, own[widest])
-    ahead = [extrapolated_drift(drifts, float(np.log2(width / widest))) for drifts in observed]
+    further = float(np.log2(width / widest))
+    ahead = [
+        extrapolated_drift(drifts, further, prior)
+        for drifts, prior in zip(observed, (BARRIER, FUNCTION_ERROR), strict=True)
+    ]
     values, variances = (
         known + np.array(added)
         for known, added in zip((law.values, law.variances), zip(*ahead, strict=True), strict=True)
@@ -173,32 +184,3 @@ def _logs(pairs: PairCurves, n: int) -> _Logs:
         np.array([one.relative_error**2 for one in found]),
         pairs.curve,
     )
-
-
-def require_narrower(networks: object, width: int) -> list[int]:
-    """The widths of networks that a barrier is to be predicted from, in order.
-
-    Raises: as `predict_barrier` before it begins.
-    """
-    if not isinstance(networks, Mapping):
-        kind = type(networks).__name__
-        raise TypeError(f"networks must map widths to networks, got {kind}")
-    widths = sorted(networks)
-    if not widths or integer("width", width) < 2 * widths[-1]:
-        raise ValueError(f"width must be at least twice those of networks, {widths}, got {width}")
-    for n in widths:
-        for k, model in enumerate(networks[n]):
-            if (found := hidden_width(model)) != n:
-                raise ValueError(
-                    f"networks[{n}][{k}] must have hidden layers of that width, got {found}"
-                )
-        if len(networks[n]) < _UNIONS:
-            raise ValueError(
-                f"networks must hold {_UNIONS} or more of width {n}, got {len(networks[n])}"
-            )
-    if len(networks[widths[-1]]) < 2 * _UNIONS:
-        raise ValueError(
-            f"networks must hold {2 * _UNIONS} or more of the widest, {widths[-1]}, "
-            f"got {len(networks[widths[-1]])}"
-        )
-    return widths

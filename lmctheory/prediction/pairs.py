@@ -94,7 +94,7 @@ def all_pairs(
     networks: Sequence[nn.Module],
     data: Examples,
     *,
-    method: str = "weighted",
+    method: str | None = "weighted",
     inputs: Tensor | None = None,
     points: int = 25,
     span: int | None = None,
@@ -105,7 +105,7 @@ def all_pairs(
         networks: two or more, of one architecture. Frozen functions of unions are interpolated as
             functions: t A's + (1-t) B's is added to the outputs.
         data: the examples to judge by.
-        method: of matching.
+        method: of matching; None leaves neurons in the order in which they come.
         inputs: to match with, those of the data if None.
         points: see `lmctheory.paths.barrier`.
         span: only pairs that are no further apart in the sequence, seen as a ring; None takes all.
@@ -124,7 +124,9 @@ def all_pairs(
     given = data.inputs if inputs is None else inputs
     curves, errors = [], []
     for i, j in pairs:
-        aligned = match(inner[i], inner[j], method, given).apply(inner[j])
+        aligned = inner[j]
+        if method is not None:
+            aligned = match(inner[i], inner[j], method, given).apply(inner[j])
         outputs = _outputs(inner[i], aligned, data, t)
         where = t.view(-1, 1, 1)
         outputs += where * frozen[i] + (1 - where) * frozen[j]

@@ -2,29 +2,52 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
+from simulations.fixed_laws.limits import OWN, Limits, LimitTask, fit
 from simulations.fixed_laws.measurement import Measured, Task
 
-__all__ = ["Results", "fitted", "powers", "report", "require_one_study"]
+__all__ = ["Results", "fields", "fitted", "limits", "powers", "report", "require_one_study"]
 
-Results = Sequence[tuple[Task, Measured]]
+Results: TypeAlias = Sequence[tuple[Task | LimitTask, Measured | Limits]]
+_Fields: TypeAlias = Sequence[tuple[Task, Measured]]
+_LimitsOf: TypeAlias = Sequence[tuple[LimitTask, Limits]]
 
 _SHARE = 0.1
+
+
+def fields(results: Results) -> _Fields:
+    """Those of one pool and its unions."""
+    return [
+        (task, found)
+        for task, found in results
+        if isinstance(task, Task) and isinstance(found, Measured)
+    ]
+
+
+def limits(results: Results) -> _LimitsOf:
+    """Those of regimes, muP first, then by depth and optimiser."""
+    return [
+        (task, found)
+        for task, found in results
+        if isinstance(task, LimitTask) and isinstance(found, Limits)
+    ]
 
 
 def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if they differ in more than the activation.
+        ValueError: if they differ in more than the activation, or the regime.
     """
-    names = ("dataset", "member", "pool", "joined", "training", "seed")
-    require_equal([task for task, _ in results], names, "studies")
+    require_equal([task for task, _ in results], ("dataset", "member", "seed"), "studies")
+    names = ("pool", "joined", "training")
+    require_equal([task for task, _ in fields(results)], names, "studies")
 
 
 def fitted(x: Sequence[float], y: Sequence[float]) -> Mean | None:
@@ -65,8 +88,12 @@ class _Row:
 
 def report(results: Results) -> list[Part]:
     """Parts of errors and barriers by width, the powers they follow, and where barriers end."""
-    rows = [_Row(task, found, k) for task, found in results for k in range(len(found.widths))]
-    return [_parts(rows), _powers(results)]
+    one_law = fields(results)
+    rows = [_Row(task, found, k) for task, found in one_law for k in range(len(found.widths))]
+    parts: list[Part] = [_parts(rows), _powers(one_law)] if rows else []
+    if sought := limits(results):
+        parts.append(_limits(sought))
+    return parts
 
 
 def _parts(rows: Sequence[_Row]) -> Table[_Row]:
@@ -101,7 +128,7 @@ def _first_order(row: _Row) -> float:
     return sum(of.first_order[row.place]) / sum(of.barriers[row.place])
 
 
-def _powers(results: Results) -> Table[tuple[Task, Measured]]:
+def _powers(results: _Fields) -> Table[tuple[Task, Measured]]:
     def column(name: str) -> Column[tuple[Task, Measured]]:
         return Column(name, lambda one: powers(one[1])[name])
 
@@ -127,17 +154,88 @@ def _width_for(one: tuple[Task, Measured]) -> float | None:
         [Mean.over(values).value for values in columns]
         for columns in (found.barriers, found.unmatched)
     )
+    within = _within(found.widths, barriers, unmatched)
+    if within is not None:
+        return within
+    if power is None or power.value >= 0:
+        return None
+    ratio = barriers[-1] / (_SHARE * unmatched[-1])
+    return float(found.widths[-1] * ratio ** (-1 / power.value))
+
+
+def _within(
+    widths: Sequence[int], barriers: Sequence[float], unmatched: Sequence[float]
+) -> float | None:
+    """The width at which a barrier is that share of the unmatched one; None if at none of these."""
     logs = [
         float(np.log(barrier / (_SHARE * other))) if barrier > 0 and other > 0 else -np.inf
         for barrier, other in zip(barriers, unmatched, strict=True)
     ]
     below = [k for k, log in enumerate(logs) if log <= 0]
     if not below:
-        if power is None or power.value >= 0:
-            return None
-        return float(found.widths[-1] * np.exp(-logs[-1] / power.value))
+        return None
     k = below[0]
     if k == 0 or not np.isfinite(logs[k]):
-        return float(found.widths[k])
+        return float(widths[k])
     share = logs[k - 1] / (logs[k - 1] - logs[k])
-    return float(found.widths[k - 1] ** (1 - share) * found.widths[k] ** share)
+    return float(widths[k - 1] ** (1 - share) * widths[k] ** share)
+
+
+def _limits(results: _LimitsOf) -> Table[tuple[LimitTask, Limits]]:
+    def place(one: tuple[LimitTask, Limits]) -> tuple[int, bool, bool, bool]:
+        regime = one[0].regime
+        own, standard = regime.law == OWN, regime.parametrisation == "standard"
+        return regime.depth, standard, own, regime.optimiser == "adam"
+
+    return Table(
+        "Where barriers end: weighted matching, relu",
+        "Parametrisation (with one hidden layer muP is mean field), hidden layers, optimiser."
+        " law: one, at all widths that of networks of the narrowest; own, each width's, by its"
+        " family. barrier, none: at the widest, matched and not. gain: the power of the width"
+        " that the loss gained by averaging two networks' outputs follows. b, limit: of limit +"
+        " a m^-b, in brackets the 90 % interval of the limit by its profile. tenth: the width"
+        " where the barrier is a tenth of the unmatched one; >: not reached at the widest, in"
+        " brackets where the fit has it.",
+        [
+            Column("regime", lambda one: one[0].regime.name, head=" ", left=True),
+            Column("law", lambda one: one[0].regime.law, left=True),
+            Column("widest", lambda one: one[1].widths[-1], form=",d"),
+            Column("barrier", lambda one: Mean(one[1].matched[-1], one[1].errors[-1])),
+            Column("unmatched", lambda one: one[1].unmatched[-1], head="none", form=".2f"),
+            Column("gain", lambda one: _power(one[1]), form=".2f"),
+            Column("power", lambda one: _of_fit(one[1], "power"), head="b", form=".2f"),
+            Column("limit", lambda one: _limit(one[1])),
+            Column("width for a tenth", _reached, head="tenth"),
+        ],
+        sorted(results, key=place),
+        sections=lambda one: one[0].regime.depth,
+    )
+
+
+def _power(found: Limits) -> float | None:
+    law = fitted(found.widths, found.gains)
+    return None if law is None else law.value
+
+
+def _of_fit(found: Limits, name: str) -> float | None:
+    law = fit(found)
+    return None if law is None else float(getattr(law, name))
+
+
+def _limit(found: Limits) -> str | None:
+    law = fit(found)
+    if law is None:
+        return None
+    return f"{law.limit:.3f} [{law.interval[0]:.3f}, {law.interval[1]:.3f}]"
+
+
+def _reached(one: tuple[LimitTask, Limits]) -> str:
+    found = one[1]
+    within = _within(found.widths, found.matched, found.unmatched)
+    if within is not None:
+        least = "<= " if within == found.widths[0] else ""
+        return f"{least}{within:,.0f}"
+    law = fit(found)
+    expected = np.inf if law is None else law.width_for(_SHARE * found.unmatched[-1])
+    when = "never" if np.isinf(expected) else f"{expected:,.0f}"
+    return f"> {found.widths[-1]:,} ({when})"

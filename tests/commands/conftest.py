@@ -17,16 +17,20 @@ def mlp(widths):
 """
 
 
+def in_sequence(model):
+    """The state of an `MLP` by the names that it has in `MODEL`."""
+    return {
+        f"{2 * int(key.split('.')[1])}.{key.split('.')[2]}": value
+        for key, value in model.state_dict().items()
+    }
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     a, b, digits = trained()
     (tmp_path / "net.py").write_text(MODEL)
     for name, model in (("a", a), ("b", b), ("c", finetuned()[0])):
-        sequential = {
-            f"{2 * int(key.split('.')[1])}.{key.split('.')[2]}": value
-            for key, value in model.state_dict().items()
-        }
-        write_state(_Holder(sequential), tmp_path / f"{name}.safetensors")
+        write_state(_Holder(in_sequence(model)), tmp_path / f"{name}.safetensors")
     data = digits.test[:80]
     np.savez(tmp_path / "data.npz", inputs=data.inputs.numpy(), labels=data.labels.numpy())
     monkeypatch.chdir(tmp_path)

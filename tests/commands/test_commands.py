@@ -14,7 +14,8 @@ from lmctheory.cli import app
 from lmctheory.comparison import compare
 from lmctheory.files import build_model, load_network, read_state
 from lmctheory.matching import match
-from lmctheory.networks import Examples
+from lmctheory.networks import MLP, Examples, TrainingConfig, seeded_generators, train_many
+from tests.commands.conftest import in_sequence
 from tests.comparison.pairs import WIDTHS, trained
 
 MODEL = ("--model", "net.py:mlp", "--model-args", f"[{list(WIDTHS)}]")
@@ -121,6 +122,66 @@ def test_report_is_one_page_with_its_tables(folder):
     page = (folder / "r.html").read_text()
     assert "a.safetensors and b.safetensors" in page
     assert len(list(folder.glob("r-*.csv"))) == len(list(folder.glob("r-*.tex"))) == 9
+
+
+def narrow_folders(folder):
+    """As many narrow networks as it takes, each width in a folder of its own."""
+    train = trained()[2].train
+    for width in (6, 12):
+        (folder / f"narrow{width}").mkdir()
+        initial = [MLP((64, width, width, 10), rng=seeded_generators(k)[0]) for k in range(6)]
+        config = TrainingConfig(epochs=4, learning_rate=0.1)
+        for k, network in enumerate(train_many(initial, train, config, seeds=range(6))):
+            torch.save({"model": in_sequence(network)}, folder / f"narrow{width}" / f"{k}.pt")
+
+
+NARROW = ("--narrow", "narrow6", "--narrow", "narrow12")
+
+
+def test_predict_reads_widths_off_checkpoints(folder):
+    narrow_folders(folder)
+    given = ("a.safetensors", "b.safetensors", *MODEL, "--data", "data.npz", "--points", 5)
+    printed = invoke("predict", *given, *NARROW, "--match", "weight", "--figure", "f.png")
+    assert "Predicted barriers" in printed
+    assert (folder / "f.png").stat().st_size > 5000
+    narrow = {
+        width: [
+            load_network(build_model("net.py:mlp", f"[[64, {width}, {width}, 10]]"), path)
+            for path in sorted((folder / f"narrow{width}").iterdir())
+        ]
+        for width in (6, 12)
+    }
+    sections = {"sections": ["prediction"], "narrow": narrow, "points": 5}
+    expected = compare(*networks(), data(), methods=("weight",), **sections)
+    [sentence] = expected.findings
+    assert sentence in " ".join(printed.split())
+    text = invoke("report", *given, *NARROW, "--out", "r.html", "--match", "weight")
+    assert sentence in " ".join(text.split())
+    assert "wrote r.html and 20 tables beside it" in text
+    assert "What narrower networks predict" in (folder / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--narrow", "narrow6"), "narrow must hold networks of two widths or more"),
+        (("--narrow", "a.safetensors", *NARROW), "width must be at least twice those of narrow"),
+        (("--narrow", "none.pt"), "none.pt is no file"),
+        (("--narrow", "."), "uneven.pt: hidden layers must be of one width, got [4, 8]"),
+        (("--narrow", "empty"), "empty holds no checkpoints, which end in .safetensors"),
+        (("--narrow", "deep/net.pt"), "deep/net.pt does not fit Sequential; unexpected: 6.weight"),
+        ((), "Missing option '--narrow'"),
+    ],
+)
+def test_narrow_networks_that_are_none_end_with_their_message(arguments, message, folder):
+    narrow_folders(folder)
+    for path, widths in (("uneven.pt", [64, 4, 8, 10]), ("deep/net.pt", [64, 4, 4, 4, 10])):
+        (folder / path).parent.mkdir(exist_ok=True)
+        network = build_model("net.py:mlp", f"[{widths}]")
+        torch.save(network.state_dict(), folder / path)
+    (folder / "empty").mkdir()
+    given = ("predict", "a.safetensors", "b.safetensors", *MODEL, "--data", "data.npz")
+    assert message in " ".join(invoke(*given, *arguments, exit_code=2).split())
 
 
 BARRIER = ("barrier", "a.safetensors", "b.safetensors")

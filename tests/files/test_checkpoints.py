@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lmctheory.files import load_network, read_state, write_state
+from lmctheory.files.checkpoints import load_network_of_other_width
 
 
 def network(seed=0):
@@ -149,3 +150,22 @@ def _umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def chain(width):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 2))
+
+
+def test_a_chain_takes_the_width_of_its_weights(tmp_path):
+    torch.manual_seed(0)
+    narrow, wide = chain(4).double(), chain(9)
+    write_state(narrow, tmp_path / "net.pt")
+    found = load_network_of_other_width(wide, tmp_path / "net.pt")
+    x = torch.randn(5, 3, dtype=torch.float64)
+    assert torch.equal(found(x), narrow(x))
+    assert (found[1].out_features, found[3].in_features, wide[1].out_features) == (4, 4, 9)
+    with pytest.raises(TypeError, match="no affine chain"):
+        load_network_of_other_width(network(), tmp_path / "net.pt")
+    write_state(nn.Sequential(nn.Linear(3, 2)), tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"does not fit Sequential; missing: 1\.weight"):
+        load_network_of_other_width(wide, tmp_path / "other.pt")

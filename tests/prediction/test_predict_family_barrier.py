@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from lmctheory.networks import TrainingConfig, load_dataset, seeded_generators, train_many
-from lmctheory.prediction import BarrierPrediction, MupFamily, all_pairs, predict_family_barrier
+from lmctheory.prediction import (
+    BarrierPrediction,
+    MupFamily,
+    all_pairs,
+    family_unions,
+    predict_family_barrier,
+)
 from tests.networks.ordinary import CONFIG, blobs
 
 
@@ -24,6 +30,15 @@ def test_the_same_randomness_gives_the_same_prediction() -> None:
     assert first.curve[[0, -1]] == pytest.approx(0, abs=1e-12)
     assert first.max == max(first.curve[1:-1])
     assert len(first.hypotheses) == 4
+
+
+@pytest.mark.parametrize("method", [None, "naive", "activation", "weight"])
+def test_any_matching_of_the_unions_is_predicted(method: str | None) -> None:
+    family, data = MupFamily((6, 8, 8, 3), CONFIG), blobs()
+    unions = family_unions(family, 4, data, unions=3, rng=0)
+    found = predicted(method=method)
+    assert found.max == all_pairs(unions, data, method=method).max.value
+    assert found.max != predicted().max
 
 
 @pytest.mark.slow

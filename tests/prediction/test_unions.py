@@ -118,11 +118,14 @@ def test_neurons_of_all_members_are_alike_in_law() -> None:
     assert distance(matching.apply(other), one) == 0
 
 
-def test_pairs_of_plain_unions_are_what_barrier_says() -> None:
+@pytest.mark.parametrize("method", ["naive", None])
+def test_pairs_of_plain_unions_are_what_barrier_says(method: str | None) -> None:
     data = blobs()
     a, b = union(networks(6, 5, 3, count=2)), union(networks(6, 5, 3, count=4)[2:])
-    pairs = all_pairs([a, b], data, method="naive", points=11)
-    aligned = match(a.network, b.network, "naive").apply(b.network)
+    pairs = all_pairs([a, b], data, method=method, points=11)
+    aligned = b.network
+    if method is not None:
+        aligned = match(a.network, b.network, method).apply(b.network)
     expected = barrier(a.network, aligned, data, 11).barrier
     np.testing.assert_allclose(pairs.curve, expected, atol=1e-12)
     assert pairs.max.value == pytest.approx(max(expected[1:-1]))

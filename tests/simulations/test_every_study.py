@@ -42,13 +42,15 @@ SMALL = {
     ),
     "simplices": Small(1, "Every convex combination of several networks"),
     "barrier_prediction": Small(2, "How far predictions are from measurements"),
-    "fixed_laws": Small(1, "Exponents, and the width at which the barrier falls"),
+    "fixed_laws": Small(2, "Exponents, and the width at which the barrier falls"),
+    "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
-    *("path_certificates", "simplices", "trained_widths", "two_layer_widths", "width_sweep"),
+    *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
+    "width_sweep",
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
@@ -142,8 +144,16 @@ REFUSED = {
     "fixed_laws": {
         "--dataset mnist --data-dir missing": "missing",
         "--architecture gelu": "architecture must be one of ['relu',",
+        "--regime 'muP 3 sgd'": "regime must be one of ['muP 1 sgd',",
         "--joined 2": "must name three or more numbers up to a fourth of --pool, 128",
         "--pool 3": "greater than or equal to 4",
+    },
+    "rising_barriers": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--width 30": "every --width must be a multiple of 4, got [30]",
+        "--width 64": "one --width must be a multiple of --member, 64, above it, got [64]",
+        "--networks 2": "greater than or equal to 3",
+        "--learning-rate -1": "learning_rate must be positive",
     },
     "from_below": {
         "--inputs 1": "greater than or equal to 2",
@@ -209,8 +219,12 @@ KEYS = {
         (2, "bcaa8ffc9b5aaa994938c3304bb6876f1fd5cab39249f87de30b4864fbf34521"),
     ),
     "fixed_laws": (
-        (2, "4961358625275fea0a8ed468f8268f63b5f382cc145b8426fa20052820d14699"),
-        (1, "f0666c4c7b78d676c10b1dab37922870c689a902619c642e58788dd9fe425c14"),
+        (14, "edb7514ab172c91143aab590aca6b49c9f863cf29539a1626ceb743266116539"),
+        (2, "0151e33af42eaff3c73899c1aec8a2efd41913108a164131f710cf2a10e2fafa"),
+    ),
+    "rising_barriers": (
+        (26, "a6e6cdd324b1467474b215d3351f462b4919792605465e50e879d1d6e8fdf2bc"),
+        (5, "fcbfb87b3409ed744e79833b75079c36080377c61364ecd49b9536e047c5ab6e"),
     ),
     "from_below": (
         (73, "39c88fb94e450fd408b6fc6496e35eb89cb193e5de7d0baca7b0528e216e1ad3"),

@@ -10,9 +10,9 @@ from lmctheory.comparison.section import Drawing, Part, Section
 from lmctheory.drawing import legend_beside
 from lmctheory.matching.costs.neuron_costs import METHODS
 from lmctheory.networks import Examples
-from lmctheory.networks.affine import hidden_width
+from lmctheory.networks.affine import evaluation_mode, hidden_width
 from lmctheory.paths import Barrier
-from lmctheory.prediction import BarrierPrediction, predict_barrier
+from lmctheory.prediction import BarrierPrediction, all_pairs, predict_barrier
 from lmctheory.progress import tracked
 from lmctheory.tables import Column, Table
 
@@ -29,6 +29,7 @@ class _Predicted:
     name: str
     prediction: BarrierPrediction
     pair: Barrier
+    function_error: float
 
     @property
     def barrier(self) -> float:
@@ -36,20 +37,31 @@ class _Predicted:
         return float(self.pair.max)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """One quantity after one matching."""
+
+    name: str
+    quantity: str
+    pair: float
+    predicted: float
+    interval: tuple[float, float]
+
+
 _COLUMNS = (
-    Column[_Predicted]("alignment", lambda row: row.name, left=True),
-    Column[_Predicted]("this pair", lambda row: row.barrier),
-    Column[_Predicted]("predicted", lambda row: row.prediction.max),
-    Column[_Predicted]("at least", lambda row: row.prediction.interval[0]),
-    Column[_Predicted]("at most", lambda row: row.prediction.interval[1]),
-    Column[_Predicted]("function error", lambda row: row.prediction.function_error),
+    Column[_Row]("alignment", lambda row: row.name, left=True, once=True),
+    Column[_Row]("quantity", lambda row: row.quantity, left=True),
+    Column[_Row]("this pair", lambda row: row.pair),
+    Column[_Row]("predicted", lambda row: row.predicted),
+    Column[_Row]("at least", lambda row: row.interval[0]),
+    Column[_Row]("at most", lambda row: row.interval[1]),
 )
 
 
 def _measured(pair: ComparedPair) -> Part:
     assert pair.narrow is not None
     assert isinstance(pair.data, Examples)
-    width = hidden_width(pair.model_a)
+    width = hidden_width(evaluation_mode(pair.model_a))
     rows, notes = [], []
     for name in tracked([name for name in pair.matchings if name in METHODS], "predicting"):
         try:
@@ -59,17 +71,45 @@ def _measured(pair: ComparedPair) -> Part:
         except ValueError as reason:  # found only while networks are matched
             notes.append(f"Nothing is predicted after {name} matching: {reason}.")
         else:
-            rows.append(_Predicted(name, prediction, pair.losses[name].mean()))
+            error = _function_error(pair, name)
+            rows.append(_Predicted(name, prediction, pair.losses[name].mean(), error))
     if not rows:
         return Part(notes=tuple(notes))
     caption = (
-        "Largest barrier: of this pair, and what is predicted for the mean over pairs of this width"
-        f" by {rows[0].prediction.route}; with its 90 % interval. Hypotheses: "
+        "Of this pair, and what is predicted for the mean over pairs of this width by "
+        f"{rows[0].prediction.route}; at least, at most: its 90 % interval. function error: root "
+        "mean square over examples of |f - (f_A + f_B) / 2| at t = 1/2. Hypotheses: "
         f"{'; '.join(rows[0].prediction.hypotheses)}."
     )
-    drawing = Drawing("Loss above the chord: this pair, and predicted.", partial(_draw, rows))
-    table = Table("Predicted barriers", caption, _COLUMNS, rows)
+    drawing = Drawing(
+        "Loss above the chord: of this pair, and dashed what is predicted for the mean over pairs; "
+        "shaded the 90 % interval of its maximum, along the curve.",
+        partial(_draw, rows),
+    )
+    shown = [one for row in rows for one in _quantities(row)]
+    table = Table("Predicted barriers", caption, _COLUMNS, shown, sections=lambda row: row.name)
     return Part((table,), _findings(rows), (drawing,), tuple(notes))
+
+
+def _function_error(pair: ComparedPair, name: str) -> float:
+    """Of the pair at t = 1/2, as it is defined for predictions."""
+    assert isinstance(pair.data, Examples)
+    ends = [evaluation_mode(model) for model in (pair.model_a, pair.aligned[name])]
+    return float(all_pairs(ends, pair.data, method=None, points=3).errors[0])
+
+
+def _quantities(row: _Predicted) -> tuple[_Row, ...]:
+    found = row.prediction
+    return (
+        _Row(row.name, "largest barrier", row.barrier, found.max, found.interval),
+        _Row(
+            row.name,
+            "function error",
+            row.function_error,
+            found.function_error,
+            found.function_error_interval,
+        ),
+    )
 
 
 def _findings(rows: Sequence[_Predicted]) -> tuple[str, ...]:
@@ -91,7 +131,9 @@ def _draw(rows: Sequence[_Predicted], axes: "Axes") -> None:
         predicted = row.prediction
         label, colour = f"{row.name}, predicted", line.get_color()
         axes.plot(predicted.t, predicted.curve, "--", color=colour, label=label)
-    axes.set_xlabel("$t$")
+        low, high = (predicted.curve * end / predicted.max for end in predicted.interval)
+        axes.fill_between(predicted.t, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.set_xlabel("t (0: network B, 1: network A)")
     axes.set_ylabel("loss above the chord")
     legend_beside(axes)
 

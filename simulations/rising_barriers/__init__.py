@@ -1,0 +1,1 @@
+"""Barriers of all matchings against width, measured, predicted, and at one law."""
