@@ -11,6 +11,7 @@ from lmctheory.widths.coherent_error import CoherentError, OutputLaw, coherent_e
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.ensembles import Ensemble, ensemble
 from lmctheory.widths.fixed_outputs import data_error_bound, kink_bound, metric_law, neuron_on_data
+from lmctheory.widths.high_probability import chi_square_factor, effective_outputs
 from lmctheory.widths.kernels import dual_kernel, nngp_kernels, sampled_kernels
 from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.low_dimension import crossover_width, low_dimensional_bound
@@ -31,6 +32,7 @@ __all__ = [
     "Ensemble",
     "OutputLaw",
     "activation_gap_bound",
+    "chi_square_factor",
     "coherent_error_bound",
     "coupling_bound",
     "crossover_width",
@@ -38,6 +40,7 @@ __all__ = [
     "deep",
     "dropout_bound",
     "dual_kernel",
+    "effective_outputs",
     "ensemble",
     "entezari_two_layer",
     "ferbach_deep",

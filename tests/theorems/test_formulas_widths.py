@@ -33,6 +33,7 @@ from lmctheory.widths import (
 )
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.fixed_outputs import neuron_on_data
+from lmctheory.widths.high_probability import _largest_norm, quantile_from_costs
 from lmctheory.widths.simulated import simulated_layers
 from lmctheory.widths.two_layer import error_bound as two_layer_error_bound
 from lmctheory.widths.two_layer import required_width
@@ -254,6 +255,35 @@ def recursion(key, networks, costs, t):
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def d8(left, **given):
+    return numbers("D8", left, **given)
+
+
+def test_d8_is_error_quantile(rng):
+    x, t, widths, delta = rng.standard_normal((8, 3)), float(rng.uniform(0.2, 0.8)), (9, 40), 0.05
+    nets = ensemble(x, 2, "tanh", s_w=1.3, s_b=0.2)
+    costs, tau = (0.3, 0.2), t * (1 - t)
+    h, common = _largest_norm(t, 0.0, 1.0), {"L": 2, "delta": delta}
+    nu = [float(nets.laws[0].spectrum.max()) ** 0.5]
+    nu.append(
+        d8(
+            r"\nu_l", **common, l=2, s_w=1.3, ell=1.0, theta=1.69, lam=nets.laws[1].second_moment,
+            nu=lambda j: nu[int(j) - 1], m=lambda j: widths[int(j) - 1],
+        )
+    )  # fmt: skip
+    means, J, T = [nets.contraction(1).chord(costs[0], t)], [], 0.0
+    means.append(d8(r"\bar x_l", kappa=1.0, s_w=1.3, X=means[0], M=costs[1], tau=tau))
+    for l in (1, 2):  # noqa: E741  as printed
+        J.append(d8("J_i", h=h, nu=nu[l - 1], tau=tau, ell=1.0, s_w=1.3, T=T))
+        steps = [
+            d8("a_i", theta=1.69, l=l, i=i, J=J[i - 1], nu=nu[i - 1], tau=tau, ell=1.0)
+            for i in range(1, l + 1)
+        ]
+        given = {"a": lambda i, a=steps: a[int(i) - 1], "m": lambda i: widths[int(i) - 1]}
+        T = d8(r"\sqrt{\bar T_l}", **common, l=l, tau=tau, x=means[l - 1], **given) ** 2
+    assert near(quantile_from_costs(costs, widths, nets, delta, t=t).hidden) == T
+
+
 def test_d1_is_error_bound(rng, activation):
     nets = ensemble(rng.standard_normal((7, 4)), 3, activation, s_w=rng.uniform(0.5, 2), s_b=0.3)
     t = float(rng.uniform(0.1, 0.9))

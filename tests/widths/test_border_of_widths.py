@@ -6,6 +6,7 @@ import pytest
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths import (
     fixed_outputs,
+    high_probability,
     layer_lower_bounds,
     low_dimension,
     mean_field,
@@ -13,7 +14,7 @@ from lmctheory.widths import (
     paper_rates,
     two_layer,
 )
-from lmctheory.widths.deep import ensemble, required_widths
+from lmctheory.widths.deep import ensemble, error_quantile, required_widths
 from tests.border import BAD, FORMS, PLAIN, refused, same
 
 INPUTS = np.array([[0.5, 1.0], [2.0, -1.0], [0.25, 4.0]])
@@ -85,7 +86,19 @@ CALLS = {
     ),
     "crossover_width": lambda f: low_dimension.crossover_width(PLANE, f.number(0.5)),
     "required_widths": lambda f: required_widths(
-        f.number(0.5), NETWORKS, delta=f.number(0.5), t=f.number(0.25)
+        f.number(0.5), NETWORKS, delta=f.number(0.5), t=f.number(0.25),
+        effective_outputs=f.number(2.0),
+    ),
+    "error_quantile": lambda f: error_quantile(
+        (4,), NETWORKS, f.number(0.5), t=f.number(0.25), s_out=f.number(2.0), n_out=f.integer(3),
+        effective_outputs=f.number(4.0),
+    ),
+    "chi_square_factor": lambda f: high_probability.chi_square_factor(
+        f.number(2.0), f.number(0.25)
+    ),
+    "effective_outputs": lambda f: high_probability.effective_outputs(
+        f.array([[1.0, 2.0]]), f.array([[0.5, 1.0]]), f.array([[4.0, 2.0]]), t=f.number(0.25),
+        n_out=f.integer(3),
     ),
 }  # fmt: skip
 EVERY_CALL = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())

@@ -8,6 +8,7 @@ from lmctheory.theorems.statements import (
     lower,
     training,
     deep,
+    high_probability,
     certificates,
     layerwise,
     matching,
@@ -18,6 +19,7 @@ from lmctheory.theorems.statements import (
 __all__ = [
     "certificates",
     "deep",
+    "high_probability",
     "layerwise",
     "lower",
     "matching",
