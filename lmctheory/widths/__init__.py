@@ -8,6 +8,7 @@
 from lmctheory.widths import deep, lower, trained_pair, two_layer
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.coherent_error import CoherentError, OutputLaw, coherent_error_bound
+from lmctheory.widths.common_law import CommonLaw, common_law_bound, common_law_from_cost
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.ensembles import Ensemble, ensemble
 from lmctheory.widths.fixed_outputs import data_error_bound, kink_bound, metric_law, neuron_on_data
@@ -29,11 +30,14 @@ from lmctheory.widths.two_layer import neuron, neuron_with_fixed_output, squared
 
 __all__ = [
     "CoherentError",
+    "CommonLaw",
     "Ensemble",
     "OutputLaw",
     "activation_gap_bound",
     "chi_square_factor",
     "coherent_error_bound",
+    "common_law_bound",
+    "common_law_from_cost",
     "coupling_bound",
     "crossover_width",
     "data_error_bound",

@@ -12,6 +12,7 @@ from lmctheory.widths import (
     OutputLaw,
     activation_gap_bound,
     coherent_error_bound,
+    common_law_from_cost,
     coupling_bound,
     crossover_width,
     data_error_bound,
@@ -254,7 +255,45 @@ def recursion(key, networks, costs, t):
     return gaps, X
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_t16_is_common_law_from_cost(rng, name):
+    x, sigma = rng.standard_normal((6, 2)), KNOWN[name]
+    V, omega, M, t, variance, K, beta, R = rng.uniform(0.2, 2, 8) * [1, 1, 1, 0.4, 0.1, 1, 1, 1]
+    found = common_law_from_cost(
+        M, name, inputs=x, largest_output=V, scale=omega, variance=variance, t=t
+    )
+    second = np.linalg.norm(x.T @ x / len(x), 2)
+    fourth = np.linalg.norm((x.T * np.square(x).sum(axis=1)) @ x / len(x), 2)
+    lam, H = sigma.lipschitz * second**0.5, sigma.curvature * fourth**0.5
+    b = (sigma.slopes[1] - sigma.slopes[0]) * (fourth**0.25 if np.isfinite(H) else second**0.5)
+    by_gap, by_curvature = (line for line in registry()["T16"].formulas if line.left == "c")
+    lines = [by_gap.value(V=V, B=huber("T1", b, H), M=M, lam=lam, omega=omega)]
+    assert value(by_gap, V=V, B=huber("T1", b, H), M=M, lam=lam, omega=omega) == near(lines[0])
+    if np.isfinite(H):
+        lines.append(by_curvature.value(V=V, H=H, lam=lam, omega=omega, M=M))
+        assert value(by_curvature, V=V, H=H, lam=lam, omega=omega, M=M) == near(lines[1])
+    c, tau = min(lines), t * (1 - t)
+    assert near(found.curve) == c
+    Q = numbers("T16", "Q", c=c, Var=variance, M=M)
+    assert near(found.second_moment) == Q
+    first, second_line = registry()["T16"].formulas[:2]
+    assert near(found.lipschitz_barrier(K)) == first.value(K=K, c=c)
+    assert near(found.smooth_barrier(beta, R)) == second_line.value(tau=tau, beta=beta, R=R, Q=Q)
+
+
+def test_t16_by_hidden_weights_alone_is_coherent_error_bound(rng):
+    x = rng.standard_normal((6, 2))
+    V, G, s, M, t = rng.uniform(0.2, 2, 5) * [1, 1, 1, 1, 0.4]
+    law = OutputLaw(size=V, lipschitz=G, noise=s)
+    found = coherent_error_bound(M, 9, "tanh", law, inputs=x, t=t)
+    neuron_ = neuron_on_data("tanh", output=1.0, inputs=x)
+    bound = numbers(
+        "T16", r"\mathbb E \|e_t\|", tau=t * (1 - t), V=V, G=G, s=s, lam=neuron_.lipschitz, Mw=M,
+        m=9, B=huber("T1", neuron_.spread, neuron_.curvature),
+    )  # fmt: skip
+    assert near(found.coherent + found.fluctuation) == bound
+
+
 def d8(left, **given):
     return numbers("D8", left, **given)
 
@@ -284,6 +323,7 @@ def test_d8_is_error_quantile(rng):
     assert near(quantile_from_costs(costs, widths, nets, delta, t=t).hidden) == T
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 def test_d1_is_error_bound(rng, activation):
     nets = ensemble(rng.standard_normal((7, 4)), 3, activation, s_w=rng.uniform(0.5, 2), s_b=0.3)
     t = float(rng.uniform(0.1, 0.9))

@@ -5,6 +5,7 @@ import pytest
 
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths import (
+    common_law,
     fixed_outputs,
     high_probability,
     layer_lower_bounds,
@@ -21,6 +22,7 @@ INPUTS = np.array([[0.5, 1.0], [2.0, -1.0], [0.25, 4.0]])
 PLANE = Gaussian(spectrum=[1.0, 0.5])
 TANH = two_layer.neuron_with_fixed_output("tanh", radius=1.0, output=1.0)
 BOUNDED = two_layer.neuron("tanh", radius=1.0, output=1.0, weight_norm=1.5)
+SHARED = common_law.CommonLaw(0.5, 0.25, 0.5, 1.0)
 NETWORKS = ensemble(INPUTS, depth=1)
 
 CALLS = {
@@ -89,6 +91,16 @@ CALLS = {
         f.number(0.5), NETWORKS, delta=f.number(0.5), t=f.number(0.25),
         effective_outputs=f.number(2.0),
     ),
+    "common_law_bound": lambda f: common_law.common_law_bound(
+        UniformCube(3), f.integer(9), "tanh", inputs=f.array(INPUTS),
+        largest_output=f.number(0.5), scale=f.number(2.0), t=f.number(0.25),
+    ),
+    "common_law_from_cost": lambda f: common_law.common_law_from_cost(
+        f.number(0.25), "relu", inputs=f.array(INPUTS), largest_output=f.number(0.5),
+        scale=f.number(2.0), variance=f.number(0.125), t=f.number(0.25),
+    ),
+    "lipschitz_barrier": lambda f: SHARED.lipschitz_barrier(f.number(0.5)),
+    "smooth_barrier": lambda f: SHARED.smooth_barrier(f.number(0.5), f.number(0.25)),
     "error_quantile": lambda f: error_quantile(
         (4,), NETWORKS, f.number(0.5), t=f.number(0.25), s_out=f.number(2.0), n_out=f.integer(3),
         effective_outputs=f.number(4.0),

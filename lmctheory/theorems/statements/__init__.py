@@ -7,6 +7,7 @@ from lmctheory.theorems.statements import (
     two_layer,
     lower,
     training,
+    common_law,
     deep,
     high_probability,
     certificates,
@@ -18,6 +19,7 @@ from lmctheory.theorems.statements import (
 
 __all__ = [
     "certificates",
+    "common_law",
     "deep",
     "high_probability",
     "layerwise",
