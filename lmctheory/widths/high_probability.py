@@ -191,7 +191,7 @@ def effective_outputs(
 
 def quantile_from_costs(
     costs: Sequence[float],
-    widths: Sequence[int],
+    widths: Sequence[float],
     networks: Ensemble,
     delta: float,
     *,
@@ -204,7 +204,7 @@ def quantile_from_costs(
 
     Args:
         costs: of M_1, ..., M_L.
-        widths: m_1, ..., m_L.
+        widths: m_1, ..., m_L, which need not be whole.
         networks: the ensemble; rows are Gaussian.
         delta: probability of failure, in (0, 1).
         t: where on the line, in [0, 1].
@@ -268,7 +268,7 @@ class _Chain:
     """The bounds of tau X_L, layer after layer."""
 
     networks: Ensemble
-    widths: tuple[int, ...]
+    widths: tuple[float, ...]
     t: float
     costs: tuple[float, ...]
 

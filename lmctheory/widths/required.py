@@ -111,9 +111,7 @@ def required_widths(
         ) from None
     if objective is None:
         return (equal,) * networks.depth
-    alike = [enough] * networks.depth
-    on_average = tolerance / bound.unsure(alike)
-    shape = _best_shape(objective, networks, enough, bound.mean, cost, on_average)
+    shape = _best_shape(objective, networks, enough, bound.of_costs, cost, tolerance)
     widths = _scaled(shape, first_width(lambda k: total(_scaled(shape, k)), tolerance))
     for i in reversed(range(len(widths))):
         before, after = widths[:i], widths[i + 1 :]
@@ -134,32 +132,26 @@ class _Bound:
     delta: float | None
     effective_outputs: float
 
-    def mean(self, costs: Sequence[float]) -> float:
-        """By D1."""
-        return self.t * (1 - self.t) * self.networks.recursion(costs, self.t)[1]
+    def of_costs(self, costs: Sequence[float], widths: Sequence[float]) -> float:
+        """With given costs, at widths that need not be whole."""
+        return self._sure(costs, costs, widths)
 
     def separately(self, widths: Sequence[int]) -> float:
         """With costs that depend on one width each."""
-        costs = self._separate(widths)
-        return self._sure(costs, costs, widths)
+        return self.of_costs(self._separate(widths), widths)
 
     def together(self, widths: Sequence[int]) -> float:
         """With what averaging takes off."""
         costs = matching_cost_bounds(self.networks, widths, self.modulo)
         return self._sure(costs, costs if self.t == 0.5 else self._separate(widths), widths)
 
-    def unsure(self, widths: Sequence[int]) -> float:
-        """How many times the mean is what it stays below."""
-        mean = self.mean(self._separate(widths))
-        return self.separately(widths) / mean if mean else 1.0
-
     def _separate(self, widths: Sequence[int]) -> list[float]:
         return [self.cost(i, m) for i, m in enumerate(widths)]
 
     def _sure(
-        self, costs: Sequence[float], costs_at_t: Sequence[float], widths: Sequence[int]
+        self, costs: Sequence[float], costs_at_t: Sequence[float], widths: Sequence[float]
     ) -> float:
-        mean = self.mean(costs)
+        mean = self.t * (1 - self.t) * self.networks.recursion(costs, self.t)[1]
         if self.delta is None:
             return mean
         if not self.gaussian:
@@ -207,7 +199,7 @@ def _best_shape(
     objective: str,
     networks: Ensemble,
     equal: int,
-    error: Callable[[Sequence[float]], float],
+    error: Callable[[Sequence[float], Sequence[float]], float],
     cost: Callable[[int, int], float],
     tolerance: float,
 ) -> Float[np.ndarray, " L"]:
@@ -225,7 +217,8 @@ def _best_shape(
 
     def room(x: Float[np.ndarray, " L"]) -> float:
         predicted = [np.interp(u, log_m, row) for u, row in zip(x, log_costs, strict=True)]
-        return float(np.log(tolerance) - np.log(error(np.exp(predicted).tolist())))
+        bound = error(np.exp(predicted).tolist(), np.exp(x).tolist())
+        return float(np.log(tolerance) - np.log(bound))
 
     start = np.full(networks.depth, np.log(equal))
     found = minimize(
