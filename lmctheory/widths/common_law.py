@@ -37,10 +37,15 @@ weights the rest is independent, and
     E barrier(t) <= K tau ( V B(sqrt M_w) + G lambda M_w + sqrt 2 s lambda sqrt(M_w / m) ).
 
 *What fails.* Networks of different laws: E Mhat >= W_2^2(mu_A, mu_B) for every m. With mu_A at
-(w, v) = (1, 1), mu_B at (-1, -1) and tanh the functions are equal, and e_{1/2} = -tanh(x). Where g
-is not Lipschitz the coherent part of the commutativity term, E (g(w) - g(w')) (sigma_A - sigma_B),
-need not be of order M. A law that depends on m, as that of the standard parametrisation does, has
-an M of its own for every m.
+(w, v) = (1, 1), mu_B at (-1, -1) and tanh the functions are equal, and e_{1/2} = -tanh(x). A law
+that depends on m, as that of the standard parametrisation does, has an M of its own for every m.
+By hidden weights alone the coherent part of the commutativity term is bounded through G, so that g
+must be Lipschitz, and what is left of v independent given the hidden weights. It is enough for that
+part, in the mean over networks, that the laws of w are one: matched pairs are exchangeable then,
+and functions g_A and g_B of either network's own have
+
+    E (g_A(w) - g_B(w')) (sigma_A - sigma_B)
+        = E (g_A(w) - g_A(w') + g_B(w) - g_B(w')) (sigma_A - sigma_B) / 2.
 """
 
 from dataclasses import dataclass

@@ -113,6 +113,20 @@ def test_networks_of_different_laws_keep_their_barrier():
         assert error(a, -a, 0.5, np.tanh, x) == pytest.approx(np.square(np.tanh(x)).mean() ** 0.5)
 
 
+def test_output_weights_of_their_own_are_harmless_in_the_mean():
+    """g_A = sin and g_B = 2 + cos: the commutativity term's mean is that of both differences."""
+    law, rng, draws = UniformCube(2, side=4.0), np.random.default_rng(4), []
+    for a, b in pairs(law, 16, 600, rng):
+        s, s_prime = (np.tanh(w @ np.array([1.0, -0.5])) for w in (a, b))
+        own = np.sin(a[:, 0]) - (2 + np.cos(b[:, 1]))
+        both = np.sin(a[:, 0]) - np.sin(b[:, 0]) + np.cos(a[:, 1]) - np.cos(b[:, 1])
+        draws.append([(own * (s - s_prime)).mean(), (both * (s - s_prime)).mean() / 2])
+    own, both = np.array(draws).T
+    # fixed seed; 5 standard errors are exceeded with probability 6e-7
+    assert abs(np.mean(own - both)) < 5 * np.std(own - both) / 600**0.5
+    assert abs(np.mean(own)) < 0.2 * np.mean(np.abs(own))
+
+
 def test_by_hidden_weights_alone_where_outputs_follow_them():
     """v = sin(w) and noise, w uniform: the mean error stays below P1's with U of w alone."""
     law, rng, noise, x = UniformCube(1, side=4.0), np.random.default_rng(3), 0.5, X[:, :1]
