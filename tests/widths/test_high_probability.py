@@ -196,6 +196,34 @@ def test_one_linear_neuron_attains_the_lipschitz_constant():
     assert (roots[1] - roots[0]) / (1e-6 * 2**0.5) == pytest.approx(0.5, rel=1e-4)
 
 
+@pytest.mark.parametrize(("name", "t"), [("relu", 0.5), ("tanh", 0.2), ("identity", 0.8)])
+def test_one_layer_in_the_mean(name, t):
+    """Step 4, from layers below that no network made: E T_2 <= theta T_1 + kappa tau Phi / (4c)."""
+    rng, sigma, draws = np.random.default_rng(6), KNOWN[name], 400
+    tau, c = t * (1 - t), t**2 + (1 - t) ** 2
+    for m, away in ((1, 0.0), (3, 0.5), (4, 2.0)):
+        a, b = rng.standard_normal((2, 3, 4))
+        mean = t * a + (1 - t) * b
+        middle = mean + away * rng.standard_normal((3, 4))
+        left, costs = [], []
+        for _ in range(draws):
+            W, V = rng.standard_normal((2, 4, m)) / 2
+            of_a, of_b = sigma.function(a @ W), sigma.function(b @ V)
+            z = t * (middle @ W)[:, :, None] + (1 - t) * (middle @ V)[:, None]
+            apart = t**2 * (sigma.function(z) - of_a[:, :, None]) ** 2
+            apart += (1 - t) ** 2 * (sigma.function(z) - of_b[:, None]) ** 2
+            metric = (((mean @ W)[:, :, None] - (mean @ V)[:, None]) ** 2).mean(axis=0)
+            order = linear_sum_assignment(metric)
+            left.append(apart.mean(axis=0)[order].mean())  # no less than the least
+            costs.append(metric[order].mean())
+        bound = sigma.contraction * (
+            remaining(middle, a, b, t) + tau / (4 * c) * np.array(costs)  # s_w = 1
+        )
+        # 5 standard errors of paired draws are exceeded with probability 6e-7
+        assert (left - bound).mean() <= 5 * (left - bound).std() / draws**0.5
+        assert name == "tanh" or np.mean(left) > 0.4 * bound.mean()  # tanh saturates
+
+
 def test_costs_to_come_are_as_lipschitz_as_is_said():
     """Step 7: sqrt F moves by sqrt 2 |Phi - Phi'|, F of samples by the same seed; sharp for one."""
     rng = np.random.default_rng(5)
