@@ -8,9 +8,11 @@
 from lmctheory.widths import deep, lower, trained_pair, two_layer
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.coherent_error import CoherentError, OutputLaw, coherent_error_bound
+from lmctheory.widths.common_law import CommonLaw, common_law_bound, common_law_from_cost
 from lmctheory.widths.dropout import dropout_bound
 from lmctheory.widths.ensembles import Ensemble, ensemble
 from lmctheory.widths.fixed_outputs import data_error_bound, kink_bound, metric_law, neuron_on_data
+from lmctheory.widths.high_probability import chi_square_factor, effective_outputs
 from lmctheory.widths.kernels import dual_kernel, nngp_kernels, sampled_kernels
 from lmctheory.widths.layer_lower_bounds import matching_lower_bounds
 from lmctheory.widths.low_dimension import crossover_width, low_dimensional_bound
@@ -28,16 +30,21 @@ from lmctheory.widths.two_layer import neuron, neuron_with_fixed_output, squared
 
 __all__ = [
     "CoherentError",
+    "CommonLaw",
     "Ensemble",
     "OutputLaw",
     "activation_gap_bound",
+    "chi_square_factor",
     "coherent_error_bound",
+    "common_law_bound",
+    "common_law_from_cost",
     "coupling_bound",
     "crossover_width",
     "data_error_bound",
     "deep",
     "dropout_bound",
     "dual_kernel",
+    "effective_outputs",
     "ensemble",
     "entezari_two_layer",
     "ferbach_deep",

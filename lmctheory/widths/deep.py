@@ -59,18 +59,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmctheory.measures import Gaussian, Modulo
-from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.arguments import at_least, positive, share
 from lmctheory.results import Result
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble, ensemble
+from lmctheory.widths.high_probability import (
+    ErrorQuantile,
+    matching_costs_at,
+    quantile_from_costs,
+)
 from lmctheory.widths.required import require_no_signs, required_widths
 
 __all__ = [
     "DeepBound",
     "Ensemble",
+    "ErrorQuantile",
     "bound_from_costs",
     "ensemble",
     "error_bound",
+    "error_quantile",
     "require_widths",
     "required_widths",
 ]
@@ -117,10 +124,10 @@ def error_bound(
     """Bounds the function error of matched Gaussian networks on the line between them.
 
     In expectation over the weights and over the data, for this t; with probability 1 - delta the
-    squared error is below value / delta (Markov). Exact kernels, and with them a proof, there are
-    for L = 1, and for L = 2 where kappa is all that counts (identity, relu, costs of one's own);
-    beyond, it holds up to O(1/width), as M_3, ..., M_L and S_2, ..., S_L rest on kernels of
-    infinite width (or on the ensemble's own).
+    squared error is below value / delta (Markov), or better, see `error_quantile`. Exact kernels,
+    and with them a proof, there are for L = 1, and for L = 2 where kappa is all that counts
+    (identity, relu, costs of one's own); beyond, it holds up to O(1/width), as M_3, ..., M_L and
+    S_2, ..., S_L rest on kernels of infinite width (or on the ensemble's own).
 
     Args:
         widths: m_1, ..., m_L.
@@ -154,6 +161,61 @@ def error_bound(
         costs = [matching_cost(law, m) for law, m in zip(networks.laws, widths, strict=True)]
     gaussian = matching_cost is None
     return bound_from_costs(costs, networks, t=t, s_out=s_out, n_out=n_out, gaussian=gaussian)
+
+
+def error_quantile(
+    widths: Sequence[int],
+    networks: Ensemble,
+    delta: float,
+    *,
+    t: float = 0.5,
+    s_out: float = 1.0,
+    n_out: int = 1,
+    effective_outputs: float | None = None,
+    modulo: Modulo = None,
+) -> ErrorQuantile:
+    """Bounds the function error of matched Gaussian networks with probability 1 - delta.
+
+    Permutations are chosen layer by layer, without a look at output weights: each is the one whose
+    hidden layer's error X_l is least. Exact for L <= 2; beyond, up to O(1/width) as `error_bound`.
+
+    Args:
+        widths: m_1, ..., m_L.
+        networks: the ensemble, rows and output weights Gaussian, see `ensemble`.
+        delta: probability of failure over all weights, in (0, 1).
+        t: where on the line, in [0, 1].
+        s_out: output weights have variance s_out^2 / m_L.
+        n_out: number of outputs; the more, the nearer is the error to its mean.
+        effective_outputs: k >= n_out, where more is known of the error's covariance on the data,
+            see `lmctheory.widths.effective_outputs`; None for n_out, which always holds.
+        modulo: "signs" for an odd activation, whose neurons may be negated.
+
+    Raises:
+        TypeError: for arguments that are no numbers.
+        ValueError: for arguments out of range, and for signs of an activation that is not odd.
+
+    Reference:
+        theory key D8; derived in `lmctheory.widths.high_probability`.
+
+    Example:
+        >>> import numpy as np
+        >>> nets = ensemble(np.random.default_rng(0).standard_normal((50, 8)), depth=1)
+        >>> found = error_quantile((1024,), nets, 0.001, n_out=10)
+        >>> found.mean < found.hidden < 1.5 * found.mean < found.value < found.markov / 200
+        True
+    """
+    require_widths(widths, networks)
+    costs = matching_costs_at(share("t", t), networks, widths, modulo)
+    return quantile_from_costs(
+        costs,
+        widths,
+        networks,
+        delta,
+        t=t,
+        s_out=s_out,
+        n_out=n_out,
+        effective_outputs=effective_outputs,
+    )
 
 
 def require_widths(widths: Sequence[int], networks: Ensemble) -> None:

@@ -1,4 +1,4 @@
-"""Widths from a tolerance for deep networks: the bound of D1, inverted.
+"""Widths from a tolerance for deep networks: the bounds of D1 and D8, inverted.
 
 X_L increases with every M_l, which falls with its own width; by averaging (see `averaging`) it also
 depends, weakly, on the width below. Free widths start from the best shape of the separable bound,
@@ -6,6 +6,7 @@ by interpolation, are scaled until they suffice, and narrowed layer by layer fro
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
@@ -13,12 +14,13 @@ from jaxtyping import Float
 from scipy.optimize import minimize
 
 from lmctheory.measures import Gaussian, Modulo
-from lmctheory.measures.arguments import positive, probability
+from lmctheory.measures.arguments import number, positive, probability
 from lmctheory.measures.quotient import by_signs
 from lmctheory.rates import MAX_WIDTH, OutOfReach, upper_bound
 from lmctheory.rates.least_width import first_width, rounded_up
 from lmctheory.widths.averaging_gain import matching_cost_bounds
 from lmctheory.widths.ensembles import Ensemble
+from lmctheory.widths.high_probability import quantile_from_costs
 from lmctheory.widths.odd import require_odd
 
 __all__ = ["require_no_signs", "required_widths"]
@@ -35,6 +37,7 @@ def required_widths(
     objective: str | None = None,
     matching_cost: Callable[[Gaussian, int], float] | None = None,
     modulo: Modulo = None,
+    effective_outputs: float = 1.0,
 ) -> tuple[int, ...]:
     """Widths that bring the root mean square function error below eps (s_out = n_out = 1).
 
@@ -42,11 +45,16 @@ def required_widths(
         eps: tolerance > 0, in units of an output; times the root of `Ensemble.mean_square` it is
             relative.
         networks: the ensemble.
-        delta: if given, the error is below eps with probability 1 - delta (Markov), not on average.
+        delta: if given, the error is below eps with probability 1 - delta, not on average: by D8,
+            or by Markov's inequality where that is better, or costs are one's own. There are then
+            permutations with that error that do not depend on output weights: D8's, or D1's.
         t: where on the line, in (0, 1).
         objective: None for equal widths; "neurons" or "parameters" for the fewest of them.
         matching_cost: as in `error_bound`; non-increasing in m.
         modulo: "signs" for an odd activation, whose neurons may be negated.
+        effective_outputs: of D8, where delta is given: the number of outputs over which the squared
+            error is averaged, or more, see `lmctheory.widths.effective_outputs`. Infinity is for
+            the mean over output weights, with probability 1 - delta over hidden ones.
 
     Returns:
         m_1, ..., m_L, that suffice. Equal widths: with one neuron fewer in every layer the bound
@@ -55,14 +63,14 @@ def required_widths(
         so that neither need be the very least.)
 
     Raises:
-        TypeError: for an eps, delta or t that is no number.
+        TypeError: for an eps, delta, t or effective_outputs that is no number.
         ValueError: for arguments out of range, and for signs of an activation that is not odd, or
             beside a matching_cost.
         OutOfReach: a ValueError that says which eps is reached, if no width up to 10^12 is known to
             suffice.
 
     Reference:
-        theory keys D1, S1.
+        theory keys D1, D8, S1.
 
     Example:
         >>> import numpy as np
@@ -77,33 +85,25 @@ def required_widths(
         raise ValueError(f"objective must be None or one of {_OBJECTIVES}, got {objective!r}")
     require_odd(modulo, networks.activation)
     require_no_signs(modulo, matching_cost)
-    failure = 1.0 if delta is None else probability("delta", delta)
+    delta = None if delta is None else probability("delta", delta)
+    k = number("effective_outputs", effective_outputs, least=1.0, finite=False)
 
     @cache
     def cost(i: int, m: int) -> float:
         law = networks.laws[i]
         return matching_cost(law, m) if matching_cost else _by_spectrum(law, m, modulo)
 
-    tolerance = eps**2 * failure
-
-    def error(costs: Sequence[float]) -> float:
-        return t * (1 - t) * networks.recursion(costs, t)[1]
-
-    def separately(widths: Sequence[int]) -> float:
-        return error([cost(i, m) for i, m in enumerate(widths)])
-
-    def together(widths: Sequence[int]) -> float:
-        return error(matching_cost_bounds(networks, widths, modulo))
-
-    total = together if matching_cost is None else separately
+    bound = _Bound(networks, t, cost, matching_cost is None, modulo, delta, k)
+    total = bound.together if bound.gaussian else bound.separately
+    tolerance = eps**2
     try:
-        enough = first_width(lambda m: separately([m] * networks.depth), tolerance)
+        enough = first_width(lambda m: bound.separately([m] * networks.depth), tolerance)
     except OutOfReach:
         enough = MAX_WIDTH
     try:
         equal = first_width(lambda m: total([m] * networks.depth), tolerance, enough)
     except OutOfReach as reason:
-        reached = (reason.reached / failure) ** 0.5
+        reached = reason.reached**0.5
         raise OutOfReach(
             reached,
             f"eps is too small: no widths up to 10^12 are known to suffice, where eps = "
@@ -111,13 +111,60 @@ def required_widths(
         ) from None
     if objective is None:
         return (equal,) * networks.depth
-    shape = _best_shape(objective, networks, enough, error, cost, tolerance)
+    shape = _best_shape(objective, networks, enough, bound.of_costs, cost, tolerance)
     widths = _scaled(shape, first_width(lambda k: total(_scaled(shape, k)), tolerance))
     for i in reversed(range(len(widths))):
         before, after = widths[:i], widths[i + 1 :]
         narrowed = partial(_total_with, total, before, after)
         widths[i] = first_width(narrowed, tolerance, widths[i])
     return tuple(widths)
+
+
+@dataclass(frozen=True, eq=False)
+class _Bound:
+    """What the squared error stays below, in the mean or with probability 1 - delta."""
+
+    networks: Ensemble
+    t: float
+    cost: Callable[[int, int], float]
+    gaussian: bool
+    modulo: Modulo
+    delta: float | None
+    effective_outputs: float
+
+    def of_costs(self, costs: Sequence[float], widths: Sequence[float]) -> float:
+        """With given costs, at widths that need not be whole."""
+        return self._sure(costs, costs, widths)
+
+    def separately(self, widths: Sequence[int]) -> float:
+        """With costs that depend on one width each."""
+        return self.of_costs(self._separate(widths), widths)
+
+    def together(self, widths: Sequence[int]) -> float:
+        """With what averaging takes off."""
+        costs = matching_cost_bounds(self.networks, widths, self.modulo)
+        return self._sure(costs, costs if self.t == 0.5 else self._separate(widths), widths)
+
+    def _separate(self, widths: Sequence[int]) -> list[float]:
+        return [self.cost(i, m) for i, m in enumerate(widths)]
+
+    def _sure(
+        self, costs: Sequence[float], costs_at_t: Sequence[float], widths: Sequence[float]
+    ) -> float:
+        mean = self.t * (1 - self.t) * self.networks.recursion(costs, self.t)[1]
+        if self.delta is None:
+            return mean
+        if not self.gaussian:
+            return mean / self.delta
+        found = quantile_from_costs(
+            costs_at_t,
+            widths,
+            self.networks,
+            self.delta,
+            t=self.t,
+            effective_outputs=self.effective_outputs,
+        )
+        return min(mean / self.delta, found.value)
 
 
 def _total_with(
@@ -152,7 +199,7 @@ def _best_shape(
     objective: str,
     networks: Ensemble,
     equal: int,
-    error: Callable[[Sequence[float]], float],
+    error: Callable[[Sequence[float], Sequence[float]], float],
     cost: Callable[[int, int], float],
     tolerance: float,
 ) -> Float[np.ndarray, " L"]:
@@ -170,7 +217,8 @@ def _best_shape(
 
     def room(x: Float[np.ndarray, " L"]) -> float:
         predicted = [np.interp(u, log_m, row) for u, row in zip(x, log_costs, strict=True)]
-        return float(np.log(tolerance) - np.log(error(np.exp(predicted).tolist())))
+        bound = error(np.exp(predicted).tolist(), np.exp(x).tolist())
+        return float(np.log(tolerance) - np.log(bound))
 
     start = np.full(networks.depth, np.log(equal))
     found = minimize(

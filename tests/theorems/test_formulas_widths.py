@@ -12,6 +12,7 @@ from lmctheory.widths import (
     OutputLaw,
     activation_gap_bound,
     coherent_error_bound,
+    common_law_from_cost,
     coupling_bound,
     crossover_width,
     data_error_bound,
@@ -33,6 +34,7 @@ from lmctheory.widths import (
 )
 from lmctheory.widths.deep import bound_from_costs, ensemble, error_bound
 from lmctheory.widths.fixed_outputs import neuron_on_data
+from lmctheory.widths.high_probability import _largest_norm, quantile_from_costs
 from lmctheory.widths.simulated import simulated_layers
 from lmctheory.widths.two_layer import error_bound as two_layer_error_bound
 from lmctheory.widths.two_layer import required_width
@@ -251,6 +253,74 @@ def recursion(key, networks, costs, t):
         G = numbers(key, "G_l", S=S, M=M, s_w=s_w, G=G)
         gaps.append(G)
     return gaps, X
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu"])
+def test_t16_is_common_law_from_cost(rng, name):
+    x, sigma = rng.standard_normal((6, 2)), KNOWN[name]
+    V, omega, M, t, variance, K, beta, R = rng.uniform(0.2, 2, 8) * [1, 1, 1, 0.4, 0.1, 1, 1, 1]
+    found = common_law_from_cost(
+        M, name, inputs=x, largest_output=V, scale=omega, variance=variance, t=t
+    )
+    second = np.linalg.norm(x.T @ x / len(x), 2)
+    fourth = np.linalg.norm((x.T * np.square(x).sum(axis=1)) @ x / len(x), 2)
+    lam, H = sigma.lipschitz * second**0.5, sigma.curvature * fourth**0.5
+    b = (sigma.slopes[1] - sigma.slopes[0]) * (fourth**0.25 if np.isfinite(H) else second**0.5)
+    by_gap, by_curvature = (line for line in registry()["T16"].formulas if line.left == "c")
+    lines = [by_gap.value(V=V, B=huber("T1", b, H), M=M, lam=lam, omega=omega)]
+    assert value(by_gap, V=V, B=huber("T1", b, H), M=M, lam=lam, omega=omega) == near(lines[0])
+    if np.isfinite(H):
+        lines.append(by_curvature.value(V=V, H=H, lam=lam, omega=omega, M=M))
+        assert value(by_curvature, V=V, H=H, lam=lam, omega=omega, M=M) == near(lines[1])
+    c, tau = min(lines), t * (1 - t)
+    assert near(found.curve) == c
+    Q = numbers("T16", "Q", c=c, Var=variance, M=M)
+    assert near(found.second_moment) == Q
+    first, second_line = registry()["T16"].formulas[:2]
+    assert near(found.lipschitz_barrier(K)) == first.value(K=K, c=c)
+    assert near(found.smooth_barrier(beta, R)) == second_line.value(tau=tau, beta=beta, R=R, Q=Q)
+
+
+def test_t16_by_hidden_weights_alone_is_coherent_error_bound(rng):
+    x = rng.standard_normal((6, 2))
+    V, G, s, M, t = rng.uniform(0.2, 2, 5) * [1, 1, 1, 1, 0.4]
+    law = OutputLaw(size=V, lipschitz=G, noise=s)
+    found = coherent_error_bound(M, 9, "tanh", law, inputs=x, t=t)
+    neuron_ = neuron_on_data("tanh", output=1.0, inputs=x)
+    bound = numbers(
+        "T16", r"\mathbb E \|e_t\|", tau=t * (1 - t), V=V, G=G, s=s, lam=neuron_.lipschitz, Mw=M,
+        m=9, B=huber("T1", neuron_.spread, neuron_.curvature),
+    )  # fmt: skip
+    assert near(found.coherent + found.fluctuation) == bound
+
+
+def d8(left, **given):
+    return numbers("D8", left, **given)
+
+
+def test_d8_is_error_quantile(rng):
+    x, t, widths, delta = rng.standard_normal((8, 3)), float(rng.uniform(0.2, 0.8)), (9, 40), 0.05
+    nets = ensemble(x, 2, "tanh", s_w=1.3, s_b=0.2)
+    costs, tau = (0.3, 0.2), t * (1 - t)
+    h, common = _largest_norm(t, 0.0, 1.0), {"L": 2, "delta": delta}
+    nu = [float(nets.laws[0].spectrum.max()) ** 0.5]
+    nu.append(
+        d8(
+            r"\nu_l", **common, l=2, s_w=1.3, ell=1.0, theta=1.69, lam=nets.laws[1].second_moment,
+            nu=lambda j: nu[int(j) - 1], m=lambda j: widths[int(j) - 1],
+        )
+    )  # fmt: skip
+    means, J, T = [nets.contraction(1).chord(costs[0], t)], [], 0.0
+    means.append(d8(r"\bar x_l", kappa=1.0, s_w=1.3, X=means[0], M=costs[1], tau=tau))
+    for l in (1, 2):  # noqa: E741  as printed
+        J.append(d8("J_i", h=h, nu=nu[l - 1], tau=tau, ell=1.0, s_w=1.3, T=T))
+        steps = [
+            d8("a_i", theta=1.69, l=l, i=i, J=J[i - 1], nu=nu[i - 1], tau=tau, ell=1.0)
+            for i in range(1, l + 1)
+        ]
+        given = {"a": lambda i, a=steps: a[int(i) - 1], "m": lambda i: widths[int(i) - 1]}
+        T = d8(r"\sqrt{\bar T_l}", **common, l=l, tau=tau, x=means[l - 1], **given) ** 2
+    assert near(quantile_from_costs(costs, widths, nets, delta, t=t).hidden) == T
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])

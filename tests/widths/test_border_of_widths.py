@@ -5,7 +5,9 @@ import pytest
 
 from lmctheory.measures import Gaussian, UniformCube
 from lmctheory.widths import (
+    common_law,
     fixed_outputs,
+    high_probability,
     layer_lower_bounds,
     low_dimension,
     mean_field,
@@ -13,13 +15,14 @@ from lmctheory.widths import (
     paper_rates,
     two_layer,
 )
-from lmctheory.widths.deep import ensemble, required_widths
+from lmctheory.widths.deep import ensemble, error_quantile, required_widths
 from tests.border import BAD, FORMS, PLAIN, refused, same
 
 INPUTS = np.array([[0.5, 1.0], [2.0, -1.0], [0.25, 4.0]])
 PLANE = Gaussian(spectrum=[1.0, 0.5])
 TANH = two_layer.neuron_with_fixed_output("tanh", radius=1.0, output=1.0)
 BOUNDED = two_layer.neuron("tanh", radius=1.0, output=1.0, weight_norm=1.5)
+SHARED = common_law.CommonLaw(0.5, 0.25, 0.5, 1.0)
 NETWORKS = ensemble(INPUTS, depth=1)
 
 CALLS = {
@@ -85,7 +88,29 @@ CALLS = {
     ),
     "crossover_width": lambda f: low_dimension.crossover_width(PLANE, f.number(0.5)),
     "required_widths": lambda f: required_widths(
-        f.number(0.5), NETWORKS, delta=f.number(0.5), t=f.number(0.25)
+        f.number(0.5), NETWORKS, delta=f.number(0.5), t=f.number(0.25),
+        effective_outputs=f.number(2.0),
+    ),
+    "common_law_bound": lambda f: common_law.common_law_bound(
+        UniformCube(3), f.integer(9), "tanh", inputs=f.array(INPUTS),
+        largest_output=f.number(0.5), scale=f.number(2.0), t=f.number(0.25),
+    ),
+    "common_law_from_cost": lambda f: common_law.common_law_from_cost(
+        f.number(0.25), "relu", inputs=f.array(INPUTS), largest_output=f.number(0.5),
+        scale=f.number(2.0), variance=f.number(0.125), t=f.number(0.25),
+    ),
+    "lipschitz_barrier": lambda f: SHARED.lipschitz_barrier(f.number(0.5)),
+    "smooth_barrier": lambda f: SHARED.smooth_barrier(f.number(0.5), f.number(0.25)),
+    "error_quantile": lambda f: error_quantile(
+        (4,), NETWORKS, f.number(0.5), t=f.number(0.25), s_out=f.number(2.0), n_out=f.integer(3),
+        effective_outputs=f.number(4.0),
+    ),
+    "chi_square_factor": lambda f: high_probability.chi_square_factor(
+        f.number(2.0), f.number(0.25)
+    ),
+    "effective_outputs": lambda f: high_probability.effective_outputs(
+        f.array([[1.0, 2.0]]), f.array([[0.5, 1.0]]), f.array([[4.0, 2.0]]), t=f.number(0.25),
+        n_out=f.integer(3),
     ),
 }  # fmt: skip
 EVERY_CALL = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())

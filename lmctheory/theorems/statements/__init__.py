@@ -7,7 +7,9 @@ from lmctheory.theorems.statements import (
     two_layer,
     lower,
     training,
+    common_law,
     deep,
+    high_probability,
     certificates,
     layerwise,
     matching,
@@ -17,7 +19,9 @@ from lmctheory.theorems.statements import (
 
 __all__ = [
     "certificates",
+    "common_law",
     "deep",
+    "high_probability",
     "layerwise",
     "lower",
     "matching",
