@@ -39,6 +39,7 @@ from lmctheory.rates.simulated_bounds import (
 )
 from lmctheory.rates.upper.box_tree import box_tree
 from lmctheory.rates.upper.covering import NestedPartition, covering_bound
+from lmctheory.rates.upper.cube_tree import cube_tree
 from lmctheory.rates.upper.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 from lmctheory.rates.upper.product_tree import product_tree
@@ -63,6 +64,7 @@ __all__ = [
     "compare_dimensions",
     "correlation_dimension",
     "covering_bound",
+    "cube_tree",
     "deviation",
     "dyadic_bound",
     "entropy_rank",

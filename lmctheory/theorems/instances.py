@@ -355,6 +355,7 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R13": partial(_term, "R13"),
     "R14": _box,
     "R15": _product,
+    "R18": partial(_term, "R18"),
     "S1": partial(_sandwich, modulo="signs"),
     "S1a": partial(_matching, modulo="signs"),
     "S1b": partial(_deep, activation="tanh", modulo="signs"),

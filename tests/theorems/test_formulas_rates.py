@@ -17,6 +17,7 @@ from lmctheory.measures import Gaussian, UniformBall, UniformCube, UniformSphere
 from lmctheory.networks import MLP
 from lmctheory.rates import (
     box_tree,
+    cube_tree,
     deviation,
     dyadic_bound,
     entropy_rank,
@@ -293,7 +294,7 @@ def test_dimensions():
         assert entropy == pytest.approx(entropy_rank(spectrum), rel=1e-9)
 
 
-# ---- R13, R14, R15
+# ---- R13, R14, R15, R18
 
 
 def _compositions(b):
@@ -383,6 +384,16 @@ def test_the_tree_of_a_product():
     for s in (1, 3):
         found = [both("R15", "e'_j", b=7, s=s, j=j, e=indexed(e)) for j in range(1, s + 1)]
         assert found == pytest.approx(thinning(7, s) @ e, rel=1e-9)
+
+
+def test_the_tree_of_atoms():
+    """Two atoms on a line: leaves of single neurons, U_(k:m) beyond the mass of the lower."""
+    share, m = 0.3, 5
+    above = [1 - both("R18", r"P(U_{(j:m)} \le t)", j=j, m=m, t=share) for j in range(1, m + 1)]
+    given = {"v": 1 - share, "m": m, "K": m, "b": indexed([1] * m)}
+    bound = both("R18", "M(m)", n=indexed([h**2 for h in above]), **given)
+    points, masses = np.array([[0.0], [1.0]]), np.array([share, 1 - share])
+    assert bound == pytest.approx(cube_tree(points, masses, m), rel=1e-9)
 
 
 # ---- S2

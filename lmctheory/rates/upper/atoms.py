@@ -18,7 +18,7 @@ from scipy.spatial.distance import pdist
 
 from lmctheory.rates.upper.covering import mean_left_over
 
-__all__ = ["atomic_bound"]
+__all__ = ["atomic_bound", "merged"]
 
 _FEW = 256
 """Atoms up to which a diameter is computed from all pairs."""
@@ -46,9 +46,7 @@ def atomic_bound(
         >>> round(atomic_bound(np.array([[0.0], [2.0]]), np.array([0.5, 0.5]), 1), 9)
         2.0
     """
-    atoms, index = np.unique(points, axis=0, return_inverse=True)
-    merged = np.bincount(index.ravel(), masses).astype(np.float64)
-    parents, diameters, mass = _cells(atoms, merged)
+    parents, diameters, mass = _cells(*merged(points, masses))
     scale = diameters[0]
     if scale == 0:
         return 0.0
@@ -57,6 +55,19 @@ def atomic_bound(
     parts = np.array_split(values, len(values) // _CELLS_AT_ONCE + 1)
     left = np.concatenate([mean_left_over(part, m) for part in parts])[which]
     return float(scale**p * ((powers[parents[1:]] - powers[1:]) @ left) / 2)
+
+
+def merged(
+    points: Float[np.ndarray, "n d"], masses: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, " k"]]:
+    """Different atoms, and the mass of each.
+
+    Args:
+        points: some of which may be equal.
+        masses: theirs.
+    """
+    atoms, index = np.unique(points, axis=0, return_inverse=True)
+    return atoms, np.bincount(index.ravel(), masses).astype(np.float64)
 
 
 def _cells(

@@ -9,6 +9,7 @@ Those that bound M(m) = E W_2^2 serve other exponents too (`from_squares`):
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache, singledispatch
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Float
@@ -34,6 +35,7 @@ from lmctheory.rates.upper.atoms import atomic_bound
 from lmctheory.rates.upper.box_tree import box_tree
 from lmctheory.rates.upper.clusters import cluster_bound
 from lmctheory.rates.upper.covering import box_covering_bound, covering_bound
+from lmctheory.rates.upper.cube_tree import CubeTree
 from lmctheory.rates.upper.dyadic import dyadic_bound
 from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
@@ -140,6 +142,18 @@ def _covering(mu: Measure, m: int, p: float) -> float:
     if not (isinstance(mu, Partitioned) and isinstance(mu, Bounded)):
         return halving
     return min(halving, covering_bound(mu, m, p).value)
+
+
+_CUBE_TREES: WeakKeyDictionary[Empirical, CubeTree] = WeakKeyDictionary()
+
+
+def _cube_tree(mu: Measure, m: int) -> float:
+    if not isinstance(mu, Empirical):
+        raise lacks(mu, "is not the law of given points")
+    if mu not in _CUBE_TREES:
+        n = len(mu.points)
+        _CUBE_TREES[mu] = CubeTree(np.asarray(mu.points), np.full(n, 1 / n))
+    return _CUBE_TREES[mu].bound(m)
 
 
 def uniform_box(mu: Measure) -> Float[np.ndarray, " d"]:
@@ -297,6 +311,7 @@ ARGUMENTS: dict[str, Argument] = {
     "R13": from_squares(_rank_blocks),
     "R14": from_squares(_box_tree),
     "R15": from_squares(_product_tree),
+    "R18": from_squares(_cube_tree),
     "D5": from_squares(_clipping),
     "moments": _moments,
 }

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.stats import binom
 
-from lmctheory.measures import Gaussian, SubGaussianProduct, Uniform
+from lmctheory.measures import Empirical, Gaussian, SubGaussianProduct, Uniform
 from lmctheory.rates import (
     box_tree,
+    cube_tree,
     lower_bound,
     normal_matching_cost,
     product_tree,
@@ -17,7 +18,7 @@ from lmctheory.rates import (
 )
 from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
-from lmctheory.theorems.checks.finite_laws import FiniteLaw
+from lmctheory.theorems.checks.finite_laws import FiniteLaw, few_atoms, many_on_a_line
 from lmctheory.theorems.checks.simulation import held, slack
 from lmctheory.theorems.trial import Trial
 
@@ -235,6 +236,30 @@ breaks("R15", "2 G in place of G")(
     _against_cost(
         lambda mu, m: 2 * _by_product_tree(mu, m) - 2 * float(mu.spectrum.sum()), upper=True
     )
+)
+
+
+def _atoms(bound: Callable[[np.ndarray, np.ndarray, int], float] = cube_tree) -> Trials:
+    """Few atoms, many on a line, where both are exact, or 30 in up to three dimensions."""
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            law, m = few_atoms(rng, 2)
+            yield Trial(law.two_samples(m, 2.0), bound(law.points, law.masses, m))
+            law, m = many_on_a_line(rng)
+            yield Trial(law.two_samples(m, 2.0), bound(law.points, law.masses, m))
+            points, m = rng.standard_normal((30, int(rng.integers(1, 4)))), int(rng.integers(2, 64))
+            yield held(Empirical(points), m, bound(points, np.full(30, 1 / 30), m), rng=rng)
+
+    return trials
+
+
+tries("R18", counts=(24, 600))(_atoms())
+
+breaks("R18", _SQUARED)(_atoms(lambda x, q, m: cube_tree(x, q, m * m)))
+
+breaks("R18", "equal masses for all atoms")(
+    _atoms(lambda x, q, m: cube_tree(x, np.full(len(q), 1 / len(q)), m))
 )
 
 

@@ -770,3 +770,61 @@ theorem(
     functions=("rates.product_tree", "rates.upper_bound"),
     checks="rates",
 )
+
+theorem(
+    "R18",
+    "k-d tree of a law on atoms",
+    statement=(
+        Formula(
+            "M(m)",
+            r"\le",
+            "2*v - 2*Sum(b(k)/m*n(k), (k, 1, K))",
+            names={"v": r"\mathbb E |X|^2", "n": r"\nu"},
+            indexed=("b", "n"),
+        ),
+        r"\nu_k = |h_k|^2, \quad h_k = \sum_v x_v \prod_i P\bigl(U_i^{(k)} \in I_{v,i}\bigr)",
+        Formula(
+            r"P(U_{(j:m)} \le t)",
+            "=",
+            "Sum(binomial(m, l)*t**l*(1 - t)**(m - l), (l, j, m))",
+        ),
+    ),
+    symbols={
+        **_COST,
+        r"\mathbb E |X|^2": "mean square of a neuron",
+        "K": "number of leaves of the tree",
+        "b_k": "neurons of leaf $k$",
+        r"\nu_k": "gain of leaf $k$ per neuron",
+        "h_k": "mean of a neuron of leaf $k$",
+        "x_v": "atoms: neurons are $x_v$ for uniform $U$ in the box of $v$",
+        r"I_{v,i}": r"sides of the box of $v$ in the unit cube, whose volume is the mass of $x_v$",
+        "U^{(k)}": "any $U$ of leaf $k$; its coordinates $U_i^{(k)}$ are independent",
+        "U_{(j:m)}": (
+            "the $j$-th smallest of the $m$ coordinates $U_i$ at the root; a cut in $i$ keeps the"
+            " lower or the upper ones, every other cut thins them as in R15"
+        ),
+        "t": "where boxes end",
+        "l": "index of summation",
+    },
+    status="derived",
+    sources=(),
+    note="derived: ranks in a cube of which the atoms are images",
+    hypotheses=(
+        "the neurons of A and of B are independent draws from one law on finitely many atoms",
+        _TREES,
+        "the boxes are disjoint and fill the cube",
+    ),
+    depends=("R2", "R15"),
+    functions=("rates.cube_tree", "rates.upper_bound"),
+    checks="rates",
+    proof=(
+        r"Let neurons be $T(U)$, $T = x_v$ on the box of $v$. At every node the neurons of A have,"
+        r" in each coordinate of $U$, order statistics in an order that is uniform, and all of these"
+        r" are independent: so it is at the root, and a cut looks at the order in one coordinate"
+        r" alone, so that it keeps the lower or upper order statistics there and takes neurons at"
+        r" random for all others. Hence the coordinates of a neuron of a leaf are independent. Its"
+        r" partner in B is independent with the same law, $\mathbb E |x - y|^2 = 2 \mathbb E |x|^2 -"
+        r" 2 |h_k|^2$, if neurons of one leaf are paired at random; the mean of $\mathbb E |x|^2$"
+        r" over all neurons is $\mathbb E |X|^2$."
+    ),
+)

@@ -27,7 +27,7 @@ theorem(
         r"\mu": "law of a neuron",
         "L_s": "the largest of all lower bounds modulo signs",
         "U_s": "the least of all upper bounds modulo signs",
-        "U": r"any upper bound of $\mathbb E W_p^p$, of a law (R4 to R15)",
+        "U": r"any upper bound of $\mathbb E W_p^p$, of a law (R4 to R18)",
         r"\mu'": r"law of $x$ or $-x$, $x \sim \mu$, whichever has a coordinate $x_1 \ge 0$",
         "a": r"a neuron, with the law $\mu$",
         "B(a, r)": "the ball of radius $r$ around $a$",
@@ -35,12 +35,12 @@ theorem(
     },
     status="derived",
     sources=(),
-    note="derived: R9 with both balls, R5-R15 folded, R6 with even eigenfunctions",
+    note="derived: R9 with both balls, R5-R18 folded, R6 with even eigenfunctions",
     hypotheses=(
         r"the neurons of A and of B are independent draws from one law $\mu$",
         "their activation is odd, so that a neuron may be negated",
     ),
-    depends=("R5", "R6a", "R6b", "R6c", "R9", "R11", "R13", "R14", "R15", "S1a"),
+    depends=("R5", "R6a", "R6b", "R6c", "R9", "R11", "R13", "R14", "R15", "R18", "S1a"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="signs",
     proof=r"""

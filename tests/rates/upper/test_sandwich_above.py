@@ -122,7 +122,8 @@ def test_a_wide_layer_costs_much_less_than_a_narrow_one(name):
         (Gaussian(spectrum=1 / np.arange(1, 51)), "R13"),
         pytest.param(MIXTURE, "R5 clusters", marks=pytest.mark.slow),
         (SubGaussianProduct(RademacherMixture(0.1), [1.0, 0.5]), "R15"),
-        (Empirical(np.array([[0.0], [1.0], [5.0]])), "R5"),
+        (Empirical(np.array([[0.0], [1.0], [5.0]])), "R18"),
+        (Empirical(np.eye(3)), "R5"),
     ],
 )
 def test_which_argument_wins(mu, key):
