@@ -17,6 +17,8 @@ __all__ = ["Boxes", "boxes_of"]
 
 _MOST = 2048
 """Boxes at most."""
+_EQUAL = 1e-9
+"""Cuts that are as good but for this share are equally good."""
 
 _Cut = tuple[int, Bool[np.ndarray, " n"]] | None
 
@@ -91,13 +93,13 @@ def _half(x: Float[np.ndarray, "n k"], masses: Float[np.ndarray, " n"]) -> _Cut:
     """Across the axis of the largest variance, nearest to the median."""
     share = masses / masses.sum()
     variances = share @ (x - share @ x) ** 2
-    axis = int(np.argmax(variances))
+    axis = _best(variances)
     order = np.argsort(x[:, axis], kind="stable")
     rising = np.diff(x[order, axis]) > 0
     if not rising.any():
         return None
     beneath = np.cumsum(share[order])[:-1]
-    return axis, _first(order, int(np.argmin(np.where(rising, np.abs(beneath - 0.5), np.inf))))
+    return axis, _first(order, _best(np.where(rising, beneath * (1 - beneath), -1.0)))
 
 
 def _least_variance(x: Float[np.ndarray, "n k"], masses: Float[np.ndarray, " n"]) -> _Cut:
@@ -109,8 +111,14 @@ def _least_variance(x: Float[np.ndarray, "n k"], masses: Float[np.ndarray, " n"]
     both = beneath * (1 - beneath)
     between = np.square(sums).sum(axis=2) / np.where(both > 0, both, np.inf)
     between[np.diff(np.take_along_axis(x, order, axis=0), axis=0) <= 0] = 0.0
-    place, axis = divmod(int(np.argmax(between)), x.shape[1])
+    place, axis = divmod(_best(between.ravel()), x.shape[1])
     return (axis, _first(order[:, axis], place)) if between[place, axis] > 0 else None
+
+
+def _best(scores: Float[np.ndarray, " n"]) -> int:
+    """Where the first of the largest is, for which rounding does not choose."""
+    top = scores.max()
+    return int(np.argmax(scores >= top - _EQUAL * abs(top)))
 
 
 def _first(order: Int[np.ndarray, " n"], place: int) -> Bool[np.ndarray, " n"]:

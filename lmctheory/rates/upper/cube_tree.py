@@ -37,7 +37,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.special import betainc
 
-from lmctheory.measures.arguments import ArrayLike, array, at_least
+from lmctheory.measures.arguments import ArrayLike, array, at_least, precision
 from lmctheory.measures.display import brief
 from lmctheory.rates.upper.atom_boxes import Boxes, boxes_of
 from lmctheory.rates.upper.atoms import merged
@@ -91,8 +91,9 @@ def cube_tree(points: Shaped[ArrayLike, "n d"], masses: Shaped[ArrayLike, " n"],
         0.75
     """
     m, points = at_least("m", m, 1), array("points", points, "n d")
+    slack = max(1e-9, len(points) * precision(masses))
     masses = array("masses", masses, "n", least=0.0)
-    if len(masses) != len(points) or abs(masses.sum() - 1) > 1e-9:
+    if len(masses) != len(points) or abs(masses.sum() - 1) > slack:
         raise ValueError(
             f"masses must be {len(points)} probabilities of sum 1, got {brief(masses)}"
         )
@@ -111,7 +112,7 @@ class CubeTree:
         atoms, masses = merged(points[masses > 0], masses[masses > 0] / masses.sum())
         x, self._size = _of_unit_size(atoms, int(np.argmax(masses)))
         x = x - masses @ x
-        x = x @ np.linalg.svd(np.sqrt(masses)[:, None] * x, full_matrices=False)[2].T
+        x = x @ _principal_axes(np.sqrt(masses)[:, None] * x).T
         self._second_moment = float(masses @ np.square(x).sum(axis=1))
         self._maps = [
             boxes_of(x, masses, axes, halved=halved)
@@ -140,6 +141,13 @@ class CubeTree:
             nothing = _NOTHING * self._second_moment
             self._known[place, m] = _Tree(boxes, m, nothing).gain() if self._size else 0.0
         return self._known[place, m]
+
+
+def _principal_axes(x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "k d"]:
+    """The largest first, each in the direction of its largest component."""
+    axes = np.linalg.svd(x, full_matrices=False)[2]
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
+    return np.asarray(np.where(largest < 0, -axes, axes))
 
 
 def _of_unit_size(

@@ -818,13 +818,14 @@ theorem(
     functions=("rates.cube_tree", "rates.upper_bound"),
     checks="rates",
     proof=(
-        r"Let neurons be $T(U)$, $T = x_v$ on the box of $v$. At every node the neurons of A have,"
-        r" in each coordinate of $U$, order statistics in an order that is uniform, and all of these"
-        r" are independent: so it is at the root, and a cut looks at the order in one coordinate"
-        r" alone, so that it keeps the lower or upper order statistics there and takes neurons at"
-        r" random for all others. Hence the coordinates of a neuron of a leaf are independent. Its"
-        r" partner in B is independent with the same law, $\mathbb E |x - y|^2 = 2 \mathbb E |x|^2 -"
-        r" 2 |h_k|^2$, if neurons of one leaf are paired at random; the mean of $\mathbb E |x|^2$"
-        r" over all neurons is $\mathbb E |X|^2$."
+        r"Let neurons be $T(U)$, $T = x_v$ on the box of $v$. At every node the neurons of A"
+        r" have, in each coordinate of $U$, order statistics in an order that is uniform, and all"
+        r" of these are independent: so it is at the root, and a cut looks at the order in one"
+        r" coordinate alone, so that it keeps the lower or upper order statistics there and takes"
+        r" neurons at random for all others. Hence the coordinates of a neuron of a leaf are"
+        r" independent."
+        r" Its partner in B is independent with the same law, so that $\mathbb E |x - y|^2 = 2"
+        r" \mathbb E |x|^2 - 2 |h_k|^2$, if neurons of one leaf are paired at random; the mean of"
+        r" $\mathbb E |x|^2$ over all neurons is $\mathbb E |X|^2$."
     ),
 )
