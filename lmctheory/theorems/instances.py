@@ -161,6 +161,15 @@ def _small_balls(mu: Any, m: int, p: float = 2.0) -> Found:
     return _at_least(_cost(m, p), lower_bound(mu, m, p).value)
 
 
+def _gaps(mu: Any, m: int, p: float = 2.0) -> Found:
+    from lmctheory.rates import lower_bound
+
+    bound = lower_bound(mu, m, p)
+    if "R22" not in bound.terms:
+        raise ValueError(f"R22 does not apply: {bound.missing.get('R22', 'the cost is known')}")
+    return _at_least(_cost(m, p), bound.terms["R22"])
+
+
 def _sandwich(mu: Any, m: int, p: float = 2.0, modulo: Any = None) -> Found:
     from lmctheory.rates import lower_bound, upper_bound
 
@@ -356,6 +365,7 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R14": _box,
     "R15": _product,
     "R18": partial(_term, "R18"),
+    "R22": _gaps,
     "S1": partial(_sandwich, modulo="signs"),
     "S1a": partial(_matching, modulo="signs"),
     "S1b": partial(_deep, activation="tanh", modulo="signs"),

@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import binom, norm
 
 from lmctheory.matching import rescale
-from lmctheory.measures import Gaussian, UniformBall, UniformCube, UniformSphere
+from lmctheory.measures import Empirical, Gaussian, UniformBall, UniformCube, UniformSphere
 from lmctheory.networks import MLP
 from lmctheory.rates import (
     box_tree,
@@ -31,6 +31,7 @@ from lmctheory.rates import (
     truncated_gaussian_bound,
     upper_bound,
 )
+from lmctheory.rates.upper.covering import mean_left_over
 from lmctheory.rates.upper.pairs import normal_pair_costs, uniform_pair_gains
 from lmctheory.rates.upper.thinning import thinning
 from lmctheory.theorems import registry
@@ -394,6 +395,19 @@ def test_the_tree_of_atoms():
     bound = both("R18", "M(m)", n=indexed([h**2 for h in above]), **given)
     points, masses = np.array([[0.0], [1.0]]), np.array([share, 1 - share])
     assert bound == pytest.approx(cube_tree(points, masses, m), rel=1e-9)
+
+
+def test_gaps_between_clusters():
+    """Three atoms on a line, 1 and 3 apart: single points, then the first two together."""
+    m, g, n = 7, 0.5, 4
+    mean = mean_left_over(np.array([1, 1, 1, 2]) / 3, m)
+    gaps = both(
+        "R22", "G", p=2.0, g=g, n=n,
+        h=indexed([1.0, 1.0, 3.0, 3.0]), k=indexed([0.0, 0.0, 0.0, 1.0]), l=indexed(mean),
+    )  # fmt: skip
+    mu = Empirical(np.array([[0.0], [1.0], [4.0]]))
+    nearest = g**2 * (1 - 1 / 3) ** m
+    assert nearest + gaps <= lower_bound(mu, m).terms["R22"] * (1 + 1e-9)
 
 
 # ---- S2

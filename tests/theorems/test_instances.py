@@ -44,6 +44,7 @@ ARGUMENTS = {
     "R14": lambda: ([1.0, 2.0], 50),
     "R15": lambda: ([1.0, 2.0], 50),
     "R18": lambda: (lmc.measures.Empirical(A), 20),
+    "R22": lambda: (lmc.measures.Empirical(A), 20),
     "S1": lambda: (LAW, 50),
     "S1a": lambda: (A, B),
     "S1b": lambda: (X, (16, 16)),

@@ -31,6 +31,8 @@ from lmctheory.rates.one_neuron import mean_cosine, mean_norm
 
 __all__ = ["even_variance"]
 
+_EPS = float(np.finfo(np.float64).eps)
+
 
 @singledispatch
 def even_variance(mu: Measure) -> float:
@@ -55,16 +57,20 @@ def _(mu: UniformBall | UniformSphere) -> float:
 
 @even_variance.register
 def _(mu: Empirical) -> float:
+    """Rounded down: far from 0, or without any variance, rounding would be all that is left."""
     points = np.asarray(mu.points)
+    n, d = points.shape
     top = float(np.abs(points).max()) or 1.0
     x = points / top
     norms = np.linalg.norm(x, axis=1)
     square = float((norms**2).mean())
-    moduli = square - float((np.abs(x @ leading_axes(x).T).mean(axis=0) ** 2).sum())
+    moduli = np.abs(x @ leading_axes(x).T)
+    # the deviation of computed moduli is off by the root mean square of their errors at most
+    deviations = np.std(moduli, axis=0) - 4 * (n + d) * _EPS * np.sqrt(square)
     roots = x / np.sqrt(np.where(norms > 0, norms, 1.0))[:, None]
     singular = np.linalg.svd(roots, compute_uv=False)
-    squares = (square - float((singular**4).sum()) / len(x) ** 2) / 2
-    return top**2 * max(moduli, squares, 0.0)
+    squares = (square - float((singular**4).sum()) / n**2) / 2 - 4 * (n + d) * _EPS * square
+    return top**2 * max(float(np.square(np.maximum(deviations, 0.0)).sum()), squares, 0.0)
 
 
 @even_variance.register
@@ -80,6 +86,7 @@ def _(mu: GaussianMixture) -> float:
         deviations = np.array([np.linalg.norm(root @ axis) for root in roots])
         square = weights @ (means**2 + deviations**2)
         total += float(square - (weights @ _mean_modulus(means, deviations)) ** 2)
+        total -= 16 * len(points) * _EPS * float(square)
     return max(total, 0.0)
 
 

@@ -18,6 +18,7 @@ from lmctheory.measures import (
     Bounded,
     Empirical,
     Gaussian,
+    GaussianMixture,
     HasDensity,
     HasDistanceLaw,
     HasSpectrum,
@@ -29,11 +30,14 @@ from lmctheory.measures import (
     UniformCube,
     UniformSphere,
 )
+from lmctheory.measures.covariance import centred
 from lmctheory.measures.quotient import symmetrised
+from lmctheory.rates.atom_lines import MOST_PRODUCTS, line_costs
 from lmctheory.rates.bound import NotApplicable
 from lmctheory.rates.lower.blocks import best_block_sum, block_edges
 from lmctheory.rates.lower.box_balls import box_bound, interval_matching_cost
 from lmctheory.rates.lower.even_features import even_variance
+from lmctheory.rates.lower.linkage import MOST_POINTS, linkage_bound, separation_bound
 from lmctheory.rates.lower.moments import exponential_moment_bound, mean_bound
 from lmctheory.rates.lower.nearest_neighbour import (
     ball_bound,
@@ -41,6 +45,7 @@ from lmctheory.rates.lower.nearest_neighbour import (
     correlation_bound,
     density_bound,
     empirical_bound,
+    power,
 )
 from lmctheory.rates.lower.small_ball import NEGLIGIBLE, small_ball_bound
 from lmctheory.rates.lower.voronoi import ball_voronoi_gain, cube_voronoi_gain, sphere_voronoi_gain
@@ -55,6 +60,7 @@ Argument = Callable[[Measure, int, float, bool], dict[str, float]]
 EXACT = "one neuron"
 """The bound that is no bound but the cost."""
 
+_ROUNDED_DOWN = 1 - 1e-11
 _SIDES = 100
 """Sides of a box that are kept for its small balls at most; the exponential moment sees all."""
 
@@ -139,6 +145,23 @@ def _nearest_neighbour(mu: Measure, m: int, p: float, signs: bool) -> dict[str, 
     return {"R9 nearest neighbour": value}
 
 
+def _linkage(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]:
+    """Gaps between clusters, of points or of the components of a mixture."""
+    if isinstance(mu, Empirical):
+        n = len(mu.points)
+        _require(1 < n <= MOST_POINTS, f"2 to {MOST_POINTS} points: it holds all distances")
+        return {"R22": linkage_bound(mu, m, p, signs=signs)}
+    if not (isinstance(mu, GaussianMixture) and len(mu.components) > 1):
+        raise NotApplicable("given points, or clusters")
+    _require(p == 2 and not signs, "p = 2, and neurons that keep their signs")
+
+    def survival(x: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore"):
+            return power(np.log(mu.distance_cdf(np.sqrt(x))), m)
+
+    return {"R22": separation_bound(mu, m, survival)}
+
+
 def _voronoi(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]:
     """The nearest-neighbour cost, and what empty cells add to it."""
     copies = 1 + signs
@@ -199,6 +222,13 @@ def _coordinates(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]
     if isinstance(mu, Gaussian):
         each = half_normal_matching_cost(m) if signs else normal_matching_cost(m)
         return {"R7 in every coordinate": float(mu.spectrum.sum()) * each}
+    if isinstance(mu, Empirical):
+        _require(not signs, "neurons that keep their signs")
+        _require(len(mu.points) * m <= MOST_PRODUCTS, f"{MOST_PRODUCTS} points times neurons")
+        along = centred(np.asarray(mu.points))
+        if mu.dimension > 1:
+            along = along @ np.linalg.svd(along, full_matrices=False)[2].T
+        return {"R7 in every coordinate": _ROUNDED_DOWN * float(line_costs(along, m).sum())}
     if not isinstance(mu, UniformCube | SubGaussianProduct):
         raise NotApplicable("independent coordinates")
     if isinstance(mu, SubGaussianProduct) and not isinstance(mu.marginal, Uniform):
@@ -240,6 +270,7 @@ ARGUMENTS: Mapping[str, Argument] = {
     "R9 correlation": _correlation,
     "R9 density": _density,
     "R9 nearest neighbour": _nearest_neighbour,
+    "R22": _linkage,
     "R9 Voronoi cells": _voronoi,
     "R9 Gaussian small balls": _gaussian,
     "R9 blocks of a box": _box_blocks,

@@ -22,8 +22,9 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
     """L(m) <= E W_p^p between two samples of m neurons; M(m) for p = 2.
 
     The largest of: the nearest-neighbour arguments of R9 (exact or nearly so where small balls are
-    known, by the correlation integral, or by a bound of the density), empty Voronoi cells, the
-    distance of the means, the exponential moment, R7 in every coordinate, and sums over blocks.
+    known, by the correlation integral, or by a bound of the density), empty Voronoi cells, gaps
+    between clusters (R22), the distance of the means, the exponential moment, R7 in every
+    coordinate, and sums over blocks.
     Modulo signs (S1) small balls count twice, for a neuron and its negative.
 
     Args:
@@ -41,7 +42,7 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         ValueError: if m or p is out of range, or for an unknown modulo.
 
     Reference:
-        theory keys R7, R9, R11, S1.
+        theory keys R7, R9, R11, R22, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian, UniformCube

@@ -29,6 +29,7 @@ from lmctheory.measures import (
     UniformCube,
 )
 from lmctheory.measures.arguments import is_value
+from lmctheory.rates.atom_lines import MOST_PRODUCTS, line_costs
 from lmctheory.rates.bound import NotApplicable
 from lmctheory.rates.lower.small_ball import NEGLIGIBLE
 from lmctheory.rates.upper.atoms import atomic_bound
@@ -59,6 +60,7 @@ __all__ = [
 
 Argument = Callable[[Measure, int, float], float]
 
+_ROUNDED_UP = 1 + 1e-11
 _FEW = 4
 """Positive eigenvalues up to which the semigroup can beat R13, at large widths."""
 
@@ -236,6 +238,10 @@ def _one_dimension(mu: Measure, m: int) -> float:
         return float(mu.spectrum[0]) * normal_matching_cost(m)
     if isinstance(mu, Gaussian) or mu.dimension > 1:
         raise lacks(mu, "has more than one dimension")
+    if isinstance(mu, Empirical):
+        if len(mu.points) * m > MOST_PRODUCTS:
+            raise lacks(mu, f"has more than {MOST_PRODUCTS} points times neurons")
+        return float(line_costs(np.asarray(mu.points), m)[0]) * _ROUNDED_UP
     return float(uniform_box(mu)[0] ** 2) / (3 * (m + 1))
 
 

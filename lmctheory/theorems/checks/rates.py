@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.stats import binom
 
-from lmctheory.measures import Empirical, Gaussian, SubGaussianProduct, Uniform
+from lmctheory.measures import (
+    Empirical,
+    Gaussian,
+    GaussianMixture,
+    Measure,
+    SubGaussianProduct,
+    Uniform,
+)
 from lmctheory.rates import (
     box_tree,
     cube_tree,
@@ -261,6 +268,35 @@ breaks("R18", _SQUARED)(_atoms(lambda x, q, m: cube_tree(x, q, m * m)))
 breaks("R18", "equal masses for all atoms")(
     _atoms(lambda x, q, m: cube_tree(x, np.full(len(q), 1 / len(q)), m))
 )
+
+
+def _linked(law: Measure, m: int, p: float) -> float:
+    return lower_bound(law, m, p).terms.get("R22", 0.0)
+
+
+def _gaps(bound: Callable[[Measure, int, float], float] = _linked) -> Trials:
+    """Few atoms, exactly; 20 points in up to three dimensions; a mixture of small Gaussians."""
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            atoms, m = few_atoms(rng, 2)
+            p = float(rng.choice([0.5, 1, 2, 3]))
+            yield Trial(bound(Empirical(atoms.repeated), m, p), atoms.two_samples(m, p))
+            law: Measure = Empirical(rng.standard_normal((20, int(rng.integers(1, 4)))))
+            m = int(rng.integers(2, 64))
+            yield held(law, m, bound(law, m, p), p=p, upper=False, rng=rng)
+            small = Gaussian(spectrum=10 ** -(2 + 2 * rng.random(2)))
+            law = GaussianMixture(rng.dirichlet(np.ones(3)), rng.random((3, 2)), [small] * 3)
+            yield held(law, m, bound(law, m, 2.0), upper=False, rng=rng)
+
+    return trials
+
+
+tries("R22", counts=(24, 600))(_gaps())
+
+breaks("R22", "twice as much for gaps")(_gaps(lambda law, m, p: 2 * _linked(law, m, p)))
+
+breaks("R22", "half as many neurons")(_gaps(lambda law, m, p: _linked(law, (m + 1) // 2, p)))
 
 
 def _sandwich(above: Callable[[Gaussian, int], float]) -> Trials:

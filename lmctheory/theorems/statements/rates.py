@@ -829,3 +829,62 @@ theorem(
         r" $\mathbb E |x|^2$ over all neurons is $\mathbb E |X|^2$."
     ),
 )
+
+theorem(
+    "R22",
+    "Nearest neighbours and gaps between clusters",
+    statement=(
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \ge \int_0^{g^p} \mathbb E \bigl(1 - \mu(B(a, r^{1/p}))"
+        r"\bigr)^m \, dr + G",
+        Formula(
+            "G",
+            "=",
+            "Sum((Max(h(Q), g)**p - Max(k(Q), g)**p)*l(Q), (Q, 1, n))/2",
+            names={"h": r"\hat h", "k": "h", "l": r"\ell"},
+            indexed=("h", "k", "l"),
+        ),
+        r"\ell_Q = \mathbb E |\mu_m(Q) - \nu_m(Q)|",
+        r"\text{for a mixture, } p = 2\text{: } \mathbb E W_2^2(\mu_m, \nu_m) \ge \tfrac12 \sum_Q"
+        r" (\hat t_Q^2 - t_Q^2) \, \ell_Q - 4 \sum_{i \ne j} w_i t_{ij} \, \mathbb E \bigl(s_{ij}"
+        r" - \tfrac12 (|c_i - c_j| - t_{ij})\bigr)_+",
+    ),
+    symbols={
+        **_SAMPLES,
+        "a": r"a neuron, with the law $\mu$",
+        "B(a, r)": "the ball of radius $r$ around $a$",
+        "g": "a distance, any $\\ge 0$",
+        "Q": (
+            "clusters of single linkage of the support, or of the centres of a mixture: all but the"
+            " one that holds everything; $n$ of them"
+        ),
+        "h_Q": "distance at which $Q$ was joined, 0 for single points",
+        r"\hat h_Q": "distance at which $Q$ is joined to others",
+        r"\ell_Q": "mean left-over of $Q$, as in R5; of a mixture, of labels",
+        "t_Q": r"$(h_Q - 2r)_+$ for any margin $r \ge 0$; $\hat t_Q$ likewise from $\hat h_Q$",
+        "t_{ij}": r"$\hat t_Q$ of the clusters in which $c_i$ and $c_j$ meet",
+        "c_i, w_i": "centres and weights of the mixture",
+        "s_{ij}": "component of a neuron of cluster $i$, from $c_i$, in the direction of $c_j$",
+        "r": "a variable of integration, a margin",
+    },
+    status="derived",
+    sources=(),
+    note="derived: single linkage of the support",
+    hypotheses=(
+        _INDEPENDENT,
+        "clusters are those of the support, never of a sample",
+        "matchings may depend on both samples",
+        r"for the last, $\mu$ is the law of $c_i + Y_i$, $i$ with probability $w_i$, $Y_i$ centred",
+    ),
+    depends=("R5", "R9"),
+    functions=("rates.lower_bound",),
+    checks="rates",
+    proof=(
+        r"Let $u$ be the single-linkage ultrametric: $u(x, y) \le |x - y|$, as $x$ and $y$ are one"
+        r" step apart. So $|x - y|^p \ge \min(|x - y|^p, g^p) + (u^p - g^p)_+$, the latter being"
+        r" 0 if $|x - y| \le g$. The first term is what R9 bounds, cut at $g$. The second is half"
+        r" of the sum of the increments of $\max(h, g)^p$ over clusters that hold one of $x$ and $y$,"
+        r" and whatever the matching at least $m |\mu_m(Q) - \nu_m(Q)|$ pairs have one neuron in"
+        r" $Q$. For a mixture, $|x - y| \ge |c_i - c_j| - s - s'$ with the components of both"
+        r" neurons towards each other, and $z_+^2 \ge t^2 + 2 t (z - t)$."
+    ),
+)

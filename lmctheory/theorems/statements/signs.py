@@ -35,12 +35,12 @@ theorem(
     },
     status="derived",
     sources=(),
-    note="derived: R9 with both balls, R5-R18 folded, R6 with even eigenfunctions",
+    note="derived: R9 and R22 in the quotient, R5-R18 folded, R6 with even eigenfunctions",
     hypotheses=(
         r"the neurons of A and of B are independent draws from one law $\mu$",
         "their activation is odd, so that a neuron may be negated",
     ),
-    depends=("R5", "R6a", "R6b", "R6c", "R9", "R11", "R13", "R14", "R15", "R18", "S1a"),
+    depends=("R5", "R6a", "R6b", "R6c", "R9", "R11", "R13", "R14", "R15", "R18", "R22", "S1a"),
     functions=("rates.lower_bound", "rates.upper_bound", "rates.required_width"),
     checks="signs",
     proof=r"""
