@@ -33,6 +33,8 @@ from lmctheory.rates.empirical.pooling import PooledCost, pooled_matching_cost
 from lmctheory.rates.least_width import OutOfReach
 from lmctheory.rates.lower.sandwich_below import lower_bound
 from lmctheory.rates.simulated_bounds import (
+    SimulatedInterval,
+    simulated_interval,
     simulated_lower_bound,
     simulated_upper_bound,
     upper_bound_from_costs,
@@ -59,6 +61,7 @@ __all__ = [
     "NestedPartition",
     "OutOfReach",
     "PooledCost",
+    "SimulatedInterval",
     "box_tree",
     "certified_matching_cost",
     "compare_dimensions",
@@ -84,6 +87,7 @@ __all__ = [
     "product_tree",
     "required_width",
     "semigroup_bound",
+    "simulated_interval",
     "simulated_lower_bound",
     "simulated_upper_bound",
     "stable_rank",

@@ -1,19 +1,24 @@
-r"""Bounds from simulated costs (R2, R10): true with a stated probability, near the truth.
+r"""Bounds from simulated costs (R2, R10, R20): true with a stated probability, near the truth.
 
-Costs at a width say something about all larger ones, or all smaller ones, by R2; how far they stray
-from their means, R10 says (`concentration`).
+Costs at a width say something about all larger ones, or all smaller ones, by R2. F is the mean of
+the costs W = W_2^2 of n independent pairs of samples at width w.
 
-n independent pairs of samples at width w are 2wn neurons; the mean W of their W_2 has the Lipschitz
-constant sqrt(2/(w n)). With s = sqrt(4 C ln(1/delta) / (w n)) and R2, each with probability
-1 - delta,
+*Log-Sobolev constant C* (R20). Where W is differentiable in the 2w neurons, its squared gradient is
+8 W / w: it bounds itself. With k = 4 C / w, Herbst's argument for min(W, R), R -> infinity, gives
 
-    M(m) <= M(w) <= (W + s)^2 + 2 C / w   for m >= w,      M(m) >= M(w) >= (W - s)_+^2   for m <= w,
+    ln E e^{tW} <= t M / (1 - kt),  0 < t < 1/k,      ln E e^{-tW} <= -t M / (1 + kt),  t > 0,
 
-and for bounded support with the mean of W_2^2 and s = D^2 sqrt(ln(1/delta) / (w n)),
-M(m) <= mean + s for m >= w and M(m) >= mean - s for m <= w. Where both apply, delta is shared.
+and Chernoff's bound for the mean of n of them, each with probability 1 - delta,
+
+    M(m) <= M(w) <= (sqrt F + s)^2   for m >= w,      M(m) >= M(w) >= (sqrt F - s)_+^2   for m <= w,
+    s = sqrt(4 C ln(1/delta) / (w n)).
+
+*Bounded support, diameter D* (R10): with s = D^2 sqrt(ln(1/delta) / (w n)), M(m) <= F + s for
+m >= w and M(m) >= F - s for m <= w. Where both apply, delta is shared.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,8 +27,93 @@ from lmctheory.measures.arguments import RandomSource, at_least, generator, prob
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.concentration import Deviation, deviation
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
+from lmctheory.results import Result
 
-__all__ = ["simulated_lower_bound", "simulated_upper_bound", "upper_bound_from_costs"]
+__all__ = [
+    "SimulatedInterval",
+    "simulated_interval",
+    "simulated_lower_bound",
+    "simulated_upper_bound",
+    "upper_bound_from_costs",
+]
+
+_SELF, _SUPPORT = "R20 simulated", "R10 simulated"
+
+
+@dataclass(frozen=True, repr=False)
+class SimulatedInterval(Result):
+    """Both ends of a matching cost, from the same simulated costs.
+
+    Attributes:
+        lower: M(m) at least, and at every smaller width.
+        upper: M(m) at most, and at every larger width.
+        costs: what was simulated.
+    """
+
+    lower: Bound
+    upper: Bound
+    costs: Estimate
+
+    @property
+    def failure(self) -> float:
+        """The probability with which M(m) may lie outside."""
+        return self.lower.failure + self.upper.failure
+
+    @property
+    def gap(self) -> float:
+        """(upper - lower) / upper; 0 for a zero cost."""
+        return 1 - self.lower.value / self.upper.value if self.upper.value else 0.0
+
+    def __repr__(self) -> str:
+        ends = f"{self.lower.value:.6g} to {self.upper.value:.6g}"
+        return f"<SimulatedInterval: {ends}, with probability {1 - self.failure:g}>"
+
+
+def simulated_interval(
+    mu: Measure,
+    m: int,
+    *,
+    delta: float = 0.01,
+    repeats: int = 16,
+    modulo: Modulo = None,
+    rng: RandomSource,
+) -> SimulatedInterval:
+    """Encloses M(m) with probability 1 - delta, from exact costs simulated at this width.
+
+    Half of delta for either end: alone, each holds with probability 1 - delta / 2.
+
+    Args:
+        mu: a law with a log-Sobolev constant (R20), or of bounded support (R10), whose interval is
+            much wider.
+        m: number of neurons in each sample, >= 1.
+        delta: probability of failure, between 0 and 1.
+        repeats: number of independent pairs of samples, >= 1.
+        modulo: "signs" for neurons of an odd activation, which may be negated.
+        rng: source of randomness.
+
+    Returns:
+        Both ends, in squared units of the weights, per neuron.
+
+    Raises:
+        TypeError: if the law has neither a log-Sobolev constant nor a diameter.
+        ValueError: if an argument is out of range.
+
+    Reference:
+        theory keys R2, R10, R20, S1; derived here.
+
+    Example:
+        >>> from lmctheory.measures import Gaussian
+        >>> found = simulated_interval(Gaussian(spectrum=[1.0] * 10), 200, rng=0)
+        >>> found.gap < 0.15
+        True
+    """
+    m, delta = at_least("m", m, 1), probability("delta", delta)
+    costs = _simulated(mu, m, repeats, delta / 2, modulo, rng)
+    lower, upper = (
+        _from_costs(costs, mu, m, delta / 2, modulo, terms, best)
+        for terms, best in ((_below, max), (_above, min))
+    )
+    return SimulatedInterval(lower, upper, costs)
 
 
 def simulated_upper_bound(
@@ -55,7 +145,7 @@ def simulated_upper_bound(
         ValueError: if an argument is out of range.
 
     Reference:
-        theory keys R2, R10, S1.
+        theory keys R2, R10, R20, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -88,7 +178,7 @@ def upper_bound_from_costs(
         ValueError: if an argument is out of range.
 
     Reference:
-        theory keys R10, S1.
+        theory keys R10, R20, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -129,7 +219,7 @@ def simulated_lower_bound(
         ValueError: if an argument is out of range.
 
     Reference:
-        theory keys R2, R10, S1; the mirror image of the upper bound, derived here.
+        theory keys R2, R10, R20, S1; the mirror image of the upper bound, derived here.
 
     Example:
         >>> from lmctheory.measures import Gaussian
@@ -154,16 +244,13 @@ def _simulated(
 
 def _above(costs: Estimate, one: Deviation) -> dict[str, float]:
     n = len(costs.draws) ** 0.5
-    distance = float(np.sqrt(costs.draws).mean()) + one.distance / n
-    terms = {"R2 simulated, W": distance**2 + one.variance}
-    return terms | {"R2 simulated, W^2": costs.mean + one.power / n}
+    return {_SELF: (costs.mean**0.5 + one.distance / n) ** 2, _SUPPORT: costs.mean + one.power / n}
 
 
 def _below(costs: Estimate, one: Deviation) -> dict[str, float]:
     n = len(costs.draws) ** 0.5
-    distance = float(np.sqrt(costs.draws).mean()) - one.distance / n
-    terms = {"R2 simulated, W": max(distance, 0.0) ** 2}
-    return terms | {"R2 simulated, W^2": max(costs.mean - one.power / n, 0.0)}
+    root, mean = costs.mean**0.5 - one.distance / n, costs.mean - one.power / n
+    return {_SELF: max(root, 0.0) ** 2, _SUPPORT: max(mean, 0.0)}
 
 
 def _from_costs(
@@ -178,10 +265,7 @@ def _from_costs(
     width, delta = at_least("width", width, 1), probability("delta", delta)
     both = isinstance(mu, Bounded) and isinstance(mu, LogSobolev)
     one = deviation(mu, width, delta / 2 if both else delta, modulo=modulo)
-    known = {
-        "R2 simulated, W": np.isfinite(one.distance),
-        "R2 simulated, W^2": np.isfinite(one.power),
-    }
+    known = {_SELF: np.isfinite(one.distance), _SUPPORT: np.isfinite(one.power)}
     terms = {key: value for key, value in terms_of(costs, one).items() if known[key]}
     key = best(terms, key=lambda name: terms[name])
     assumptions = (

@@ -86,6 +86,9 @@ CALLS = {
         SQUARE, f.integer(4), width=f.integer(8), repeats=f.integer(2), delta=f.number(0.5),
         rng=f.rng(7),
     ),
+    "simulated_interval": lambda f: rates.simulated_interval(
+        SQUARE, f.integer(8), delta=f.number(0.5), repeats=f.integer(2), rng=f.rng(7)
+    ),
     "simulated_upper_bound": lambda f: rates.simulated_upper_bound(
         SQUARE, f.integer(16), width=f.integer(8), repeats=f.integer(2), delta=f.number(0.5),
         rng=f.rng(7),

@@ -49,7 +49,7 @@ def test_what_rests_on_a_simulation_is_not_rigorous(simulated):
     )
     assert not found.rigorous
     assert found.failure == 0.01
-    assert re.search("R2 simulated, W(.2)?, with probability 0.99", repr(found))
+    assert re.search("R[12]0 simulated, with probability 0.99", repr(found))
 
 
 def test_what_is_proved_is_rigorous():

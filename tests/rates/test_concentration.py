@@ -22,6 +22,7 @@ from lmctheory.rates import (
     matching_cost,
     mean_lower_bound,
     normal_matching_cost,
+    simulated_interval,
     simulated_lower_bound,
     simulated_upper_bound,
     upper_bound,
@@ -106,18 +107,72 @@ def test_simulated_bounds_enclose_the_exact_cost(mu):
 def test_every_simulated_term_encloses_the_cost_of_one_neuron():
     """M(1) = 1/6 on an interval. So many draws that half or twice of any bound is wrong.
 
-    What chance leaves is 0.03; the square of the mean of W is 1/18 less than the mean of W^2.
+    What chance leaves is 0.03.
     """
     options = {"width": 1, "repeats": 4000, "delta": 0.1}
     mu, rng = UniformCube(1), np.random.default_rng(3)
     high = simulated_upper_bound(mu, 1, rng=rng, **options).terms
     low = simulated_lower_bound(mu, 1, rng=rng, **options).terms
-    assert set(high) == set(low) == {"R2 simulated, W", "R2 simulated, W^2"}
+    assert set(high) == set(low) == {"R20 simulated", "R10 simulated"}
     for key in high:
         assert low[key] < 1 / 6 < high[key]
         assert low[key] > 1 / 12
         assert high[key] < 1 / 3
-    assert max(high["R2 simulated, W^2"] - 1 / 6, 1 / 6 - low["R2 simulated, W^2"]) < 0.04
+    assert max(high["R10 simulated"] - 1 / 6, 1 / 6 - low["R10 simulated"]) < 0.04
+
+
+@pytest.mark.parametrize(
+    ("mu", "m", "draws"),
+    [
+        (PAIR, 1, 1), (PAIR, 1, 4), (PAIR, 20, 3), (UniformCube(1), 1, 2), (UniformCube(1), 30, 5),
+        (Gaussian(spectrum=[1.0] * 60), 1, 2),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("delta", [0.5, 0.05, 1e-3])
+def test_intervals_cover_as_often_as_they_say(mu, m, draws, delta):
+    """Costs that are known exactly. 4000 intervals: 5 standard errors, false alarm 3e-7 a side."""
+    d = mu.dimension
+    if m == 1:
+        exact = 2 * float(mu.spectrum.sum())
+    else:
+        exact = normal_matching_cost(m) if mu is PAIR else 1 / (3 * (m + 1))
+    rng, tries = np.random.default_rng(m), 4000
+    x = mu.sample(2 * tries * draws * m, rng=rng).reshape(2, tries, draws, m, d)
+    a, b = np.sort(x, axis=3) if d == 1 else x
+    roots = np.sqrt(((a - b) ** 2).sum(axis=3).mean(axis=(1, 2)))
+    s = deviation(mu, m * draws, delta).distance
+    allowed = delta + 5 * np.sqrt(delta / tries)
+    assert ((roots + s) ** 2 < exact).mean() <= allowed
+    assert (np.maximum(roots - s, 0) ** 2 > exact).mean() <= allowed
+
+
+def test_an_interval_and_its_ends():
+    mu = Gaussian(spectrum=[1.0] * 10)
+    found = simulated_interval(mu, 200, delta=1e-6, repeats=30, rng=0)
+    costs = matching_cost(mu, 200, repeats=30, rng=0)
+    s = np.sqrt(4 * np.log(2e6) / (200 * 30))
+    assert found.costs.draws.tolist() == costs.draws.tolist()
+    assert found.lower.value == pytest.approx((np.sqrt(costs.mean) - s) ** 2, rel=1e-12)
+    assert found.upper.value == pytest.approx((np.sqrt(costs.mean) + s) ** 2, rel=1e-12)
+    assert found.failure == pytest.approx(1e-6)
+    assert found.gap == pytest.approx(1 - found.lower.value / found.upper.value)
+    assert 0 < found.gap < 0.2
+    assert "with probability 0.999999>" in repr(found)
+    cube = simulated_interval(UniformCube(2), 50, delta=0.02, repeats=3, rng=1)
+    assert set(cube.lower.terms) == set(cube.upper.terms) == {"R20 simulated", "R10 simulated"}
+    # both, either end: a quarter of delta each
+    s = np.sqrt(4 / np.pi**2 * np.log(1 / 0.005) / 150)
+    assert cube.upper.terms["R20 simulated"] == pytest.approx(
+        (np.sqrt(cube.costs.mean) + s) ** 2, rel=1e-12
+    )
+
+
+def test_an_interval_modulo_signs():
+    mu = Gaussian(spectrum=[1.0] * 3)
+    plain = simulated_interval(mu, 40, repeats=4, rng=0)
+    signed = simulated_interval(mu, 40, repeats=4, modulo="signs", rng=0)
+    assert signed.costs.mean < plain.costs.mean
 
 
 def test_simulated_bounds_are_near_the_truth_in_five_dimensions():
@@ -128,13 +183,13 @@ def test_simulated_bounds_are_near_the_truth_in_five_dimensions():
     truth = matching_cost(mu, 300, repeats=16, rng=rng).mean
     assert 0.85 * truth < low.value < truth < high.value < 1.15 * truth
     assert high.value < upper_bound(mu, 300).value
-    assert high.key == "R2 simulated, W"
+    assert high.key == "R20 simulated"
     assert high.assumptions[-1] == (
         "holds with probability 0.999 over 16 simulated pairs at width 300"
     )
-    assert set(high.terms) == {"R2 simulated, W"}
+    assert set(high.terms) == {"R20 simulated"}
     both = simulated_upper_bound(UniformCube(2), 9, width=9, repeats=3, delta=0.1, rng=rng)
-    assert set(both.terms) == {"R2 simulated, W", "R2 simulated, W^2"}
+    assert set(both.terms) == {"R20 simulated", "R10 simulated"}
 
 
 @pytest.mark.parametrize("delta", [0.0, 1.0, -0.1, np.nan])

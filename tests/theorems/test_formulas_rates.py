@@ -397,6 +397,13 @@ def test_the_tree_of_atoms():
     assert bound == pytest.approx(cube_tree(points, masses, m), rel=1e-9)
 
 
+def test_costs_that_bound_themselves():
+    law, delta, n, m = Gaussian(spectrum=[3.0, 1.0]), 0.02, 5, 8
+    for left in (line.left for line in registry()["R20"].formulas):
+        s = deviation(law, m * n, delta).distance
+        assert both("R20", left, m=m, n=n, s=s, C=3.0) == pytest.approx(delta, rel=1e-9)
+
+
 def test_gaps_between_clusters():
     """Three atoms on a line, 1 and 3 apart: single points, then the first two together."""
     m, g, n = 7, 0.5, 4

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, chi2
 
 from lmctheory.measures import (
     Empirical,
@@ -17,6 +17,7 @@ from lmctheory.measures import (
 from lmctheory.rates import (
     box_tree,
     cube_tree,
+    deviation,
     lower_bound,
     normal_matching_cost,
     product_tree,
@@ -268,6 +269,30 @@ breaks("R18", _SQUARED)(_atoms(lambda x, q, m: cube_tree(x, q, m * m)))
 breaks("R18", "equal masses for all atoms")(
     _atoms(lambda x, q, m: cube_tree(x, np.full(len(q), 1 / len(q)), m))
 )
+
+
+def _self_bounding(share: float = 1.0) -> Trials:
+    """Quantiles of mean costs of single Gaussian neurons, whose law is known: chi-square over n."""
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            d, n = int(10 ** (3 * rng.random())), int(rng.integers(1, 9))
+            delta, scale = float(10 ** -(8 * rng.random())), float(rng.exponential())
+            law = Gaussian(spectrum=np.full(d, scale))
+            s = share * deviation(law, n, delta).distance  # n costs at 1 are as one at n
+            mean = (2 * scale * d) ** 0.5
+            low, high = (2 * scale * q(delta, n * d) / n for q in (chi2.ppf, chi2.isf))
+            yield Trial(mean - s, float(low**0.5))
+            yield Trial(float(high**0.5), mean + s)
+
+    return trials
+
+
+tries("R20", counts=(60, 20_000), searched=400)(_self_bounding())
+
+breaks("R20", "2C in place of 4C")(_self_bounding(0.5**0.5))
+
+breaks("R20", "C in place of 4C")(_self_bounding(0.5))
 
 
 def _linked(law: Measure, m: int, p: float) -> float:

@@ -831,6 +831,50 @@ theorem(
 )
 
 theorem(
+    "R20",
+    "Self-bounding costs",
+    statement=(
+        Formula(r"P\bigl(\sqrt F \ge \sqrt{M(m)} + s\bigr)", r"\le", "exp(-m*n*s**2/(4*C))"),
+        Formula(r"P\bigl(\sqrt F \le \sqrt{M(m)} - s\bigr)", r"\le", "exp(-m*n*s**2/(4*C))"),
+    ),
+    symbols={
+        **_COST,
+        "F": r"mean of $n$ independent costs $W_2^2(\mu_m, \nu_m)$",
+        "n": "number of pairs of samples",
+        "s": "deviation, $> 0$",
+        "C": r"log-Sobolev constant of $\mu$; $\lambda_1$ for a Gaussian law",
+    },
+    status="derived",
+    sources=("ledoux2001",),
+    note="derived: Herbst's argument for a cost that bounds its own gradient",
+    hypotheses=(
+        r"all $2mn$ neurons are independent, with the law $\mu$",
+        r"$\mu$ has the log-Sobolev constant $C$:"
+        r" $\operatorname{Ent}(f^2) \le 2 C \, \mathbb E |\nabla f|^2$",
+        "every cost is that of an optimal matching",
+    ),
+    depends=("R10",),
+    functions=(
+        "rates.simulated_interval",
+        "rates.simulated_upper_bound",
+        "rates.simulated_lower_bound",
+    ),
+    checks="rates",
+    proof=(
+        r"$W = W_2^2$ is differentiable almost everywhere in the $2m$ neurons, where one matching"
+        r" is optimal: $|\nabla W|^2 = 2 \sum_i |\tfrac2m (a_i - b_{\pi(i)})|^2 = 8 W / m$, and"
+        r" $\min(W, R)$ is Lipschitz with at most $8 \min(W, R)/m$; let $R \to \infty$ in the end."
+        r" The inequality for $f = e^{tW/2}$ reads $\operatorname{Ent}(e^{tW}) \le k t^2 \,"
+        r" \mathbb E W e^{tW}$, $k = 4C/m$. With $\psi = \ln \mathbb E e^{tW}$ this is"
+        r" $t \psi' - \psi \le k t^2 \psi'$, so that $\psi (1 - kt)/t$ falls in $t$ from its limit"
+        r" $M$ at 0: $\psi(t) \le t M / (1 - kt)$ for $0 < t < 1/k$, and likewise $\psi(-t) \le"
+        r" -t M / (1 + kt)$ for $t > 0$. By Chernoff's bound $P(F \ge x)$ for $x > M$, and"
+        r" $P(F \le x)$ for $x < M$, is at most $e^{-n (\sqrt x - \sqrt M)^2 / k}$, at"
+        r" $1 \mp kt = \sqrt{M/x}$."
+    ),
+)
+
+theorem(
     "R22",
     "Nearest neighbours and gaps between clusters",
     statement=(
@@ -844,9 +888,10 @@ theorem(
             indexed=("h", "k", "l"),
         ),
         r"\ell_Q = \mathbb E |\mu_m(Q) - \nu_m(Q)|",
-        r"\text{for a mixture, } p = 2\text{: } \mathbb E W_2^2(\mu_m, \nu_m) \ge \tfrac12 \sum_Q"
-        r" (\hat t_Q^2 - t_Q^2) \, \ell_Q - 4 \sum_{i \ne j} w_i t_{ij} \, \mathbb E \bigl(s_{ij}"
-        r" - \tfrac12 (|c_i - c_j| - t_{ij})\bigr)_+",
+        r"\text{for a mixture and } p = 2: \quad \mathbb E W_2^2(\mu_m, \nu_m) \ge \tfrac12 \sum_Q"
+        r" (\hat t_Q^2 - t_Q^2) \, \ell_Q - 4 E",
+        r"E = \sum_{i \ne j} w_i t_{ij} \, \mathbb E \bigl(s_{ij} - \tfrac12 (|c_i - c_j| -"
+        r" t_{ij})\bigr)_+",
     ),
     symbols={
         **_SAMPLES,
@@ -863,6 +908,7 @@ theorem(
         "t_Q": r"$(h_Q - 2r)_+$ for any margin $r \ge 0$; $\hat t_Q$ likewise from $\hat h_Q$",
         "t_{ij}": r"$\hat t_Q$ of the clusters in which $c_i$ and $c_j$ meet",
         "c_i, w_i": "centres and weights of the mixture",
+        "E": "what neurons that stick out of their clusters take off",
         "s_{ij}": "component of a neuron of cluster $i$, from $c_i$, in the direction of $c_j$",
         "r": "a variable of integration, a margin",
     },
@@ -882,8 +928,9 @@ theorem(
         r"Let $u$ be the single-linkage ultrametric: $u(x, y) \le |x - y|$, as $x$ and $y$ are one"
         r" step apart. So $|x - y|^p \ge \min(|x - y|^p, g^p) + (u^p - g^p)_+$, the latter being"
         r" 0 if $|x - y| \le g$. The first term is what R9 bounds, cut at $g$. The second is half"
-        r" of the sum of the increments of $\max(h, g)^p$ over clusters that hold one of $x$ and $y$,"
-        r" and whatever the matching at least $m |\mu_m(Q) - \nu_m(Q)|$ pairs have one neuron in"
+        r" of the sum of the increments of $\max(h, g)^p$ over clusters that hold one of $x$ and"
+        r" $y$, and whatever the matching at least $m |\mu_m(Q) - \nu_m(Q)|$ pairs have one neuron"
+        r" in"
         r" $Q$. For a mixture, $|x - y| \ge |c_i - c_j| - s - s'$ with the components of both"
         r" neurons towards each other, and $z_+^2 \ge t^2 + 2 t (z - t)$."
     ),
