@@ -295,7 +295,7 @@ def test_dimensions():
         assert entropy == pytest.approx(entropy_rank(spectrum), rel=1e-9)
 
 
-# ---- R13, R14, R15, R18
+# ---- R13 to R22
 
 
 def _compositions(b):
@@ -385,6 +385,14 @@ def test_the_tree_of_a_product():
     for s in (1, 3):
         found = [both("R15", "e'_j", b=7, s=s, j=j, e=indexed(e)) for j in range(1, s + 1)]
         assert found == pytest.approx(thinning(7, s) @ e, rel=1e-9)
+
+
+def test_one_cell_of_points():
+    points = np.random.default_rng(0).standard_normal((5, 400))
+    left = float(mean_left_over(np.array([1 / 5]), 9)[0])
+    law = Empirical(points)
+    bound = both("R16", "M(m)", n=5, l=left, tr=float(law.spectrum.sum()))
+    assert bound == pytest.approx(upper_bound(law, 9).terms["R16"], rel=1e-9)
 
 
 def test_the_tree_of_atoms():

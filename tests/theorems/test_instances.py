@@ -43,6 +43,7 @@ ARGUMENTS = {
     "R13": lambda: (LAW, 50),
     "R14": lambda: ([1.0, 2.0], 50),
     "R15": lambda: ([1.0, 2.0], 50),
+    "R16": lambda: (lmc.measures.Empirical(A), 20),
     "R18": lambda: (lmc.measures.Empirical(A), 20),
     "R22": lambda: (lmc.measures.Empirical(A), 20),
     "S1": lambda: (LAW, 50),

@@ -38,6 +38,7 @@ from lmctheory.rates.upper.clusters import cluster_bound
 from lmctheory.rates.upper.covering import box_covering_bound, covering_bound
 from lmctheory.rates.upper.cube_tree import CubeTree
 from lmctheory.rates.upper.dyadic import dyadic_bound
+from lmctheory.rates.upper.equal_cells import equal_cells_bound
 from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 from lmctheory.rates.upper.product_tree import product_tree
@@ -156,6 +157,12 @@ def _cube_tree(mu: Measure, m: int) -> float:
         n = len(mu.points)
         _CUBE_TREES[mu] = CubeTree(np.asarray(mu.points), np.full(n, 1 / n))
     return _CUBE_TREES[mu].bound(m)
+
+
+def _equal_cells(mu: Measure, m: int) -> float:
+    if not isinstance(mu, Empirical):
+        raise lacks(mu, "is not the law of given points")
+    return equal_cells_bound(np.asarray(mu.points), m)
 
 
 def uniform_box(mu: Measure) -> Float[np.ndarray, " d"]:
@@ -317,6 +324,7 @@ ARGUMENTS: dict[str, Argument] = {
     "R13": from_squares(_rank_blocks),
     "R14": from_squares(_box_tree),
     "R15": from_squares(_product_tree),
+    "R16": from_squares(_equal_cells),
     "R18": from_squares(_cube_tree),
     "D5": from_squares(_clipping),
     "moments": _moments,

@@ -271,6 +271,33 @@ breaks("R18", "equal masses for all atoms")(
 )
 
 
+def _equal_cells(law: Empirical, m: int) -> float:
+    return upper_bound(law, m).terms["R16"]
+
+
+def _equal(bound: Callable[[Empirical, int], float] = _equal_cells) -> Trials:
+    """Two or three atoms, exactly, where one cell is sharp; up to 40 points in many dimensions."""
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            atoms, m = few_atoms(rng, 2)
+            yield Trial(atoms.two_samples(m, 2.0), bound(Empirical(atoms.repeated), m))
+            n, d = int(rng.integers(2, 41)), int(10 ** (2 * rng.random()))
+            law, m = Empirical(rng.standard_normal((n, d))), int(rng.integers(2, 64))
+            yield held(law, m, bound(law, m), rng=rng)
+
+    return trials
+
+
+tries("R16", counts=(24, 600))(_equal())
+
+breaks("R16", _SQUARED)(_equal(lambda law, m: _equal_cells(law, m * m)))
+
+breaks("R16", "the mean over all pairs of points, equal ones included")(
+    _equal(lambda law, m: _equal_cells(law, m) * (1 - 1 / len(law.points)))
+)
+
+
 def _self_bounding(share: float = 1.0) -> Trials:
     """Quantiles of mean costs of single Gaussian neurons, whose law is known: chi-square over n."""
 

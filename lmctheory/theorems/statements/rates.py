@@ -772,6 +772,51 @@ theorem(
 )
 
 theorem(
+    "R16",
+    "Trees of equal cells",
+    statement=(
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \le \tfrac12 \sum_Q \Bigl(\sum_i \ell_{Q_i} -"
+        r" \ell_Q\Bigr) D_Q, \qquad \ell_Q = \mathbb E |\mu_m(Q) - \nu_m(Q)|",
+        r"\text{one cell, } p = 2:",
+        Formula(
+            "M(m)",
+            r"\le",
+            "n*l/2*2*tr*n/(n - 1)",
+            names={"l": r"\ell", "tr": r"\operatorname{tr} \Lambda"},
+        ),
+    ),
+    symbols={
+        **_SAMPLES,
+        "M(m)": _COST["M(m)"],
+        "Q": "cells of a tree that holds all points, but for the single points",
+        "Q_i": "children of $Q$, each with equally many points",
+        r"\ell_Q": r"mean left-over of $Q$, as in R5; $\ell$ that of a single point",
+        "D_Q": r"mean of $|x - y|^p$ over all points $x$, $y$ in different children of $Q$",
+        "n": "number of points",
+        r"\operatorname{tr} \Lambda": "variance of a neuron, all coordinates together",
+    },
+    status="derived",
+    sources=("weed2019",),
+    note="derived: R5 with mean distances, by the symmetry of the tree",
+    hypotheses=(
+        _INDEPENDENT,
+        r"$\mu$ is uniform on $n$ points, of which some may be equal",
+        "children of a cell have equally many points and equal trees below them",
+    ),
+    depends=("R5",),
+    functions=("rates.upper_bound",),
+    checks="rates",
+    proof=(
+        r"From single points up to the root, match at every cell as many as possible of the neurons"
+        r" that its children leave over, chosen at random. $Q$ leaves over $|N_A(Q) - N_B(Q)|$, so"
+        r" that half of $\sum_i |N_A(Q_i) - N_B(Q_i)| - |N_A(Q) - N_B(Q)|$ pairs are matched at"
+        r" $Q$, all of neurons in different children. To exchange children, with the trees below"
+        r" them, does not change the law of the samples, and takes any pair of points in different"
+        r" children to any other: each of these pairs is matched equally often in the mean."
+    ),
+)
+
+theorem(
     "R18",
     "k-d tree of a law on atoms",
     statement=(
