@@ -12,12 +12,18 @@ from simulations.matching_rates.laws import (
     CANTOR,
     CUBES,
     DIMENSIONS,
+    GIVEN,
     LOW_RANK,
     SANDWICHED,
     SHARPENED,
 )
 from simulations.matching_rates.measurement import Cost, Dimensions, run_cost, run_dimensions
-from simulations.matching_rates.tables import SANDWICH_WIDTHS, SHARPENED_WIDTH, report
+from simulations.matching_rates.tables import (
+    GIVEN_WIDTHS,
+    SANDWICH_WIDTHS,
+    SHARPENED_WIDTH,
+    report,
+)
 from simulations.matching_rates.tasks import (
     CURVE_WIDTHS,
     EXPONENTS,
@@ -62,6 +68,7 @@ def matching_rates(
     yield from costs(curves, CURVE_WIDTHS, EXPONENTS)
     yield from costs(list(LOW_RANK.values()), CURVE_WIDTHS, (2.0,))
     yield from costs(list(SHARPENED), (SHARPENED_WIDTH,), (2.0,))
+    yield from costs(list(GIVEN), GIVEN_WIDTHS, (2.0,))
     yield from (DimensionTask(data, min(2000, widest), min(8, draws), seed) for data in DATA)
 
 

@@ -37,6 +37,8 @@ __all__ = [
     "CANTOR",
     "CUBES",
     "DIMENSIONS",
+    "FIRST_GIVEN",
+    "GIVEN",
     "LAWS",
     "LOW_RANK",
     "RANK",
@@ -122,6 +124,17 @@ def _torus() -> LipschitzImage:
     return LipschitzImage(roll, 1.0, UniformCube(2))
 
 
+def _points(n: int, scales: tuple[float, ...]) -> Empirical:
+    """Independent Gaussian points, given once and for all."""
+    return Empirical(np.random.default_rng(n).standard_normal((n, len(scales))) * scales)
+
+
+def _small_clusters() -> GaussianMixture:
+    """Eight small Gaussians around Gaussian points."""
+    centres = _points(8, (1.0,) * 5).points
+    return GaussianMixture([1 / 8] * 8, centres, [Gaussian(spectrum=[0.01] * 5)] * 8)
+
+
 @cache
 def _trained_neurons() -> Empirical:
     """First-layer weights of an MLP 64-512-10, trained on digits."""
@@ -167,8 +180,36 @@ SHARPENED: Mapping[str, tuple[float | None, float]] = {
 }
 """At m = 1000 and p = 2, L and U of R9, R13 and R6a in their first form, before the departures."""
 
+GIVEN: Mapping[str, Callable[[], Measure]] = {
+    "200 points, d = 1": partial(_points, 200, (1.0,)),
+    "300 points, d = 2": partial(_points, 300, (1.0,) * 2),
+    "500 points, d = 3": partial(_points, 500, (1.0,) * 3),
+    "500 points, 1/i": partial(_points, 500, tuple(1 / i for i in range(1, 7))),
+    "500 points, d = 10": partial(_points, 500, (1.0,) * 10),
+    "1000 points, d = 100": partial(_points, 1000, (1.0,) * 100),
+    "160 points, 1/i": partial(_points, 160, tuple(1 / i for i in range(1, 386))),
+    "8 atoms, d = 5": partial(_points, 8, (1.0,) * 5),
+    "8 clusters, d = 5": _small_clusters,
+}
+"""Laws of given points, as a trained layer is one, and of clusters."""
+
+FIRST_GIVEN: Mapping[str, Mapping[int, tuple[float, float]]] = {
+    "200 points, d = 1": {100: (0.0222, 2.22), 1000: (0.00222, 0.741)},
+    "300 points, d = 2": {100: (0.0705, 3.47), 1000: (0.00347, 1.5)},
+    "500 points, d = 3": {100: (0.303, 6.07), 1000: (0.0183, 2.61)},
+    "500 points, 1/i": {100: (0.215, 3.35), 1000: (0.0199, 1.4)},
+    "500 points, d = 10": {100: (4.79, 20.1), 1000: (0.565, 11.2)},
+    "1000 points, d = 100": {100: (130.0, 199.0), 1000: (48.5, 136.0)},
+    "160 points, 1/i": {100: (0.31, 2.71), 1000: (0.00334, 0.884)},
+    "8 atoms, d = 5": {100: (0.131, 3.53), 1000: (0.0131, 1.12)},
+    "8 clusters, d = 5": {100: (0.132, 3.6), 1000: (0.0132, 1.16)},
+    "clusters, d = 3": {100: (0.0606, 0.807), 1000: (0.00606, 0.256)},
+}
+"""By width, p = 2, L and U of these laws and of one of the above before R16, R18 and R22."""
+
 LAWS: Mapping[str, Callable[[], Measure]] = {
     **SANDWICHED,
+    **GIVEN,
     **{f"Gaussian, d = {d}": partial(_gaussian, (1.0,) * d) for d in (2, 3, 10)},
     "Gaussian 1/i^2": partial(_gaussian, tuple(i**-2.0 for i in range(1, 51))),
     "Gaussian, spiked": partial(_gaussian, (10.0, 1.0, *(0.01,) * 98)),

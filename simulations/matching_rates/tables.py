@@ -12,7 +12,7 @@ from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Cells, Column, Table
 from simulations.declaration import Part
 from simulations.matching_rates.known_dimensions import DATA
-from simulations.matching_rates.laws import RANK, SANDWICHED, SHARPENED
+from simulations.matching_rates.laws import FIRST_GIVEN, RANK, SANDWICHED, SHARPENED
 from simulations.matching_rates.measurement import WASSERSTEIN, Dimensions
 from simulations.matching_rates.summary import (
     FAMILIES,
@@ -25,12 +25,20 @@ from simulations.matching_rates.summary import (
     noisy,
     select,
 )
-from simulations.matching_rates.tasks import EXPONENTS, DimensionTask
+from simulations.matching_rates.tasks import EXPONENTS, CostTask, DimensionTask
 
-__all__ = ["ESTIMATORS", "SANDWICH_WIDTHS", "SHARPENED_WIDTH", "report", "verdict"]
+__all__ = [
+    "ESTIMATORS",
+    "GIVEN_WIDTHS",
+    "SANDWICH_WIDTHS",
+    "SHARPENED_WIDTH",
+    "report",
+    "verdict",
+]
 
 SANDWICH_WIDTHS = (10, 100, 1000, 4096)
 SHARPENED_WIDTH = 1000
+GIVEN_WIDTHS = (100, 1000)
 ESTIMATORS = {
     "participation ratio": "ratio",
     "stable rank": "stable",
@@ -49,12 +57,14 @@ def report(results: Results) -> list[Part]:
     """The sandwich, the exponents, the crossovers and the dimensions."""
     costs = select(results, SANDWICHED, SANDWICH_WIDTHS)
     sharpened = select(results, SHARPENED, (SHARPENED_WIDTH,))
+    given = select(results, FIRST_GIVEN, GIVEN_WIDTHS)
     curves = [curve for curve in noisy(results) if curve.crossover is not None]
     return [
         *(_sandwich([one for one in costs if one.task.p == p], p) for p in EXPONENTS),
         verdict(costs),
         "",
-        *([_sharpened([one for one in sharpened if one.task.p == 2])] if sharpened else []),
+        *([_sharpened(sharpened)] if sharpened else []),
+        *([_given(given)] if given else []),
         *(_exponents({f: exponents(results, f, p) for f in FAMILIES}, p) for p in EXPONENTS),
         _crossovers(curves) if curves else _TOO_SHORT,
         _dimensions(results),
@@ -116,15 +126,40 @@ def _short(ratio: float) -> str:
 
 
 def _sharpened(costs: Sequence[Measured]) -> Table[Measured]:
+    return _gains(
+        "product laws",
+        "L by R9, U by R13 or R6a (cube, d = 2) in their first form",
+        [one for one in costs if one.task.p == 2],
+        lambda task: SHARPENED[task.law],
+    )
+
+
+def _given(costs: Sequence[Measured]) -> Table[Measured]:
+    return _gains(
+        "given points and clusters",
+        "L by R9, U by R5, before R16, R18 and R22",
+        [one for one in costs if one.task.p == 2],
+        lambda task: FIRST_GIVEN[task.law][task.width],
+    )
+
+
+def _gains(
+    title: str,
+    first: str,
+    costs: Sequence[Measured],
+    ends: Callable[[CostTask], tuple[float | None, float]],
+) -> Table[Measured]:
+    """How far L and U have moved: what they were first, from both ends."""
     return Table(
-        f"What the departures gain: M(m) at m = {SHARPENED_WIDTH}, p = 2",
-        "first: L by R9, U by R13 or R6a (cube, d = 2) in their first form. M: as above.",
+        f"What the departures gain: {title}, p = 2",
+        f"first: {first}. M: as above.",
         [
             _LAW,
-            Column("first L", lambda one: SHARPENED[one.task.law][0]),
+            Column("m", lambda one: one.task.width, form="d"),
+            Column("first L", lambda one: ends(one.task)[0]),
             *(_LOWER, _MEAN, _UPPER, _BY),
-            Column("first U", lambda one: SHARPENED[one.task.law][1]),
-            Column("M/L", lambda one: one.record.mean.value / one.record.lower, form=".2f"),
+            Column("first U", lambda one: ends(one.task)[1]),
+            Column("M/L", lambda one: _ratio(one.record.mean.value, one.record.lower), ".2f"),
             Column("U/M", lambda one: one.record.upper / one.record.mean.value, form=".2f"),
         ],
         costs,

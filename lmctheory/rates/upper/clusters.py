@@ -5,7 +5,8 @@ K_i = min(N_i, N'_i) random ones of each inside the cluster, and the rest by clu
 that moves the labels that are left over. Given the counts the former are independent draws of the
 component, and the latter are matched blindly, at |c_i - c_j|^2 + tr Lambda_i + tr Lambda_j. With
 M_i the component's own matching cost, g(w) = E|N - N'|/m and T the bound of R5 for the law of the
-labels on the centres (`atoms`), whose matching begins at the atoms,
+labels on the centres (`atoms`), or for equal probabilities of R16 (`equal_cells`), whose matchings
+begin at the atoms,
 
     M(m) <= sum_i { E[K_i M_i(K_i)] / m + g(w_i) tr Lambda_i } + T.
 
@@ -23,6 +24,7 @@ from scipy.stats import binom
 from lmctheory.measures import Gaussian, GaussianMixture
 from lmctheory.rates.upper.atoms import atomic_bound
 from lmctheory.rates.upper.covering import mean_left_over
+from lmctheory.rates.upper.equal_cells import equal_cells_bound
 
 __all__ = ["cluster_bound"]
 
@@ -44,7 +46,7 @@ def cluster_bound(
         The bound, in squared units of the weights, per neuron.
 
     Reference:
-        theory keys R2, R5; derived here.
+        theory keys R2, R5, R16; derived here.
 
     Example:
         >>> one = Gaussian(spectrum=[0.0])
@@ -55,6 +57,8 @@ def cluster_bound(
     weights = np.asarray(mu.weights)
     left = mean_left_over(weights, m)
     total = atomic_bound(np.asarray(mu.means), weights, m)
+    if (weights == weights[0]).all():
+        total = min(total, equal_cells_bound(np.asarray(mu.means), m))
     for w, unmatched, law in zip(weights.tolist(), left.tolist(), mu.components, strict=True):
         total += unmatched * law.second_moment
         total += _matched(law, w, m, m * (w - unmatched / 2), component_bound) / m

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from lmctheory.measures import Empirical
+from lmctheory.measures import Empirical, Gaussian, GaussianMixture
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
 from lmctheory.rates.upper.equal_cells import _cut, _levels, _prime_factors, equal_cells_bound
 from tests.rates.finite_laws import awkward_atoms, awkward_cloud, enumerated_cost
@@ -135,6 +135,20 @@ def test_how_tight_it_is(shape, truth, ratio):
     bound = equal_cells_bound(x, 100)
     assert bound <= ratio * (cost.mean + 4 * cost.standard_error)
     assert bound < upper_bound(Empirical(x), 100).terms["R5"]
+
+
+def test_clusters_of_equal_probability():
+    """Their labels are points of equal chances; 40 draws, 6 standard errors."""
+    rng = np.random.default_rng(2)
+    means = rng.standard_normal((8, 5))
+    mu = GaussianMixture(np.full(8, 1 / 8), means, [Gaussian(spectrum=[1e-4] * 5)] * 8)
+    for m in (20, 200):
+        bound = upper_bound(mu, m).terms["R5 clusters"]
+        cost = matching_cost(mu, m, repeats=40, rng=rng)
+        assert cost.mean - 6 * cost.standard_error < bound < 1.02 * equal_cells_bound(means, m)
+    weights = np.r_[1.1, np.ones(6), 0.9] / 8
+    unequal = GaussianMixture(weights, means, [Gaussian(spectrum=[1e-4] * 5)] * 8)
+    assert upper_bound(unequal, 200).value > 1.2 * bound  # R5 is left
 
 
 def test_points_set_aside_cost_little():
