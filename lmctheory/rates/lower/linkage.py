@@ -79,7 +79,7 @@ def linkage_bound(mu: Empirical, m: int, p: float, *, signs: bool = False) -> fl
 
     Example:
         >>> two = Empirical(np.array([[0.0], [2.0]]))
-        >>> round(linkage_bound(two, 1, 2.0), 12)
+        >>> round(linkage_bound(two, 1, 2.0), 9)
         2.0
     """
     points = np.asarray(mu.points)

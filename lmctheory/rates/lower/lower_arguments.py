@@ -103,7 +103,8 @@ def _strictly_sub_gaussian(mu: Measure) -> bool:
 
 
 def _correlation(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]:
-    _require(not isinstance(mu, Gaussian), "nothing: its sharper first form is computed instead")
+    sharper = isinstance(mu, Gaussian | Empirical)
+    _require(not sharper, "nothing: its sharper first form is computed instead")
     law: object = symmetrised(mu) if signs else mu
     if not isinstance(law, HasDistanceLaw):
         raise NotApplicable("a distance law")

@@ -88,7 +88,7 @@ def cube_tree(points: Shaped[ArrayLike, "n d"], masses: Shaped[ArrayLike, " n"],
         >>> import numpy as np
         >>> square = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
         >>> round(cube_tree(square, np.full(4, 0.25), 2), 4)
-        0.75
+        0.875
     """
     m, points = at_least("m", m, 1), array("points", points, "n d")
     slack = max(1e-9, len(points) * precision(masses))

@@ -61,7 +61,7 @@ def equal_cells_bound(points: Float[np.ndarray, "n d"], m: int) -> float:
     x = x - x.mean(axis=0)
     nearest = np.argsort(np.square(x).sum(axis=1), kind="stable")
     smooth = next(size for size in range(n, 0, -1) if max(_prime_factors(size), default=1) <= 5)
-    return _ROUNDED_UP * min(min(_levels(x, nearest[:r], m)) for r in {0, n - smooth})
+    return _ROUNDED_UP * float(min(min(_levels(x, nearest[:r], m)) for r in {0, n - smooth}))
 
 
 def _levels(x: Float[np.ndarray, "n d"], aside: Int[np.ndarray, " r"], m: int) -> list[float]:
