@@ -1,1 +1,1 @@
-"""Two networks coupled to each other through training (T12 to T15): growth beside bounds."""
+"""Two networks coupled through training: how far they come apart, beside bounds."""
