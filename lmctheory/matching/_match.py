@@ -39,7 +39,7 @@ from lmctheory.matching.costs.neuron_costs import (
 from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
 from lmctheory.matching.orders import plain, together
 from lmctheory.matching.solvers import SOLVERS, Search, Solver
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import RandomSource, at_least, generator
 from lmctheory.measures.display import some, some_items
 from lmctheory.networks import AffineChain, Examples
 from lmctheory.networks.calling import Inputs, rows
@@ -131,7 +131,7 @@ def match(
     solver: str | Solver | None = None,
     signs: bool = True,
     restarts: int = 0,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource | None = None,
 ) -> Matching:
     """Permutes the hidden neurons of B, and negates some, so that they resemble A's.
 
@@ -172,9 +172,9 @@ def match(
         UserWarning: if none of the neurons can be reordered; it names the reasons.
 
     Raises:
-        TypeError: if a model cannot be traced, data are needed to do so, or it returns no tensor
-            that is its output; if it keeps derivatives from autograd that ``loss`` needs; for data
-            that are neither a tensor nor examples.
+        TypeError: for a bad `rng`; if a model cannot be traced, data are needed to do so, or it
+            returns no tensor that is its output; if it keeps derivatives from autograd that
+            ``loss`` needs; for data that are neither a tensor nor examples.
         ValueError: for an unknown method or solver or one that does not solve the method's problem,
             different architectures, NaN or infinite weights, data that are missing, empty, not
             finite or of the wrong width, labels that are missing or no classes, negative restarts,
@@ -192,7 +192,7 @@ def match(
         True
         >>> aligned = matching.apply(b)
     """
-    chosen = _solver(method, solver)
+    chosen, rng = _solver(method, solver), None if rng is None else generator(rng)
     restarts = _checked_restarts(chosen, restarts, rng)
     a, b = as_chains(model_a, model_b)
     require_alike(a, b)

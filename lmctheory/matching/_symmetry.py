@@ -21,6 +21,7 @@ from lmctheory.matching.groups import (
 )
 from lmctheory.matching.orders import encoded, together
 from lmctheory.matching.tracing import SINGLE, assembled, labelled
+from lmctheory.measures.arguments import RandomSource, generator
 from lmctheory.networks import AffineChain, affine_chain, evaluation_mode, find_chain
 from lmctheory.networks.calling import Inputs, as_inputs, each, parts, rows, shapes
 from lmctheory.networks.chain import SAME_ARCHITECTURE, gaussian_inputs
@@ -428,7 +429,7 @@ def function_change(
     groups: Symmetry,
     example: Inputs,
     *,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> float:
     """Largest change of an output, in float64, after all groups were reordered at random.
 
@@ -448,6 +449,7 @@ def function_change(
         >>> function_change(net, symmetry(net), torch.ones(1, 3), rng=rng) < 1e-12
         True
     """
+    rng = generator(rng)
     drawn = {
         group.name: encoded(
             rng.permutation(group.size),

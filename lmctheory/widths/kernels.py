@@ -22,6 +22,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from lmctheory.activations import pointwise
+from lmctheory.measures.arguments import RandomSource, generator
 from lmctheory.widths.closed_kernels import CLOSED_KERNELS
 from lmctheory.widths.hermite_kernels import expanded_kernel
 
@@ -123,7 +124,7 @@ def sampled_kernels(
     s_w: float = 2**0.5,
     s_b: float = 0.0,
     networks: int = 8,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> list[Float[np.ndarray, "n n"]]:
     """E K_0, ..., E K_L at finite widths, averaged over sampled networks.
 
@@ -145,7 +146,7 @@ def sampled_kernels(
     require_data(data, len(widths), s_w, s_b)
     if networks < 1 or min(widths, default=1) < 1:
         raise ValueError(f"networks and widths must be >= 1, got {networks} and {widths}")
-    sigma = function(activation)
+    sigma, rng = function(activation), generator(rng)
     sums = [np.zeros((len(data), len(data))) for _ in widths]
     for _ in range(networks):
         phi = data

@@ -31,7 +31,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.measures import Modulo
-from lmctheory.measures.arguments import at_least, probability
+from lmctheory.measures.arguments import RandomSource, at_least, generator, probability
 from lmctheory.rates import (
     Estimate,
     mean_lower_bound,
@@ -73,7 +73,7 @@ def simulated_error_bound(
     repeats: int = 64,
     delta: float = 0.01,
     modulo: Modulo = None,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> DeepBound:
     """The bound of `deep.error_bound` with simulated matchings (s_out = n_out = 1).
 
@@ -119,7 +119,7 @@ def simulated_layers(
     repeats: int,
     delta: float,
     modulo: Modulo = None,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> SimulatedLayers:
     """What D1's recursion needs, for several t and depths at once.
 
@@ -156,7 +156,7 @@ def simulated_layers(
     share = delta / (2 * networks.depth + len(times))
     known = matching_cost_bounds(networks, widths, modulo)
     lines = first_layer(networks, known[0], times)
-    draw = _Drawn(networks, modulo, rng)
+    draw = _Drawn(networks, modulo, generator(rng))
     first_draws = np.array([draw.first(widths[0], lines) for _ in range(repeats)])
     costs = [draw.cost_above(1, widths[0], first_draws[:, 0], share)]
     for layer, (before, m) in enumerate(pairwise(widths), start=2):

@@ -32,7 +32,7 @@ from lmctheory.layerwise.barriers.layer_barriers import parameter_counts
 from lmctheory.layerwise.barriers.selection import Subset, members, random_groups
 from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.layerwise.points.example_losses import ExampleLosses, example_losses
-from lmctheory.measures.arguments import at_least, number, positive_share
+from lmctheory.measures.arguments import RandomSource, at_least, generator, number, positive_share
 from lmctheory.networks import AnyExamples
 from lmctheory.results import Result
 
@@ -109,7 +109,7 @@ def recommend(
     maximise: str = "parameters",
     search: str | None = None,
     draws: int = 20,
-    rng: np.random.Generator,
+    rng: RandomSource,
 ) -> Recommendation:
     """The most layers of A that can be moved towards B while the loss stays within a tolerance.
 
@@ -124,7 +124,7 @@ def recommend(
         maximise: number of "parameters" or of "layers" moved; the smaller loss decides ties.
         search: "exact" or "greedy"; exact if None and there are at most 12 layers.
         draws: random choices of as many layers to compare with, >= 2.
-        rng: the NumPy generator that draws them.
+        rng: draws them.
 
     Returns:
         The layers, and how they and random ones do on the test examples.
@@ -154,6 +154,7 @@ def recommend(
     require_choice("search", search, SEARCHES)
     if search == "exact" and len(layers) > EXACT_LAYERS:
         raise ValueError(f"exact search must have at most {EXACT_LAYERS} layers, got {len(layers)}")
+    drawing = generator(rng)
 
     def losses(sets: np.ndarray) -> np.ndarray:
         return evaluate(model_a, model_b, data, alpha * sets).loss
@@ -165,7 +166,7 @@ def recommend(
     chosen = _best(sets, found, sizes if maximise == "parameters" else np.ones_like(sizes), limit)
     names = tuple(layer.name for layer in layers)
     subset = tuple(name for name, moved in zip(names, sets[chosen], strict=True) if moved)
-    groups = random_groups(names, len(subset), draws, rng=rng) if subset else ((),) * draws
+    groups = random_groups(names, len(subset), draws, rng=drawing) if subset else ((),) * draws
     moved = alpha * np.concatenate([sets[chosen][None], members(names, groups)])
     judged = example_losses(model_a, model_b, test, np.concatenate([_corners(len(layers)), moved]))
     return Recommendation(

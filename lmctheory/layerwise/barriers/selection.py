@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.choices import require_choice
-from lmctheory.measures.arguments import at_least
+from lmctheory.measures.arguments import RandomSource, at_least, generator
 
 __all__ = [
     "Subset",
@@ -90,7 +90,7 @@ def moving_windows(
 
 
 def random_groups(
-    names: Sequence[str], size: int, count: int, *, rng: np.random.Generator
+    names: Sequence[str], size: int, count: int, *, rng: RandomSource
 ) -> tuple[Subset, ...]:
     """Groups of so many different layers, each group drawn uniformly and independently.
 
@@ -112,6 +112,7 @@ def random_groups(
     if not 1 <= size <= len(names):
         raise ValueError(f"size must lie in 1..{len(names)}, got {size}")
     count = at_least("count", count, 1)
+    rng = generator(rng)
     draws = (np.sort(rng.choice(len(names), size, replace=False)) for _ in range(count))
     return tuple(tuple(names[i] for i in draw) for draw in draws)
 

@@ -33,7 +33,7 @@ from torch import nn
 from lmctheory.layerwise._layers import Layer
 from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.points.evaluation import evaluate
-from lmctheory.measures.arguments import probability
+from lmctheory.measures.arguments import RandomSource, generator, probability
 from lmctheory.networks import AnyExamples
 from lmctheory.results import Result
 
@@ -157,7 +157,7 @@ def shapley(
     base: str = "a",
     layers: Sequence[Layer] | None = None,
     draws: int = 0,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource | None = None,
 ) -> Shapley:
     """Shapley values of the layers for the midpoint's loss.
 
@@ -197,7 +197,7 @@ def shapley(
     if rng is None or not draws:
         return _exact(moebius(model_a, model_b, data, base=base, layers=layers))
     pair, chosen = _from_base(model_a, model_b, base, layers)
-    forward = np.argsort(rng.random((draws, len(chosen))), axis=1)
+    forward = np.argsort(generator(rng).random((draws, len(chosen))), axis=1)
     place = np.argsort(np.concatenate([forward, forward[:, ::-1]]), axis=1)
     inside = place[:, None] < np.arange(len(chosen) + 1)[:, None]
     found = evaluate(*pair, data, inside.reshape(-1, len(chosen)) / 2, layers=chosen)

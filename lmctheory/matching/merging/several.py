@@ -49,6 +49,7 @@ from lmctheory.matching.merging.joint import (
 )
 from lmctheory.matching.merging.means import average
 from lmctheory.matching.orders import inverse, plain, then, together
+from lmctheory.measures.arguments import RandomSource, generator
 from lmctheory.measures.display import some_items
 from lmctheory.networks import Examples
 from lmctheory.results import Result
@@ -155,7 +156,7 @@ def match_several(
     *,
     how: str = "joint",
     signs: bool = True,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource | None = None,
 ) -> MultiMatching:
     """Permutes the hidden neurons of several networks so that they resemble each other.
 
@@ -191,6 +192,7 @@ def match_several(
         >>> merged = joint.merge(nets)
     """
     _require_how(how, method)
+    rng = None if rng is None else generator(rng)
     members = _members(models, data, signs=signs)
     if how == "pairwise":
         pairs = {

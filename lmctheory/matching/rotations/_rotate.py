@@ -17,7 +17,7 @@ from lmctheory.matching.orders import plain, together
 from lmctheory.matching.rotations.ascent import Turning, ascended, streams_alone, transformed
 from lmctheory.matching.rotations.finding import RotationSymmetry, rotations
 from lmctheory.matching.rotations.learning import Training, learned
-from lmctheory.measures.arguments import at_least, positive
+from lmctheory.measures.arguments import RandomSource, at_least, generator, positive
 from lmctheory.measures.display import some
 from lmctheory.networks import Examples
 from lmctheory.networks.calling import Inputs, as_inputs, rows
@@ -117,7 +117,7 @@ def rotate(
     steps: int = 300,
     rate: float = 0.02,
     batch_size: int = 64,
-    rng: np.random.Generator | None = None,
+    rng: RandomSource | None = None,
 ) -> Rotation:
     """Aligns B with A by permutations and by the orthogonal matrices that its function allows.
 
@@ -169,6 +169,7 @@ def rotate(
         True
         >>> a, b = rotation.pair(a, b)
     """
+    rng = None if rng is None else generator(rng)
     training = _training(method, data, rng, steps=steps, rate=rate, batch_size=batch_size)
     require_alike(model_a, model_b)
     example = as_inputs(data.inputs if isinstance(data, Examples) else data, "data")

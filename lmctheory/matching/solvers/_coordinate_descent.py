@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
 from lmctheory.matching.alignment import Alignment
 from lmctheory.matching.solvers._frank_wolfe import CENTRES, relaxed_optimum
 from lmctheory.matching.solvers.descent import descended
@@ -13,6 +11,7 @@ from lmctheory.matching.solvers.propagation import propagate, propagated
 from lmctheory.matching.solvers.solution import Solution
 from lmctheory.matching.solvers.solver import Search, Solver
 from lmctheory.matching.solvers.terms import Problem
+from lmctheory.measures.arguments import RandomSource, generator
 
 __all__ = ["COORDINATE_DESCENT", "coordinate_descent", "weight_matching"]
 
@@ -27,7 +26,7 @@ _SIGNAL = 0.9
 """What neurons with something in common gain in relation to chance; see `propagate`."""
 
 
-def coordinate_descent(start: Alignment, *, rng: np.random.Generator | None = None) -> Solution:
+def coordinate_descent(start: Alignment, *, rng: RandomSource | None = None) -> Solution:
     """Solves one group after another, the others held fixed, until none can be improved.
 
     Maximises the sum over all parameters of <theta_A, P theta_B>.
@@ -57,7 +56,7 @@ def coordinate_descent(start: Alignment, *, rng: np.random.Generator | None = No
 
     Reference: Ainsworth et al. 2023 (Git Re-Basin), algorithm 1.
     """
-    return descended(Gains(Problem(start)), rng=rng)
+    return descended(Gains(Problem(start)), rng=None if rng is None else generator(rng))
 
 
 def weight_matching(pair: Alignment) -> Alignment:
