@@ -25,6 +25,7 @@ from simulations.trained_coupling.summary import (
 __all__ = ["draw", "main"]
 
 _SHARE = 0.1
+"""Of the loss, to which settings are drawn, or as far as they come."""
 _WIDEST = 1e6
 """Bounds beyond are drawn at the border."""
 
@@ -35,13 +36,14 @@ def draw(results: Results) -> Figure:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(2 * style.COLUMN, 2.6), layout="constrained", width_ratios=(1.25, 1)
     )
-    _bounds(left, [row for row in pair_rows(results) if row.found.share == _SHARE])
+    last = {row.setting: row for row in pair_rows(results) if row.found.share >= _SHARE}
+    _bounds(left, list(last.values()))
     by_setting: dict[str, list[AtWidth]] = {}
     for task, _, row in in_advance(results):
         by_setting.setdefault(task.setting, []).append(row)
     for (name, rows), colour in zip(by_setting.items(), style.COLOURS, strict=False):
         _widths(right, rows, colour, name)
-    right.set_xscale("log", base=2)
+    style.width_axis(right, sorted({row.width for rows in by_setting.values() for row in rows}))
     right.set_yscale("log")
     right.set_xlabel("width $N$")
     right.set_ylabel("mean square distance $M$")
@@ -74,11 +76,16 @@ def _bounds(axes: Axes, rows: Sequence[Row]) -> None:
             )
     axes.axvline(1.0, color=style.GREY, linewidth=0.5, zorder=0)
     axes.set_xscale("log")
-    axes.set_yticks(places, [row.setting for row in rows])
+    axes.set_yticks(places, [_named(row) for row in rows])
     axes.set_xlabel("$M$ after training over $M$ before")
-    axes.set_title("to a tenth of the loss, by pair")
+    axes.set_title("to a tenth of the loss (or more), by pair")
     if rows:
         axes.legend(fontsize=6, loc="lower right")
+
+
+def _named(row: Row) -> str:
+    share = row.found.share
+    return row.setting if share == _SHARE else f"{row.setting} ({share:g})"
 
 
 def _widths(axes: Axes, rows: Sequence[AtWidth], colour: str, label: str) -> None:

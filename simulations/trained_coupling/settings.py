@@ -56,7 +56,7 @@ SETTINGS = {
     "tanh, decay .02": replace(_TANH, decay=0.02),
     "tanh, batches": replace(_TANH, batch=20),
     "tanh, own batches": replace(_TANH, batch=20, own=True),
-    "tanh, d = 2, rich": replace(_TANH, inputs=2, scale=4.0, step=0.05, trained=True),
+    "tanh, d = 2, rich": replace(_TANH, inputs=2, scale=4.0, step=0.1, trained=True),
     "digits, parity": replace(_TANH, data="parity", step=0.25),
     "digits, ten classes": replace(
         _TANH, data="digits", trained=True, step=2.0, examples=100, components=16
