@@ -27,8 +27,8 @@ __all__ = [
     "require_architectures",
 ]
 
-DataSet = Annotated[str, typer.Option(help="digits or mnist.")]
-DataDir = Annotated[Path | None, typer.Option(help="Directory of MNIST's four IDX files.")]
+DataSet = Annotated[str, typer.Option(help="digits, mnist, fashion_mnist, cifar10 or cifar100.")]
+DataDir = Annotated[Path | None, typer.Option(help="Directory of the data set's files.")]
 Widths = Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")]
 Pairs = Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Training epochs.")]

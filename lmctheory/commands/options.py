@@ -56,12 +56,12 @@ DataSource = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="digits, mnist, a file .npz, .pt or .safetensors with inputs and labels or targets, "
-        "or package.module:function.",
+        help="digits, mnist, fashion_mnist, cifar10, cifar100, a file .npz, .pt or .safetensors"
+        " with inputs and labels or targets, or package.module:function.",
     ),
 ]
-Split = Annotated[str, typer.Option(metavar="train|test", help="Part of digits or mnist.")]
-DataDir = Annotated[Path | None, typer.Option(help="Directory of MNIST's four IDX files.")]
+Split = Annotated[str, typer.Option(metavar="train|test", help="Part of a named data set.")]
+DataDir = Annotated[Path | None, typer.Option(help="Directory of the data set's files.")]
 Examples = Annotated[
     int | None, typer.Option("--examples", min=2, help="Take so many of them, the first ones.")
 ]

@@ -11,11 +11,11 @@ from lmctheory.networks.data import (
     Dataset,
     Examples,
     load_dataset,
-    read_idx,
 )
 from lmctheory.networks.data_order import seeded_generators
 from lmctheory.networks.data_variants import subset, with_label_noise
 from lmctheory.networks.example_sources import as_examples
+from lmctheory.networks.image_files import read_cifar, read_idx
 from lmctheory.networks.locally_connected import LocallyConnected2d
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
@@ -47,6 +47,7 @@ __all__ = [
     "load_dataset",
     "magnitude_masks",
     "random_masks",
+    "read_cifar",
     "read_idx",
     "seeded_generators",
     "subset",

@@ -1,18 +1,22 @@
-"""Data sets: the IDX format, its corruptions, the download, and the checks of examples."""
+"""Data sets: their formats, corruptions of these, the download, and the checks of examples."""
 
 import gzip
 import hashlib
 import http.server
+import io
 import os
+import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lmctheory.networks import Examples, data, load_dataset, read_idx
+from lmctheory.networks import Examples, image_sets, load_dataset, read_cifar, read_idx
+from lmctheory.networks.image_sets import IMAGE_SETS
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -23,7 +27,9 @@ def idx(array: np.ndarray) -> bytes:
 
 IMAGES = np.arange(3 * 28 * 28, dtype=np.uint8).reshape(3, 28, 28)
 LABELS = np.array([7, 0, 9], dtype=np.uint8)
-CONTENTS = {file: idx(IMAGES if "images" in file else LABELS) for file in data._MNIST_FILES}
+IDX_FILES = [file.removesuffix(".gz") for file in IMAGE_SETS["mnist"].published]
+CONTENTS = {file: idx(IMAGES if "images" in file else LABELS) for file in IDX_FILES}
+IDX_SETS = "mnist", "fashion_mnist"
 
 
 @pytest.fixture
@@ -55,8 +61,10 @@ def test_no_digit_is_in_both_parts() -> None:
     assert not any(x.numpy().tobytes() in train for x in digits.test.inputs)
 
 
-def test_mnist_is_read_from_a_directory(mnist_dir: Path) -> None:
-    mnist = load_dataset("mnist", data_dir=mnist_dir)
+@pytest.mark.parametrize("name", IDX_SETS)
+def test_idx_sets_are_read_from_a_directory(mnist_dir: Path, name: str) -> None:
+    mnist = load_dataset(name, data_dir=mnist_dir)
+    assert (mnist.name, mnist.classes) == (name, 10)
     assert torch.equal(mnist.train.labels, torch.tensor([7, 0, 9]))
     expected = torch.tensor(IMAGES.reshape(3, 784) / 255, dtype=torch.float32)
     torch.testing.assert_close(mnist.test.inputs, expected)
@@ -70,17 +78,17 @@ def test_the_real_mnist() -> None:
     assert mnist.test.inputs.shape == (10_000, 784)
     assert mnist.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert mnist.train.inputs.mean() == pytest.approx(0.1307, abs=1e-4)  # well known
-    for file, digest in data._MNIST_FILES.items():
-        path = data._find(directory, file)
+    for stored, published in IMAGE_SETS["mnist"].published.items():
+        path = IMAGE_SETS["mnist"]._find(directory, stored.removesuffix(".gz"))
         raw = path.read_bytes()
         content = gzip.decompress(raw) if path.suffix == ".gz" else raw
-        assert hashlib.sha256(content).hexdigest() == digest
+        assert hashlib.sha256(content).hexdigest() == published.digest
 
 
 def test_unknown_data_set_and_needless_directory_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"one of \['digits', 'mnist'\], got 'cifar'"):
+    with pytest.raises(ValueError, match=r"name must be one of \['cifar10', .*\], got 'cifar'"):
         load_dataset("cifar")
-    with pytest.raises(ValueError, match="data_dir is for mnist"):
+    with pytest.raises(ValueError, match="data_dir is for sets of files"):
         load_dataset("digits", data_dir=tmp_path)
 
 
@@ -146,10 +154,85 @@ def test_files_that_do_not_belong_together_are_refused(
         load_dataset("mnist", data_dir=mnist_dir)
 
 
+def cifar(count: int, labels: int, start: int) -> tuple[bytes, np.ndarray, np.ndarray]:
+    """A file of CIFAR's binary version, written from the format's description."""
+    rng = np.random.default_rng(start)
+    images = rng.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
+    classes = rng.integers(0, 10, (count, labels), dtype=np.uint8)
+    records = [
+        classes[k].tobytes() + b"".join(images[k, c].tobytes() for c in range(3))
+        for k in range(count)
+    ]
+    return b"".join(records), images, classes[:, -1]
+
+
+CIFAR_SETS = {"cifar10": 1, "cifar100": 2}
+CIFAR_FILES = {
+    name: {
+        file: cifar(2 + k, labels, k)
+        for k, file in enumerate(IMAGE_SETS[name].parts[0] + IMAGE_SETS[name].parts[1])
+    }
+    for name, labels in CIFAR_SETS.items()
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", CIFAR_SETS)
+def test_cifar_is_read_from_a_directory(tmp_path: Path, name: str, nested: bool) -> None:
+    """All files of a part in their order; the fine label of CIFAR-100, its second byte."""
+    folder = tmp_path / IMAGE_SETS[name].folder if nested else tmp_path
+    folder.mkdir(exist_ok=True)
+    for file, (content, _, _) in CIFAR_FILES[name].items():
+        (folder / file).write_bytes(content)
+    found = load_dataset(name, data_dir=tmp_path)
+    assert found.classes == (10 if name == "cifar10" else 100)
+    for part, files in zip((found.train, found.test), IMAGE_SETS[name].parts, strict=True):
+        images, labels = (
+            np.concatenate([CIFAR_FILES[name][file][k] for file in files]) for k in (1, 2)
+        )
+        expected = torch.tensor(images.reshape(len(images), -1) / 255, dtype=torch.float32)
+        torch.testing.assert_close(part.inputs, expected)
+        assert part.labels.tolist() == labels.tolist()
+
+
+def test_bad_cifar_files_are_refused(tmp_path: Path) -> None:
+    content, _, _ = CIFAR_FILES["cifar10"]["test_batch.bin"]
+    path = tmp_path / "test_batch.bin"
+    for wrong in (b"", content[:-1], content + bytes(1)):
+        path.write_bytes(wrong)
+        with pytest.raises(ValueError, match=r"test_batch\.bin must hold records of 3073 bytes"):
+            read_cifar(path, 1)
+    for file, (good, _, _) in CIFAR_FILES["cifar10"].items():
+        (tmp_path / file).write_bytes(good)
+    path.write_bytes(bytes([10]) + content[1:])
+    with pytest.raises(ValueError, match=r"test_batch\.bin must hold labels 0\.\.9, got 10"):
+        load_dataset("cifar10", data_dir=tmp_path)
+    path.unlink()
+    with pytest.raises(
+        FileNotFoundError, match=r"holds no test_batch\.bin\. Put the files of CIFAR"
+    ):
+        load_dataset("cifar10", data_dir=tmp_path)
+
+
+def archive(name: str) -> bytes:
+    """The published archive, with the small files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for file, (content, _, _) in CIFAR_FILES[name].items():
+            info = tarfile.TarInfo(f"{IMAGE_SETS[name].folder}/{file}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return packed.getvalue()
+
+
+ARCHIVES = {name: archive(name) for name in CIFAR_SETS}
+
+
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, bytes]]:
     """A mirror on the loopback; what it serves can be changed. The cache is empty."""
     served = {f"/{file}.gz": gzip.compress(content) for file, content in CONTENTS.items()}
+    served |= {f"/cifar-{name[5:]}-binary.tar.gz": ARCHIVES[name] for name in CIFAR_SETS}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -164,14 +247,48 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        digests = {file: hashlib.sha256(c).hexdigest() for file, c in CONTENTS.items()}
-        monkeypatch.setattr(data, "_MNIST_FILES", digests)
-        monkeypatch.setattr(data, "_MIRROR", f"http://127.0.0.1:{server.server_port}/")
+        for name, images in list(IMAGE_SETS.items()):
+            published = {}
+            for stored, as_published in images.published.items():
+                raw = served[f"/{stored}"]
+                raw = gzip.decompress(raw) if as_published.contents else raw
+                published[stored] = replace(
+                    as_published,
+                    url=f"http://127.0.0.1:{server.server_port}/{stored}",
+                    digest=hashlib.new(as_published.algorithm, raw).hexdigest(),
+                )
+            monkeypatch.setitem(image_sets.IMAGE_SETS, name, replace(images, published=published))
         monkeypatch.setenv("LMCTHEORY_CACHE", str(tmp_path / "cache"))
         monkeypatch.setenv("no_proxy", "*")
         yield served
         server.shutdown()
         thread.join()
+
+
+@pytest.mark.parametrize("name", CIFAR_SETS)
+def test_archives_are_unpacked_into_the_cache(
+    mirror: dict[str, bytes], tmp_path: Path, name: str
+) -> None:
+    first = load_dataset(name)
+    mirror.clear()
+    assert torch.equal(load_dataset(name).test.inputs, first.test.inputs)
+    cached = sorted(path.name for path in (tmp_path / "cache" / name).iterdir())
+    assert cached == sorted(CIFAR_FILES[name])
+
+
+def test_an_archive_that_is_not_the_published_one_is_refused(
+    mirror: dict[str, bytes], tmp_path: Path
+) -> None:
+    mirror["/cifar-10-binary.tar.gz"] += b"x"
+    with pytest.raises(ValueError, match=r"is not the CIFAR-10 file: it has md5"):
+        load_dataset("cifar10")
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.usefixtures("mirror")
+def test_fashion_mnist_has_files_of_its_own(tmp_path: Path) -> None:
+    load_dataset("fashion_mnist")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["fashion_mnist"]
 
 
 def test_download_once_then_from_the_cache(mirror: dict[str, bytes], tmp_path: Path) -> None:
