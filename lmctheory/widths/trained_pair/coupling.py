@@ -75,7 +75,8 @@ def mean_coupling(
 
     Raises:
         TypeError: unless all are real numbers.
-        ValueError: for variances that are negative or not as many as steps, or a bad N.
+        ValueError: for variances that are negative or not as many as steps, a bad N, a step without
+            an estimate, and estimates that are negative or NaN.
 
     Reference:
         theory key T14, derived here.
@@ -89,6 +90,8 @@ def mean_coupling(
     N, variances = at_least("N", N, 1), array("variances", variances, "K", least=0.0)
     if len(variances) != len(growths):
         raise ValueError(f"variances must be {len(growths)}, as growths, got {len(variances)}")
+    if not all(growths) or not all(min(growth) >= 0 for step in growths for growth in step):
+        raise ValueError("growths must have an estimate for every step, all numbers >= 0")
     energy = 0.0
     for estimates, force in zip(growths, (variances / N).tolist(), strict=True):
         energy = min(_grown(growth, energy, force) for growth in estimates)

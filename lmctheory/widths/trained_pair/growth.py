@@ -153,7 +153,7 @@ def pair_growth(
         cost=mean_square(end),
         by_stability=stability_bound(norms, mean_square(start), task),
         by_weights=weighted_bound(norms, np.square(start).sum(axis=1), task),
-        by_propagators=(found.linear + rest) ** 2,
+        by_propagators=float((found.linear + rest) ** 2),
         linear=found.linear,
         interaction=found.interaction,
         left=found.left,

@@ -169,9 +169,20 @@ class Schedule:
         return None if self.batches is None else self.batches[k]
 
     def until(self, K: int) -> "Schedule":
-        """The first steps."""
+        """The first steps.
+
+        Raises:
+            ValueError: for another number than of 1 to all steps.
+        """
+        K = _first_steps(K, len(self.steps))
         batches = None if self.batches is None else self.batches[:K]
         return Schedule(self.steps[:K], self.decay, batches)
+
+
+def _first_steps(K: int, steps: int) -> int:
+    if not 1 <= K <= steps:
+        raise ValueError(f"K must lie in 1..{steps}, the number of steps, got {K}")
+    return K
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,11 +220,23 @@ class Path:
         return len(self.weights) - 1
 
     def permuted(self, order: Integer[np.ndarray, " N"]) -> "Path":
-        """With its neurons in another order from the start on."""
+        """With its neurons in another order from the start on.
+
+        Raises:
+            ValueError: unless it is a permutation of them.
+        """
+        order = np.asarray(order)
+        if sorted(order.tolist()) != list(range(self.weights.shape[1])):
+            raise ValueError(f"order must be a permutation of {self.weights.shape[1]} neurons")
         return Path(self.weights[:, order], self.outputs[:, order])
 
     def until(self, K: int) -> "Path":
-        """The first steps."""
+        """The first steps.
+
+        Raises:
+            ValueError: for another number than of 1 to all steps.
+        """
+        K = _first_steps(K, self.steps)
         return Path(self.weights[: K + 1], self.outputs[: K + 1])
 
     def parameters(self, k: int, task: Task) -> Float[np.ndarray, "N p"]:
@@ -293,9 +316,9 @@ def follow(
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             r = now.criterion.derivative(outputs(k, w, a), now.targets)
             of_a, of_w = gradient(w, a, now, r)
-        w = kept * w - step * of_w
-        if task.train_outputs:
-            a = kept * a - step * of_a
+            w = kept * w - step * of_w
+            if task.train_outputs:
+                a = kept * a - step * of_a
         if not (np.isfinite(w).all() and np.isfinite(a).all()):
             raise ValueError(f"steps must be smaller: training diverges at step {k + 1}")
         ways_w.append(w)
