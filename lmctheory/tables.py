@@ -216,17 +216,24 @@ class Table(Generic[Row]):
         Args:
             label: for ``\ref``; none if empty.
         """
-        align = "".join("l" if column.left else "r" for column in self.columns)
-        rows = [
-            " & ".join(map(as_latex, cells)) + r" \\" + "\n\\midrule" * end
-            for cells, end in zip(self.cells, self.ends, strict=True)
-        ]
         caption = f"{self.title}. {self.caption}" if self.caption else self.title
         lines = [
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{as_latex(caption)}}}",
             *([rf"\label{{{label}}}"] if label else []),
+            self.to_tabular() + r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def to_tabular(self) -> str:
+        """Its rows for LaTeX with the package booktabs, for a caption of one's own."""
+        align = "".join("l" if column.left else "r" for column in self.columns)
+        rows = [
+            " & ".join(map(as_latex, cells)) + r" \\" + "\n\\midrule" * end
+            for cells, end in zip(self.cells, self.ends, strict=True)
+        ]
+        lines = [
             rf"\begin{{tabular}}{{{align}}}",
             r"\toprule",
             " & ".join(map(as_latex, self.heads)) + r" \\",
@@ -234,7 +241,6 @@ class Table(Generic[Row]):
             *rows,
             r"\bottomrule",
             r"\end{tabular}",
-            r"\end{table}",
         ]
         return "\n".join(lines) + "\n"
 

@@ -35,6 +35,9 @@ class Work:
     def entry(self, key: str) -> str:
         """Its BibTeX entry under a key."""
         parts = {"author": self.author, "title": self.title, "year": str(self.year)}
+        if self.kind == "misc" and "eprint" in self.fields:
+            # plain styles print no eprint
+            parts["howpublished"] = f"arXiv:{self.fields['eprint']}"
         lines = [f"  {name} = {{{value}}}," for name, value in {**parts, **self.fields}.items()]
         return "\n".join([f"@{self.kind}{{{key},", *lines, "}"])
 
@@ -317,6 +320,56 @@ WORKS: Mapping[str, Work] = MappingProxyType(
             "Geometry of the Loss Landscape in Overparameterized Neural Networks: Symmetries and Invariances",
             2021,
             {"booktitle": "International Conference on Machine Learning"},
+        ),
+        "frankle2020": Work(
+            "inproceedings",
+            "Frankle, Jonathan and Dziugaite, Gintare Karolina and Roy, Daniel M. and Carbin, Michael",
+            "Linear Mode Connectivity and the Lottery Ticket Hypothesis",
+            2020,
+            {"booktitle": "International Conference on Machine Learning"},
+        ),
+        "garipov2018": Work(
+            "inproceedings",
+            "Garipov, Timur and Izmailov, Pavel and Podoprikhin, Dmitrii and Vetrov, Dmitry and Wilson, Andrew Gordon",
+            "Loss Surfaces, Mode Connectivity, and Fast Ensembling of {DNNs}",
+            2018,
+            {"booktitle": "Advances in Neural Information Processing Systems"},
+        ),
+        "singhjaggi2020": Work(
+            "inproceedings",
+            "Singh, Sidak Pal and Jaggi, Martin",
+            "Model Fusion via Optimal Transport",
+            2020,
+            {"booktitle": "Advances in Neural Information Processing Systems"},
+        ),
+        "bordelon2022": Work(
+            "inproceedings",
+            "Bordelon, Blake and Pehlevan, Cengiz",
+            "Self-Consistent Dynamical Field Theory of Kernel Evolution in Wide Neural Networks",
+            2022,
+            {
+                "booktitle": "Advances in Neural Information Processing Systems",
+                "eprint": "2205.09653",
+                "archiveprefix": "arXiv",
+            },
+        ),
+        "bordelon2023": Work(
+            "inproceedings",
+            "Bordelon, Blake and Pehlevan, Cengiz",
+            "Dynamics of Finite Width Kernel and Prediction Fluctuations in Mean Field Neural Networks",
+            2023,
+            {
+                "booktitle": "Advances in Neural Information Processing Systems",
+                "eprint": "2304.03408",
+                "archiveprefix": "arXiv",
+            },
+        ),
+        "xu2020": Work(
+            "inproceedings",
+            "Xu, Kaidi and Shi, Zhouxing and Zhang, Huan and Wang, Yihan and Chang, Kai-Wei and Huang, Minlie and Kailkhura, Bhavya and Lin, Xue and Hsieh, Cho-Jui",
+            "Automatic Perturbation Analysis for Scalable Certified Robustness and Beyond",
+            2020,
+            {"booktitle": "Advances in Neural Information Processing Systems"},
         ),
         "cho2009": Work(
             "inproceedings",

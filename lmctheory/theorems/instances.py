@@ -26,12 +26,33 @@ class Instance(Result):
             the statement stays true.
         values: the numbers in full precision, by the LaTeX of the quantity that they bound or are.
         version: of the package.
+        at_least: quantities that are at least their number; it is rounded down.
+        at_most: quantities that are at most their number; it is rounded up.
     """
 
     key: str
     lines: tuple[str, ...]
     values: Mapping[str, float]
     version: str
+    at_least: tuple[str, ...] = ()
+    at_most: tuple[str, ...] = ()
+
+    def rounded(self, digits: int = _DIGITS) -> dict[str, str]:
+        r"""The numbers as LaTeX, each rounded to the side on which the statement stays true.
+
+        Args:
+            digits: significant ones.
+
+        Example:
+            >>> import lmctheory as lmc
+            >>> lmc.theorems["T10"].instantiate(20, 512).rounded(2)
+            {'lower': '0.14', 'upper': '0.65'}
+        """
+        to = {**dict.fromkeys(self.at_least, math.floor), **dict.fromkeys(self.at_most, math.ceil)}
+        return {
+            quantity: _rounded(value, to.get(quantity, round), digits)
+            for quantity, value in self.values.items()
+        }
 
     def latex(self) -> str:
         r"""The lines as a displayed formula, with their origin in a comment."""
@@ -48,6 +69,8 @@ class Found:
 
     lines: tuple[str, ...]
     values: Mapping[str, float]
+    at_least: tuple[str, ...] = ()
+    at_most: tuple[str, ...] = ()
 
 
 def above(value: float) -> str:
@@ -65,17 +88,17 @@ def below(value: float) -> str:
     return _rounded(value, math.floor)
 
 
-def _rounded(value: float, to: Callable[[Fraction], int]) -> str:
+def _rounded(value: float, to: Callable[[Fraction], int], digits: int = _DIGITS) -> str:
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else r"\infty" if value > 0 else r"-\infty"
-    place = _DIGITS - 1 - math.floor(math.log10(abs(value)))
+    place = digits - 1 - math.floor(math.log10(abs(value)))
     whole = _scaled(value, place, to)
-    if -_DIGITS < place - _DIGITS < 2 * _DIGITS - 3 or place <= 0:
+    if -digits < place - digits < 2 * _DIGITS - 3 or place <= 0:
         shown = f"{whole * 10**-place if place <= 0 else whole / 10**place:.{max(place, 0)}f}"
         if len(shown.lstrip("-")) <= 2 * _DIGITS:
             return shown
     power = math.floor(math.log10(abs(whole))) - place
-    return rf"{whole / 10 ** (power + place):.{_DIGITS - 1}f} \times 10^{{{power}}}"
+    return rf"{whole / 10 ** (power + place):.{digits - 1}f} \times 10^{{{power}}}"
 
 
 def _scaled(value: float, place: int, to: Callable[[Fraction], int]) -> int:
@@ -108,7 +131,9 @@ def instantiate(key: str, *arguments: Any, **named: Any) -> Instance:
         wanted = signature.replace(return_annotation=inspect.Signature.empty)
         raise TypeError(f"{key} needs {wanted}: {error}") from None
     found = function(*arguments, **named)
-    return Instance(key, found.lines, found.values, lmctheory.__version__)
+    return Instance(
+        key, found.lines, found.values, lmctheory.__version__, found.at_least, found.at_most
+    )
 
 
 def _cost(m: int, p: float = 2.0) -> str:
@@ -117,11 +142,11 @@ def _cost(m: int, p: float = 2.0) -> str:
 
 
 def _at_most(quantity: str, value: float) -> Found:
-    return Found((rf"{quantity} \le {above(value)}",), {quantity: value})
+    return Found((rf"{quantity} \le {above(value)}",), {quantity: value}, at_most=(quantity,))
 
 
 def _at_least(quantity: str, value: float) -> Found:
-    return Found((rf"{quantity} \ge {below(value)}",), {quantity: value})
+    return Found((rf"{quantity} \ge {below(value)}",), {quantity: value}, at_least=(quantity,))
 
 
 def _equals(quantity: str, value: float) -> Found:
@@ -176,9 +201,9 @@ def _sandwich(mu: Any, m: int, p: float = 2.0, modulo: Any = None) -> Found:
     low = lower_bound(mu, m, p, modulo=modulo).value
     high = upper_bound(mu, m, p, modulo=modulo).value
     cost = _cost(m, p)
-    return Found(
-        (rf"{below(low)} \le {cost} \le {above(high)}",), {f"L({m})": low, f"U({m})": high}
-    )
+    line = rf"{below(low)} \le {cost} \le {above(high)}"
+    lower, upper = f"L({m})", f"U({m})"
+    return Found((line,), {lower: low, upper: high}, (lower,), (upper,))
 
 
 def _box(sides: Any, m: int) -> Found:
@@ -259,7 +284,8 @@ def _deep(
         *(rf"{name} \le {above(value)}" for name, value in values.items()),
         rf"{error} \le {above(bound.value)}, \quad {size}",
     )
-    return Found(lines, {**values, error: bound.value, r"\mathbb E |f|^2": bound.scale})
+    found = {**values, error: bound.value, r"\mathbb E |f|^2": bound.scale}
+    return Found(lines, found, at_most=(*values, error))
 
 
 def _both_sides(mu: Any, m: int, t: float = 0.5, slope: float = 0.0) -> Found:
@@ -271,16 +297,16 @@ def _both_sides(mu: Any, m: int, t: float = 0.5, slope: float = 0.0) -> Found:
         rf"{below(found.lower)} \le {error} \le {above(found.upper)}",
         rf"\mathbb E f^2 = {_rounded(found.scale, round)}",
     )
-    return Found(lines, {"lower": found.lower, "upper": found.upper, "scale": found.scale})
+    values = {"lower": found.lower, "upper": found.upper, "scale": found.scale}
+    return Found(lines, values, ("lower",), ("upper",))
 
 
 def _equal_outputs(d: int, N: int, output: float = 1.0) -> Found:
     from lmctheory.widths.lower import equal_outputs_mean
 
     low, high = equal_outputs_mean(d, N, output)
-    return Found(
-        (rf"{below(low)} \le \mathbb E T^* \le {above(high)}",), {"lower": low, "upper": high}
-    )
+    line = rf"{below(low)} \le \mathbb E T^* \le {above(high)}"
+    return Found((line,), {"lower": low, "upper": high}, ("lower",), ("upper",))
 
 
 def _equal_outputs_barrier(
@@ -334,7 +360,8 @@ def _decided(model_a: Any, model_b: Any, data: Any, budget: float = 600.0) -> Fo
     share = r"\tfrac1n |\{x : \text{right for every } t\}|"
     low, high = float(found.accuracy), 1 - float(found.refuted.mean())
     line = rf"{below(low)} \le {share} \le {above(high)}"
-    return Found((line,), {f"{share} from below": low, f"{share} from above": high})
+    lower, upper = f"{share} from below", f"{share} from above"
+    return Found((line,), {lower: low, upper: high}, (lower,), (upper,))
 
 
 def _certified_barrier(
@@ -345,9 +372,8 @@ def _certified_barrier(
     found = certified_barrier(model_a, model_b, data, tolerance=tolerance, budget=budget).max
     barrier = r"\max_{t \in [0, 1]} B(t)"
     line = rf"{below(found.lower)} \le {barrier} \le {above(found.upper)}"
-    return Found(
-        (line,), {f"{barrier} from below": found.lower, f"{barrier} from above": found.upper}
-    )
+    lower, upper = f"{barrier} from below", f"{barrier} from above"
+    return Found((line,), {lower: found.lower, upper: found.upper}, (lower,), (upper,))
 
 
 INSTANCES: Mapping[str, Callable[..., Found]] = {

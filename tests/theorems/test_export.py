@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 import lmctheory
 from lmctheory.cli import app
 from lmctheory.theorems import registry
-from lmctheory.theorems.export import environment, environments, export
+from lmctheory.theorems.bibliography import WORKS
+from lmctheory.theorems.export import environment, environments, export, number_macros
 from lmctheory.theorems.export.tex import label
 
 LATEX = pytest.mark.skipif(
@@ -119,3 +120,23 @@ def test_what_cannot_be_exported_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match="folder must be one, got the file"):
         export(tmp_path / "file", ["R1"], numbers=False)
+
+
+@LATEX
+def test_numbers_are_macros_and_an_unknown_one_is_an_error(tmp_path):
+    known = {"T7, d = 2": {"lower": "0.1", r"\mathbb E |f|^2": r"2 \times 10^{-7}"}}
+    head = r"\documentclass{article}\usepackage{amssymb}" + number_macros(known)
+    for quantity, code in (("lower", 0), (r"\mathbb E |f|^2", 0), ("upper", 1)):
+        text = rf"{head}\begin{{document}}\lmcnumber{{T7, d = 2}}{{{quantity}}}\end{{document}}"
+        (tmp_path / "main.tex").write_text(text)
+        ran = subprocess.run(
+            ["pdflatex", "-halt-on-error", "main"], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert ran.returncode == code
+    with pytest.raises(ValueError, match="names must hold none of"):
+        number_macros({"50 %": {"lower": "1"}})
+
+
+def test_plain_styles_print_where_preprints_are():
+    assert "howpublished = {arXiv:2402.04051}" in WORKS["ito2024"].entry("ito2024")
+    assert "howpublished" not in WORKS["ferbach2024"].entry("ferbach2024")

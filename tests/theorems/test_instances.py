@@ -113,6 +113,23 @@ def test_the_numbers_are_those_of_the_public_functions():
     assert [values[f"G_{{{layer}}}"] for layer in (1, 2)] == list(bound.gap)
 
 
+@pytest.mark.parametrize("key", INSTANCES)
+def test_rounded_numbers_are_those_of_the_lines(key):
+    found = lmc.theorems[key].instantiate(*ARGUMENTS[key](), **NAMED.get(key, {}))
+    lines = " ".join(found.lines)
+    if key != "T4":  # whose number of neurons is printed in full
+        for quantity, number in found.rounded().items():
+            assert number in lines, quantity
+    sides = set(found.at_least) | set(found.at_most)
+    assert sides <= set(found.values)
+    for quantity, number in found.rounded(2).items():
+        (shown,) = _numbers(number)
+        if quantity in found.at_least:
+            assert shown <= Fraction(found.values[quantity])
+        if quantity in found.at_most:
+            assert shown >= Fraction(found.values[quantity])
+
+
 def test_what_cannot_be_put_in_place_is_refused():
     with pytest.raises(ValueError, match="P2 has no numbers to put in place; these have: R1"):
         lmc.theorems["P2"].instantiate()
