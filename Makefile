@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling
-.PHONY: $(STUDIES) test test-slow benchmark lint types programs
+.PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
 rates: STUDY = matching_rates
@@ -32,6 +32,12 @@ coupling: STUDY = trained_coupling
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)
 	$(BIN)/python -m paper_figures.$(STUDY)
+
+# Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
+paper: .venv/ready
+	$(BIN)/python -m paper_figures.paper
+	cd docs/paper && pdflatex $(ONCE) && bibtex paper && pdflatex $(ONCE) && pdflatex $(ONCE)
+paper: ONCE = -interaction=batchmode -halt-on-error paper
 
 test: lint types
 	$(BIN)/pytest $(SPREAD) --ignore tests/test_docstrings.py
