@@ -28,8 +28,8 @@ _SATURATION = {
         r" \sup |\varsigma'|^2$"
     ),
     "q_l": (
-        "variance of a pre-activation of layer $l$; of several inputs, the mean over them is taken"
-        r" inside the infimum, of $3 \gamma q_l^2$ and of $\mathbb E \sup_v$"
+        "variance of a pre-activation of layer $l$ given the layers below; the mean over these and"
+        r" over inputs is taken inside the infimum, of $3 \gamma q_l^2$ and of $\mathbb E \sup_v$"
     ),
     r"\varsigma": "the activation, over both signs of a layer",
     r"\sigma": "the activation",
@@ -41,6 +41,10 @@ _SATURATIONS = (
     r"S_l(d^2) = \inf_{\lambda, \gamma \ge 0} \lambda d^2 + 3 \gamma q_l^2 + \mathbb E \sup_v"
     r" \bigl[|\varsigma(u) - \varsigma(v)|^2 - \lambda (u-v)^2 - \gamma v^4\bigr]",
     r"u \sim N(0, q_l), \quad \varsigma(z) = \frac{(\sigma(z), \sigma(-z))}{\sqrt 2}",
+)
+_QUARTIC = (
+    r"$\gamma = 0$ for $l \ge 2$, unless $|\varsigma|^2$ is convex (relu, softplus, GELU): then up to"
+    r" $O(1/\text{width})$"
 )
 _FINAL = Formula(
     r"\mathbb E |f_t - \bar f|^2",
@@ -96,13 +100,93 @@ theorem(
         r" \bar\phi^T$, $\bar\phi = (\phi^A + \phi^B)/2$ of the layer before",
         _BIASES,
         "one $t$, fixed beforehand",
-        r"$\gamma = 0$ for $l \ge 2$, unless $|\varsigma|^2$ is convex (relu, softplus, GELU)",
-        r"exact for $L = 1$, and for $L = 2$ with $S_2(d^2) = \kappa d^2$; beyond, kernels hold up"
-        r" to $O(1/\text{width})$",
+        _QUARTIC,
+        r"exact for the networks' own $M_l$ and $q_l$ if $\gamma = 0$ for $l \ge 2$; computed from"
+        r" kernels, exact for $L = 1$, and for $L = 2$ with $S_2(d^2) = \kappa d^2$; beyond, kernels"
+        r" hold up to $O(1/\text{width})$",
     ),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
     checks="deep",
     depends=("R11",),
+    proof=r"""
+\textbf{1.} Conventions. A bias is the weight of a last coordinate 1 of $\phi_{l-1}$ in all
+networks. Given all layers below $l$, with the order of B's neurons there, the rows $\alpha_i$ of A
+and $\beta_j$ of B (its columns in that order) are independent draws of $N(0,C)$, $C =
+(s_w^2/m_{l-1})I$, with the bias variance as last entry, since orders below do not depend on them;
+$\pi$ minimises $\sum_i|\alpha_i-\beta_{\pi(i)}|^2_Y$, $|v|_Y^2 = v^TYv$, $Y = \mathbb
+E_x\bar\phi\bar\phi^T$ (ties at random). Let $(\alpha,\beta)$ be the pair of a uniform $i$, given
+the layers below, and $\phi^A$, $\phi^B$, $p = \phi^t$ the activations below at an input, B's in
+the order of A.
+
+\textbf{2.} If the samples are exchanged, $\pi$ becomes its inverse: $(\alpha,\beta)$ and
+$(\beta,\alpha)$ have one law. Each row is used once, so that $\alpha,\beta\sim N(0,C)$. Hence
+$\mathbb E\alpha\beta^T = C - N$ with $N$ symmetric, and $2N = \mathbb E(\alpha-\beta)
+(\alpha-\beta)^T \ge 0$. The cost of layer $l$, given the layers below, is $\operatorname{tr}(2NY)
+= 2\mathbb E_x|\bar\phi|_N^2$, and its mean is $M_l$.
+
+\textbf{3.} $N \le C$. Let $C^{1/2}YC^{1/2} = Q\operatorname{diag}(\mu)Q^T$ and $\alpha =
+C^{1/2}Qg$, $\beta = C^{1/2}Qg'$: the cost is the mean of $\sum_k\mu_k(g_k-g'_k)^2$. To change the
+sign of coordinate $k$ in both samples changes no cost: $\mathbb Eg_kg'_j = 0$ for $j \ne k$. Let
+$h(\tau)$ be the least mean cost with $\tau$ in place of $\mu_k$. At $\tau = 0$ the optimal
+permutation is independent of coordinate $k$ and may be used at $\mu_k$: $h(\mu_k) \le h(0) +
+2\mu_k$; that for $\mu_k$ may be used at 0: $h(0) \le h(\mu_k) - \mu_k\mathbb E(g_k-g'_k)^2$. Hence
+$\mathbb E(g_k-g'_k)^2 \le 2$ and $\mathbb Eg_kg'_k \ge 0$ if $\mu_k > 0$, and $\mathbb Eg_kg'_k =
+0$ if $\mu_k = 0$. So $C - N = C^{1/2}Q\,\mathbb E[gg'^T]\,Q^TC^{1/2} \ge 0$.
+
+\textbf{4.} Distances of pre-activations of A and B, given the layers below:
+\[ \mathbb E(\alpha\cdot\phi^A - \beta\cdot\phi^B)^2 = |\phi^A-\phi^B|_C^2 + 2\langle\phi^A,
+N\phi^B\rangle \le |\phi^A-\phi^B|_C^2 + 2|\bar\phi|_N^2, \]
+as $\langle\phi^A,N\phi^B\rangle = |\bar\phi|_N^2 - \frac14|\phi^A-\phi^B|_N^2$. The mean over
+everything is at most $s_w^2G_{l-1} + M_l$, if $G_{l-1}$ is a bound in layer $l-1$; the coordinate
+1 drops out of $\phi^A - \phi^B$.
+
+\textbf{5.} Distances on the segment. $z^t = t\alpha\cdot p + (1-t)\beta\cdot p$, so that
+\[ \mathbb E(z^t-z^A)^2 = |p-\phi^A|_C^2 + 2(1-t)\langle\phi^A-tp, Np\rangle, \quad \mathbb
+E(z^t-z^B)^2 = |p-\phi^B|_C^2 + 2t\langle\phi^B-(1-t)p, Np\rangle . \]
+With weights $\frac t{1-t}$ and $\frac{1-t}t$ the inner products sum to $2\langle\bar\phi_t -
+\theta p, Np\rangle \le |\bar\phi_t|_N^2/(2\theta)$, $\bar\phi_t = t\phi^A+(1-t)\phi^B$, $\theta =
+t^2+(1-t)^2$ (the most over all $p$). Now $\bar\phi_t = \bar\phi + (t-\frac12)(\phi^A-\phi^B)$;
+exchanging A and B changes the sign of $\langle\bar\phi,N(\phi^A-\phi^B)\rangle$, whose mean is
+therefore 0, and by step 3 $|\phi^A-\phi^B|_N^2 \le |\phi^A-\phi^B|_C^2$. So the mean of the
+weighted sum is at most
+\[ x_l = s_w^2X_{l-1} + \frac{\frac12M_l + (t-\frac12)^2s_w^2G_{l-1}}{2\theta} . \]
+
+\textbf{6.} Activations. To change the signs of all rows of layer $l$ in both networks changes
+neither laws nor $\pi$: $|\sigma(u)-\sigma(v)|^2$ has the mean of $|\varsigma(u)-\varsigma(v)|^2$,
+for $u = z^A$ and $v = z^B$ or $z^t$, and likewise for $u = z^B$. For all $\lambda,\gamma\ge0$ the
+latter is at most $\lambda(u-v)^2 + \gamma v^4 + \sup_{v'}[|\varsigma(u)-\varsigma(v')|^2 -
+\lambda(u-v')^2 - \gamma v'^4]$. Here $u\sim N(0,q_l)$ given the layers below. $z^B$ is Gaussian
+with a variance of the law of $q_l$, and in the first layer $\mathbb E(z^t)^4 \le t\,\mathbb
+E(z^A)^4 + (1-t)\mathbb E(z^B)^4 = 3q_1^2$ by convexity. So $\mathbb E|\sigma(u)-\sigma(v)|^2 \le
+S_l(\mathbb E|u-v|^2)$. $S_l$ is an infimum of affine functions that rise: concave and rising; with
+$\lambda = \kappa$, $\gamma = 0$ the supremum is 0, so that $S_l(d^2) \le \kappa d^2$.
+
+\textbf{7.} In later layers $z^t$ is, given the layers below, the mean of two Gaussian variables of
+variance $|p|_C^2$, and $\mathbb E(z^t)^4 \le 3|p|_C^4$. If $|\varsigma|^2$ is convex, $\mathbb
+E|\varsigma(z^t)|^2$ is at most that of either of the two. In wide networks, where $|\phi^t|^2/m$
+and $|\phi^A|^2/m$ are their means, $|p|_C^2 \le q_l$ by induction over layers: there $\gamma > 0$
+may be used, and this is what is meant by it for $l \ge 2$.
+
+\textbf{8.} The recursion. $G_l$: steps 4 and 6. $X_1$: below the first layer $p = \phi^A = \phi^B
+=
+x$, so that $z^t - z^A = (1-t)(z^B-z^A)$, $z^t-z^B = t(z^A-z^B)$ and $\mathbb E(z^A-z^B)^2 = M_1$.
+$X_l$: let $d_A^2$, $d_B^2$ be the mean squares of $z^t-z^A$, $z^t-z^B$; as $S_l$ is concave,
+$\frac t{1-t}S_l(d_A^2) + \frac{1-t}tS_l(d_B^2) \le wS_l\bigl((\frac t{1-t}d_A^2 +
+\frac{1-t}td_B^2)/w\bigr) \le wS_l(x_l/w)$.
+
+\textbf{9.} Outputs. Biases drop out, and $f_t-\bar f = tW^A(p-\phi^A) + (1-t)W^B(p-\phi^B)$ with
+$p = \phi_L^t$ and independent $W^A$, $W^B$, rows of covariance $(s_{out}^2/m_L)I$: the mean square
+is $n_{out}\frac{s_{out}^2}{m_L}\mathbb E[t^2|p-\phi^A|^2 + (1-t)^2|p-\phi^B|^2] \le
+s_{out}^2n_{out}t(1-t)X_L$.
+
+\textbf{10.} Bounds may replace all $M_l$, as everything rises with them. On $n$ inputs a neuron's
+pre-activations, over $\sqrt n$, are given the layers below, in the metric $Y$, Gaussian vectors
+whose covariance is $\frac1n(s_w^2\bar K+s_b^2)$, $\bar K$ the Gram matrix of $\bar\phi$ over
+$m_{l-1}$. The matching cost is a minimum of functions linear and increasing in it, hence its mean
+$F$ over the rows is concave and increasing. As $\bar K \le \frac12(K_A+K_B)$, $M_l = \mathbb
+EF(\bar K) \le F(\mathbb EK_A)$, which R11 bounds; $\mathbb EK_A$ is known at all widths for $l \le
+2$.
+""",
 )
 
 theorem(
@@ -309,6 +393,31 @@ theorem(
     functions=("widths.non_gaussian_cost", "widths.gaussian_parts"),
     checks="deep",
     depends=("R11",),
+    proof=r"""
+Write a row as $\Lambda^{1/2}\zeta$ in coordinates in which the metric is Euclidean, up to an
+orthogonal map; more precisely let the squared distance be $|\zeta-\zeta'|_Y^2 =
+(\zeta-\zeta')^TY(\zeta-\zeta')$, so that $\operatorname{tr}\Lambda = \operatorname{tr}Y$.
+
+\textbf{1.} Let $(g_j,\zeta_j)$ be independent over coordinates and rows, $\mathbb E[\zeta_j\mid
+g_j] = g_j$, and $r = \zeta - g$. Then $\mathbb E[r\mid g] = 0$, $\mathbb E\zeta_jg_j = \mathbb
+Eg_j^2 = v$, $\operatorname{Var}r_j = 1-v$.
+
+\textbf{2.} Match optimally by the $g$'s of both samples. Given all $g$'s, matched rows have
+independent $r$, $r'$ of mean 0, so that
+\[ \mathbb E|\zeta-\zeta'|_Y^2 = \mathbb E|g-g'|_Y^2 + \mathbb E|r|_Y^2 + \mathbb E|r'|_Y^2 . \]
+
+\textbf{3.} In the mean over pairs each row counts once. Its coordinates $r_j$ are independent, of
+mean 0: $\mathbb E|r|_Y^2 = \sum_jY_{jj}(1-v) = (1-v)\operatorname{tr}\Lambda$.
+
+\textbf{4.} The vector $g$ has a density proportional to $e^{-\sum V(g_j)}$ with respect to
+$N(0,s^2I)$. The image $Y^{1/2}g$ has with respect to $N(0,s^2Y)$ a density which is a mean of
+$e^{-\sum V}$ over those coordinates, Gaussian and independent, that $Y^{1/2}$ forgets; it is
+log-concave by Pr\'ekopa's theorem. By Caffarelli's theorem $Y^{1/2}g$ is in law a 1-Lipschitz
+image of $N(0,s^2Y)$.
+
+\textbf{5.} Matching the Gaussian vectors instead of their images costs at least as much: the first
+term of step 2 is at most the cost of $N(0,s^2\Lambda)$, $s^2F(m)$.
+""",
 )
 
 theorem(
@@ -348,11 +457,51 @@ theorem(
         "the first half of every layer is kept, and matched with the other half, from the input on,"
         r" in the metric of $(\phi + \tilde\phi)/2$ of the layer before",
         "kept neurons take over their partners' outgoing weights beside their own",
+        _BIASES,
+        _QUARTIC,
         r"kernels of wide networks hold up to $O(1/\text{width})$ from the second layer on",
     ),
     functions=("widths.dropout_bound",),
     checks="deep",
     depends=("D1", "R11"),
+    proof=r"""
+\textbf{1.} A kept neuron with the outgoing weights of both itself and its partner acts as if the
+full network had its activation in two places. So let $\tilde\phi_l$ be the vector of $m_l$ entries
+that shows in the place of a dropped neuron the activation of its partner: in the thinned network a
+kept neuron with the row $\alpha$ (bias included) has the pre-activation
+$\alpha\cdot\tilde\phi_{l-1}$, and $\tilde f - f = W(\tilde\phi_L - \phi_L)$ with the output
+weights
+$W$. Matchings below layer $l$ do not depend on its rows, so that $\tilde\phi_{l-1}$, $\phi_{l-1}$
+and $\psi = \frac12(\phi_{l-1}+\tilde\phi_{l-1})$ do not. Given these let $C$ be the covariance of
+a row.
+
+\textbf{2.} A kept neuron: $\mathbb E(\alpha\cdot\tilde\phi-\alpha\cdot\phi)^2 =
+|\tilde\phi-\phi|_C^2$, of mean at most $s_w^2Y_{l-1}$.
+
+\textbf{3.} A dropped one of row $\beta$, partner $\alpha$. Both halves are independent samples of
+$N(0,C)$, matched in a metric that does not depend on them: as in D1, steps 2 and 4, $\mathbb
+E\alpha\beta^T = C-N$, $N$ symmetric and $\ge 0$, and
+\[ \mathbb E(\alpha\cdot\tilde\phi-\beta\cdot\phi)^2 = |\tilde\phi-\phi|_C^2 +
+2\langle\tilde\phi,N\phi\rangle \le |\tilde\phi-\phi|_C^2 + 2|\psi|_N^2, \]
+of mean at most $s_w^2Y_{l-1} + M$, as $M = M(m_l/2)$ is the mean of $2\mathbb E_x|\psi|_N^2$.
+
+\textbf{4.} To change the signs of all rows of a layer changes neither laws nor matchings, so that
+D1, step 6, applies to $u = z$, the full network's pre-activation, and $v$ the thinned one's, which
+given what is below is $N(0,|\tilde\phi|_C^2)$ (in the first layer $\tilde\phi = \phi = x$). With
+$d_k^2$ and $d_d^2$ the bounds of steps 2 and 3, and half of the neurons of each kind, $\mathbb
+E|\tilde\phi_l-\phi_l|^2/m_l \le \frac12S_l(d_k^2)+\frac12S_l(d_d^2) \le S_l(\frac12(d_k^2+d_d^2))
+= S_l(s_w^2Y_{l-1}+\frac12M)$, as $S_l$ is concave.
+
+\textbf{5.} A concave function that is at least 0 at 0 has $S_l(x) \le 2S_l(x/2)$: the bound is at
+most $Y_l$. Everything rises with $Y_{l-1}$ and $M$.
+
+\textbf{6.} $W$ is independent of what is below, with rows of covariance $(s_{out}^2/m_L)I$:
+$\mathbb E|\tilde f-f|^2 = s_{out}^2n_{out}\mathbb E|\tilde\phi_L-\phi_L|^2/m_L$.
+
+\textbf{7.} Bounds of $M$: as in D1, step 10, with the Gram matrix of $\psi$, at most the mean of
+those of $\phi$ and $\tilde\phi$. That of $\tilde\phi_1$ counts each kept neuron twice, and has the
+mean of that of $\phi_1$; so kernels are exact for $l \le 2$.
+""",
 )
 
 theorem(

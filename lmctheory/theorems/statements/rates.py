@@ -178,6 +178,50 @@ theorem(
     depends=("R5",),
     functions=("rates.fournier_bound", "rates.dyadic_bound"),
     checks="laws",
+    proof=r"""
+\textbf{1.} Apply R5 to the cube and its $2^{dl}$ subcubes of level $l = 1, 2, \dots$, of diameter
+$2^{-l}D$ (which tends to 0). A cell of level $l$ has the factor $D^p(2^{-p(l-1)}-2^{-pl}) =
+D^p(2^p-1)2^{-pl}$, and the first line follows with $\sum_Q\mathbb E|\mu_m(Q)-\nu_m(Q)| =
+\sum_Qg(\mu(Q))$ over the cells of level $l$ in place of $E_l$.
+
+\textbf{2.} For a set of mass $q$, $m(\mu_m-\nu_m)(Q)$ is a sum $\Sigma$ of $m$ independent terms,
+each $1$ or $-1$ with probability $h/2$, $h = 2q(1-q)$, and 0 otherwise: $\mathbb E\cos t\Sigma =
+(1-h(1-\cos t))^m$. For whole numbers $n$, $|n| = \frac1\pi\int_0^\pi\frac{1-\cos nt}{1-\cos
+t}\,dt$ (Fej\'er). With $t = 2u$, $1-\cos t = 2\sin^2u$, this is the formula for $g$.
+
+\textbf{3.} As $0 \le h(1-\cos t) \le 1$, $1-(1-h(1-\cos t))^m$ is concave and rises in $h$, and
+$h$ is concave in $q$: so $g$ is concave on $[0,1]$. The $2^{dl}$ masses of a level sum to 1: by
+Jensen's inequality $\sum_Qg(\mu(Q)) \le 2^{dl}g(2^{-dl}) = E_l$.
+
+\textbf{4.} $g(q) \le 2q$, and $g(q) \le (\operatorname{Var}\Sigma)^{1/2}/m = (2q(1-q)/m)^{1/2}$:
+the third line.
+
+\textbf{5.} The published line, from this series. By step 4, with $N = m/2$, the right-hand side of
+the first line is at most $D^pS$, $S = \frac{2^p-1}2\sum_{l\ge1}2^{-pl}\min(2, (2^{dl}/N)^{1/2})$.
+If $p > d/2$, the second term of the minimum gives $S \le \frac{2^p-1}2N^{-1/2}
+\frac{2^{d/2-p}}{1-2^{d/2-p}} \le \kappa N^{-1/2}$.
+
+\textbf{6.} $p = d/2$. Put $b = 2^p$ and let $\tau$ be defined by $(2^{1-p}-2^{1-2p})\sqrt N =
+b^\tau$, that is $2\sqrt N = b^{\tau+1}/(1-\frac1b)$. For every whole $l_0 \ge 0$, with the second
+term up to $l_0$ and the first beyond,
+\[ \sqrt N\,S \le \frac{b-1}2\Bigl[l_0 + \frac{2\sqrt N\,b^{-l_0-1}}{1-\frac1b}\Bigr] =
+2^{p-1}\Bigl[(1-\tfrac1b)l_0 + \frac{b^{\tau-l_0}}{1-\frac1b}\Bigr] . \]
+If $\tau \le 0$, $l_0 = 0$ gives at most $2^{p-1}/(1-\frac1b)$. If $\tau > 0$ let $l_0 = \tau+x$,
+$0
+\le x < 1$: the bracket is at most $\tau + (1-\frac1b)x + b^{-x}/(1-\frac1b)$, which is convex in
+$x$, is $\tau + 1/(1-\frac1b)$ at 0 and less at 1, as $(1-\frac1b)^2+\frac1b \le 1$. Now
+$2^{p-1}\tau = \frac{2^{p-1}}{p\ln2}\ln b^\tau$.
+
+\textbf{7.} $p < d/2$. Let $\beta = 2p/d$, $a = (2^p-1)/(2(1-2^{p-d/2}))$. Cutting the series at
+$l_0$, with $y = 2^{dl_0/2}N^{-1/2}$ and $2^{-pl_0} = y^{-\beta}N^{-p/d}$,
+\[ S \le \frac{2^p-1}2N^{-1/2}\frac{2^{(d/2-p)l_0}}{1-2^{p-d/2}} + 2^{-pl_0} =
+N^{-p/d}\,y^{-\beta}(1+ay) . \]
+As $N \ge \frac12$, $y = N^{-1/2} < 2$ for $l_0 = 0$; $y$ grows by factors $2^{d/2}$, so that some
+$l_0 \ge 0$ has $y \in [2^{1-d/2}, 2]$ (or $l_0 = 0$ has). There $y^{-\beta}(1+ay)$, convex in $\ln
+y$, is at most its larger value at the ends, which are equal: $2^{p-\beta}(1+2^{1-d/2}a) =
+2^{p-\beta}\frac{1-2^{-d/2}}{1-2^{p-d/2}}$ at $2^{1-d/2}$, and $2^{-\beta}(1+2a) =
+2^{-\beta}\frac{2^p-2^{p-d/2}}{1-2^{p-d/2}}$ at 2. As $0 < 1-\beta < 1$ that is at most $\kappa$.
+""",
 )
 
 theorem(
@@ -676,6 +720,36 @@ theorem(
     depends=("R2", "R7"),
     functions=("rates.upper_bound",),
     checks="rates",
+    proof=r"""
+\textbf{1.} In principal axes the coordinates $\sqrt{\lambda_j}Z_j$ of a neuron are independent.
+Let $M_i(b)$ be the expected matching cost per neuron of $b$ neurons against $b$ in the coordinates
+$i,\dots,d$ alone, $M_{d+1} = 0$: $M_1(m) = M(m)$. We show $M_i(b) \le T_i(b)$ by induction, from
+$i = d+1$ down and over $b$.
+
+\textbf{2.} $b = 1$: the cost of two independent neurons is $2\sum_{j\ge i}\lambda_j$.
+
+\textbf{3.} $b = 2$: neurons $x,x'$ against $y,y'$. The costs of the two pairings differ by
+$2\langle x-x',y-y'\rangle = 2\Sigma$, so that the cheaper one costs the mean of both less
+$|\Sigma|$, and per neuron, in expectation, $2\sum_{j\ge i}\lambda_j - \frac12\mathbb E|\Sigma|$.
+Given $x-x'$, whose coordinates are $\sqrt{2\lambda_j}Z_j$, $\Sigma$ is normal of variance
+$\sum_j2\lambda_j\cdot2\lambda_jZ_j^2$: $\mathbb E|\Sigma| = \sqrt{2/\pi}\cdot2R_i$.
+
+\textbf{4.} A cut. Order each sample by coordinate $i$ and cut both into blocks of $s_1,\dots,s_n$
+consecutive ranks. Later coordinates are independent of coordinate $i$, hence of the blocks: in a
+block they are those of $s_k$ independent neurons in either sample. Match inside equal blocks, by
+the later coordinates alone and optimally: in these the cost is the mean of $M_{i+1}(s_k)$ with
+weights $s_k/b$, at most $\sum_k\frac{s_k}bT_{i+1}(s_k)$.
+
+\textbf{5.} In coordinate $i$ the pairing inside a block is independent of the values, and which
+rank is which neuron is uniform and independent of later coordinates: each rank of the block in A
+meets each of B's with chance $1/s_k$. With $e_j = \mathbb EZ_{(j:b)}$ and independent samples the
+mean cost is
+\[ \frac{\lambda_i}b\sum_k\frac1{s_k}\sum_{j,j'\in k}\bigl(\mathbb EZ_{(j:b)}^2 + \mathbb
+EZ_{(j':b)}^2 - 2e_je_{j'}\bigr) = \lambda_i\Bigl(2 - \frac2b\sum_k\frac{S_k^2}{s_k}\Bigr), \]
+as $\sum_j\mathbb EZ_{(j:b)}^2 = b$. Steps 4 and 5 give $M_i(b) \le C_i(b,s)$ for every $s$.
+
+\textbf{6.} By R2, $M_i(b) \le M_i(b') \le T_i(b')$ for $b' < b$.
+""",
 )
 
 theorem(
@@ -722,6 +796,39 @@ theorem(
     ),
     functions=("rates.box_tree",),
     checks="rates",
+    proof=r"""
+\textbf{1.} Scale the box to the unit cube: distances in coordinate $i$ are multiplied by $a_i$. A
+tree says, at each node, which coordinate is cut and at which rank; both samples are cut alike, and
+neurons of equal leaves matched. We show that at each node, of $b$ neurons of either sample, these
+are, each sample's in a box of its own scaled to the unit cube, independent and uniform; and that
+the two samples' boxes, which are independent, are independent of what is in them. So it is at the
+root.
+
+\textbf{2.} A cut at rank $s_1$ in coordinate $i$. Given the $(s_1+1)$-th smallest of the $b$
+coordinates, the $s_1$ lower ones are independent and uniform below it. It is the side of the lower
+child, relative to the node's, $\mathrm{Beta}(s_1+1, b-s_1)$: mean $X_1$, variance $V_1$. By
+reflection the same holds for the upper child, measured from the upper wall, with $s_2$. Other
+coordinates are independent of coordinate $i$: they remain independent and uniform, and their sides
+do not change.
+
+\textbf{3.} In the coordinate of the cut. Let $X$ and $Y$ be the sides of a child in A and in B,
+and
+$Xu$, $Yv$ the distances of two matched neurons from the wall, $u$ and $v$ scaled to the child's
+box; $X$, $Y$ and $(u,v)$ are independent. In the mean over the child's neurons $\mathbb Eu^2 =
+\mathbb Ev^2 = \frac13$, so that $K = \mathbb E(u-v)^2 = \frac23-2\mathbb Euv$ for the child, and
+\[ \mathbb E(Xu-Yv)^2 = \tfrac23\mathbb EX^2 - 2(\mathbb EX)^2\,\mathbb Euv = \tfrac23
+\operatorname{Var}X + (\mathbb EX)^2K . \]
+The node's $K(b)$ is the mean over its children with weights $s_k/b$.
+
+\textbf{4.} In other coordinates nothing is scaled: $K(b)$ is the mean of the children's. At a leaf
+of one neuron $\mathbb E(u-v)^2 = \frac16$.
+
+\textbf{5.} A leaf of two neurons $u,u'$ against $v,v'$ may be paired by the sign of $\Sigma =
+\sum_iw_iD_i$, $D_i = (u_i-u'_i)(v_i-v'_i)$ of the scaled coordinates, with fixed weights $w_i \ge
+0$. In coordinate $i$ that saves $\frac12\mathbb E[\operatorname{sgn}(\Sigma)D_i]$ per neuron, half
+of the derivative of $\mathbb E|\Sigma|$ by $w_i$, which is at least 0, as $\mathbb E|\Sigma|$ is
+convex and even in $w_i$. The pairing depends on scaled coordinates alone, so that step 3 stands.
+""",
 )
 
 theorem(
@@ -769,6 +876,38 @@ theorem(
     ),
     functions=("rates.product_tree", "rates.upper_bound"),
     checks="rates",
+    proof=r"""
+\textbf{1.} Let coordinate $i$ of a neuron be $T_i(G_i)$ with $T_i$ monotone and $G_1,\dots,G_d$
+independent and normal; it is $G_i$ that is ranked, so that there are no ties. A tree says at each
+node which coordinate is cut and at which rank. Both samples are cut alike, and neurons of equal
+leaves matched.
+
+\textbf{2.} At each node, of $b$ neurons of either sample: in each coordinate there are $b$ ordered
+values, assigned to the neurons in an order that is uniform; orders are independent of each other
+and of all values, values of different coordinates are independent, and $e_l$ are the expectations
+of coordinate $i$'s. So it is at the root. A cut in coordinate $i$ at rank $s$ looks at the order
+of
+coordinate $i$ alone. It keeps there the lower (or upper) values, in an order that is uniform. For
+every other coordinate the neurons kept are a uniform choice of $s$ out of $b$, independent of its
+values and of the choices for others, in uniform order.
+
+\textbf{3.} Of $b$ values the $j$-th smallest of $s$ chosen ones is the $l$-th of all if $j-1$ of
+the $l-1$ below and $s-j$ of the $b-l$ above are chosen too: that has the probability $\binom{l-1}
+{j-1}\binom{b-l}{s-j}/\binom bs$. This is the formula for $e'_j$.
+
+\textbf{4.} Leaves, neurons paired at random. A neuron $x$ of A and its partner $y$ in B are
+independent, as the samples are, of one law, with means $h$: if the leaf has one neuron, $h_i$ is
+its
+$e_1$, else the mean of the $e_l$. So $\mathbb E|x-y|^2 = 2\mathbb E|x|^2-2|h|^2$. In the mean over
+all neurons of all leaves $\mathbb E|x|^2$ is that of a neuron, $\operatorname{tr}\Lambda$. This
+proves the bound with $G_k = |h|^2$.
+
+\textbf{5.} A leaf of two neurons $a,a'$ against $b,b'$. The costs of the two pairings differ by
+$2S$,
+$S = \langle a-a',b-b'\rangle$; the cheaper one costs the mean of both less $|S|$, per neuron in
+expectation $2\mathbb E|x|^2 - 2|h|^2 - \frac12\mathbb E|S|$, that is $G_k = |h|^2+\frac14\mathbb
+E|S|$.
+""",
 )
 
 theorem(

@@ -120,7 +120,7 @@ theorem(
     symbols={
         "f_t": "outputs of the network at $t$ between A and the matched B",
         r"\bar f_t": r"$t f_A + (1 - t) f_B$, the chord of the outputs",
-        "t": "position on the segment, in $[0, 1]$; 1 is A",
+        "t": "position on the segment, in $(0, 1)$; 1 is A",
         r"s_{\mathrm{out}}": "standard deviation of an output weight, times the square root of its"
         " layer's width",
         r"n_{\mathrm{out}}": "number of outputs",
@@ -137,6 +137,37 @@ theorem(
     depends=("D1", "S1"),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
     checks="signs",
+    proof=r"""
+D1's proof holds with signed permutations: the neuron $s_i\beta_{\pi(i)}$, $s_i = \pm1$, in place
+of $\beta_{\pi(i)}$, biases included, and outgoing weights times $s_i$. As $\sigma$ is odd, its
+activations are multiplied by $s_i$, and the function of B is unchanged. Step by step:
+
+\textbf{1.} Signs and orders below layer $l$ do not depend on its rows: B's rows, columns ordered
+and negated, are still independent draws of $N(0,C)$.
+
+\textbf{2.} If the samples are exchanged, a signed permutation becomes its inverse: $(\alpha,
+s\beta)$ has the law of $(s\beta,\alpha)$ up to a common sign $s$, as $|\alpha-s\beta| =
+|s\alpha-\beta|$, and second moments do not see a common sign. So $\mathbb E\alpha(s\beta)^T$ is
+symmetric, and $\mathbb E(s\beta)(s\beta)^T = \mathbb E\beta\beta^T = C$.
+
+\textbf{3.} To change the sign of one coordinate in both samples changes no cost, of any signed
+permutation. At weight 0 the optimal signed permutation is independent of coordinate $k$, and then
+$\mathbb Eg_k\,sg'_k = 0$ and $\mathbb E(g_k-sg'_k)^2 = 2$. The rest is as it was: $N \le C$.
+
+\textbf{4.} Steps 4 and 5 use second moments and the exchange of A and B alone.
+
+\textbf{5.} Step 6: to change the signs of all rows of a layer in both networks changes no signed
+permutation. $u = z^A$ or $u = sz^B$; what is asked of them and of $v$, the mean of $v^4$ and of
+the
+function $\sup_{v'}[\dots]$ of $u$, which is even because $|\varsigma(u)-\varsigma(v)|$ is
+unchanged
+if both arguments change their signs, does not see a sign. $z^t$ is a mean of $\alpha\cdot p$ and
+$s\beta\cdot p$, and fourth moments are even.
+
+\textbf{6.} Steps 8 and 9 stand; $W^B$, columns ordered and negated, has the law of $W^B$ and is
+independent of what is below. In step 10 the cost modulo signs is a minimum of linear functions,
+too, which the bounds of S1 bound.
+""",
 )
 
 theorem(
