@@ -43,8 +43,8 @@ _SATURATIONS = (
     r"u \sim N(0, q_l), \quad \varsigma(z) = \frac{(\sigma(z), \sigma(-z))}{\sqrt 2}",
 )
 _QUARTIC = (
-    r"$\gamma = 0$ for $l \ge 2$, unless $|\varsigma|^2$ is convex (relu, softplus, GELU): then up to"
-    r" $O(1/\text{width})$"
+    r"$\gamma = 0$ for $l \ge 2$, unless $|\varsigma|^2$ is convex (relu, softplus, GELU): then up"
+    r" to $O(1/\text{width})$"
 )
 _FINAL = Formula(
     r"\mathbb E |f_t - \bar f|^2",
@@ -102,8 +102,8 @@ theorem(
         "one $t$, fixed beforehand",
         _QUARTIC,
         r"exact for the networks' own $M_l$ and $q_l$ if $\gamma = 0$ for $l \ge 2$; computed from"
-        r" kernels, exact for $L = 1$, and for $L = 2$ with $S_2(d^2) = \kappa d^2$; beyond, kernels"
-        r" hold up to $O(1/\text{width})$",
+        r" kernels, exact for $L = 1$, and for $L = 2$ with $S_2(d^2) = \kappa d^2$; beyond,"
+        r" kernels hold up to $O(1/\text{width})$",
     ),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
     checks="deep",
@@ -245,6 +245,54 @@ theorem(
     functions=("widths.simulated_error_bound", "rates.mean_lower_bound"),
     checks="deep",
     depends=("D1", "R2", "R10"),
+    proof=r"""
+Notation of D1's proof. The recursion rises with $M_l$, $G_1$ and $X_1$, so that bounds of these
+may take their place; all confidence limits hold together with probability $1-\delta$.
+
+\textbf{1.} Let $\Lambda_l = \frac1n(s_w^2\mathbb EK_{l-1}+s_b^2)$ be the covariance that D1, step
+10, has on $n$ inputs, and $\Gamma = \mathbb E[\operatorname{gram}(\phi^A-\phi^B)]/(nm_{l-1})$ for
+layer $l-1$. As $\operatorname{gram}(\bar\phi) =
+\frac12(\operatorname{gram}(\phi^A)+\operatorname{gram}(\phi^B)) -
+\frac14\operatorname{gram}(\phi^A-\phi^B)$, the random metric $Y$ of layer $l$, as a matrix over
+inputs, has the mean $\Lambda_l-\frac{s_w^2}4\Gamma$.
+
+\textbf{2.} Draw standard normal vectors $g$, $g'$ for the neurons and match them optimally for the
+metric $\Lambda_l$: that is a rule which does not depend on $Y$, and the optimal matching for $Y$
+costs no more in the mean. With $C = \mathbb E(g-g')(g-g')^T$ over pairs,
+\[ M_l \le \mathbb E\langle C,Y\rangle = \langle C,\Lambda_l\rangle - \tfrac{s_w^2}4\langle
+C,\Gamma\rangle, \]
+and $\langle C,\Lambda_l\rangle = M(m_l,\Lambda_l) \le U_l$ (R10). $C$ is diagonal in the
+eigenbasis of $\Lambda_l$ (signs of coordinates).
+
+\textbf{3.} $\langle C,\Gamma\rangle$ is the mean over neurons and networks of the squared
+distance,
+in the metric $C$ and over $n$, of the activations on all inputs of matched neurons of layer $l-1$.
+Whatever the matching, that is at least the least matching cost $F(C)$ of two samples of $m_{l-1}$
+neurons behind the activation, in the metric $C$; their rows are independent given the layers
+below. $F$ is concave in the metric.
+
+\textbf{4.} A draw for $C_l$ is the optimal matching cost of two such samples in the metric
+$\operatorname{diag}(c)$, $c$ the mean squares of $g-g'$ along a drawn matching of layer $l$, of
+mean
+$C$. Given $c$ its mean is $F(\operatorname{diag}(c))$, and by Jensen's inequality its mean is at
+most $F(C) \le \langle C,\Gamma\rangle$. So $C_l \le \langle C,\Gamma\rangle$, if the limit holds,
+and $M_l \le \hat M_l$. (For $l = 1$, $\hat M_1 = U_1$.)
+
+\textbf{5.} The first layer. Let $S_1$ be replaced by one line, fixed before the draws: slope
+$\lambda$, $f(u) = \sup_v[\dots]$, $\gamma$, all as in D1, step 6. With $\Omega(u,v) =
+\lambda(u-v)^2+f(u)+\gamma v^4-|\varsigma(u)-\varsigma(v)|^2 \ge 0$,
+\[ \mathbb E|\varsigma(z^A)-\varsigma(z^B)|^2 = \mathbb E\bigl[\lambda(z^A-z^B)^2+f(z^A)+
+\gamma(z^B)^4\bigr]-\mathbb E\Omega(z^A,z^B) \le S_1(M_1)-\mathbb E\Omega(z^A,z^B) . \]
+Drawn pairs of the first layer have the law of the networks' own, so that $V_G \le \mathbb E\Omega$
+if its limit holds, and $S_1(M_1) \le S_1(U_1)$: $G_1 \le \hat G_1$.
+
+\textbf{6.} Likewise $X_1$, with the lines chosen for $z^t-z^A$ and $z^t-z^B$, whose mean squares
+are $(1-t)^2M_1$ and $t^2M_1$; $V_X$ bounds the mean of $\frac t{1-t}\Omega(z^A,z^t) +
+\frac{1-t}t\Omega(z^B,z^t)$.
+
+\textbf{7.} Lower limits: a mean of independent draws $X \ge 0$ is at least that of $\min(X,\xi)$,
+a bounded variable, for a number $\xi$ that does not depend on the draws (Hoeffding).
+""",
 )
 
 theorem(
@@ -394,9 +442,9 @@ theorem(
     checks="deep",
     depends=("R11",),
     proof=r"""
-Write a row as $\Lambda^{1/2}\zeta$ in coordinates in which the metric is Euclidean, up to an
-orthogonal map; more precisely let the squared distance be $|\zeta-\zeta'|_Y^2 =
-(\zeta-\zeta')^TY(\zeta-\zeta')$, so that $\operatorname{tr}\Lambda = \operatorname{tr}Y$.
+The scale of a row belongs to the metric: let rows be $\zeta$ and squared distances
+$|\zeta-\zeta'|_Y^2 = (\zeta-\zeta')^TY(\zeta-\zeta')$. Coordinates are independent, of variance 1:
+$\Lambda$ has the eigenvalues of $Y$, and $\operatorname{tr}\Lambda = \operatorname{tr}Y$.
 
 \textbf{1.} Let $(g_j,\zeta_j)$ be independent over coordinates and rows, $\mathbb E[\zeta_j\mid
 g_j] = g_j$, and $r = \zeta - g$. Then $\mathbb E[r\mid g] = 0$, $\mathbb E\zeta_jg_j = \mathbb

@@ -238,6 +238,33 @@ theorem(
     ),
     functions=("layerwise.interaction_matrix", "layerwise.layer_cube"),
     checks="layerwise",
+    proof=r"""
+\textbf{1.} On the segment let $s = 1-t$ be the variable and $\Lambda(s) = g(s,\dots,s)$ the mean
+loss. By L4, with $1-t$ in place of $t$ (the barrier at $t$ is that of $\Lambda$ at $s = 1-t$, and
+$\Lambda'' = \mathcal L''$, jumps included),
+\[ \mathrm{barrier}(t) = -\int_0^1G(1-t,s)\Lambda''(s)\,ds -
+\sum_{\text{kinks}}G(1-t,s_0)[\Lambda'](s_0) . \]
+
+\textbf{2.} Between the kinks no pre-activation of any example is at a break point, nor near the
+segment's point in the cube: $g$ is twice continuously differentiable there, and by the chain rule
+$\Lambda'' = \sum_{l,k}g_{lk}$.
+
+\textbf{3.} At a kink $s_0$ let one neuron, of one example, pass a break point, where the slope of
+its activation jumps by $J$ (right less left). Its pre-activation $z$ depends on layers that have
+no
+kink for this example at $s_0$, and is differentiable there with $\frac{dz}{ds} = \sum_jh_j \ne 0$.
+So the slope that belongs to $z(s)$ changes by $J$ or $-J$ as $\sum_jh_j$ is positive or negative,
+and the derivative of its activation jumps by $J|\sum_jh_j|$.
+
+\textbf{4.} All that the loss makes of this activation is differentiable at $s_0$, and that
+derivative, times $J$, is $b$; the parts of the loss that do not go through it have no jump. Hence
+$[\Lambda'](s_0) = b|\sum_jh_j|$. Kinks of several examples at one $s_0$ add.
+
+\textbf{5.} $\sum_{l,k}h_lh_k = (\sum_jh_j)^2$, so that $\sum_{l,k}b\,h_lh_k/|\sum_jh_j| =
+b|\sum_jh_j|$. The sum of all $B_{lk}$ is therefore the right-hand side of step 1.
+
+\textbf{6.} The third line: $G(1-t,s) = ts$ for $s \le 1-t$, and $(1-t)(1-s)$ for $s \ge 1-t$.
+""",
 )
 
 theorem(

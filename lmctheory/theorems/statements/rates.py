@@ -217,7 +217,7 @@ $l_0$, with $y = 2^{dl_0/2}N^{-1/2}$ and $2^{-pl_0} = y^{-\beta}N^{-p/d}$,
 \[ S \le \frac{2^p-1}2N^{-1/2}\frac{2^{(d/2-p)l_0}}{1-2^{p-d/2}} + 2^{-pl_0} =
 N^{-p/d}\,y^{-\beta}(1+ay) . \]
 As $N \ge \frac12$, $y = N^{-1/2} < 2$ for $l_0 = 0$; $y$ grows by factors $2^{d/2}$, so that some
-$l_0 \ge 0$ has $y \in [2^{1-d/2}, 2]$ (or $l_0 = 0$ has). There $y^{-\beta}(1+ay)$, convex in $\ln
+$l_0 \ge 0$ has $y \in [2^{1-d/2}, 2]$. There $y^{-\beta}(1+ay)$, convex in $\ln
 y$, is at most its larger value at the ends, which are equal: $2^{p-\beta}(1+2^{1-d/2}a) =
 2^{p-\beta}\frac{1-2^{-d/2}}{1-2^{p-d/2}}$ at $2^{1-d/2}$, and $2^{-\beta}(1+2a) =
 2^{-\beta}\frac{2^p-2^{p-d/2}}{1-2^{p-d/2}}$ at 2. As $0 < 1-\beta < 1$ that is at most $\kappa$.
@@ -287,6 +287,44 @@ theorem(
     hypotheses=(_INDEPENDENT, *_SEMIGROUP),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
+    proof=r"""
+Let $\mathbb E|X_0|^2 < \infty$, and $\varepsilon_t^2 =
+\frac4m\int_{2t}^\infty(\operatorname{tr}P_s
+- 1)\,ds$. $P_t$ is given by a symmetric kernel $p_t$ with respect to $\mu$, and $\int p_t(x,y)^2
+\,\mu(dx)\mu(dy) = \operatorname{tr}P_{2t}$. Let $\lambda_k$ be the eigenvalues of the generator,
+up to sign, $\lambda_k > 0$ for $k \ge 1$ by ergodicity.
+
+\textbf{1.} Let every neuron $a_i$ of A diffuse for the time $t$: $\mu_mP_t$ has the density $f =
+\frac1m\sum_ip_t(a_i,\cdot)$ with respect to $\mu$. By Peyre and Ledoux $W_2(f\mu,\mu) \le
+2\|f-1\|_{H^{-1}}$, where for $g$ of mean 0 with the coefficients $g_k$ in an orthonormal basis of
+eigenfunctions $\|g\|_{H^{-1}}^2 = \sum_kg_k^2/\lambda_k = 2\int_0^\infty\|P_sg\|^2\,ds$, norms of
+$L_2(\mu)$.
+
+\textbf{2.} $P_s(f-1) = \frac1m\sum_i(p_{t+s}(a_i,\cdot)-1)$ is a mean of $m$ independent functions
+of mean 0, as $\int p_{t+s}(a,\cdot)\,\mu(da) = 1$. So $\mathbb E\|P_s(f-1)\|^2 =
+\frac1m(\operatorname{tr}P_{2t+2s}-1)$, and $\mathbb E\|f-1\|_{H^{-1}}^2 = \frac1m\int_{2t}^\infty
+(\operatorname{tr}P_u-1)\,du$. Hence $\mathbb EW_2^2(\mu_mP_t,\mu) \le \varepsilon_t^2$.
+
+\textbf{3.} Given both samples draw $z\sim\mu$. Given $z$ and the samples let $x_t$ be the partner
+of $z$ in an optimal coupling of $\mu_mP_t$ and $\mu$, and let $x$ be one of A's neurons, by the
+law
+of the initial point of a diffusion that starts at a uniform neuron of A and is at $x_t$ at time
+$t$. Likewise $y_t$ and $y$ for B, independently given $z$ and the samples. Then $x\sim\mu_m$ and
+$y\sim\nu_m$ given the samples: $M(m) \le \mathbb E|x-y|^2$.
+
+\textbf{4.} $z$ is independent of the samples, and these of each other: given $z$ alone, $x$ and
+$y$ are independent with one law. With its mean $\beta(z)$, $\mathbb E|x-y|^2 = 2\mathbb
+E|x-\beta(z)|^2 \le 2\mathbb E|x-\psi(z)|^2$ for every function $\psi$.
+
+\textbf{5.} Let $\psi(y) = \mathbb E[X_0\mid X_t=y]$. In $L_2$, $|x-\psi(z)| \le |x-\psi(x_t)| +
+L_t|x_t-z|$. By step 2, $\mathbb E|x_t-z|^2 \le \varepsilon_t^2$. As $x\sim\mu$ in the mean over
+samples, $(x,x_t)$ has the law of $(X_0,X_t)$, so that $\mathbb E|x-\psi(x_t)|^2 = \mathbb E|X_0|^2
+- \mathbb E|\psi(X_t)|^2$.
+
+\textbf{6.} By reversibility $\psi$ is $P_t$ applied to the coordinates, so that $\mathbb
+E|\psi(X_t)|^2 = \mathbb E\langle X_0,X_{2t}\rangle = \mathbb E|X_0|^2 - \frac12D(2t)$. Hence
+$\mathbb E|x-\psi(x_t)|^2 = \frac12D(2t)$, and $M(m) \le 2(\sqrt{D(2t)/2}+L_t\varepsilon_t)^2$.
+""",
 )
 
 theorem(
@@ -321,6 +359,69 @@ theorem(
     depends=("R6a",),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
+    proof=r"""
+In R6a's proof the constant 4 comes from $W_2(f\mu,\mu) \le 2\|f-1\|_{H^{-1}}$ in step 1 alone. It
+is
+to be shown that $W_2^2(f\mu,\mu) \le c_nB^2$, $B = \|f-1\|_{H^{-1}}$, for continuous densities
+$f$.
+
+\textbf{1.} Spaces. For the sphere take its geodesic distance, which is at least that of $\mathbb
+R^d$. A cube of side $a$ is the quotient of the flat torus of side $2a$ by reflections:
+functions on the cube extend to even ones, with the same norms and the same $B$, as the reflected
+Brownian motion is the image of that of the torus; to fold couplings increases no distance. The
+uniform law in a ball is the image of that of the sphere in $\mathbb R^{d+2}$ under the projection
+$\Pi$
+to $\mathbb R^d$, $X_t$ the image of its Brownian motion, and $P_s$ acts on functions of $\Pi$: $B$
+is that of $f\circ\Pi$ on the sphere, $n = d+1$, and $\Pi$ increases no distance. So let $\mu$ be
+uniform on a flat torus or sphere of dimension $n$, without boundary.
+
+\textbf{2.} Duality (Kantorovich): $\frac12W_2^2(f\mu,\mu)$ is the supremum over Lipschitz
+$\varphi$
+of $\int Q_1\varphi\,f\,d\mu - \int\varphi\,d\mu$, $Q_s\varphi(x) =
+\inf_y\varphi(y)+d(x,y)^2/(2s)$.
+$u_s = Q_s\varphi$ is Lipschitz in $(s,x)$ and satisfies $\partial_su = -\frac12|\nabla u|^2$
+almost everywhere. Let $A_s^2 = \int|\nabla u_s|^2\,d\mu$.
+
+\textbf{3.} Let $w$ fall from $w_0 = 1$ to $w_1 \ge 0$ on $[0,1]$, and $\rho_s = 1+(1-w_s)(f-1)$,
+so
+that $\rho_s \ge w_s$, as $f \ge 0$. As $\int u(f-1)\,d\mu \le A_sB$ for every $u$ in the place of
+$u_s$,
+\begin{align*}
+\int u_1f\,d\mu - \int\varphi\,d\mu &= w_1\int u_1(f-1)\,d\mu + \int_0^1\frac d{ds}\int u_s
+\rho_s\,d\mu\,ds \\
+&\le w_1A_1B + \int_0^1\Bigl[-\frac{w_s}2A_s^2 - w_s'A_sB\Bigr]ds .
+\end{align*}
+
+\textbf{4.} Claim: $A_s^2s^{-\alpha}$ does not increase. For $\eta > 0$ let $u^\eta$ solve
+$\partial_su = -\frac12|\nabla u|^2+\eta\Delta u$ from $\varphi$ on: $u^\eta = -2\eta\ln v$, with
+the positive solution $v$ of $\partial_sv = \eta\Delta v$ (Hopf and Cole). By Hamilton's matrix
+Harnack inequality, sectional curvatures being at least 0 and Ricci's tensor parallel,
+$\operatorname{Hess}\ln v \ge -1/(2\eta s)$, that is $\operatorname{Hess}u^\eta \le 1/s$.
+
+\textbf{5.} For $s > 0$, $u = u^\eta$, the derivative of $\int|\nabla u|^2d\mu$ is $J - 2\eta\int
+(\Delta u)^2d\mu$ with $J = -\int\langle\nabla u,\nabla|\nabla u|^2\rangle\,d\mu$, which is
+$-2\int\operatorname{Hess}u(\nabla u,\nabla u)\,d\mu$ and, by parts, $\int\Delta u|\nabla
+u|^2\,d\mu$. Two thirds of the latter and one third of the former: $J = \frac23\int[\Delta u|\nabla
+u|^2 - \operatorname{Hess}u(\nabla u,\nabla u)]\,d\mu$. The bracket is $|\nabla u|^2$ times the
+trace of the Hessian across $\nabla u$, at most $(n-1)/s$. So $J \le \frac\alpha s\int|\nabla
+u|^2d\mu$: the claim for $u^\eta$.
+
+\textbf{6.} As $\eta \to 0$, $u^\eta \to Q_s\varphi$ uniformly. For fixed $s > 0$ both have
+Hessians
+of at most $1/s$, so that gradients converge almost everywhere; they are bounded by the Lipschitz
+constant of $\varphi$ (Ricci's tensor is at least 0). So $\int|\nabla u^\eta|^2d\mu \to A_s^2$.
+
+\textbf{7.} Let $0 \le s_1 < 1$ and $k = (1-s_1^{\alpha+1})/(\alpha+1)$. Let $w_s =
+(1-(1-r)s/s_1)^2$ up to $s_1$ and $w_s = r^2$ beyond, $0 \le r \le 1$ (if $s_1 = 0$, $w = r = 1$).
+On $[0,s_1]$ the bracket of step 3 is at most $w'^2B^2/(2w) = 2(1-r)^2B^2/s_1^2$. Beyond, by the
+claim, $A_s^2 \ge A_1^2s^\alpha$, and $r^2(A_1B - \frac k2A_1^2) \le r^2B^2/(2k)$. So
+$\frac12W_2^2 \le B^2[2(1-r)^2/s_1 + r^2/(2k)]$; with the best $r$, $W_2^2 \le
+B^2/(\frac{s_1}4+k)$.
+
+\textbf{8.} For $\alpha > 0$ choose $s_1^\alpha = \frac14$: $\frac{s_1}4+k =
+\frac{s_1}4+\frac{1-s_1/4}{\alpha+1} = \frac{1+\alpha s_1/4}{\alpha+1} = 1/c_n$. For $n = 1$,
+$\alpha = 0$, $s_1 = 0$: $c_1 = 1$.
+""",
 )
 
 _CUT = {"rho": r"\rho", "P": "P"}
@@ -382,6 +483,49 @@ theorem(
     depends=("R6a",),
     functions=("rates.truncated_gaussian_bound", "rates.upper_bound"),
     checks="laws",
+    proof=r"""
+\textbf{1.} In principal axes let a neuron's coordinates be $\sqrt{\lambda_i}Z_i$, with $Z_i =
+(1-I_i)\tilde Z_i+I_iO_i$, all independent: $I_i = 1$ with probability $P$ and else 0, $\tilde Z_i$
+with the law of $Z$ given $|Z| \le \rho$, $O_i$ with that of $Z$ given $|Z| > \rho$. Then $Z_i$ is
+standard normal. As $\mathbb E[Z^2; |Z|>\rho] = P+\sqrt{2/\pi}\,\rho e^{-\rho^2/2}$ (by parts), $o$
+and $v$ are the second moments of $O_i$ and $\tilde Z_i$; all means are 0.
+
+\textbf{2.} Match optimally by the vectors of $\sqrt{\lambda_i}\tilde Z_i$, at the cost $M'$. The
+matching is independent of all $I$ and $O$. In the mean over pairs each neuron counts once, so that
+in coordinate $i$ a pair costs $\lambda_i$ times
+\[ (1-P)^2\,\mathbb E(\tilde Z_i-\tilde Z_i')^2 + 2P(1-P)(v+o) + P^2\cdot2o . \]
+The sum over $i$ is the first line with $M'$; it remains to see that $M' \le \tilde M$.
+
+\textbf{3.} The law $\tilde\mu$ of the truncated vector is invariant under the reversible diffusion
+with the generator $\Delta-\Lambda^{-1}x\cdot\nabla$ in the box, reflected at its walls:
+independent
+one-dimensional ones. With $L_t$, $D(2t)/2$ and $\operatorname{tr}P_s$ bounded by
+$e^{-t/\lambda_1}$, $D$ and $T(s)$, R6a gives $M' \le \tilde M$. Steps 4 to 6 prove these bounds.
+
+\textbf{4.} Trace. It is $\prod_i\sum_{k\ge0}e^{-s\mu_k/\lambda_i}$, $\mu_k$ the eigenvalues for
+$\lambda_i = 1$, $\mu_0 = 0$. First, $\mu_k \ge k$: the law is $e^{-V}N(0,1)$, $V$ convex ($0$
+inside,
+infinite outside), hence a 1-Lipschitz image $\tau(G)$ of a standard normal $G$ (Caffarelli). For
+$h$ on $[-\rho,\rho]$, $\mathbb E(h\circ\tau)^2 = \mathbb Eh^2$ and $\mathbb E|(h\circ\tau)'|^2 \le
+\mathbb E|h'|^2$, so that by the min-max principle $\mu_k$ is at least the $k$-th eigenvalue for
+$N(0,1)$, which is $k$.
+
+\textbf{5.} Second, $\mu_k \ge \frac12+\pi^2k^2/(4\rho^2)$: let $-h''+xh' = \mu_kh$, $h'(\pm\rho) =
+0$, $k \ge 1$. Then $w = h'e^{-x^2/4}$ is not 0, vanishes at $\pm\rho$, and $-w''+(\frac{x^2}4 +
+\frac12)w = \mu_kw$. Conversely each such $w$ gives an $h$: $\mu_k$ is the $k$-th eigenvalue of
+this operator on an interval of length $2\rho$, at least $\frac12$ plus that of $-w''$.
+
+\textbf{6.} Contraction. Two reflected paths of one coordinate that are driven by one Brownian
+motion
+approach each other: their distance falls like $e^{-t/\lambda_i}$ at least, as reflection never
+increases it. $\mathbb E[X_{t,i}\mid X_0]$ depends on coordinate $i$ alone and has that Lipschitz
+constant; with reversibility $L_t \le e^{-t/\lambda_1}$. Displacement: $\mathbb EX_{0,i}X_{2t,i}
+= \lambda_iv\int e^{-2t\xi}\,\nu(d\xi)$ with the spectral measure $\nu$ of the coordinate, of mass
+1,
+whose mean is $\mathbb E|\nabla x_i|^2/(\lambda_iv) = 1/(\lambda_iv)$. By Jensen's inequality it is
+at least $\lambda_ive^{-2t/(\lambda_iv)}$, and $\frac12D(2t) = \sum_i(\lambda_iv-\mathbb
+EX_{0,i}X_{2t,i}) \le D$.
+""",
 )
 
 theorem(
