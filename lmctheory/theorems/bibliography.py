@@ -196,6 +196,18 @@ WORKS: Mapping[str, Work] = MappingProxyType(
                 "pages": "547--563",
             },
         ),
+        "hamilton1993": Work(
+            "article",
+            "Hamilton, Richard S.",
+            "A Matrix {Harnack} Estimate for the Heat Equation",
+            1993,
+            {
+                "journal": "Communications in Analysis and Geometry",
+                "volume": "1",
+                "number": "1",
+                "pages": "113--126",
+            },
+        ),
         "strassen1965": Work(
             "article",
             "Strassen, Volker",

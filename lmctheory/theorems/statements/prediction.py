@@ -83,7 +83,7 @@ theorem(
     ),
     functions=("widths.coherent_error_bound",),
     checks="prediction",
-    depends=("P1a", "T1", "T3"),
+    depends=("P1a", "T1b", "T3"),
     proof=r"""
 Given the hidden weights the matching is fixed. Write $v_i = g_i+\nu_i$, $v'_i = g'_i+\nu'_i$ for
 matched neurons, $g_i = g(w_i)$, $g'_i = g(w'_i)$; $\varphi_i$, $\varphi'_i$, $\varphi_i^t$ for
@@ -275,6 +275,7 @@ theorem(
         "one frozen function beside both",
     ),
     functions=("prediction.MupFamily",),
+    depends=("P2",),
     checks="prediction",
     proof=r"""
 \textbf{1.} As in P2, steps 1 to 3: while $w' = qw$, $q = (1,r,r)$, outputs are equal and $g' =

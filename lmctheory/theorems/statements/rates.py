@@ -348,7 +348,7 @@ theorem(
         r"\alpha": r"exponent with which the squared gradient of the Hopf--Lax flow may rise",
     },
     status="derived",
-    sources=(),
+    sources=("hamilton1993",),
     note="derived: the Hopf-Lax flow",
     hypotheses=(
         _INDEPENDENT,
