@@ -137,7 +137,8 @@ def error_bound(
         n_out: number of outputs.
         matching_cost: a bound of the cost of m neurons whose covariance is that of the Gaussian
             law, to be taken as it is. Rows need then be no more than symmetric, so that S_l is
-            kappa times the distance. None for `averaging.matching_cost_bounds`, Gaussian rows.
+            kappa times the distance and the term with G_{l-1} counts twice. None for
+            `averaging.matching_cost_bounds`, Gaussian rows.
         modulo: "signs" for an odd activation, whose neurons may be negated.
 
     Raises:
@@ -250,7 +251,8 @@ def bound_from_costs(
         s_out: output weights have variance s_out^2 / m_L.
         n_out: number of outputs.
         first: bounds of G_1 and X_1, where more is known of them than M_1.
-        gaussian: whether rows are Gaussian, so that saturation counts; else kappa alone does.
+        gaussian: whether rows are Gaussian, so that saturation counts; else kappa alone does, and
+            the term with G_{l-1} counts twice, as no more than N <= 2C is known.
 
     Raises:
         ValueError: for another number of costs than the depth, a negative one, t outside [0, 1],

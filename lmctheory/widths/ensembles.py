@@ -68,10 +68,10 @@ class Ensemble:
             costs: M_1, ..., M_L.
             t: where on the line, in [0, 1].
             first: G_1 and X_1, where more is known of them than M_1.
-            gaussian: as in `contraction`.
+            gaussian: as in `contraction`; if not, what A and B differ by counts twice at t != 1/2.
         """
         S = [self.contraction(i + 1, gaussian=gaussian) for i in range(len(costs))]
-        return self._through(S, costs, t, first)
+        return self._through(S, costs, t, first, times=1 if gaussian else 2)
 
     def shares(self, t: float) -> Float[np.ndarray, " L"]:
         """How much each layer's matching cost counts by kappa alone: X_L <= sum_l share_l M_l."""
@@ -85,11 +85,13 @@ class Ensemble:
         costs: Sequence[float] | Float[np.ndarray, " L"],
         t: float,
         first: tuple[float, float] | None,
+        times: int = 1,
     ) -> tuple[list[float], float]:
         G, X = first or (S[0](costs[0]), S[0].chord(costs[0], t))
         gaps = [G]
         for shrink, M in zip(S[1:], costs[1:], strict=True):
-            middle = (M / 2 + (t - 0.5) ** 2 * self.s_w**2 * G) / (2 * (t**2 + (1 - t) ** 2))
+            apart = times * (t - 0.5) ** 2 * self.s_w**2 * G
+            middle = (M / 2 + apart) / (2 * (t**2 + (1 - t) ** 2))
             X = shrink.line(self.s_w**2 * X + middle, t)
             G = shrink(M + self.s_w**2 * G)
             gaps.append(G)

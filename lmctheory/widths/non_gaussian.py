@@ -29,8 +29,8 @@ Gaussian parts:
 
 For the last one the best s is searched. Where all fail there is 2 tr Lambda. A Gaussian bias beside
 such weights is covered: it has the part N(0, v), and v <= s^2 (Brascamp and Lieb). The recursion of
-D1 holds with S_l = kappa d^2 at t = 1/2 (for other t its term with G counts twice: of rows that are
-not Gaussian, N <= 2C is all that is known there); E K_1 is that of Gaussian rows only up to
+D1 holds with S_l = kappa d^2, and for t != 1/2 its term with G counts twice: of rows that are not
+Gaussian, N <= 2C is all that is known there. E K_1 is that of Gaussian rows only up to
 O(1/m_0), though for a symmetric relu layer its trace is exact: kernels of one's own may be passed
 to `ensemble`.
 """
@@ -103,7 +103,7 @@ def _(marginal: Uniform) -> tuple[tuple[float, float], ...]:
 
 
 def non_gaussian_cost(marginal: Marginal) -> Callable[[Gaussian, int], float]:
-    """The bound above, as a ``matching_cost`` of `deep.error_bound` (t = 1/2).
+    """The bound above, as a ``matching_cost`` of `deep.error_bound`.
 
     Args:
         marginal: law of every coordinate of a row, at variance 1.

@@ -151,7 +151,8 @@ class _Bound:
     def _sure(
         self, costs: Sequence[float], costs_at_t: Sequence[float], widths: Sequence[float]
     ) -> float:
-        mean = self.t * (1 - self.t) * self.networks.recursion(costs, self.t)[1]
+        _, X = self.networks.recursion(costs, self.t, gaussian=self.gaussian)
+        mean = self.t * (1 - self.t) * X
         if self.delta is None:
             return mean
         if not self.gaussian:

@@ -97,6 +97,25 @@ def test_costs_of_ones_own_need_no_gaussian_rows():
         assert bound_from_costs([2.0, 2.0], nets).value < 0.99 * found.value
 
 
+def test_away_from_the_middle_other_rows_may_be_farther_apart():
+    """Of rows that are only symmetric N <= 2C is known, of Gaussian ones N <= C."""
+    nets, t = ensemble(data(), 2, s_w=2.0), 0.2
+    G, X = 1.0, t * (1 - t) * 2.0  # kappa = 1/2
+    for times, found in (
+        (1, bound_from_costs([2.0, 2.0], nets, t=t)),
+        (2, error_bound((8, 8), nets, t=t, matching_cost=lambda law, m: 2.0)),
+    ):
+        middle = (1.0 + times * (t - 0.5) ** 2 * 4 * G) / (2 * (t**2 + (1 - t) ** 2))
+        assert found.value == pytest.approx(t * (1 - t) * (4 * X + middle) / 2)
+
+
+def test_widths_for_costs_of_ones_own_do_not_rest_on_gaussian_rows():
+    nets, eps = ensemble(data(), 2, "tanh", s_w=2.0), 0.5
+    m, _ = required_widths(eps, nets, matching_cost=power_law)
+    above, below = (error_bound((k, k), nets, matching_cost=power_law).value for k in (m - 1, m))
+    assert below <= eps**2 < above
+
+
 def test_the_recursion_as_it_is_written():
     nets = ensemble(data(), 3)
     costs, t, s = [0.3, 0.2, 0.5], 0.3, 2.0

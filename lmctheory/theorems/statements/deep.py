@@ -440,7 +440,7 @@ theorem(
     ),
     functions=("widths.non_gaussian_cost", "widths.gaussian_parts"),
     checks="deep",
-    depends=("R11",),
+    depends=("D1", "R11"),
     proof=r"""
 The scale of a row belongs to the metric: let rows be $\zeta$ and squared distances
 $|\zeta-\zeta'|_Y^2 = (\zeta-\zeta')^TY(\zeta-\zeta')$. Coordinates are independent, of variance 1:
@@ -465,6 +465,12 @@ image of $N(0,s^2Y)$.
 
 \textbf{5.} Matching the Gaussian vectors instead of their images costs at least as much: the first
 term of step 2 is at most the cost of $N(0,s^2\Lambda)$, $s^2F(m)$.
+
+\textbf{6.} D1 for such rows: its steps 1, 2, 4, 5, 8 and 9 use second moments and the exchange of
+A
+and B alone, step 6 symmetric rows if $S_l(d^2) = \kappa d^2$, as their pointwise bound has $f = 0$
+then. In place of its step 3, $N = C-\mathbb E\alpha\beta^T \le 2C$, as $\mathbb
+E(\alpha+\beta)(\alpha+\beta)^T \ge 0$: at $t \ne \frac12$ the term with $G_{l-1}$ counts twice.
 """,
 )
 
