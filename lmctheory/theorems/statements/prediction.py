@@ -77,7 +77,7 @@ theorem(
     hypotheses=(
         r"$f(x) = \frac1N \sum_i v_i \sigma(\langle w_i, x \rangle)$, $v_i = g(w_i) + $ noise, $g$"
         r" $G$-Lipschitz and $|g| \le V$",
-        r"noise of mean 0 and variance at most $s^2$, independent given all hidden weights",
+        r"noise $\nu$ of mean 0, $\mathbb E |\nu|^2 \le s^2$, independent given all hidden weights",
         "matched by hidden weights alone",
         "the squared loss, summed over outputs",
     ),
