@@ -5,7 +5,8 @@ examples that are open there: an example that is certified on pieces that cover 
 on the segment. Where the enclosure of a piece fails an example, the network is evaluated at the
 point where it leaves most room; if that is right too, the piece is cut for it in two or four, by
 how far the enclosure missed. Every example whose least margin on the segment is not zero
-is decided in the end, since the excess of an enclosure vanishes with the piece.
+is decided in the end, since the excess of an enclosure vanishes with the piece; unless a network at
+which it is tried has a margin within rounding of zero, which leaves it undecided.
 
 *Refutations* are networks at one t that are wrong for certain, rounding included: of which the
 enclosure of a piece without length is beyond zero.

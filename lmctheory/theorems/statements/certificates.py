@@ -523,8 +523,8 @@ next network evaluated on one of them refutes.
 of their precision, and functions and their derivatives a few. If the coefficients
 of a model are computed with errors that sum to at most $\tau$ in each entry, the model with $r +
 \tau$ holds, as $|s|, |e_i| \le 1$. A sum of $n$ products, factors rounded before, errs by at most
-$\frac12(n+3)\epsilon$ times the sum of their sizes, to first order in $n\epsilon$; hence in step 2
-by $\frac12(n+3)\epsilon(|W|+|D|)(\sum|c_k|+R)$ for the polynomial in double precision and
+$\frac12(n+3)\epsilon$ times the sum of their sizes, up to a factor $1+(n+3)\epsilon$; hence in
+step 2 by $\frac12(n+3)\epsilon(|W|+|D|)(\sum|c_k|+R)$ for the polynomial in double precision and
 $\frac12(n+3)\epsilon'(|W|+|D|)R$ for symbols in theirs, and by as much as the former for the
 network itself as it is computed; weights, interpolated, err by $8\epsilon(|W^A|+|W^B|)$. Larger
 multiples, $(n+76+16\cdot64)\epsilon$ and $\frac12(n+42)\epsilon'$, join $r$ before it is
