@@ -175,7 +175,7 @@ KEYS = {
         (2, "d914ba66690af5156aab320ab6377092f781c905481f9f69607e7f2012d0a95d"),
     ),
     "matching_rates": (
-        (513, "f6e16cdee0d0da5fdde1b7ace517960e83178ee6193e64b29e42b401993424f8"),
+        (531, "a768fe44269367fd53299636b99b120cd5b01978d3c72c4eda141eb550710263"),
         (58, "da24773ba2135ed5963db53d2639e03db0ba2b9165e31a69ca742a9e62c7657e"),
     ),
     "matching_methods": (
