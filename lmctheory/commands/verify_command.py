@@ -16,10 +16,11 @@ from lmctheory.progress import tracked
 from lmctheory.tables import Table, as_json
 from lmctheory.terminal import show
 from lmctheory.theorems import Check, Theorem, registry
+from lmctheory.theorems.step import StepCheck
 from lmctheory.theorems.trial import KINDS, Kind
-from lmctheory.theorems.verification import Variant, verify_variants
+from lmctheory.theorems.verification import Variant, verify_steps, verify_variants
 from lmctheory.theorems.verification import verify as verified
-from lmctheory.theorems.verification_tables import checks_table, variants_table
+from lmctheory.theorems.verification_tables import checks_table, steps_table, variants_table
 
 __all__ = ["verify"]
 
@@ -36,6 +37,9 @@ def verify(
     variants: Annotated[
         bool, typer.Option("--variants", help="Try false variants, which must be caught.")
     ] = False,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Check the steps of proofs, one by one.")
+    ] = False,
     trial: Annotated[
         int | None, typer.Option(min=1, help="Show this trial of one theorem, and what it drew.")
     ] = None,
@@ -50,7 +54,7 @@ def verify(
 ) -> None:
     """Tries theorems on instances: random, from trained networks, searched towards violation.
 
-    Fails if one is violated, or if a false variant is not caught. The instances of a theorem depend
+    Fails if one is violated, if a false variant is not caught, or if a step does not hold. The instances of a theorem depend
     on its key and the seed alone.
     """
     chosen = _chosen(keys)
@@ -59,18 +63,26 @@ def verify(
         from lmctheory.commands.output import require_output
 
         require_output("table", *files)
+    if steps and variants:
+        raise typer.BadParameter("--steps and --variants make a table each: give one of them")
     if kind is not None and trial is None:
         raise typer.BadParameter("--kind needs --trial")
     if trial is not None:
-        if files or variants:
-            raise typer.BadParameter("--trial shows one trial: no --json, --csv or --variants")
+        if files or variants or steps:
+            raise typer.BadParameter(
+                "--trial shows one trial: no --json, --csv, --variants or --steps"
+            )
         if len(chosen) > 1:
             raise typer.BadParameter(f"--trial needs one key, got {len(chosen)}")
         good = _show_instance(chosen[0], seed, trial, kind or "random")
     else:
         names = [entry.key for entry in chosen]
         table, good = (
-            _try_variants(names, seed, jobs) if variants else _try(names, seed, full, jobs)
+            _try_steps(chosen, seed, jobs)
+            if steps
+            else _try_variants(names, seed, jobs)
+            if variants
+            else _try(names, seed, full, jobs)
         )
         if files:
             _write(table, json_file, csv_file)
@@ -116,8 +128,32 @@ def _try_variants(keys: Sequence[str], seed: int, jobs: int) -> tuple[Table[Vari
     return table, all(variant.caught or variant.least is not None for variant in found)
 
 
+def _try_steps(
+    chosen: Sequence[Theorem], seed: int, jobs: int
+) -> tuple[Table[StepCheck], bool]:
+    names = [entry.key for entry in chosen if entry.step_numbers]
+    if not names:
+        raise typer.BadParameter("no proof of these theorems is told in steps")
+    every = tracked(verify_steps(names, seed, jobs=jobs), "verifying", len(names))
+    found = [check for of_one in every for check in of_one]
+    table = steps_table(found)
+    show(table, _tally(found, sum(len(entry.step_numbers) for entry in chosen)))
+    return table, all(check.good for check in found)
+
+
+def _tally(found: Sequence[StepCheck], steps: int) -> str:
+    computed = {(check.key, check.step) for check in found if not check.in_words}
+    words = {(check.key, check.step) for check in found} - computed
+    return (
+        f"{steps} steps in {len({key for key, _ in computed | words})} proofs:"
+        f" {len(computed)} checked, {len(words)} in words,"
+        f" {steps - len(computed) - len(words)} not looked at."
+    )
+
+
 def _write(
-    table: Table[Check] | Table[Variant], json_file: Path | None, csv_file: Path | None
+    table: Table[Check] | Table[Variant] | Table[StepCheck],
+    json_file: Path | None, csv_file: Path | None
 ) -> None:
     from lmctheory.files import writing
 

@@ -5,16 +5,28 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lmctheory.theorems.formula import Formula
+from lmctheory.theorems.step import Step, StepKind, both_ways
 from lmctheory.theorems.theorem import Status, Theorem, Tried
 from lmctheory.theorems.trial import Trial
 
-__all__ = ["breaks", "registry", "theorem", "tries", "tries_trained"]
+__all__ = [
+    "breaks",
+    "equality",
+    "identity",
+    "inequality",
+    "registry",
+    "theorem",
+    "tries",
+    "tries_trained",
+    "unchecked",
+]
 
 _THEOREMS: dict[str, Theorem] = {}
 _TRIED: dict[str, Tried] = {}
+_STEPS: dict[str, tuple[Step, ...]] = {}
 
 
 def theorem(
@@ -63,6 +75,7 @@ def theorem(
         functions,
         proof,
         partial(_tried, key, checks),
+        partial(_steps, key),
     )
 
 
@@ -70,6 +83,12 @@ def _tried(key: str, checks: str) -> Tried:
     # what checks a theorem needs PyTorch and more, what lists them does not
     import_module(f"lmctheory.theorems.checks.{checks}")
     return _TRIED[key]
+
+
+def _steps(key: str) -> tuple[Step, ...]:
+    # what checks steps needs SymPy
+    import_module("lmctheory.theorems.checks.steps")
+    return _STEPS.get(key, ())
 
 
 _Drawn = TypeVar("_Drawn", bound=Callable[..., Iterator[Trial]])
@@ -125,6 +144,82 @@ def breaks(key: str, wrong: str) -> Callable[[_Drawn], _Drawn]:
         return trials
 
     return declare
+
+
+_Sides = TypeVar("_Sides", bound=Callable[..., Any])
+
+
+def _declare(key: str, step: Step) -> None:
+    assert key in _THEOREMS, key
+    assert step.number in _THEOREMS[key].step_numbers, (key, step.number)
+    _STEPS[key] = (*_STEPS.get(key, ()), step)
+
+
+def identity(key: str, number: int, what: str) -> Callable[[_Sides], _Sides]:
+    """Declares that the decorated function gives both sides of identities, as SymPy expressions.
+
+    Args:
+        key: of the statement whose proof has the step.
+        number: of the step.
+        what: a few words.
+    """
+
+    def declare(sides: _Sides) -> _Sides:
+        _declare(key, Step(number, "identity", what, sides))
+        return sides
+
+    return declare
+
+
+def equality(
+    key: str, number: int, what: str, *, count: int = 100
+) -> Callable[[_Sides], _Sides]:
+    """Declares the decorated generator to draw pairs of numbers that a step says are equal.
+
+    Args:
+        key: of the statement whose proof has the step.
+        number: of the step.
+        what: a few words.
+        count: of pairs.
+    """
+
+    def declare(sides: _Sides) -> _Sides:
+        _declare(key, Step(number, "equality", what, both_ways(sides), count=2 * count))
+        return sides
+
+    return declare
+
+
+def inequality(
+    key: str, number: int, what: str, *, slack: float = 0.0, count: int = 200
+) -> Callable[[_Drawn], _Drawn]:
+    """Declares the decorated generator to draw trials of a step.
+
+    Args:
+        key: of the statement whose proof has the step.
+        number: of the step.
+        what: a few words.
+        slack: by which part of the larger side the inequality is not attained.
+        count: of trials.
+    """
+
+    def declare(trials: _Drawn) -> _Drawn:
+        _declare(key, Step(number, "inequality", what, trials, slack, count))
+        return trials
+
+    return declare
+
+
+def unchecked(key: str, number: int, kind: StepKind, what: str) -> None:
+    """Declares that there is nothing to compute in a step.
+
+    Args:
+        key: of the statement whose proof has the step.
+        number: of the step.
+        kind: whether it cites, defines or argues.
+        what: a few words.
+    """
+    _declare(key, Step(number, kind, what))
 
 
 def registry() -> Mapping[str, Theorem]:

@@ -1,5 +1,6 @@
 """What a theorem is here: statement, symbols, hypotheses, sources, and checks that could fail."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,12 +13,15 @@ import numpy as np
 from lmctheory.theorems.adversary import Trials, search
 from lmctheory.theorems.formula import Formula
 from lmctheory.theorems.instances import Instance, instantiate
+from lmctheory.theorems.step import Step
 from lmctheory.theorems.trial import KINDS, Check, Kind, Trial
 
 __all__ = ["Status", "Theorem", "Tried"]
 
 _OPEN = (":", ":}", r"\Longrightarrow", "of}")
 _RELATIONS = (r"\le", r"\ge", "=")
+_STEP = re.compile(r"\\textbf\{(\d+)\.\}|\\emph\{Step (\d+),")
+"""How a proof begins a step."""
 Status = Literal["published", "derived", "rate only"]
 """Published: with these constants, elsewhere. Derived: stated and proved for this package."""
 
@@ -61,6 +65,7 @@ class Theorem:
         functions: public functions that compute it.
         proof: LaTeX, or nothing.
         load: gives what tries it; called when it is tried.
+        load_steps: gives what checks the steps of its proof, likewise.
     """
 
     key: str
@@ -75,6 +80,7 @@ class Theorem:
     functions: tuple[str, ...]
     proof: str = field(repr=False)
     load: Callable[[], Tried] = field(repr=False)
+    load_steps: Callable[[], tuple[Step, ...]] = field(default=tuple, repr=False)
 
     @property
     def statement(self) -> str:
@@ -94,6 +100,22 @@ class Theorem:
     def tried(self) -> Tried:
         """What tries it."""
         return self.load()
+
+    @property
+    def step_numbers(self) -> tuple[int, ...]:
+        """The numbers of the steps of its proof; none where it is not told in steps."""
+        return tuple(int(found[1] or found[2]) for found in _STEP.finditer(self.proof))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is checked of the steps of its proof, and what of them is words, in their order.
+
+        Example:
+            >>> from lmctheory.theorems import registry
+            >>> registry()["T3"].steps[0].what
+            'the risk of f_t'
+        """
+        return tuple(sorted(self.load_steps(), key=lambda step: step.number))
 
     def latex(self) -> str:
         """The statement as a displayed formula."""

@@ -11,10 +11,20 @@ import joblib
 
 from lmctheory.results import Result
 from lmctheory.theorems._registry import registry
+from lmctheory.theorems.step import StepCheck
 from lmctheory.theorems.theorem import Theorem
 from lmctheory.theorems.trial import KINDS, Check, Kind, Trial
 
-__all__ = ["SCALE", "Variant", "variants", "verify", "verify_both", "verify_variants"]
+__all__ = [
+    "SCALE",
+    "Variant",
+    "check_steps",
+    "variants",
+    "verify",
+    "verify_both",
+    "verify_steps",
+    "verify_variants",
+]
 
 _Found = TypeVar("_Found")
 SCALE = 0.9
@@ -81,6 +91,40 @@ def verify_both(
         jobs: processes.
     """
     return _each(partial(_both, seed=seed), keys, jobs)
+
+
+def verify_steps(
+    keys: Sequence[str], seed: int = 0, *, jobs: int = 1
+) -> Iterator[tuple[StepCheck, ...]]:
+    """The steps of proofs, in the order given; nothing for a proof of which none is declared.
+
+    Args:
+        keys: of the theorems.
+        seed: >= 0.
+        jobs: processes.
+    """
+    return _each(partial(_steps, seed=seed), keys, jobs)
+
+
+def check_steps(theorem: Theorem, seed: int = 0) -> tuple[StepCheck, ...]:
+    """Tries the steps of one proof.
+
+    Args:
+        theorem: whose proof it is.
+        seed: >= 0.
+
+    Example:
+        >>> [(check.step, check.good) for check in check_steps(registry()["T3"])]
+        [(1, True), (2, True), (3, True), (3, True)]
+    """
+    streams = theorem.stream(seed).spawn(len(theorem.steps))
+    return tuple(
+        step.check(theorem.key, rng) for step, rng in zip(theorem.steps, streams, strict=True)
+    )
+
+
+def _steps(key: str, seed: int) -> tuple[StepCheck, ...]:
+    return check_steps(registry()[key], seed)
 
 
 def _each(function: Callable[[str], _Found], keys: Sequence[str], jobs: int) -> Iterator[_Found]:

@@ -6,10 +6,11 @@ from functools import partial
 
 from lmctheory.tables import Column, Table
 from lmctheory.theorems._registry import registry
+from lmctheory.theorems.step import StepCheck
 from lmctheory.theorems.trial import KINDS, Check, Kind
 from lmctheory.theorems.verification import Variant
 
-__all__ = ["checks_table", "variants_table"]
+__all__ = ["checks_table", "steps_table", "variants_table"]
 
 _HEADS: dict[Kind, str] = {"random": "rand.", "trained": "train.", "searched": "search"}
 _TITLE = partial(textwrap.shorten, width=40, placeholder=" ...")
@@ -46,6 +47,16 @@ _VARIANTS = (
     Column[Variant]("kind", lambda found: found.kind, left=True),
     Column[Variant]("least factor", lambda found: found.least, head="seen below", form=".3g"),
 )
+_STEPS = (
+    Column[StepCheck]("key", lambda check: check.key, left=True),
+    Column[StepCheck]("step", lambda check: check.step, form="d"),
+    Column[StepCheck]("kind", lambda check: check.kind, left=True),
+    Column[StepCheck]("what", lambda check: check.what, left=True),
+    Column[StepCheck]("trials", lambda check: check.trials or None, form="d"),
+    Column[StepCheck]("held", lambda check: None if check.in_words else check.held, form="d"),
+    Column[StepCheck]("caught", lambda check: check.caught, head=".99", form="d"),
+    Column[StepCheck]("slack", lambda check: check.slack or None, form=".2g"),
+)
 
 
 def checks_table(checks: Sequence[Check], title: str = "", *, brief: bool = False) -> Table[Check]:
@@ -75,3 +86,18 @@ def variants_table(found: Sequence[Variant], title: str = "") -> Table[Variant]:
         " scaled by less is caught."
     )
     return Table(title, caption, _VARIANTS, found)
+
+
+def steps_table(found: Sequence[StepCheck], title: str = "") -> Table[StepCheck]:
+    """What came of trying the steps of proofs.
+
+    Args:
+        found: the steps.
+        title: of the table.
+    """
+    caption = (
+        "held: of the trials, or of the expressions of an identity. .99: trials until one does not"
+        " hold with .99 of its right-hand side. slack: which part of that is not attained; .99 is"
+        " then of the rest."
+    )
+    return Table(title, caption, _STEPS, found, lambda check: check.key)

@@ -1,0 +1,65 @@
+"""What several steps are tried on."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Loss", "convex_loss", "huber", "rms", "secant"]
+
+
+class Loss(NamedTuple):
+    """A loss that is convex, at least 0, and has a ``smoothness``-Lipschitz gradient."""
+
+    value: Callable[[np.ndarray], float]
+    gradient: Callable[[np.ndarray], np.ndarray]
+    smoothness: float
+
+
+def convex_loss(rng: np.random.Generator, outputs: int) -> Loss:
+    """Square, square with a metric, cross-entropy, or root of one plus the square.
+
+    Args:
+        rng: the random numbers.
+        outputs: how many.
+    """
+    kind, y = rng.integers(4), rng.standard_normal(outputs)
+    if kind == 0:
+        beta = float(rng.uniform(0.1, 3))
+        return Loss(lambda f: beta / 2 * float((f - y) @ (f - y)), lambda f: beta * (f - y), beta)
+    if kind == 1:
+        root = rng.standard_normal((outputs, outputs))
+        metric = root @ root.T
+        beta = float(np.linalg.eigvalsh(metric)[-1])
+        return Loss(
+            lambda f: float((f - y) @ metric @ (f - y)) / 2, lambda f: metric @ (f - y), beta
+        )
+    if kind == 2:
+        label = np.eye(outputs)[rng.integers(outputs)]
+        return Loss(
+            lambda f: float(np.logaddexp.reduce(f) - label @ f),
+            lambda f: np.exp(f - np.logaddexp.reduce(f)) - label,
+            0.5,
+        )
+    return Loss(
+        lambda f: float((np.sqrt(1 + (f - y) ** 2) - 1).sum()),
+        lambda f: (f - y) / np.sqrt(1 + (f - y) ** 2),
+        1.0,
+    )
+
+
+def huber(d: float, b: float, H: float) -> float:
+    """``H/2 min(d, b/H)^2 + b max(d - b/H, 0)``."""
+    return H / 2 * min(d, b / H) ** 2 + b * max(d - b / H, 0.0)
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square over the first axis of norms over the others."""
+    squares = np.square(np.asarray(values, dtype=float))
+    return float(np.sqrt(squares.sum() / len(squares)))
+
+
+def secant(of: Callable[[np.ndarray], np.ndarray], z: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Slope between two points that differ."""
+    slope: np.ndarray = (of(z) - of(w)) / (z - w)
+    return slope
