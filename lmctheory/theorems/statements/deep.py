@@ -592,10 +592,15 @@ theorem(
     note="derived",
     functions=("widths.lower.last_layer_bound",),
     checks="lower",
-    proof=r"""Permutations of earlier layers do not change $\phi^B_L$. Given all but the output
+    proof=r"""
+\textbf{1.} Permutations of earlier layers do not change $\phi^B_L$. Given all but the output
 weights $u, u'$, an output's error is
 $\sum_i t u_i (\phi^t_i - \phi^A_i) + (1-t) u'_i (\phi^t_i - \phi^B_{\pi(i)})$, $\phi^t$ the
-activations at $t$. The mean of its square is $s_{out}^2 / m_L$ times the sum of
-$t^2 (\phi^t_i - \phi^A_i)^2 + (1-t)^2 (\phi^t_i - \phi^B_{\pi(i)})^2$, which for every number
-$\phi^t_i$ is at least $\frac{t^2 (1-t)^2}{t^2 + (1-t)^2} (\phi^A_i - \phi^B_{\pi(i)})^2$.""",
+activations at $t$.
+
+\textbf{2.} The mean of its square is $s_{out}^2 / m_L$ times the sum of
+$t^2 (\phi^t_i - \phi^A_i)^2 + (1-t)^2 (\phi^t_i - \phi^B_{\pi(i)})^2$.
+
+\textbf{3.} For every number $\phi^t_i$ this is at least $\frac{t^2 (1-t)^2}{t^2 + (1-t)^2} (\phi^A_i - \phi^B_{\pi(i)})^2$.
+""",
 )

@@ -19,10 +19,12 @@ _SYMBOLS = {
     r"|w|_\Sigma": r"$|w|_\Sigma^2 = \mathbb E \langle w, x \rangle^2$",
 }
 _LAYER = {"w, w'": r"hidden weights of A and B", "u, u'": "output weights of A and B"}
-_LEMMA = r"""For real $p, q$ let $D(p, q)$ be the mean of $(s(p) - s(q))^2$ and $(s(-p) - s(-q))^2$.
+_LEMMA = r"""
+\textbf{1.} For real $p, q$ let $D(p, q)$ be the mean of $(s(p) - s(q))^2$ and $(s(-p) - s(-q))^2$.
 If $p q \ge 0$, $D = \frac{1+a^2}2 (p-q)^2$. If $p > 0 > q$, with $n = -q$,
 \[ 2 D = (1-a)^2 (p^2 + n^2) + 2 a (p+n)^2 = (1+a^2)(p+n)^2 - 2 (1-a)^2 p n . \]
-The first form and $p^2 + n^2 \ge \frac12 (p+n)^2$ give $2 D \ge \frac{(1+a)^2}2 (p+n)^2$, the
+
+\textbf{2.} The first form and $p^2 + n^2 \ge \frac12 (p+n)^2$ give $2 D \ge \frac{(1+a)^2}2 (p+n)^2$, the
 second and $p n \ge 0$ give $2 D \le (1+a^2)(p+n)^2$. Hence
 $\frac{(1+a)^2}4 (p-q)^2 \le D \le \frac{1+a^2}2 (p-q)^2$ always."""
 
@@ -70,15 +72,22 @@ theorem(
     proof=_LEMMA
     + r"""
 
-Let $z, z'$ be the pre-activations of a pair and $z_t = t z + (1-t) z'$. Given hidden weights and
+\textbf{3.} Let $z, z'$ be the pre-activations of a pair and $z_t = t z + (1-t) z'$. Given hidden weights and
 $\pi$, what is left of $\mathbb E_u \|e\|^2$ are the squares of the terms
 $t u_i (s(z_t) - s(z)) + (1-t) u'_i (s(z_t) - s(z'))$: it is the mean over pairs of
-$c_t = \mathbb E_x [t^2 (s(z_t) - s(z))^2 + (1-t)^2 (s(z_t) - s(z'))^2]$. As $x$ and $-x$ have one
-law, the squares may be replaced by $D$; $z_t - z = (1-t)(z' - z)$ and $z_t - z' = t (z - z')$ give
-$c_t \le (1 + a^2) t^2 (1-t)^2 |w - w'|_\Sigma^2$. From below, $z_t$ lies between $z$ and $z'$ and
+$c_t = \mathbb E_x [t^2 (s(z_t) - s(z))^2 + (1-t)^2 (s(z_t) - s(z'))^2]$.
+
+\textbf{4.} As $x$ and $-x$ have one law, the squares may be replaced by $D$; $z_t - z = (1-t)(z' - z)$ and $z_t - z' = t (z - z')$ give
+$c_t \le (1 + a^2) t^2 (1-t)^2 |w - w'|_\Sigma^2$.
+
+\textbf{5.} From below, $z_t$ lies between $z$ and $z'$ and
 has, where it is not 0, the sign of one of them: the one term is $\frac{1+a^2}2$ and the other at
 least $\frac{(1+a)^2}4$ times $t^2 (1-t)^2 (z - z')^2$. Take the mean over pairs, the minimum over
-$\pi$ and the mean over hidden weights. Last, $\mathbb E f^2 = \mathbb E s(z)^2$.""",
+$\pi$ and the mean over hidden weights.
+
+\textbf{6.} Last, $\mathbb E f^2 = \mathbb E s(z)^2$, which is $\frac{1+a^2}2 \mathbb E z^2$ as $x$
+and $-x$ have one law.
+""",
 )
 
 theorem(
@@ -110,12 +119,15 @@ theorem(
     proof=_LEMMA
     + r"""
 
-The mean over signs leaves the squares of the terms of each network, so that given everything else
+\textbf{3.} The mean over signs leaves the squares of the terms of each network, so that given everything else
 $\|e\|^2$ is in the mean at least $\frac{(1+a)^2}4 t^2 (1-t)^2$ times the mean over pairs of
-$(u_i^2 + u'^2_{\pi(i)}) |w_i - w'_{\pi(i)}|_\Sigma^2$. Here $u_i^2$ multiplies at least
+$(u_i^2 + u'^2_{\pi(i)}) |w_i - w'_{\pi(i)}|_\Sigma^2$.
+
+\textbf{4.} Here $u_i^2$ multiplies at least
 $\min_j |w_i - w'_j|_\Sigma^2$, whatever $\pi$ is, and $u'^2_j$ at least the distance of $w'_j$ to
 its nearest neighbour in A. Sizes are independent of hidden weights, so each sum has the mean
-$\mathrm{NN}(m)$.""",
+$\mathrm{NN}(m)$.
+""",
 )
 
 theorem(
@@ -150,14 +162,18 @@ theorem(
     depends=("T7",),
     functions=("widths.lower.every_permutation_share",),
     checks="lower",
-    proof=r"""Fix $\pi$ and the hidden weights. The error of one output is linear in its normal
+    proof=r"""
+\textbf{1.} Fix $\pi$ and the hidden weights. The error of one output is linear in its normal
 output weights, so $\|e\|^2 = \sum_j \lambda_j X_j$ with $\lambda_j \ge 0$ and independent $X_j \sim
-\chi^2_n$; $C = \sum_j \lambda_j = \mathbb E_u \|e\|^2 \ge c^*$ for one output. For $s > 0$, by
-$\prod_j (1 + 2 s \lambda_j) \ge 1 + 2 s C$,
+\chi^2_n$; $C = \sum_j \lambda_j = \mathbb E_u \|e\|^2 \ge c^*$ for one output.
+
+\textbf{2.} For $s > 0$, by Markov's inequality and $\prod_j (1 + 2 s \lambda_j) \ge 1 + 2 s C$,
 \[ P(\|e\|^2 \le \theta n C) \le e^{s \theta n C} \prod_j (1 + 2 s \lambda_j)^{-n/2}
 \le e^{s \theta n C} (1 + 2 s C)^{-n/2}, \]
-and at $1 + 2 s C = 1/\theta$ this is $e^{-\frac n2 (\theta - 1 - \ln \theta)}$. There are $m!$
-permutations.""",
+and at $1 + 2 s C = 1/\theta$ this is $e^{-\frac n2 (\theta - 1 - \ln \theta)}$.
+
+\textbf{3.} There are $m!$ permutations.
+""",
 )
 
 _EQUAL = (
@@ -211,17 +227,23 @@ theorem(
     depends=("R11",),
     functions=("widths.lower.equal_outputs_error", "widths.lower.equal_outputs_mean"),
     checks="lower",
-    proof=r"""Let $a > 0$. The relu is convex: every pair's error
+    proof=r"""
+\textbf{1.} Let $a > 0$. The relu is convex: every pair's error
 $s(\frac{z + z'}2) - \frac12 s(z) - \frac12 s(z')$ is at most 0, so that $|e|$ is the mean over
 pairs of their sizes. With $\mathbb E s(\langle w, x \rangle) = |w| / \sqrt{2 \pi_0}$ the first line
-follows, and $\mathbb E_x |e| \le \|e\|$. For $r = |w| \le r' = |w'|$ and the cosine $c$ of their
+follows, and $\mathbb E_x |e| \le \|e\|$.
+
+\textbf{2.} For $r = |w| \le r' = |w'|$ and the cosine $c$ of their
 angle,
 \[ r + r' - |w + w'| = \frac{2 r r' (1 - c)}{r + r' + |w + w'|}, \qquad
 r' - r \le |w + w'| \le r + r' \le 2 r' , \]
 so this lies between $\frac12 r (1 - c)$ and $r (1 - c)$, where $1 - c$ is half the squared distance
-of the directions. Norms of $N(0, I_d)$ are independent of directions: matched by these alone, the
+of the directions.
+
+\textbf{3.} Norms of $N(0, I_d)$ are independent of directions: matched by these alone, the
 pairs' norms are independent, which gives the second line; the third holds as every neuron of A pays
-at least what its cheapest partner costs.""",
+at least what its cheapest partner costs.
+""",
 )
 
 theorem(
@@ -253,12 +275,17 @@ theorem(
     depends=("T10",),
     functions=("widths.lower.equal_outputs_barrier",),
     checks="lower",
-    proof=r"""Let $a > 0$, $\bar f = \frac12 (f_A + f_B)$ and $X = \mathbb E_x (f^* - \bar f)$,
+    proof=r"""
+\textbf{1.} Let $a > 0$, $\bar f = \frac12 (f_A + f_B)$ and $X = \mathbb E_x (f^* - \bar f)$,
 which has mean 0. The risk of $f_{1/2} = \bar f + e$ exceeds that of $f^*$ by
 $\|f_{1/2} - f^*\|^2 \ge (\mathbb E_x [f^* - f_{1/2}])^2$, and
-$\mathbb E_x [f^* - f_{1/2}] = X + \mathbb E_x |e| \ge X + T^*$, see T10. So the least over $\pi$ is
-at least $\max(0, X + T^*)^2$, and its mean at least $(\mathbb E T^*)^2$ by Jensen's inequality. The
-risks of A and B exceed that of $f^*$ by $V / N$ in the mean,
+$\mathbb E_x [f^* - f_{1/2}] = X + \mathbb E_x |e| \ge X + T^*$, see T10.
+
+\textbf{2.} So the least over $\pi$ is
+at least $\max(0, X + T^*)^2$, and its mean at least $(\mathbb E T^*)^2$ by Jensen's inequality.
+
+\textbf{3.} The risks of A and B exceed that of $f^*$ by $V / N$ in the mean,
 $V = \mathbb E (a s(\langle w, x \rangle))^2 - \mathbb E_x f^*(x)^2$,
-$\mathbb E s(\langle w, x \rangle)^2 = d / 2$ and $f^*(x) = a |x| / \sqrt{2 \pi_0}$.""",
+$\mathbb E s(\langle w, x \rangle)^2 = d / 2$ and $f^*(x) = a |x| / \sqrt{2 \pi_0}$.
+""",
 )

@@ -1,5 +1,5 @@
 """What checks the steps of proofs; importing it declares all."""
 
-from lmctheory.theorems.checks.steps import training
+from lmctheory.theorems.checks.steps import lower, training
 
-__all__ = ["training"]
+__all__ = ["lower", "training"]

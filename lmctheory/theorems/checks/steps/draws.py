@@ -1,11 +1,16 @@
 """What several steps are tried on."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+import sympy as sp
 
-__all__ = ["Loss", "convex_loss", "huber", "rms", "secant"]
+from lmctheory.theorems._registry import registry
+from lmctheory.theorems.adversary import Trials
+from lmctheory.theorems.trial import Trial
+
+__all__ = ["Loss", "convex_loss", "huber", "leaky", "link", "printed", "rms", "secant"]
 
 
 class Loss(NamedTuple):
@@ -51,6 +56,34 @@ def convex_loss(rng: np.random.Generator, outputs: int) -> Loss:
 def huber(d: float, b: float, H: float) -> float:
     """``H/2 min(d, b/H)^2 + b max(d - b/H, 0)``."""
     return H / 2 * min(d, b / H) ** 2 + b * max(d - b / H, 0.0)
+
+
+def leaky(z: Any, a: float) -> Any:
+    """``max(z, 0) + a min(z, 0)``."""
+    return np.maximum(z, 0) + a * np.minimum(z, 0)
+
+
+def link(trials: Callable[[np.random.Generator], Iterator[tuple[Trial, ...]]], k: int) -> Trials:
+    """One of several inequalities that are drawn together, so that each is caught by itself.
+
+    Args:
+        trials: draws all of them.
+        k: which.
+    """
+    return lambda rng: (drawn[k] for drawn in trials(rng))
+
+
+def printed(key: str, line: int, **values: Any) -> Any:
+    """The right-hand side of a formula of a statement, which a proof must arrive at.
+
+    Args:
+        key: of the statement.
+        line: which of its formulas.
+        values: what its symbols are here, by name.
+    """
+    right = registry()[key].formulas[line].right
+    names = {symbol.name: symbol for symbol in right.free_symbols}
+    return right.subs({names[name]: value for name, value in values.items()}, simultaneous=True)
 
 
 def rms(values: np.ndarray) -> float:

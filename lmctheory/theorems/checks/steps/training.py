@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import convex_loss, rms, secant
+from lmctheory.theorems.checks.steps.draws import convex_loss, link, printed, rms, secant
 from lmctheory.theorems.trial import Trial
 
 Pairs = Iterator[tuple[Any, Any]]
@@ -73,7 +73,7 @@ def _gradients() -> Pairs:
     )
 
 
-@equality("T12", 3, "a step of both neurons, as (c - sB) D - s A rho")
+@equality("T12", 3, "a step of both neurons")
 def _one_step(rng: np.random.Generator) -> Pairs:
     """B and A rho as steps 1 and 2 define them, for tanh on a few examples."""
     while True:
@@ -112,7 +112,7 @@ def _shifted(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     return float(direction @ (left + size)), float(direction @ (right + size))
 
 
-@inequality("T12", 4, "gradients of a convex smooth loss are cocoercive")
+@inequality("T12", 4, "gradients of smooth losses are cocoercive")
 def _cocoercive(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         c = int(rng.integers(1, 4))
@@ -156,11 +156,13 @@ def _largest_value() -> Pairs:
     a, b = s * (2 * c - s * beta * K**2) / beta, s**2 * L * K
     yield bound, q * M - a * u**2 + 2 * b * sp.sqrt(M) * u
     [best] = sp.solve(sp.diff(bound, u), u)
-    yield bound.subs(u, best), (q + b**2 / a) * M
+    given = {"q": q, "s": s, "c": c, "beta": beta, "L": L, "K": K, "M": M}
+    yield bound.subs(u, best), printed("T12", 0, **given)
+    yield (q + b**2 / a) * M, printed("T12", 0, **given)
     yield sp.diff(bound, u, 2), -2 * a
 
 
-@equality("T12", 7, "difference of gradients as B D + A rho, by integrals")
+@equality("T12", 7, "difference of gradients by integrals")
 def _integrals(rng: np.random.Generator) -> Pairs:
     while True:
         x, (w, v) = rng.standard_normal((3, 2)), rng.standard_normal((2, 2))
@@ -217,12 +219,16 @@ def _transfer(rng: np.random.Generator) -> Iterator[Trial]:
         )
 
 
-@identity("T12", 9, "the factor of a step, as the statement prints it")
+@identity("T12", 9, "the factor of a step, as it is printed")
 def _factor() -> Pairs:
     s, c, beta, K, kappa = sp.symbols("s c beta K kappa", **_POSITIVE)
     room = 2 * c - s * beta * K**2
     a, b = s * room / beta, s**2 * kappa * K
-    yield (c + s * kappa) ** 2 + b**2 / a, c**2 + 2 * c * s * kappa + 2 * c * s**2 * kappa**2 / room
+    step = {"c": c, "s": s, "x": kappa}
+    growth = printed("T12", 1, n=1, w=1, beta=beta, K=K).doit()
+    growth = growth.subs({sp.Function(name)(1): value for name, value in step.items()})
+    yield c**2 + 2 * s * c * kappa + s**2 * kappa**2 + b**2 / a, growth**2
+    yield s**2 * kappa**2 * (1 + s * beta * K**2 / room), 2 * c * s**2 * kappa**2 / room
 
 
 @identity("T13", 1, "the square of a step multiplied out")
@@ -249,8 +255,7 @@ def _kept_weight(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(float(after @ moved), float((after * q) @ np.square(D).sum(axis=1)))
 
 
-@inequality("T13", 2, "curvature meets gain: the third and fourth term")
-def _interaction(rng: np.random.Generator) -> Iterator[Trial]:
+def _interaction(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
     while True:
         N, p, n = (1, 1, 1) if rng.random() < 0.3 else (3, 2, 2)
         D, B = rng.standard_normal((N, p)), rng.standard_normal((N, p, p))
@@ -261,9 +266,15 @@ def _interaction(rng: np.random.Generator) -> Iterator[Trial]:
         X = float(((after * gain * curvature) ** 2 / before).mean() ** 0.5)
         E, u = float((before * np.square(D).sum(axis=1)).mean()), float(np.linalg.norm(rho))
         third = float((after * (bent * pushed).sum(axis=1)).mean())
-        yield Trial(abs(third), u * X * E**0.5)
         fourth = float((after * np.square(pushed).sum(axis=1)).mean())
-        yield Trial(fourth, u**2 * float((after * gain**2).mean()))
+        yield (
+            Trial(abs(third), u * X * E**0.5),
+            Trial(fourth, u**2 * float((after * gain**2).mean())),
+        )
+
+
+inequality("T13", 2, "the third term: curvature meets gain")(link(_interaction, 0))
+inequality("T13", 2, "the fourth term: gain")(link(_interaction, 1))
 
 
 @equality("T13", 3, "the largest eigenvalue of the rank-two form")
@@ -279,7 +290,7 @@ def _rank_two(rng: np.random.Generator) -> Pairs:
         yield size + float(np.linalg.eigvalsh(form)[-1]), 2 * size - float(p @ (w * p))
 
 
-@inequality("T13", 3, "what the form leaves of the residuals, by V_1 and P")
+@inequality("T13", 3, "what the form leaves, by V_1 and P")
 def _first_line(rng: np.random.Generator) -> Iterator[Trial]:
     """Residuals by a metric of every example; every second time along the form's eigenvector."""
     while True:
@@ -303,20 +314,31 @@ def _first_line(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(left, beta * E * (G**0.5 * V - float((p**2 * after).mean())))
 
 
-@inequality("T13", 4, "u by the distances: two links")
-def _residual_size(rng: np.random.Generator) -> Iterator[Trial]:
+def _residual_size(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
     while True:
         N, n = int(rng.integers(1, 4)), int(rng.integers(1, 3))
         delta, before, k = rng.standard_normal((N, n)), rng.exponential(size=N), rng.exponential(size=N)
         D = np.array([rms(each) for each in delta]) / k
         E, G = float((before * D**2).mean()), float((k**2 / before).mean())
         beta = float(rng.uniform(0.1, 2))
-        u = beta * rms(delta.mean(axis=0))
-        yield Trial(u, beta * float((k * D).mean()))
-        yield Trial(beta * float((k * D).mean()), beta * (G * E) ** 0.5)
+        u, middle = beta * rms(delta.mean(axis=0)), beta * float((k * D).mean())
+        yield Trial(u, middle), Trial(middle, beta * (G * E) ** 0.5)
 
 
-@identity("T13", 5, "weights split into their mean and the rest")
+inequality("T13", 4, "u by the mean of k |D|")(link(_residual_size, 0))
+inequality("T13", 4, "that by G and E")(link(_residual_size, 1))
+
+
+@identity("T13", 4, "the first line, as it is printed")
+def _first_printed() -> Pairs:
+    s, c, beta, G, V, P, X, S, E = sp.symbols("s c beta G V P X S E", **_POSITIVE)
+    u = beta * sp.sqrt(G * E)
+    bound = E + s * c * beta * E * (sp.sqrt(G) * V - P) + 2 * s**2 * u * X * sp.sqrt(E)
+    given = {"s": s, "c": c, "beta": beta, "G": G, "V": V, "P": P, "X": X, "S": S, "E": E}
+    yield bound + s**2 * u**2 * S, printed("T13", 0, **given)
+
+
+@identity("T13", 5, "weights are their mean and the rest")
 def _split() -> Pairs:
     w, delta = sp.symbols("w1:4"), sp.symbols("d1:4")
     W = sum(w) / 3
@@ -324,7 +346,7 @@ def _split() -> Pairs:
     yield sum(a * d for a, d in zip(w, delta, strict=True)) / 3, W * sum(delta) / 3 + rest
 
 
-@inequality("T13", 5, "what weights differ from their mean by, V_2")
+@inequality("T13", 5, "the rest by V_2")
 def _rest_of_weights(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         N, n = int(rng.integers(2, 5)), 2
@@ -349,7 +371,9 @@ def _last_line() -> Pairs:
     a, b = 2 * s * c * W / beta - s**2 * S, s * c * V + s**2 * X
     yield bound, E - a * u**2 + 2 * b * u * sp.sqrt(E)
     [best] = sp.solve(sp.diff(bound, u), u)
-    yield bound.subs(u, best), (1 + b**2 / a) * E
+    given = {"s": s, "c": c, "beta": beta, "W": W, "V": V, "X": X, "S": S, "E": E}
+    yield bound.subs(u, best), printed("T13", 1, **given)
+    yield (1 + b**2 / a) * E, printed("T13", 1, **given)
 
 
 @equality("T14", 1, "all steps multiplied out")
@@ -394,7 +418,7 @@ def _sampling(rng: np.random.Generator) -> Pairs:
         yield float(np.mean(draws)), float(phi.var(axis=0).mean()) / N
 
 
-@inequality("T14", 3, "<rho, delta> from below, by u and e")
+@inequality("T14", 3, "<rho, delta> from below by u and e")
 def _shifted_residuals(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         n = int(rng.integers(1, 4))
@@ -408,7 +432,7 @@ def _shifted_residuals(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(u**2, beta * (float(rho @ delta) / n + u * e))
 
 
-@identity("T14", 3, "the largest value over u is f E + 2 g e sqrt(E) + h^2 e^2")
+@identity("T14", 3, "the largest value over u, by f, g, h")
 def _coupled() -> Pairs:
     s, c, beta, W, V, X, S, E, e = sp.symbols("s c beta W V X S E e", **_POSITIVE)
     u = sp.symbols("u")
@@ -417,7 +441,9 @@ def _coupled() -> Pairs:
     bound = E - 2 * s * c * against + 2 * s**2 * u * X * sp.sqrt(E) + s**2 * u**2 * S
     yield bound, E - a * u**2 + 2 * u * (b * sp.sqrt(E) + s * c * W * e)
     [best] = sp.solve(sp.diff(bound, u), u)
-    f, g, h = 1 + b**2 / a, b * s * c * W / a, s * c * W / sp.sqrt(a)
+    f = printed("T14", 1, a=a, b=b)
+    g = printed("T14", 2, a=a, b=b, s=s, c=c, W=W)
+    h = printed("T14", 3, a=a, s=s, c=c, W=W)
     yield bound.subs(u, best), f * E + 2 * g * e * sp.sqrt(E) + h**2 * e**2
 
 
@@ -436,16 +462,21 @@ def _other_triples(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(u, float(curvature.max()) * ((G * E) ** 0.5 + rms(xi)))
 
 
-@inequality("T14", 4, "means over draws: the rest of a step, and e sqrt(E)")
-def _over_draws(rng: np.random.Generator) -> Iterator[Trial]:
+def _over_draws(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
     while True:
         draws = int(rng.integers(1, 5))
         E, e, f, g, h = (rng.exponential(size=k) for k in (draws, draws, 1, 1, 1))
         chi, left = rng.exponential(size=2)
         main = f * E + 2 * g * e * np.sqrt(E) + h**2 * e**2
         after = float(((np.sqrt(main) + chi * np.sqrt(E) + left) ** 2).mean())
-        yield Trial(after, float(main.mean() ** 0.5 + chi * E.mean() ** 0.5 + left) ** 2)
-        yield Trial(float((e * np.sqrt(E)).mean()), float(((e**2).mean() * E.mean()) ** 0.5))
+        yield (
+            Trial(after, float(main.mean() ** 0.5 + chi * E.mean() ** 0.5 + left) ** 2),
+            Trial(float((e * np.sqrt(E)).mean()), float(((e**2).mean() * E.mean()) ** 0.5)),
+        )
+
+
+inequality("T14", 4, "the rest of a step in the mean over draws")(link(_over_draws, 0))
+inequality("T14", 4, "e sqrt(E) in the mean over draws")(link(_over_draws, 1))
 
 
 unchecked("T15", 1, "definition", "hat theta; its distance by T14, step 1")
@@ -454,7 +485,6 @@ unchecked("T15", 1, "definition", "hat theta; its distance by T14, step 1")
 @identity("T15", 2, "the derivative of the error in B's neuron")
 def _derivative() -> Pairs:
     t, theta, moved = sp.symbols("t theta vartheta")
-    phi, slope = sp.exp, sp.exp
     for phi, slope in ((sp.tanh, lambda z: 1 - sp.tanh(z) ** 2), (sp.sin, sp.cos)):
         error = phi(t * theta + (1 - t) * moved) - t * phi(theta) - (1 - t) * phi(moved)
         yield (
@@ -489,9 +519,8 @@ def _segment() -> Pairs:
     yield integral, t * (1 - t) * H * R * (U + R / 2)
 
 
-@inequality("T15", 3, "what neurons on the segment add to the error")
+@inequality("T15", 3, "what a neuron adds on its segment")
 def _along(rng: np.random.Generator) -> Iterator[Trial]:
-    """Their own sizes after the integral, and Schwarz's inequality over neurons."""
     while True:
         phi, _, H = _wave(rng)
         t, (theta, hat, other) = float(rng.uniform()), rng.standard_normal(3)
@@ -501,6 +530,11 @@ def _along(rng: np.random.Generator) -> Iterator[Trial]:
 
         U, R = abs(theta - hat), abs(other - hat)
         yield Trial(abs(error(other) - error(hat)), t * (1 - t) * H * R * (U + R / 2))
+
+
+@inequality("T15", 3, "the mean over neurons")
+def _over_neurons(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
         linear, rest = rng.exponential(size=(2, int(rng.integers(1, 4))))
         F, whole = rms(rest), rms(linear)
         yield Trial(float((rest * (linear + rest / 2)).mean()), F * whole + F**2 / 2)
