@@ -61,13 +61,19 @@ theorem(
     ),
     functions=("widths.neuron_gap_bound",),
     checks="two_layer",
-    proof=r"""Let $d = |u - v|$ and $g(s) = \sigma_*(v + s(u - v))$, which is Lipschitz. Then
+    proof=r"""
+\textbf{1.} Let $d = |u - v|$ and $g(s) = \sigma_*(v + s(u - v))$, which is Lipschitz. Then
 \begin{align*}
 g(t) - t g(1) - (1-t) g(0) &= (1-t) \int_0^t g'(s) \, ds - t \int_t^1 g'(s) \, ds \\
 &= t(1-t) \int_0^1 \bigl[ g'(t r) - g'(1 - (1-t) r) \bigr] \, dr .
 \end{align*}
-The two slopes lie in $[-Kd, Kd]$, at places that are $1 - r$ apart, so that they differ by at most
-$\min(2Kd, H d^2 (1-r))$, and $\int_0^1 \min(b d, H d^2 r) \, dr = B_{b,H}(d)$.""",
+
+\textbf{2.} The two slopes lie in $[-Kd, Kd]$, at places that are $1 - r$ apart, so that they differ
+by at most $\min(2Kd, H d^2 (1-r))$.
+
+\textbf{3.} $\int_0^1 \min(b d, H d^2 r) \, dr = B_{b,H}(d)$, which is at most $b d$ and at most
+$\frac12 H d^2$.
+""",
 )
 
 theorem(
@@ -114,11 +120,14 @@ theorem(
     functions=("widths.activation_gap_bound", "widths.relu_gap"),
     checks="two_layer",
     depends=("T1",),
-    proof=r"""As for T1 with $g(s) = \sigma(z' + s(z - z'))$: its slopes lie in an interval of
-length $(\beta - \alpha) |z - z'|$, and $|g''| \le h |z - z'|^2$. The relu: it is linear between $z$
-and $z'$ unless $z z' < 0$, and otherwise the gap is piecewise linear in $t$ and 0 at both ends, so
-largest at the kink $\bar z = 0$; if $z > 0 > z'$, $t = |z'| / (|z| + |z'|)$ there and the gap is
-$-t z$, and likewise with $z$ and $z'$ exchanged.""",
+    proof=r"""
+\textbf{1.} As for T1 with $g(s) = \sigma(z' + s(z - z'))$: its slopes lie in an interval of
+length $(\beta - \alpha) |z - z'|$, and $|g''| \le h |z - z'|^2$.
+
+\textbf{2.} The relu: it is linear between $z$ and $z'$ unless $z z' < 0$, and otherwise the gap is
+piecewise linear in $t$ and 0 at both ends, so largest at the kink $\bar z = 0$; if $z > 0 > z'$, $t
+= |z'| / (|z| + |z'|)$ there and the gap is $-t z$, and likewise with $z$ and $z'$ exchanged.
+""",
 )
 
 theorem(
@@ -236,12 +245,18 @@ theorem(
     functions=("widths.kink_bound",),
     checks="two_layer",
     depends=("T1b",),
-    proof=r"""Let $D = |z - z'|$. By T1b $g > 0$ only if $|z| < D$, and then $g = |z| (1 - |z|/D)$.
-For every $\lambda > 0$, $g \le \lambda D^p + v(|z|)$, $v(y) = \max_{D \ge y} [y - y^2/D - \lambda
+    proof=r"""
+\textbf{1.} Let $D = |z - z'|$. By T1b $g > 0$ only if $|z| < D$, and then $g = |z| (1 - |z|/D)$.
+
+\textbf{2.} For every $\lambda > 0$, $g \le \lambda D^p + v(|z|)$, $v(y) = \max_{D \ge y} [y - y^2/D - \lambda
 D^p]^+$. The maximum is at $y^2 = p \lambda D^{p+1}$, where it is $y - (p+1) \lambda D^p$, and is
-positive up to $y_0 = ((p+1)^{p+1} p^{-p} \lambda)^{-1/(p-1)}$. Hence $\mathbb E g \le \lambda A + 2
-\rho \int_0^{y_0} v = \lambda A + \rho y_0^2 \frac{p-1}{3p+1}$, and the least of this over
-$\lambda$ is the right-hand side.""",
+positive up to $y_0 = ((p+1)^{p+1} p^{-p} \lambda)^{-1/(p-1)}$.
+
+\textbf{3.} Hence $\mathbb E g \le \lambda A + 2
+\rho \int_0^{y_0} v = \lambda A + \rho y_0^2 \frac{p-1}{3p+1}$.
+
+\textbf{4.} The least of this over $\lambda$ is the right-hand side.
+""",
 )
 
 theorem(
@@ -348,11 +363,16 @@ theorem(
     hypotheses=("the squared loss, summed over outputs", "any two networks, any permutation"),
     functions=("widths.squared_loss_barrier",),
     checks="two_layer",
-    proof=r"""As $f_t - y = (\bar f - y) + e$, $R(f_t) = R(\bar f) + 2 \langle \bar f - y, e
-\rangle + \|e\|^2$, and the parallelogram identity gives
-$R(\bar f) = t R(f_A) + (1-t) R(f_B) - t(1-t) \|f_A - f_B\|^2$. Hence
+    proof=r"""
+\textbf{1.} As $f_t - y = (\bar f - y) + e$, $R(f_t) = R(\bar f) + 2 \langle \bar f - y, e
+\rangle + \|e\|^2$.
+
+\textbf{2.} The parallelogram identity gives $R(\bar f) = t R(f_A) + (1-t) R(f_B) - t(1-t) \|f_A - f_B\|^2$.
+
+\textbf{3.} Hence
 \[ \mathrm{barrier}(t) = -t(1-t) \|f_A - f_B\|^2 + 2 \langle \bar f - y, e \rangle + \|e\|^2 , \]
-and $\langle \bar f - y, e \rangle \le \sqrt{R(\bar f)} \, \|e\|$.""",
+and $\langle \bar f - y, e \rangle \le \sqrt{R(\bar f)} \, \|e\|$.
+""",
 )
 
 theorem(
@@ -495,9 +515,11 @@ step 1.
 \textbf{4.} By Taylor's formula $\langle\nabla\sigma_*(X_i), X_i - Y_i\rangle = \sigma_*(X_i) -
 \sigma_*(Y_i) + \varrho_i$ with $\varrho_i = \int_0^1\langle\nabla\sigma_*(X_i) -
 \nabla\sigma_*(X_i - \tau(X_i - Y_i)), X_i - Y_i\rangle\,d\tau$, at most $\int_0^1\min(2K|X_i -
-Y_i|, H\tau|X_i - Y_i|^2)\,d\tau = B_{2K,H}(|X_i - Y_i|)$. That is concave in the square (T2, step
-4): the mean over $i$ is $f_X - f_Y + \varrho$ with $\|\varrho\| \le
-G_k$.
+Y_i|, H\tau|X_i - Y_i|^2)\,d\tau = B_{2K,H}(|X_i - Y_i|)$. For the networks of T2 also $\varrho_i =
+a[\sigma'(z)\Delta z - \Delta\sigma] + \Delta a\,\Delta\sigma$, $\Delta$ the differences of $X_i$
+and $Y_i$, at most $a_{\max}B_{\beta-\alpha,h}(R|\Delta w|) + \frac12\ell R|X_i - Y_i|^2$. Both are
+concave in the square (T2, step 4): the mean over $i$ is $f_X - f_Y + \varrho$ with $\|\varrho\|
+\le G_k$.
 
 \textbf{5.} $f_\infty - f_X = (f_\infty - f_Y) - (f_X - f_Y)$, norms $e_k$ and $u$. The mean over
 $i$ of the second term of $v_i$ times $X_i - Y_i$ is therefore at most $e_ku - u^2 + (e_k + u)G_k$.

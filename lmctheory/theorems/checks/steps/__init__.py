@@ -1,5 +1,5 @@
 """What checks the steps of proofs; importing it declares all."""
 
-from lmctheory.theorems.checks.steps import lower, training
+from lmctheory.theorems.checks.steps import lower, training, two_layer
 
-__all__ = ["lower", "training"]
+__all__ = ["lower", "training", "two_layer"]
