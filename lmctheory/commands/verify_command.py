@@ -54,8 +54,8 @@ def verify(
 ) -> None:
     """Tries theorems on instances: random, from trained networks, searched towards violation.
 
-    Fails if one is violated, if a false variant is not caught, or if a step does not hold. The instances of a theorem depend
-    on its key and the seed alone.
+    Fails if one is violated, if a false variant is not caught, or if a step of a proof does not
+    hold. The instances of a theorem depend on its key and the seed alone.
     """
     chosen = _chosen(keys)
     files = [file for file in (json_file, csv_file) if file is not None]
@@ -128,9 +128,7 @@ def _try_variants(keys: Sequence[str], seed: int, jobs: int) -> tuple[Table[Vari
     return table, all(variant.caught or variant.least is not None for variant in found)
 
 
-def _try_steps(
-    chosen: Sequence[Theorem], seed: int, jobs: int
-) -> tuple[Table[StepCheck], bool]:
+def _try_steps(chosen: Sequence[Theorem], seed: int, jobs: int) -> tuple[Table[StepCheck], bool]:
     names = [entry.key for entry in chosen if entry.step_numbers]
     if not names:
         raise typer.BadParameter("no proof of these theorems is told in steps")
@@ -153,7 +151,8 @@ def _tally(found: Sequence[StepCheck], steps: int) -> str:
 
 def _write(
     table: Table[Check] | Table[Variant] | Table[StepCheck],
-    json_file: Path | None, csv_file: Path | None
+    json_file: Path | None,
+    csv_file: Path | None,
 ) -> None:
     from lmctheory.files import writing
 

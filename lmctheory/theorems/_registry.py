@@ -171,9 +171,7 @@ def identity(key: str, number: int, what: str) -> Callable[[_Sides], _Sides]:
     return declare
 
 
-def equality(
-    key: str, number: int, what: str, *, count: int = 100
-) -> Callable[[_Sides], _Sides]:
+def equality(key: str, number: int, what: str, *, count: int = 100) -> Callable[[_Sides], _Sides]:
     """Declares the decorated generator to draw pairs of numbers that a step says are equal.
 
     Args:

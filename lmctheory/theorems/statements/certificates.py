@@ -48,10 +48,11 @@ _PRODUCT = (
     r" = t W_l^A \phi_{l-1}^A + (1-t) W_l^B \phi_{l-1}^B + c_l"
 )
 _MULTIPLIED_OUT = (
-    r"Write $c_l = -t(1-t) (W_l^A - W_l^B)(\phi_{l-1}^A - \phi_{l-1}^B)$. Multiplying out,"
-    rf" \[ {_PRODUCT}, \]"
+    r"\textbf{1.} Write $c_l = -t(1-t) (W_l^A - W_l^B)(\phi_{l-1}^A - \phi_{l-1}^B)$. Multiplying"
+    rf" out, \[ {_PRODUCT}, \]"
     r" so that $z_l^t - \bar z_l = W_l^t (\phi_{l-1}^t - \bar\phi_{l-1}) + c_l$: biases drop out."
-    r" Hence $\phi_l^t - \bar\phi_l = [\sigma_l(z_l^t) - \sigma_l(\bar z_l)] + j_l$ with"
+    "\n\n"
+    r"\textbf{2.} Hence $\phi_l^t - \bar\phi_l = [\sigma_l(z_l^t) - \sigma_l(\bar z_l)] + j_l$ with"
     r" $j_l = \sigma_l(\bar z_l) - t \sigma_l(z_l^A) - (1-t) \sigma_l(z_l^B)$, and the norm of the"
     r" bracket is at most $\mathrm{Lip}_l \|z_l^t - \bar z_l\|$."
 )
@@ -88,7 +89,9 @@ theorem(
     functions=("paths.certificate",),
     checks="certificates",
     proof=(
-        rf"{_MULTIPLIED_OUT} The triangle inequality gives the claim, with"
+        rf"{_MULTIPLIED_OUT}"
+        "\n\n"
+        r"\textbf{3.} The triangle inequality gives the claim, with"
         r" $\|c_l\| = t(1-t) D_l$ and $\|j_l\| = J_l$."
     ),
 )
@@ -130,7 +133,9 @@ theorem(
     functions=("paths.certificate",),
     checks="certificates",
     proof=(
-        rf"{_MULTIPLIED_OUT} So $r_l$ is the bracket, and $\phi_{{l-1}}^t - \bar\phi_{{l-1}} ="
+        rf"{_MULTIPLIED_OUT}"
+        "\n\n"
+        r"\textbf{3.} So $r_l$ is the bracket, and $\phi_{l-1}^t - \bar\phi_{l-1} ="
         r" j_{l-1} + r_{l-1}$ gives $z_l^t - \bar z_l = (W_l^t j_{l-1} + c_l) + W_l^t r_{l-1}$. At"
         r" the output, where $\sigma$ is the identity, this is $f_t - \bar f$ itself."
     ),

@@ -601,6 +601,7 @@ activations at $t$.
 \textbf{2.} The mean of its square is $s_{out}^2 / m_L$ times the sum of
 $t^2 (\phi^t_i - \phi^A_i)^2 + (1-t)^2 (\phi^t_i - \phi^B_{\pi(i)})^2$.
 
-\textbf{3.} For every number $\phi^t_i$ this is at least $\frac{t^2 (1-t)^2}{t^2 + (1-t)^2} (\phi^A_i - \phi^B_{\pi(i)})^2$.
+\textbf{3.} For every number $\phi^t_i$ this is at least $\frac{t^2 (1-t)^2}{t^2 + (1-t)^2}
+(\phi^A_i - \phi^B_{\pi(i)})^2$.
 """,
 )

@@ -24,9 +24,9 @@ _LEMMA = r"""
 If $p q \ge 0$, $D = \frac{1+a^2}2 (p-q)^2$. If $p > 0 > q$, with $n = -q$,
 \[ 2 D = (1-a)^2 (p^2 + n^2) + 2 a (p+n)^2 = (1+a^2)(p+n)^2 - 2 (1-a)^2 p n . \]
 
-\textbf{2.} The first form and $p^2 + n^2 \ge \frac12 (p+n)^2$ give $2 D \ge \frac{(1+a)^2}2 (p+n)^2$, the
-second and $p n \ge 0$ give $2 D \le (1+a^2)(p+n)^2$. Hence
-$\frac{(1+a)^2}4 (p-q)^2 \le D \le \frac{1+a^2}2 (p-q)^2$ always."""
+\textbf{2.} The first form and $p^2 + n^2 \ge \frac12 (p+n)^2$ give $2 D \ge \frac{(1+a)^2}2
+(p+n)^2$, the second and $p n \ge 0$ give $2 D \le (1+a^2)(p+n)^2$. Hence $\frac{(1+a)^2}4 (p-q)^2
+\le D \le \frac{1+a^2}2 (p-q)^2$ always."""
 
 theorem(
     "T7",
@@ -72,13 +72,13 @@ theorem(
     proof=_LEMMA
     + r"""
 
-\textbf{3.} Let $z, z'$ be the pre-activations of a pair and $z_t = t z + (1-t) z'$. Given hidden weights and
-$\pi$, what is left of $\mathbb E_u \|e\|^2$ are the squares of the terms
-$t u_i (s(z_t) - s(z)) + (1-t) u'_i (s(z_t) - s(z'))$: it is the mean over pairs of
-$c_t = \mathbb E_x [t^2 (s(z_t) - s(z))^2 + (1-t)^2 (s(z_t) - s(z'))^2]$.
+\textbf{3.} Let $z, z'$ be the pre-activations of a pair and $z_t = t z + (1-t) z'$. Given hidden
+weights and $\pi$, what is left of $\mathbb E_u \|e\|^2$ are the squares of the terms $t u_i (s(z_t)
+- s(z)) + (1-t) u'_i (s(z_t) - s(z'))$: it is the mean over pairs of $c_t = \mathbb E_x [t^2 (s(z_t)
+- s(z))^2 + (1-t)^2 (s(z_t) - s(z'))^2]$.
 
-\textbf{4.} As $x$ and $-x$ have one law, the squares may be replaced by $D$; $z_t - z = (1-t)(z' - z)$ and $z_t - z' = t (z - z')$ give
-$c_t \le (1 + a^2) t^2 (1-t)^2 |w - w'|_\Sigma^2$.
+\textbf{4.} As $x$ and $-x$ have one law, the squares may be replaced by $D$; $z_t - z = (1-t)(z' -
+z)$ and $z_t - z' = t (z - z')$ give $c_t \le (1 + a^2) t^2 (1-t)^2 |w - w'|_\Sigma^2$.
 
 \textbf{5.} From below, $z_t$ lies between $z$ and $z'$ and
 has, where it is not 0, the sign of one of them: the one term is $\frac{1+a^2}2$ and the other at
@@ -119,9 +119,9 @@ theorem(
     proof=_LEMMA
     + r"""
 
-\textbf{3.} The mean over signs leaves the squares of the terms of each network, so that given everything else
-$\|e\|^2$ is in the mean at least $\frac{(1+a)^2}4 t^2 (1-t)^2$ times the mean over pairs of
-$(u_i^2 + u'^2_{\pi(i)}) |w_i - w'_{\pi(i)}|_\Sigma^2$.
+\textbf{3.} The mean over signs leaves the squares of the terms of each network, so that given
+everything else $\|e\|^2$ is in the mean at least $\frac{(1+a)^2}4 t^2 (1-t)^2$ times the mean over
+pairs of $(u_i^2 + u'^2_{\pi(i)}) |w_i - w'_{\pi(i)}|_\Sigma^2$.
 
 \textbf{4.} Here $u_i^2$ multiplies at least
 $\min_j |w_i - w'_j|_\Sigma^2$, whatever $\pi$ is, and $u'^2_j$ at least the distance of $w'_j$ to

@@ -1089,14 +1089,19 @@ theorem(
     depends=("R5",),
     functions=("rates.upper_bound",),
     checks="rates",
-    proof=(
-        r"From single points up to the root, match at every cell as many as possible of the neurons"
-        r" that its children leave over, chosen at random. $Q$ leaves over $|N_A(Q) - N_B(Q)|$, so"
-        r" that half of $\sum_i |N_A(Q_i) - N_B(Q_i)| - |N_A(Q) - N_B(Q)|$ pairs are matched at"
-        r" $Q$, all of neurons in different children. To exchange children, with the trees below"
-        r" them, does not change the law of the samples, and takes any pair of points in different"
-        r" children to any other: each of these pairs is matched equally often in the mean."
-    ),
+    proof=r"""
+\textbf{1.} From single points up to the root, match at every cell as many as possible of the
+neurons that its children leave over, chosen at random. $Q$ leaves over $|N_A(Q) - N_B(Q)|$, so that
+half of $\sum_i |N_A(Q_i) - N_B(Q_i)| - |N_A(Q) - N_B(Q)|$ pairs are matched at $Q$, all of neurons
+in different children.
+
+\textbf{2.} To exchange children, with the trees below them, does not change the law of the samples,
+and takes any pair of points in different children to any other: each of these pairs is matched
+equally often in the mean.
+
+\textbf{3.} One cell with single points for children: $\ell_Q = 0$, $\sum_i \ell_{Q_i} = n \ell$,
+and the mean of $|x - y|^2$ over different points is $2 \operatorname{tr} \Lambda \, n/(n-1)$.
+""",
 )
 
 theorem(
@@ -1145,17 +1150,18 @@ theorem(
     depends=("R2", "R15"),
     functions=("rates.cube_tree", "rates.upper_bound"),
     checks="rates",
-    proof=(
-        r"Let neurons be $T(U)$, $T = x_v$ on the box of $v$. At every node the neurons of A"
-        r" have, in each coordinate of $U$, order statistics in an order that is uniform, and all"
-        r" of these are independent: so it is at the root, and a cut looks at the order in one"
-        r" coordinate alone, so that it keeps the lower or upper order statistics there and takes"
-        r" neurons at random for all others. Hence the coordinates of a neuron of a leaf are"
-        r" independent."
-        r" Its partner in B is independent with the same law, so that $\mathbb E |x - y|^2 = 2"
-        r" \mathbb E |x|^2 - 2 |h_k|^2$, if neurons of one leaf are paired at random; the mean of"
-        r" $\mathbb E |x|^2$ over all neurons is $\mathbb E |X|^2$."
-    ),
+    proof=r"""
+\textbf{1.} Let neurons be $T(U)$, $T = x_v$ on the box of $v$. At every node the neurons of A have,
+in each coordinate of $U$, order statistics in an order that is uniform, and all of these are
+independent: so it is at the root, and a cut looks at the order in one coordinate alone, so that it
+keeps the lower or upper order statistics there and takes neurons at random for all others. Hence
+the coordinates of a neuron of a leaf are independent.
+
+\textbf{2.} Its partner in B is independent with the same law, so that $\mathbb E |x - y|^2 = 2
+\mathbb E |x|^2 - 2 |h_k|^2$, if neurons of one leaf are paired at random.
+
+\textbf{3.} The mean of $\mathbb E |x|^2$ over all neurons is $\mathbb E |X|^2$.
+""",
 )
 
 theorem(
@@ -1188,18 +1194,21 @@ theorem(
         "rates.simulated_lower_bound",
     ),
     checks="rates",
-    proof=(
-        r"$W = W_2^2$ is differentiable almost everywhere in the $2m$ neurons, where one matching"
-        r" is optimal: $|\nabla W|^2 = 2 \sum_i |\tfrac2m (a_i - b_{\pi(i)})|^2 = 8 W / m$, and"
-        r" $\min(W, R)$ is Lipschitz with at most $8 \min(W, R)/m$; let $R \to \infty$ in the end."
-        r" The inequality for $f = e^{tW/2}$ reads $\operatorname{Ent}(e^{tW}) \le k t^2 \,"
-        r" \mathbb E W e^{tW}$, $k = 4C/m$. With $\psi = \ln \mathbb E e^{tW}$ this is"
-        r" $t \psi' - \psi \le k t^2 \psi'$, so that $\psi (1 - kt)/t$ falls in $t$ from its limit"
-        r" $M$ at 0: $\psi(t) \le t M / (1 - kt)$ for $0 < t < 1/k$, and likewise $\psi(-t) \le"
-        r" -t M / (1 + kt)$ for $t > 0$. By Chernoff's bound $P(F \ge x)$ for $x > M$, and"
-        r" $P(F \le x)$ for $x < M$, is at most $e^{-n (\sqrt x - \sqrt M)^2 / k}$, at"
-        r" $1 \mp kt = \sqrt{M/x}$."
-    ),
+    proof=r"""
+\textbf{1.} $W = W_2^2$ is differentiable almost everywhere in the $2m$ neurons, where one matching
+is optimal: $|\nabla W|^2 = 2 \sum_i |\tfrac2m (a_i - b_{\pi(i)})|^2 = 8 W / m$, and $\min(W, R)$ is
+Lipschitz with at most $8 \min(W, R)/m$; let $R \to \infty$ in the end.
+
+\textbf{2.} The inequality for $f = e^{tW/2}$ reads $\operatorname{Ent}(e^{tW}) \le k t^2 \, \mathbb
+E W e^{tW}$, $k = 4C/m$. With $\psi = \ln \mathbb E e^{tW}$ this is $t \psi' - \psi \le k t^2
+\psi'$.
+
+\textbf{3.} So $\psi (1 - kt)/t$ falls in $t$ from its limit $M$ at 0: $\psi(t) \le t M / (1 - kt)$
+for $0 < t < 1/k$, and likewise $\psi(-t) \le -t M / (1 + kt)$ for $t > 0$.
+
+\textbf{4.} By Chernoff's bound $P(F \ge x)$ for $x > M$, and $P(F \le x)$ for $x < M$, is at most
+$e^{-n (\sqrt x - \sqrt M)^2 / k}$, at $1 \mp kt = \sqrt{M/x}$.
+""",
 )
 
 theorem(
@@ -1252,14 +1261,21 @@ theorem(
     depends=("R5", "R9"),
     functions=("rates.lower_bound",),
     checks="rates",
-    proof=(
-        r"Let $u$ be the single-linkage ultrametric: $u(x, y) \le |x - y|$, as $x$ and $y$ are one"
-        r" step apart. So $|x - y|^p \ge \min(|x - y|^p, g^p) + (u^p - g^p)_+$, the latter being"
-        r" 0 if $|x - y| \le g$. The first term is what R9 bounds, cut at $g$. The second is half"
-        r" of the sum of the increments of $\max(h, g)^p$ over clusters that hold one of $x$ and"
-        r" $y$, and whatever the matching at least $m |\mu_m(Q) - \nu_m(Q)|$ pairs have one neuron"
-        r" in"
-        r" $Q$. For a mixture, $|x - y| \ge |c_i - c_j| - s - s'$ with the components of both"
-        r" neurons towards each other, and $z_+^2 \ge t^2 + 2 t (z - t)$."
-    ),
+    proof=r"""
+\textbf{1.} Let $u$ be the single-linkage ultrametric: $u(x, y) \le |x - y|$, as $x$ and $y$ are one
+step apart. So $|x - y|^p \ge \min(|x - y|^p, g^p) + (u^p - g^p)_+$, the latter being 0 if $|x - y|
+\le g$.
+
+\textbf{2.} The first term is what R9 bounds, cut at $g$.
+
+\textbf{3.} The second is half of the sum of the increments of $\max(h, g)^p$ over clusters that
+hold one of $x$ and $y$, and whatever the matching at least $m |\mu_m(Q) - \nu_m(Q)|$ pairs have one
+neuron in $Q$.
+
+\textbf{4.} For a mixture, $|x - y| \ge z = |c_i - c_j| - s - s'$ with the components of both
+neurons towards each other, and $z_+^2 \ge t^2 + 2 t (z - t)$ with $t = t_{ij}$, where $z - t$ is at
+least $-(s - \frac12(|c_i - c_j| - t))_+ - (s' - \frac12(|c_i - c_j| - t))_+$. Instead of the
+cluster of its partner sum over all clusters for each neuron: this takes off $4 E$ at most in the
+mean, and the mean of $t^2$ is bounded as in step 3.
+""",
 )

@@ -248,9 +248,9 @@ theorem(
     proof=r"""
 \textbf{1.} Let $D = |z - z'|$. By T1b $g > 0$ only if $|z| < D$, and then $g = |z| (1 - |z|/D)$.
 
-\textbf{2.} For every $\lambda > 0$, $g \le \lambda D^p + v(|z|)$, $v(y) = \max_{D \ge y} [y - y^2/D - \lambda
-D^p]^+$. The maximum is at $y^2 = p \lambda D^{p+1}$, where it is $y - (p+1) \lambda D^p$, and is
-positive up to $y_0 = ((p+1)^{p+1} p^{-p} \lambda)^{-1/(p-1)}$.
+\textbf{2.} For every $\lambda > 0$, $g \le \lambda D^p + v(|z|)$, $v(y) = \max_{D \ge y} [y - y^2/D
+- \lambda D^p]^+$. The maximum is at $y^2 = p \lambda D^{p+1}$, where it is $y - (p+1) \lambda D^p$,
+and is positive up to $y_0 = ((p+1)^{p+1} p^{-p} \lambda)^{-1/(p-1)}$.
 
 \textbf{3.} Hence $\mathbb E g \le \lambda A + 2
 \rho \int_0^{y_0} v = \lambda A + \rho y_0^2 \frac{p-1}{3p+1}$.
@@ -367,7 +367,8 @@ theorem(
 \textbf{1.} As $f_t - y = (\bar f - y) + e$, $R(f_t) = R(\bar f) + 2 \langle \bar f - y, e
 \rangle + \|e\|^2$.
 
-\textbf{2.} The parallelogram identity gives $R(\bar f) = t R(f_A) + (1-t) R(f_B) - t(1-t) \|f_A - f_B\|^2$.
+\textbf{2.} The parallelogram identity gives $R(\bar f) = t R(f_A) + (1-t) R(f_B) - t(1-t) \|f_A -
+f_B\|^2$.
 
 \textbf{3.} Hence
 \[ \mathrm{barrier}(t) = -t(1-t) \|f_A - f_B\|^2 + 2 \langle \bar f - y, e \rangle + \|e\|^2 , \]

@@ -1,5 +1,21 @@
 """What checks the steps of proofs; importing it declares all."""
 
-from lmctheory.theorems.checks.steps import lower, training, two_layer
+from lmctheory.theorems.checks.steps import (
+    certificates,
+    common_law,
+    high_probability,
+    lower,
+    rates,
+    training,
+    two_layer,
+)
 
-__all__ = ["lower", "training", "two_layer"]
+__all__ = [
+    "certificates",
+    "common_law",
+    "high_probability",
+    "lower",
+    "rates",
+    "training",
+    "two_layer",
+]

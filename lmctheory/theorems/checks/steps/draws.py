@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import sympy as sp
 
 from lmctheory.theorems._registry import registry
 from lmctheory.theorems.adversary import Trials

@@ -1,7 +1,7 @@
 """Steps of the proofs of bounds from below (T7 to T11, D7)."""
 
 from collections.abc import Callable, Iterator
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,9 @@ def _signs_and_sizes(rng: np.random.Generator) -> Iterator[Trial]:
         if rng.random() < 0.5:
             z[0], u[0] = -(2 - t) / t * z[1], 0.0
         apart = np.square(z[0] - z[1]).mean(axis=1)
-        least = (1 + a) ** 2 / 4 * t**2 * (1 - t) ** 2 * float((np.square(u).sum(axis=0) @ apart) / m)
+        least = (
+            (1 + a) ** 2 / 4 * t**2 * (1 - t) ** 2 * float((np.square(u).sum(axis=0) @ apart) / m)
+        )
         yield Trial(least, _over_signs(_signed_errors(z, u, t, a), m))
 
 
@@ -223,8 +225,7 @@ def _pair_error(rng: np.random.Generator) -> Pairs:
             for turn in (np.pi / 2, -np.pi / 2)
         )
         ends = [0.0, *kinks, 2 * np.pi]
-        pieces = zip(ends, ends[1:], strict=False)
-        around = sum(quad(error, low, high)[0] for low, high in pieces) / (2 * np.pi)
+        around = sum(quad(error, *piece)[0] for piece in pairwise(ends)) / (2 * np.pi)
         norms = np.linalg.norm(w) + np.linalg.norm(v) - np.linalg.norm(w + v)
         yield around * (np.pi / 2) ** 0.5, float(norms) / (2 * (2 * np.pi) ** 0.5)
 
@@ -321,9 +322,7 @@ def _jensen(rng: np.random.Generator) -> Iterator[Trial]:
         least = rng.exponential(size=int(rng.integers(1, 5)))
         X = rng.standard_normal(len(least)) * float(rng.exponential())
         X -= X.mean()
-        yield Trial(
-            float(least.mean()) ** 2, float(np.square(np.maximum(0, X + least)).mean())
-        )
+        yield Trial(float(least.mean()) ** 2, float(np.square(np.maximum(0, X + least)).mean()))
 
 
 @equality("T11", 3, "the risk of A beyond that of f*: V / N", count=30)
@@ -360,7 +359,8 @@ def _printed() -> Pairs:
     r = sp.symbols("r", positive=True)
     density = r ** (d / 2 - 1) * sp.exp(-r / 2) / (2 ** (d / 2) * sp.gamma(d / 2))
     square = sp.integrate(r * density, (r, 0, sp.oo))
-    V, N, T = a**2 * square / 2 - a**2 * square / (2 * sp.pi), *sp.symbols("N T", positive=True)
+    N, T = sp.symbols("N T", positive=True)
+    V = a**2 * square / 2 - a**2 * square / (2 * sp.pi)
     yield T**2 - V / N, printed("T11", 0, a=a, d=d, N=N, T=T, pi_0=sp.pi)
 
 

@@ -99,9 +99,7 @@ def _one_step(rng: np.random.Generator) -> Pairs:
         B[c:, :c] = x.T @ (r * up[:, None] + q * down[:, None]) / (2 * n)
         B[c:, c:] = (x * bend[:, None]).T @ x / n
         activation = (np.tanh(z) + np.tanh(y)) / 2
-        pushed = np.r_[
-            (rho * activation[:, None]).mean(axis=0), ((rho @ middle) * slope) @ x / n
-        ]
+        pushed = np.r_[(rho * activation[:, None]).mean(axis=0), ((rho @ middle) * slope) @ x / n]
         yield _shifted(after, kept * D - s * (B @ D + pushed))
 
 
@@ -145,7 +143,7 @@ def _by_residuals(rng: np.random.Generator) -> Iterator[Trial]:
         )
 
 
-_POSITIVE = dict(positive=True)
+_POSITIVE = {"positive": True}
 
 
 @identity("T12", 6, "the largest value over u")
@@ -203,9 +201,7 @@ def _self_bounded(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         c = int(rng.integers(1, 4))
         loss, f = convex_loss(rng, c), 2 * rng.standard_normal(c)
-        yield Trial(
-            float(np.square(loss.gradient(f)).sum()), 2 * loss.smoothness * loss.value(f)
-        )
+        yield Trial(float(np.square(loss.gradient(f)).sum()), 2 * loss.smoothness * loss.value(f))
 
 
 @inequality("T12", 9, "q by kappa")
@@ -214,9 +210,7 @@ def _transfer(rng: np.random.Generator) -> Iterator[Trial]:
         p, s, c = int(rng.integers(1, 4)), float(rng.uniform(0.1, 1)), float(rng.uniform())
         B = rng.standard_normal((p, p))
         B, kappa = (B + B.T) / 2, _norm((B + B.T) / 2)
-        yield Trial(
-            _norm(c * np.eye(p) - s * B) ** 2, c**2 + 2 * s * c * kappa + s**2 * kappa**2
-        )
+        yield Trial(_norm(c * np.eye(p) - s * B) ** 2, c**2 + 2 * s * c * kappa + s**2 * kappa**2)
 
 
 @identity("T12", 9, "the factor of a step, as it is printed")
@@ -248,7 +242,11 @@ def _square() -> Pairs:
 def _kept_weight(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         N, p = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        D, B, after = rng.standard_normal((N, p)), rng.standard_normal((N, p, p)), rng.exponential(size=N)
+        D, B, after = (
+            rng.standard_normal((N, p)),
+            rng.standard_normal((N, p, p)),
+            rng.exponential(size=N),
+        )
         transfer = float(rng.uniform()) * np.eye(p) - float(rng.uniform()) * B
         q = np.array([_norm(each) ** 2 for each in transfer])
         moved = np.square(np.einsum("ijk,ik->ij", transfer, D)).sum(axis=1)
@@ -317,7 +315,11 @@ def _first_line(rng: np.random.Generator) -> Iterator[Trial]:
 def _residual_size(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
     while True:
         N, n = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        delta, before, k = rng.standard_normal((N, n)), rng.exponential(size=N), rng.exponential(size=N)
+        delta, before, k = (
+            rng.standard_normal((N, n)),
+            rng.exponential(size=N),
+            rng.exponential(size=N),
+        )
         D = np.array([rms(each) for each in delta]) / k
         E, G = float((before * D**2).mean()), float((k**2 / before).mean())
         beta = float(rng.uniform(0.1, 2))
@@ -380,9 +382,7 @@ def _last_line() -> Pairs:
 def _propagated(rng: np.random.Generator) -> Pairs:
     while True:
         K, p = int(rng.integers(1, 5)), 2
-        transfer, push, left = (
-            rng.standard_normal(shape) for shape in ((K, p, p), (K, p), (K, p))
-        )
+        transfer, push, left = (rng.standard_normal(shape) for shape in ((K, p, p), (K, p), (K, p)))
         s, start = rng.uniform(0.1, 1, K), rng.standard_normal(p)
         D = start
         for k in range(K):
@@ -451,7 +451,11 @@ def _coupled() -> Pairs:
 def _other_triples(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         N, n = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        delta, before, k = rng.standard_normal((N, n)), rng.exponential(size=N), rng.exponential(size=N)
+        delta, before, k = (
+            rng.standard_normal((N, n)),
+            rng.exponential(size=N),
+            rng.exponential(size=N),
+        )
         D = np.array([rms(each) for each in delta]) / k
         xi = rng.standard_normal(n)
         if rng.random() < 0.3:
@@ -525,11 +529,11 @@ def _along(rng: np.random.Generator) -> Iterator[Trial]:
         phi, _, H = _wave(rng)
         t, (theta, hat, other) = float(rng.uniform()), rng.standard_normal(3)
 
-        def error(moved: float) -> float:
-            return float(phi(t * theta + (1 - t) * moved) - (1 - t) * phi(moved))
-
+        first, last = (
+            float(phi(t * theta + (1 - t) * moved) - (1 - t) * phi(moved)) for moved in (hat, other)
+        )
         U, R = abs(theta - hat), abs(other - hat)
-        yield Trial(abs(error(other) - error(hat)), t * (1 - t) * H * R * (U + R / 2))
+        yield Trial(abs(last - first), t * (1 - t) * H * R * (U + R / 2))
 
 
 @inequality("T15", 3, "the mean over neurons")

@@ -1,6 +1,7 @@
 """Steps of the proofs on networks with one hidden layer (T1 to T5)."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,11 @@ def _slopes() -> Pairs:
 
 def _ramp(rng: np.random.Generator) -> tuple[Callable[[float], float], float, float]:
     """A slope that rises from -b to b at a rate of at most H somewhere in [0, 1]; b and H."""
-    b, H, start = float(rng.exponential()), float(10 ** rng.uniform(-1, 2)), float(rng.uniform(-1, 1))
+    b, H, start = (
+        float(rng.exponential()),
+        float(10 ** rng.uniform(-1, 2)),
+        float(rng.uniform(-1, 1)),
+    )
     return lambda s: float(np.clip(-b + H * (s - start), -b, b)), b, H
 
 
@@ -49,8 +54,11 @@ def _huber_integral(rng: np.random.Generator) -> Pairs:
     while True:
         b, H, d = (float(part) for part in 10 ** rng.uniform(-1, 1, 3))
         ends = [0.0, min(b / (H * d), 1.0), 1.0]
-        pieces = zip(ends, ends[1:], strict=False)
-        whole = sum(quad(lambda r: min(b * d, H * d**2 * r), *piece)[0] for piece in pieces)  # noqa: B023
+
+        def least(r: float, b: float = b, H: float = H, d: float = d) -> float:
+            return min(b * d, H * d**2 * r)
+
+        whole = sum(quad(least, *piece)[0] for piece in pairwise(ends))
         yield whole, huber(d, b, H)
 
 
@@ -79,10 +87,9 @@ def _activation_gap(rng: np.random.Generator) -> Iterator[Trial]:
             part = min(max(z, 0.0), end)
             return low * z + (high - low) * (part**2 / (2 * end) + max(z - end, 0.0))
 
+        act: Callable[[float], float] = bent
         if rng.random() < 0.3:
             act, low, high, h = np.tanh, 0.0, 1.0, 4 / 3**1.5
-        else:
-            act = bent
         gap = abs(act(t * z + (1 - t) * y) - t * act(z) - (1 - t) * act(y))
         yield Trial(float(gap), t * (1 - t) * huber(abs(z - y), high - low, h), 1e-14)
 
@@ -231,7 +238,8 @@ def _best_distance() -> Pairs:
     y, lam, p, D = sp.symbols("y lambda p D", positive=True)
     gap = y - y**2 / D - lam * D**p
     yield D**2 * sp.diff(gap, D), y**2 - p * lam * D ** (p + 1)
-    yield gap.subs(y**2, p * lam * D ** (p + 1)), y - (p + 1) * lam * D**p
+    best = sp.sqrt(p * lam * D ** (p + 1))
+    yield gap.subs(y, best), best - (p + 1) * lam * D**p
 
 
 @equality("T2k", 2, "v is 0 from y_0 on")
@@ -259,19 +267,18 @@ def _integral(rng: np.random.Generator) -> Pairs:
         yield 2 * whole, end**2 * (p - 1) / (3 * p + 1)
 
 
-def _of_scale(p: float, A: float, rho: float, lam: float) -> float:
-    end = ((p + 1) ** (p + 1) * p**-p * lam) ** (-1 / (p - 1))
-    return lam * A + rho * end**2 * (p - 1) / (3 * p + 1)
-
-
 @equality("T2k", 4, "the least over lambda, as it is printed", count=10)
 def _least(rng: np.random.Generator) -> Pairs:
     while True:
         p = 1.2 + float(rng.exponential())
         A, rho = (float(part) for part in 10 ** rng.uniform(-1, 1, 2))
-        found = minimize_scalar(
-            lambda log: _of_scale(p, A, rho, np.exp(log)), bracket=(-1, 1), tol=1e-12  # noqa: B023
-        )
+
+        def bound(log: float, p: float = p, A: float = A, rho: float = rho) -> float:
+            lam = np.exp(log)
+            end = ((p + 1) ** (p + 1) * p**-p * lam) ** (-1 / (p - 1))
+            return float(lam * A + rho * end**2 * (p - 1) / (3 * p + 1))
+
+        found = minimize_scalar(bound, bracket=(-1, 1), tol=1e-12)
         yield float(found.fun), float(printed("T2k", 0, p=p, A=A, rho=rho))
 
 
@@ -396,7 +403,11 @@ def _wave(x: np.ndarray, omega: float, theta: Any) -> tuple[np.ndarray, np.ndarr
 def _flow(rng: np.random.Generator) -> Iterator[Trial]:
     """Every second time residuals are along the Hessian, near its largest value."""
     while True:
-        x, omega, s = rng.standard_normal(2), float(10 ** rng.uniform(-2, 0.5)), float(rng.exponential())
+        x, omega, s = (
+            rng.standard_normal(2),
+            float(10 ** rng.uniform(-2, 0.5)),
+            float(rng.exponential()),
+        )
         residual, (y, z) = rng.standard_normal(2), rng.standard_normal(2)
         if rng.random() < 0.5:
             residual, (y, z) = -x * float(rng.exponential()), 0.01 * rng.standard_normal(2)
@@ -516,8 +527,9 @@ def _multiplied_out(rng: np.random.Generator) -> Pairs:
         inner = float((apart * v).sum()) / 3
         # 8 s |apart| |v| keeps both sides away from 0
         rest = 8 * s * rms(apart) * rms(v)
-        yield rms(apart + 2 * s * v) ** 2 + rest, (
-            rms(apart) ** 2 + 4 * s * inner + 4 * s**2 * rms(v) ** 2 + rest
+        yield (
+            rms(apart + 2 * s * v) ** 2 + rest,
+            (rms(apart) ** 2 + 4 * s * inner + 4 * s**2 * rms(v) ** 2 + rest),
         )
 
 
@@ -536,7 +548,9 @@ def _three_parts(rng: np.random.Generator) -> Iterator[Trial]:
         start, other = rng.standard_normal((2, int(rng.integers(1, 3))))
         off, off_too = rng.standard_normal((2, len(start)))
         if rng.random() < 0.5:
-            off, off_too = (start - other) * np.array([[1.0], [-1.0]]) * rng.exponential(size=(2, 1))
+            off, off_too = (
+                (start - other) * np.array([[1.0], [-1.0]]) * rng.exponential(size=(2, 1))
+            )
         L = float(rng.exponential())
         ends = L * start + off, L * other + off_too
         yield Trial(rms(ends[0] - ends[1]), L * rms(start - other) + rms(off) + rms(off_too))
