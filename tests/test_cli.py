@@ -1,6 +1,7 @@
 """The command line: lists, checks, and what reproduces a violation."""
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 import lmctheory
 from lmctheory.cli import app
 from lmctheory.theorems import Trial, registry
+from lmctheory.theorems.step import Step
 from lmctheory.theorems.theorem import Tried
 
 ROOT = Path(__file__).parents[1]
@@ -169,7 +171,39 @@ def test_of_many_violations_the_first_are_shown_and_all_counted(false_theorem):
     assert f"F': and {violations - 5} more trials" in text
 
 
+def test_verify_prints_a_row_per_step(tmp_path):
+    text = invoke("verify", "--steps", "T3", "R11", "--json", tmp_path / "steps.json")
+    assert re.findall(r"^ +(\w+) +(\d+)  (\w+)", text, flags=re.MULTILINE) == [
+        ("T3", "1", "identity"),
+        ("T3", "2", "identity"),
+        ("T3", "3", "identity"),
+        ("T3", "3", "inequality"),
+        ("R11", "1", "cited"),
+        ("R11", "2", "equality"),
+        ("R11", "3", "inequality"),
+    ]
+    assert "6 steps in 2 proofs: 5 checked, 1 in words, 0 not looked at." in text
+    [first, *_] = json.loads((tmp_path / "steps.json").read_text())
+    assert (first["key"], first["held"]) == ("T3", 1)
+
+
+def test_verify_fails_if_a_step_does_not_hold(monkeypatch):
+    false = Step(1, "inequality", "", _false)
+    known = {"T3": replace(registry()["T3"], load_steps=lambda: (false,))}
+    for module in ("commands.verify_command", "theorems.verification"):
+        monkeypatch.setattr(f"lmctheory.{module}.registry", lambda: known)
+    text = invoke("verify", "--steps", "T3", exit_code=1)
+    assert "3 steps in 1 proofs: 1 checked, 0 in words, 2 not looked at." in text
+
+
+def test_verify_refuses_steps_where_no_proof_has_any(monkeypatch):
+    known = {"R1": replace(registry()["R1"], proof="")}
+    monkeypatch.setattr("lmctheory.commands.verify_command.registry", lambda: known)
+    assert "told in steps" in invoke("verify", "R1", "--steps", exit_code=2)
+
+
 def test_verify_refuses_what_it_cannot_do():
+    assert "give one of them" in invoke("verify", "--steps", "--variants", exit_code=2)
     assert "unknown keys ['R99']" in invoke("verify", "R99", exit_code=2)
     assert "--trial needs one key, got 2" in invoke(
         "verify", "R1", "R2", "--trial", "1", exit_code=2
