@@ -164,12 +164,15 @@ theorem(
     hypotheses=(_PAIR, _LIPSCHITZ),
     functions=("paths.certificate",),
     checks="certificates",
-    proof=(
-        r"$z_l^t - z_l^A = W_l^t (\phi_{l-1}^t - \phi_{l-1}^A) + (W_l^t - W_l^A) \phi_{l-1}^A"
-        r" + b_l^t - b_l^A$, so that by induction $\|\phi_l^t - \phi_l^A\| \le u_l$;"
-        r" likewise $\|\phi_l^t - \phi_l^B\| \le v_l$. Now $f_t - \bar f = t (f_t - f_A) + (1-t)"
-        r" (f_t - f_B)$."
-    ),
+    proof=r"""
+\textbf{1.} $z_l^t - z_l^A = W_l^t (\phi_{l-1}^t - \phi_{l-1}^A) + (W_l^t - W_l^A) \phi_{l-1}^A +
+b_l^t - b_l^A$.
+
+\textbf{2.} So by induction $\|\phi_l^t - \phi_l^A\| \le u_l$; likewise $\|\phi_l^t - \phi_l^B\| \le
+v_l$.
+
+\textbf{3.} Now $f_t - \bar f = t (f_t - f_A) + (1-t) (f_t - f_B)$.
+""",
 )
 
 theorem(
@@ -208,11 +211,12 @@ theorem(
     hypotheses=(_PAIR, _LIPSCHITZ, _CROSS_ENTROPY, rf"{_NORMS} $c_l$"),
     functions=("paths.certificate",),
     checks="certificates",
-    proof=(
-        r"Both ways $f_t = g + W_{L+1}^t v$ with $\|v\| \le r$. Hence $f_{t,j} - f_{t,y} \le g_j -"
-        r" g_y + \|w_j^t - w_y^t\| r$, and the loss increases in each of these differences; that"
-        r" of $j = y$ is zero on both sides."
-    ),
+    proof=r"""
+\textbf{1.} Both ways $f_t = g + W_{L+1}^t v$ with $\|v\| \le r$. Hence $f_{t,j} - f_{t,y} \le g_j -
+g_y + \|w_j^t - w_y^t\| r$.
+
+\textbf{2.} The loss increases in each of these differences; that of $j = y$ is zero on both sides.
+""",
 )
 
 theorem(
@@ -647,12 +651,13 @@ theorem(
     ),
     functions=("paths.least_barrier",),
     checks="certificates",
-    proof=(
-        r"The outputs at $\theta_t^\pi$ are $u_0 + \sum_{ij} (P_\pi)_{ij} g_{ij}$, so $\mathcal"
-        r" L(\theta_t^\pi) = F(P_\pi)$. $F$ is convex, being a convex function of an affine one:"
-        r" $F(P_\pi) \ge F(P) + \langle \nabla F(P), P_\pi - P \rangle$. Take the minimum over"
-        r" $\pi$ on both sides."
-    ),
+    proof=r"""
+\textbf{1.} The outputs at $\theta_t^\pi$ are $u_0 + \sum_{ij} (P_\pi)_{ij} g_{ij}$, so $\mathcal
+L(\theta_t^\pi) = F(P_\pi)$.
+
+\textbf{2.} $F$ is convex, being a convex function of an affine one: $F(P_\pi) \ge F(P) + \langle
+\nabla F(P), P_\pi - P \rangle$. Take the minimum over $\pi$ on both sides.
+""",
 )
 
 theorem(
@@ -683,10 +688,11 @@ theorem(
     hypotheses=("any two networks of one architecture", "the loss is the cross-entropy"),
     functions=("paths.decompose",),
     checks="certificates",
-    proof=(
-        r"The loss of logits $f$ is $\operatorname{lse} f - f_y$, and $\bar f_y = t f_{A,y} +"
-        r" (1-t) f_{B,y}$. Hence the loss at $\theta_t$ less the chord of the losses is"
-        r" $\operatorname{lse} f_t - f_{t,y} - t \operatorname{lse} f_A - (1-t) \operatorname{lse}"
-        r" f_B + \bar f_y = D - J - E_y$. $\operatorname{lse}$ is convex: $J \ge 0$."
-    ),
+    proof=r"""
+\textbf{1.} The loss of logits $f$ is $\operatorname{lse} f - f_y$, and $\bar f_y = t f_{A,y} +
+(1-t) f_{B,y}$. Hence the loss at $\theta_t$ less the chord of the losses is $\operatorname{lse} f_t
+- f_{t,y} - t \operatorname{lse} f_A - (1-t) \operatorname{lse} f_B + \bar f_y = D - J - E_y$.
+
+\textbf{2.} $\operatorname{lse}$ is convex: $J \ge 0$.
+""",
 )

@@ -400,12 +400,16 @@ theorem(
     ),
     checks="deep",
     depends=("R11",),
-    proof=r"""Match the $y$'s optimally, at a mean cost of $M_k(m)$, and let the $\xi$'s follow.
-The difference of two matched neurons is $(y - y') + (\xi - \xi')$, and in root mean square over
-pairs and draws the first is at most $M_k(m)^{1/2}$, the second at most $2 \eta$: the first line by
-the triangle inequality. If $\xi$ is independent of $y$, the matching is independent of all $\xi$,
-of which those of A are independent of those of B and have mean 0: the mixed term vanishes and
-$\mathbb E |\xi - \xi'|^2 \le 2 \eta^2$.""",
+    proof=r"""
+\textbf{1.} Match the $y$'s optimally, at a mean cost of $M_k(m)$, and let the $\xi$'s follow. The
+difference of two matched neurons is $(y - y') + (\xi - \xi')$, and in root mean square over pairs
+and draws the first is at most $M_k(m)^{1/2}$, the second at most $2 \eta$: the first line by the
+triangle inequality.
+
+\textbf{2.} If $\xi$ is independent of $y$, the matching is independent of all $\xi$, of which those
+of A are independent of those of B and have mean 0: the mixed term vanishes and $\mathbb E |\xi -
+\xi'|^2 \le 2 \eta^2$.
+""",
 )
 
 theorem(

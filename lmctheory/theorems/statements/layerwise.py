@@ -23,13 +23,14 @@ _SWAPPED = {
     "A_k": "$A$ with weights and biases of layer $k$ of $B$",
 }
 _LOSS = {r"\mathcal L": "mean loss over the examples"}
-_GREEN = (
-    r"Let $h$ be the barrier: $h(0) = h(1) = 0$ and $h'' = \mathcal L''$ between the kinks. For"
-    r" fixed $t$ the kernel $G(t, \cdot)$ is continuous, linear on both sides of $t$, zero at both"
-    r" ends, and its slope falls by 1 at $s = t$. Integrating by parts twice between the kinks,"
-    r" $\int_0^1 G(t,s) h''(s)\, ds = -h(t) - \sum_k G(t,s_k) [h'](s_k)$, and $h$ and $\mathcal L$"
-    r" differ by an affine function."
-)
+_GREEN = r"""
+\textbf{1.} Let $h$ be the barrier: $h(0) = h(1) = 0$ and $h'' = \mathcal L''$ between the kinks.
+For fixed $t$ the kernel $G(t, \cdot)$ is continuous, linear on both sides of $t$, zero at both
+ends, and its slope falls by 1 at $s = t$.
+
+\textbf{2.} Integrating by parts twice between the kinks, $\int_0^1 G(t,s) h''(s)\, ds = -h(t) -
+\sum_k G(t,s_k) [h'](s_k)$, and $h$ and $\mathcal L$ differ by an affine function.
+"""
 
 theorem(
     "L1",
@@ -112,15 +113,18 @@ theorem(
     ),
     functions=("layerwise.proof", "layerwise.two_layer_convexity"),
     checks="layerwise",
-    proof=(
-        r"The output is affine in each of the two layers, hence $f_t = t^2 f_A + t(1-t) (f_{A_k} +"
-        r" f_{A_l}) + (1-t)^2 f_B = t f_A + (1-t) f_B - t(1-t) c$. With $t(1-t) = \frac14 - \tau^2$"
-        r" the residual is $f_t - y = m + \tau v + \tau^2 c$, and $\mathcal L = \|m\|^2 + 2 \tau"
-        r" \langle m, v \rangle + \tau^2 (\|v\|^2 + 2 \langle m, c \rangle) + 2 \tau^3 \langle v, c"
-        r" \rangle + \tau^4 \|c\|^2$. Differentiate twice for the first claim. For the second"
-        r" subtract the chord: $1$ and $\tau$ go, $\tau^2 - \frac14 = -t(1-t)$, $\tau^3 - \frac14"
-        r" \tau = -t(1-t) \tau$, $\tau^4 - \frac1{16} = -t(1-t) (\tau^2 + \frac14)$."
-    ),
+    proof=r"""
+\textbf{1.} The output is affine in each of the two layers, hence $f_t = t^2 f_A + t(1-t) (f_{A_k} +
+f_{A_l}) + (1-t)^2 f_B = t f_A + (1-t) f_B - t(1-t) c$.
+
+\textbf{2.} With $t(1-t) = \frac14 - \tau^2$ the residual is $f_t - y = m + \tau v + \tau^2 c$, and
+$\mathcal L = \|m\|^2 + 2 \tau \langle m, v \rangle + \tau^2 (\|v\|^2 + 2 \langle m, c \rangle) + 2
+\tau^3 \langle v, c \rangle + \tau^4 \|c\|^2$.
+
+\textbf{3.} Differentiate twice for the first claim. For the second subtract the chord: $1$ and
+$\tau$ go, $\tau^2 - \frac14 = -t(1-t)$, $\tau^3 - \frac14 \tau = -t(1-t) \tau$, $\tau^4 -
+\frac1{16} = -t(1-t) (\tau^2 + \frac14)$.
+""",
 )
 
 theorem(
@@ -358,10 +362,11 @@ theorem(
     ),
     functions=("layerwise.feature_connectivity",),
     checks="layerwise",
-    proof=(
-        r"By induction; $z_1^t = t z_1^A + (1-t) z_1^B$. With the law for $l-1$, $W_l^t"
-        r" \phi_{l-1}^t = (t W_l^A + (1-t) W_l^B)(t^{l-1} \phi_{l-1}^A + (1-t)^{l-1}"
-        r" \phi_{l-1}^B) = t^l z_l^A + (1-t)^l z_l^B$, the two mixed terms being zero; apply"
-        r" $\sigma$."
-    ),
+    proof=r"""
+\textbf{1.} By induction; $z_1^t = t z_1^A + (1-t) z_1^B$.
+
+\textbf{2.} With the law for $l-1$, $W_l^t \phi_{l-1}^t = (t W_l^A + (1-t) W_l^B)(t^{l-1}
+\phi_{l-1}^A + (1-t)^{l-1} \phi_{l-1}^B) = t^l z_l^A + (1-t)^l z_l^B$, the two mixed terms being
+zero; apply $\sigma$.
+""",
 )

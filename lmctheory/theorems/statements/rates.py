@@ -109,18 +109,21 @@ theorem(
     ),
     functions=("rates.covering_bound", "rates.dyadic_bound", "rates.semigroup_bound"),
     checks="laws",
-    proof=(
-        r"The first: $\mu = \mathbb E \nu_m$, and $W_p^p(\mu_m, \cdot)$ is convex. The second:"
-        r" couple each sample optimally with the same $z \sim \mu$, independently given $z$. Let"
-        r" $x$ and $y$ be the neurons of A and of B that go with $z$; given $z$, $X = x - z$ and"
-        r" $Y = y - z$ are independent with one law, and $\mathbb E |X|^p = \mathbb E W_p^p(\mu_m,"
-        r" \mu)$. It remains to see that $\mathbb E |X - Y|^p \le \max(2, 2^{p-1}) \mathbb E"
-        r" |X|^p$. The map $f(x) \mapsto f(x) - f(y)$ has norm $2$ from $L^1$ to $L^1$ and from"
-        r" $L^\infty$ to $L^\infty$ and norm at most $\sqrt 2$ from $L^2$ to $L^2$, as $\mathbb E"
-        r" |f(X) - f(Y)|^2 = 2 \mathbb E |f(X)|^2 - 2 |\mathbb E f(X)|^2$; by the theorem of Riesz"
-        r" and Thorin the power $p$ of its norm on $L^p$ is at most $2$ for $1 \le p \le 2$ and"
-        r" $2^{p-1}$ for $p \ge 2$. For $p < 1$, $|X - Y|^p \le |X|^p + |Y|^p$."
-    ),
+    proof=r"""
+\textbf{1.} The first: $\mu = \mathbb E \nu_m$, and $W_p^p(\mu_m, \cdot)$ is convex.
+
+\textbf{2.} The second: couple each sample optimally with the same $z \sim \mu$, independently given
+$z$. Let $x$ and $y$ be the neurons of A and of B that go with $z$; given $z$, $X = x - z$ and $Y =
+y - z$ are independent with one law, and $\mathbb E |X|^p = \mathbb E W_p^p(\mu_m, \mu)$. It remains
+to see that $\mathbb E |X - Y|^p \le \max(2, 2^{p-1}) \mathbb E |X|^p$.
+
+\textbf{3.} The map $f(x) \mapsto f(x) - f(y)$ has norm $2$ from $L^1$ to $L^1$ and from $L^\infty$
+to $L^\infty$ and norm at most $\sqrt 2$ from $L^2$ to $L^2$, as $\mathbb E |f(X) - f(Y)|^2 = 2
+\mathbb E |f(X)|^2 - 2 |\mathbb E f(X)|^2$.
+
+\textbf{4.} By the theorem of Riesz and Thorin the power $p$ of its norm on $L^p$ is at most $2$ for
+$1 \le p \le 2$ and $2^{p-1}$ for $p \ge 2$. For $p < 1$, $|X - Y|^p \le |X|^p + |Y|^p$.
+""",
 )
 
 theorem(
@@ -659,18 +662,24 @@ theorem(
     ),
     functions=("rates.lower_bound",),
     checks="rates",
-    proof=(
-        r"Whatever the matching, a neuron $a$ of A pays at least the $p$-th power of its distance"
-        r" to the nearest of the $m$ neurons of B, which are independent of it; that power exceeds"
-        r" $r$ with probability $(1 - \mu(B(a, r^{1/p})))^m$ given $a$. The second line is Jensen's"
-        r" inequality. A density $\le F$ makes $\mu(B(a, r)) \le \min(1, F v_d r^d)$, and the third"
-        r" is a Beta integral. Tilting $\mu$ by $e^{-s|x - a|^2}$ makes $x - a$ a Gaussian vector"
-        r" $Y$ with variances $\lambda_i / (1 + 2 s \lambda_i)$, so that $\mu(B(a, \sqrt y)) ="
-        r" \prod_i (1 + 2 s \lambda_i)^{-1/2} e^{-Q} \, \mathbb E[e^{s|Y|^2}; |Y|^2 \le y]$; the"
-        r" last mean is at most $e^{sy}$ and at most $g \int_0^y e^{sr} \, dr$: $g$ bounds the"
-        r" density of $|Y|^2$ by Fourier inversion: its characteristic function has at most the"
-        r" modulus of the integrand."
-    ),
+    proof=r"""
+\textbf{1.} Whatever the matching, a neuron $a$ of A pays at least the $p$-th power of its distance
+to the nearest of the $m$ neurons of B, which are independent of it; that power exceeds $r$ with
+probability $(1 - \mu(B(a, r^{1/p})))^m$ given $a$.
+
+\textbf{2.} The second line is Jensen's inequality.
+
+\textbf{3.} A density $\le F$ makes $\mu(B(a, r)) \le \min(1, F v_d r^d)$, and the third is a Beta
+integral.
+
+\textbf{4.} Tilting $\mu$ by $e^{-s|x - a|^2}$ makes $x - a$ a Gaussian vector $Y$ with variances
+$\lambda_i / (1 + 2 s \lambda_i)$, so that $\mu(B(a, \sqrt y)) = \prod_i (1 + 2 s \lambda_i)^{-1/2}
+e^{-Q} \, \mathbb E[e^{s|Y|^2}; |Y|^2 \le y]$.
+
+\textbf{5.} The last mean is at most $e^{sy}$ and at most $g \int_0^y e^{sr} \, dr$: $g$ bounds the
+density of $|Y|^2$ by Fourier inversion: its characteristic function has at most the modulus of the
+integrand.
+""",
 )
 
 theorem(
@@ -806,15 +815,18 @@ theorem(
         "rates.compare_dimensions",
     ),
     checks="laws",
-    proof=(
-        r"The ranks are the exponentials of the R\'enyi entropies of $q$: $r_\infty = 1/\max q$,"
-        r" $r_2 = 1/\sum q_i^2$, $\log r_1 = -\sum q_i \log q_i$. The sum $\sum q_i^2$ is at most"
-        r" $\max q$ and at least $(\max q)^2$. By Jensen's inequality $\log \sum q_i q_i \ge \sum"
-        r" q_i \log q_i$, that is $r_2 \le r_1$, and $-\sum q_i \log q_i \le \log \sum_{q_i > 0}"
-        r" q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ if $q_i > 0$; all"
-        r" are equal then, and all inequalities equalities. The $k$ largest shares sum to at most"
-        r" $k \max q = k/r_\infty$, and, being the largest of $r_0$, to at least $\min(1, k/r_0)$."
-    ),
+    proof=r"""
+\textbf{1.} The ranks are the exponentials of the R\'enyi entropies of $q$: $r_\infty = 1/\max q$,
+$r_2 = 1/\sum q_i^2$, $\log r_1 = -\sum q_i \log q_i$.
+
+\textbf{2.} The sum $\sum q_i^2$ is at most $\max q$ and at least $(\max q)^2$. By Jensen's
+inequality $\log \sum q_i q_i \ge \sum q_i \log q_i$, that is $r_2 \le r_1$, and $-\sum q_i \log q_i
+\le \log \sum_{q_i > 0} q_i / q_i = \log r_0$. With equality in the first, $q_i = \max q$ if $q_i >
+0$; all are equal then, and all inequalities equalities.
+
+\textbf{3.} The $k$ largest shares sum to at most $k \max q = k/r_\infty$, and, being the largest of
+$r_0$, to at least $\min(1, k/r_0)$.
+""",
 )
 
 theorem(

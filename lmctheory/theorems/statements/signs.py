@@ -99,15 +99,18 @@ theorem(
     depends=("R1",),
     functions=("rates.wasserstein_pow", "rates.optimal_permutation", "rates.optimal_signs"),
     checks="signs",
-    proof=(
-        r"For given $\pi$ the best signs cost $c(a_i, b_{\pi(i)})$ each, $c(x, y) = \min(|x - y|^p,"
-        r" |x + y|^p)$. By Birkhoff's theorem the left-hand side is the least cost of $c$ over the"
-        r" couplings of $\mu_m$ and $\nu_m$. Let $(x, y)$ be a pair drawn from the best of them,"
-        r" $s$ its better sign and $\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$"
-        r" has the marginals $\bar\mu_m$ and $\bar\nu_m$ and the same cost: the right-hand side"
-        r" is not larger. Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the"
-        r" pairs $\pm x$ and $\pm y$, whose cost $c$, which has no signs, is not larger."
-    ),
+    proof=r"""
+\textbf{1.} For given $\pi$ the best signs cost $c(a_i, b_{\pi(i)})$ each, $c(x, y) = \min(|x -
+y|^p, |x + y|^p)$. By Birkhoff's theorem the left-hand side is the least cost of $c$ over the
+couplings of $\mu_m$ and $\nu_m$.
+
+\textbf{2.} Let $(x, y)$ be a pair drawn from the best of them, $s$ its better sign and
+$\varepsilon$ a fair sign: $(\varepsilon x, \varepsilon s y)$ has the marginals $\bar\mu_m$ and
+$\bar\nu_m$ and the same cost: the right-hand side is not larger.
+
+\textbf{3.} Conversely a coupling of $\bar\mu_m$ and $\bar\nu_m$ gives one of the pairs $\pm x$ and
+$\pm y$, whose cost $c$, which has no signs, is not larger.
+""",
 )
 
 theorem(
@@ -206,12 +209,13 @@ theorem(
     ),
     functions=("matching.rescale",),
     checks="symmetries",
-    proof=(
-        r"The distance is differentiable in $\alpha > 0$ and tends to infinity as $\alpha \to"
-        r" \infty$, as $b \ne 0$, and as $\alpha \to 0$, as $v \ne 0$. Hence it is least where its"
-        r" derivative $2 \alpha |b|^2 - 2 a \cdot b + 2 (u \cdot v)/\alpha^2 - 2 |v|^2/\alpha^3$"
-        r" vanishes; times $\alpha^3/2$ this is the quartic."
-    ),
+    proof=r"""
+\textbf{1.} The distance is differentiable in $\alpha > 0$ and tends to infinity as $\alpha \to
+\infty$, as $b \ne 0$, and as $\alpha \to 0$, as $v \ne 0$.
+
+\textbf{2.} Hence it is least where its derivative $2 \alpha |b|^2 - 2 a \cdot b + 2 (u \cdot
+v)/\alpha^2 - 2 |v|^2/\alpha^3$ vanishes; times $\alpha^3/2$ this is the quartic.
+""",
 )
 
 theorem(

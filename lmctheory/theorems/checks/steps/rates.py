@@ -1,4 +1,4 @@
-"""Steps of the proofs on matching costs (R5, R10, R11, R16 to R22, D2, S1)."""
+"""Steps of the proofs on matching costs (R3 to R22, D2, D4, S1 to S2)."""
 
 from collections.abc import Iterator
 from itertools import permutations, product
@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
+from scipy.integrate import quad
 from scipy.linalg import sqrtm
 from scipy.special import betainc
 
-from lmctheory.rates import wasserstein_pow
+from lmctheory.rates import optimal_permutation, wasserstein_pow
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
 from lmctheory.theorems.checks.steps.draws import link, printed
 from lmctheory.theorems.trial import Trial
@@ -572,3 +573,240 @@ def _folded_cost(rng: np.random.Generator) -> Iterator[Trial]:
             float((apart[range(len(a)), o] ** 2).mean()) for o in permutations(range(len(a)))
         )
         yield Trial(least, float(wasserstein_pow(folded[0], folded[1], 2)))
+
+
+@inequality("R3", 1, "the mean over one sample is convex", count=60)
+def _one_sample(rng: np.random.Generator) -> Iterator[Trial]:
+    """The second sample's mean is a law on a few points, of which every one is drawn m times."""
+    while True:
+        m, p = int(rng.integers(1, 3)), float(rng.uniform(0.5, 3))
+        atoms = rng.standard_normal((2, 1))
+        a = atoms if rng.random() < 0.3 else rng.standard_normal((m, 1))
+        m = len(a)
+        costs = [wasserstein_pow(a, atoms[list(s)], p) for s in product(range(2), repeat=m)]
+        # against the law itself, by a sample in which both of its points come m times
+        whole = wasserstein_pow(np.repeat(a, 2, axis=0), np.repeat(atoms, m, axis=0), p)
+        yield Trial(float(whole), float(np.mean(costs)), 1e-14)
+
+
+@inequality("R3", 2, "both samples coupled with one neuron")
+def _through_one(rng: np.random.Generator) -> Iterator[Trial]:
+    """By the plans of both samples to the law, which is uniform on a few points."""
+    while True:
+        m, k, p = int(rng.integers(1, 4)), int(rng.integers(1, 4)), float(rng.uniform(0.5, 3))
+        z, a, b = rng.standard_normal((k, 2)), *rng.standard_normal((2, m, 2))
+        plans = []
+        for side in (a, b):
+            order = optimal_permutation(np.repeat(side, k, axis=0), np.repeat(z, m, axis=0), p)
+            plan = np.zeros((m, k))
+            np.add.at(plan, (np.arange(m * k) // k, np.asarray(order) // m), 1 / (m * k))
+            plans.append(plan)
+        coupling = k * plans[0] @ plans[1].T
+        cost = float((coupling * np.linalg.norm(a[:, None] - b, axis=2) ** p).sum())
+        yield Trial(float(wasserstein_pow(a, b, p)), cost)
+
+
+def _both_differ(rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """A law on a few points of the line, often on two opposite ones, and a power."""
+    x = rng.standard_normal(int(rng.integers(1, 4)))
+    p = float(rng.uniform(0.3, 4))
+    if rng.random() < 0.3:
+        x = np.array([-1.0, 1.0])
+    elif rng.random() < 0.3:  # nearly all at 0
+        x = np.r_[np.zeros(300), 1.0]
+    return x, p
+
+
+def _norms(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
+    """Of f(x) - f(y) for x and y of one law."""
+    while True:
+        f, _ = _both_differ(rng)
+        apart = np.abs(f[:, None] - f)
+        yield (
+            Trial(float(apart.mean()), 2 * float(np.abs(f).mean())),
+            Trial(float(apart.max()), 2 * float(np.abs(f).max())),
+        )
+
+
+inequality("R3", 3, "the norm from L1 to L1")(link(_norms, 0))
+inequality("R3", 3, "the norm from L_infinity to L_infinity")(link(_norms, 1))
+
+
+@equality("R3", 3, "the mean square of a difference")
+def _square_difference(rng: np.random.Generator) -> Pairs:
+    while True:
+        f = rng.standard_normal(int(rng.integers(2, 5)))
+        yield (
+            float(((f[:, None] - f) ** 2).mean()),
+            2 * float((f**2).mean()) - 2 * float(f.mean()) ** 2,
+        )
+
+
+@inequality("R3", 4, "the mean power of a difference")
+def _power_of_difference(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        x, p = _both_differ(rng)
+        left = float((np.abs(x[:, None] - x) ** p).mean())
+        yield Trial(left, max(2.0, 2 ** (p - 1)) * float((np.abs(x) ** p).mean()))
+
+
+@equality("R9", 1, "the mean power to the nearest, by balls", count=30)
+def _nearest(rng: np.random.Generator) -> Pairs:
+    """Over all samples of m neurons from a law on a few points."""
+    while True:
+        x, chance, a = _finite_law(rng)
+        m, p = int(rng.integers(1, 4)), float(rng.uniform(0.5, 3))
+        far = np.linalg.norm(x - a, axis=1)
+        mean = sum(
+            float(np.prod(chance[list(s)])) * float(far[list(s)].min()) ** p
+            for s in product(range(3), repeat=m)
+        )
+        ends = np.r_[0.0, np.sort(far)] ** p
+        masses = [float(chance[far**p <= r].sum()) for r in ends[:-1]]
+        yield mean, float((1 - np.array(masses)) ** m @ np.diff(ends))
+
+
+@inequality("R9", 2, "Jensen over neurons of A")
+def _balls(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        masses, m = rng.uniform(size=int(rng.integers(1, 4))), int(rng.integers(1, 6))
+        yield Trial(float(1 - masses.mean()) ** m, float(((1 - masses) ** m).mean()))
+
+
+@equality("R9", 3, "the Beta integral, as it is printed", count=20)
+def _beta(rng: np.random.Generator) -> Pairs:
+    while True:
+        d, m, p = (int(rng.integers(1, 5)) for _ in range(3))
+        F = float(10 ** rng.uniform(-1, 1))
+        ball = float(printed("R9", 2, d=d))
+        end = (F * ball) ** (-p / d)
+
+        def power(part: float, d: int = d, m: int = m, p: int = p, end: float = end) -> float:
+            # r = end part^p, where masses are polynomials
+            return (1 - part**d) ** m * end * p * part ** (p - 1)
+
+        whole, _ = quad(power, 0, 1, epsabs=0, epsrel=1e-12)
+        yield whole, float(printed("R9", 1, F=F, v=ball, d=d, m=m, p=p))
+
+
+@identity("R9", 4, "the tilted density")
+def _tilted() -> Pairs:
+    """One coordinate: the exponent, and the constant before the density of Y."""
+    x, a = sp.symbols("x a", real=True)
+    s, lam = sp.symbols("s lambda", positive=True)
+    v = lam / (1 + 2 * s * lam)
+    gap, mean = x - a, -a / (1 + 2 * s * lam)
+    left = -(x**2) / (2 * lam) - s * gap**2
+    yield left, -((gap - mean) ** 2) / (2 * v) - s * a**2 / (1 + 2 * s * lam)
+    yield sp.sqrt(v / lam) ** 2, 1 / (1 + 2 * s * lam)
+
+
+@equality("R9", 5, "the characteristic function's modulus", count=30)
+def _modulus(rng: np.random.Generator) -> Pairs:
+    """Of the square of a centred normal number, by quadrature."""
+    while True:
+        v, w = float(10 ** rng.uniform(-0.5, 0.5)), float(rng.uniform(-2, 2))
+        grid = np.linspace(-12, 12, 20_001) * v**0.5
+        density = np.exp(-(grid**2) / (2 * v)) / (2 * np.pi * v) ** 0.5
+        value = (np.exp(1j * w * grid**2) * density).sum() * (grid[1] - grid[0])
+        yield abs(value), (1 + 4 * w**2 * v**2) ** -0.25
+
+
+def _ranks(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
+    while True:
+        q = rng.exponential(size=int(rng.integers(1, 6)))
+        if rng.random() < 0.3:
+            q[:] = 1.0
+        q = q / q.sum()
+        square, entropy = float((q**2).sum()), -float(q @ np.log(q))
+        k = int(rng.integers(1, len(q) + 1))
+        largest = float(np.sort(q)[-k:].sum())
+        yield (
+            Trial(square, float(q.max())),
+            Trial(float(q.max()) ** 2, square),
+            Trial(1 / square, float(np.exp(entropy))),
+            Trial(float(np.exp(entropy)), float(len(q))),
+            Trial(largest, k * float(q.max())),
+            Trial(min(1.0, k / len(q)), largest),
+        )
+
+
+@identity("R12", 1, "ranks as they are printed, by shares")
+def _shares() -> Pairs:
+    lam = sp.symbols("lambda1:4", positive=True)
+    q = [each / sum(lam) for each in lam]
+    spectrum = {sp.Function("lam")(k + 1): each for k, each in enumerate(lam)}
+    largest, square = (printed("R12", line, d=3).doit().subs(spectrum) for line in (0, 1))
+    yield largest, 1 / q[0]
+    yield square, 1 / sum(each**2 for each in q)
+
+
+inequality("R12", 2, "the sum of squares by the largest share")(link(_ranks, 0))
+inequality("R12", 2, "the square of the largest share")(link(_ranks, 1))
+inequality("R12", 2, "r_2 by r_1")(link(_ranks, 2))
+inequality("R12", 2, "r_1 by r_0")(link(_ranks, 3))
+inequality("R12", 3, "the k largest shares from above")(link(_ranks, 4))
+inequality("R12", 3, "the k largest shares from below")(link(_ranks, 5))
+
+
+@equality("S1a", 1, "the best signs cost c", count=20)
+def _best_signs(rng: np.random.Generator) -> Pairs:
+    yield from _signs(rng)
+
+
+def _symmetrised(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
+    """The transport of symmetrised samples, and the best signed permutation."""
+    while True:
+        m, p = int(rng.integers(1, 4)), float(rng.uniform(0.5, 3))
+        a, b = rng.standard_normal((2, m, 2))
+        apart = np.minimum(
+            np.linalg.norm(a[:, None] - b, axis=2), np.linalg.norm(a[:, None] + b, axis=2)
+        )
+        signed = min(float((apart[range(m), o] ** p).mean()) for o in permutations(range(m)))
+        whole = float(wasserstein_pow(np.r_[a, -a], np.r_[b, -b], p))
+        yield Trial(whole, signed), Trial(signed, whole)
+
+
+inequality("S1a", 2, "the right-hand side is not larger")(link(_symmetrised, 0))
+inequality("S1a", 3, "the left-hand side is not larger")(link(_symmetrised, 1))
+
+
+unchecked("S2", 1, "argument", "the least distance is attained inside")
+
+
+@identity("S2", 2, "the derivative, and the quartic")
+def _scale() -> Pairs:
+    alpha = sp.symbols("alpha", positive=True)
+    a, b, u, v = (sp.Matrix(sp.symbols(f"{name}1:3")) for name in "abuv")
+    first, second = a - alpha * b, u - v / alpha
+    slope = sp.diff(first.dot(first) + second.dot(second), alpha)
+    yield (
+        slope,
+        2 * alpha * b.dot(b) - 2 * a.dot(b) + 2 * u.dot(v) / alpha**2 - 2 * v.dot(v) / alpha**3,
+    )
+    quartic = b.dot(b) * alpha**4 - a.dot(b) * alpha**3 + u.dot(v) * alpha - v.dot(v)
+    yield alpha**3 / 2 * slope, quartic
+
+
+@inequality("D4", 1, "the mean square of matched neurons")
+def _follow(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        m = int(rng.integers(1, 4))
+        y, xi = rng.standard_normal((2, 2, m, 1))
+        if rng.random() < 0.5:  # xi along the difference, the same in both up to its sign
+            size = float(rng.exponential())
+            y[0] = y[1] + 1
+            xi = np.stack([np.full((m, 1), size), np.full((m, 1), -size)])
+        eta = float(max((side**2).mean() for side in xi)) ** 0.5
+        apart = float(((y[0] - y[1] + xi[0] - xi[1]) ** 2).mean())
+        yield Trial(apart, (float(((y[0] - y[1]) ** 2).mean()) ** 0.5 + 2 * eta) ** 2)
+
+
+@equality("D4", 2, "the mean square if xi is independent")
+def _independent_rest(rng: np.random.Generator) -> Pairs:
+    """Over all draws of xi from a centred law on a few points, for one pair."""
+    while True:
+        gap, law = float(rng.standard_normal()), rng.standard_normal(3)
+        law -= law.mean()
+        draws = [(gap + first - second) ** 2 for first, second in product(law, repeat=2)]
+        yield float(np.mean(draws)), gap**2 + 2 * float((law**2).mean())
