@@ -53,11 +53,13 @@ theorem(
     ),
     functions=("layerwise.proof", "layerwise.two_layer_convexity"),
     checks="layerwise",
-    proof=(
-        r"With $h$ the input of layer $k$ and $U z + u$ what the network makes of its"
-        r" pre-activation $z$, the output $U \bigl((t W^A + (1-t) W^B) h + t b^A + (1-t) b^B\bigr)"
-        r" + u$ is affine in $t$: it is $t f_A + (1-t) f_{A_k}$. The loss is convex in it."
-    ),
+    proof=r"""
+\textbf{1.} With $h$ the input of layer $k$ and $U z + u$ what the network makes of its
+pre-activation $z$, the output $U \bigl((t W^A + (1-t) W^B) h + t b^A + (1-t) b^B\bigr) + u$ is
+affine in $t$: it is $t f_A + (1-t) f_{A_k}$.
+
+\textbf{2.} The loss is convex in it.
+""",
 )
 
 theorem(
@@ -156,13 +158,14 @@ theorem(
     ),
     functions=("layerwise.layer_bounds",),
     checks="layerwise",
-    proof=(
-        r"Apply C1 to $A$ and $A_k$. Below layer $k$ nothing differs, so $s_l = 0$ for $l < k$. In"
-        r" layer $k$ the inputs are equal and in every other one the weights are, so all residuals"
-        r" $(W_l^A - W_l^{A_k})(\phi_{l-1}^A - \phi_{l-1}^{A_k})$ vanish. What is left is $s_k \le"
-        r" J_k$ and $s_l \le \mathrm{Lip}_l \|W_l^A\| s_{l-1} + J_l$ for $l > k$, with $J_{L+1} ="
-        r" 0$."
-    ),
+    proof=r"""
+\textbf{1.} Apply C1 to $A$ and $A_k$. Below layer $k$ nothing differs, so $s_l = 0$ for $l < k$. In
+layer $k$ the inputs are equal and in every other one the weights are, so all residuals $(W_l^A -
+W_l^{A_k})(\phi_{l-1}^A - \phi_{l-1}^{A_k})$ vanish.
+
+\textbf{2.} What is left is $s_k \le J_k$ and $s_l \le \mathrm{Lip}_l \|W_l^A\| s_{l-1} + J_l$ for
+$l > k$, with $J_{L+1} = 0$.
+""",
 )
 
 theorem(
@@ -296,7 +299,9 @@ theorem(
     hypotheses=("any two networks of one architecture",),
     functions=("layerwise.layer_barriers",),
     checks="layerwise",
-    proof=r"Subtract the third line from the second.",
+    proof=r"""
+\textbf{1.} Subtract the third line from the second.
+""",
 )
 
 theorem(
@@ -324,10 +329,11 @@ theorem(
     hypotheses=(_CHAINS, "both conditions hold for the input and the $t$ in question"),
     functions=("layerwise.feature_connectivity",),
     checks="layerwise",
-    proof=(
-        r"By induction $\phi_{l-1}^t = \bar\phi_{l-1}$, hence $z_l^t = \bar z_l$ by commutativity,"
-        r" and $\phi_l^t = \sigma_l(\bar z_l) = \bar\phi_l$ by weak additivity."
-    ),
+    proof=r"""
+\textbf{1.} By induction $\phi_{l-1}^t = \bar\phi_{l-1}$, hence $z_l^t = \bar z_l$ by commutativity.
+
+\textbf{2.} $\phi_l^t = \sigma_l(\bar z_l) = \bar\phi_l$ by weak additivity.
+""",
 )
 
 theorem(

@@ -24,8 +24,8 @@ theorem(
     hypotheses=("two real matrices of equal shape", "any two matrices $P$ and $Q$ that fit"),
     functions=("matching.singular_alignment",),
     checks="matching",
-    proof=(
-        r"$P W_B Q^\top = \sum_j s'_j (P u'_j)(Q v'_j)^\top$, and $\langle u v^\top, p q^\top"
-        r" \rangle_F = \langle u, p \rangle \langle v, q \rangle$; both sides are bilinear."
-    ),
+    proof=r"""
+\textbf{1.} $P W_B Q^\top = \sum_j s'_j (P u'_j)(Q v'_j)^\top$, and $\langle u v^\top, p q^\top
+\rangle_F = \langle u, p \rangle \langle v, q \rangle$; both sides are bilinear.
+""",
 )

@@ -159,10 +159,13 @@ theorem(
     hypotheses=("two networks with one hidden layer, in any order of B's neurons",),
     functions=("prediction.error_terms",),
     checks="prediction",
-    proof=r"""Output biases interpolate linearly and drop out. As $\sigma(z_i^t) = j_i + t
-\varphi_i^A + (1-t) \varphi_i^B$, neuron $i$ contributes $v_i^t j_i + v_i^t (t \varphi_i^A + (1-t)
-\varphi_i^B) - t v_i^A \varphi_i^A - (1-t) v_i^B \varphi_i^B$, and all
-but the first term is $-t(1-t) (v_i^A - v_i^B) (\varphi_i^A - \varphi_i^B)$.""",
+    proof=r"""
+\textbf{1.} Output biases interpolate linearly and drop out. As $\sigma(z_i^t) = j_i + t \varphi_i^A
++ (1-t) \varphi_i^B$, neuron $i$ contributes $v_i^t j_i + v_i^t (t \varphi_i^A + (1-t) \varphi_i^B)
+- t v_i^A \varphi_i^A - (1-t) v_i^B \varphi_i^B$.
+
+\textbf{2.} All but the first term is $-t(1-t) (v_i^A - v_i^B) (\varphi_i^A - \varphi_i^B)$.
+""",
 )
 
 theorem(
@@ -244,8 +247,10 @@ theorem(
     ),
     functions=("prediction.union",),
     checks="prediction",
-    proof=r"""Member $k$ is $f_k(x) = \sum_i v_{ki} \, \sigma(\langle w_{ki}, x \rangle + b_{ki}) +
-c_k + g_k(x)$: sum over $k$ and divide by $q$.""",
+    proof=r"""
+\textbf{1.} Member $k$ is $f_k(x) = \sum_i v_{ki} \, \sigma(\langle w_{ki}, x \rangle + b_{ki}) +
+c_k + g_k(x)$: sum over $k$ and divide by $q$.
+""",
 )
 
 theorem(

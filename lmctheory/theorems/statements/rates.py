@@ -60,11 +60,11 @@ theorem(
     hypotheses=("two samples of equal size",),
     functions=("rates.wasserstein_pow", "rates.optimal_permutation"),
     checks="rates",
-    proof=(
-        r"A coupling of $\mu_m$ and $\nu_m$ is $\frac1m S$ with a doubly stochastic matrix $S$,"
-        r" and its cost is linear in $S$, hence least at an extreme point of the set of such"
-        r" matrices. By Birkhoff's theorem these are the permutation matrices."
-    ),
+    proof=r"""
+\textbf{1.} A coupling of $\mu_m$ and $\nu_m$ is $\frac1m S$ with a doubly stochastic matrix $S$,
+and its cost is linear in $S$, hence least at an extreme point of the set of such matrices. By
+Birkhoff's theorem these are the permutation matrices.
+""",
 )
 
 theorem(
@@ -82,13 +82,15 @@ theorem(
     ),
     functions=("rates.upper_bound", "rates.lower_bound"),
     checks="rates",
-    proof=(
-        r"Let $\mu^{(j)}$ and $\nu^{(j)}$ be the empirical measures of all neurons but the $j$-th."
-        r" Then $\mu_{m+1} = \frac1{m+1} \sum_j \mu^{(j)}$, and likewise $\nu_{m+1}$. The mean of"
-        r" couplings is a coupling of the means, so"
-        r" $W_p^p(\mu_{m+1}, \nu_{m+1}) \le \frac1{m+1} \sum_j W_p^p(\mu^{(j)}, \nu^{(j)})$,"
-        r" and every term on the right has the law of $W_p^p(\mu_m, \nu_m)$."
-    ),
+    proof=r"""
+\textbf{1.} Let $\mu^{(j)}$ and $\nu^{(j)}$ be the empirical measures of all neurons but the $j$-th.
+Then $\mu_{m+1} = \frac1{m+1} \sum_j \mu^{(j)}$, and likewise $\nu_{m+1}$.
+
+\textbf{2.} The mean of couplings is a coupling of the means, so $W_p^p(\mu_{m+1}, \nu_{m+1}) \le
+\frac1{m+1} \sum_j W_p^p(\mu^{(j)}, \nu^{(j)})$.
+
+\textbf{3.} Every term on the right has the law of $W_p^p(\mu_m, \nu_m)$.
+""",
 )
 
 theorem(
@@ -563,12 +565,15 @@ theorem(
     ),
     functions=("rates.normal_matching_cost",),
     checks="rates",
-    proof=(
-        r"For a convex cost on the line the $i$-th smallest of one sample is matched with the"
-        r" $i$-th smallest of the other. Both are independent with one law, so that their squared"
-        r" difference has the mean $2 \operatorname{Var} X_{(i:m)}$. For the standard normal law"
-        r" $\sum_i \mathbb E X_{(i:m)}^2 = m$."
-    ),
+    proof=r"""
+\textbf{1.} For a convex cost on the line the $i$-th smallest of one sample is matched with the
+$i$-th smallest of the other.
+
+\textbf{2.} Both are independent with one law, so that their squared difference has the mean $2
+\operatorname{Var} X_{(i:m)}$.
+
+\textbf{3.} For the standard normal law $\sum_i \mathbb E X_{(i:m)}^2 = m$.
+""",
 )
 
 theorem(
@@ -589,11 +594,13 @@ theorem(
     depends=("R7",),
     functions=("rates.upper_bound",),
     checks="rates",
-    proof=(
-        r"In principal axes the coordinates are independent. Match by the first alone: its cost is"
-        r" $\lambda_1 M_1(m)$, and the permutation is independent of the other coordinates, which"
-        r" are therefore those of two independent neurons: $2 \lambda_i$ each."
-    ),
+    proof=r"""
+\textbf{1.} In principal axes the coordinates are independent. Match by the first alone: its cost is
+$\lambda_1 M_1(m)$.
+
+\textbf{2.} The permutation is independent of the other coordinates, which are therefore those of
+two independent neurons: $2 \lambda_i$ each.
+""",
 )
 
 theorem(

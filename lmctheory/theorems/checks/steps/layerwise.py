@@ -1,4 +1,4 @@
-"""Steps of the proofs on layers (L2, L4, L8)."""
+"""Steps of the proofs on layers (L1 to L8)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from lmctheory.theorems._registry import equality, identity
-from lmctheory.theorems.checks.steps.draws import leaky, printed
+from lmctheory.theorems._registry import equality, identity, inequality, unchecked
+from lmctheory.theorems.checks.steps.draws import convex_loss, leaky, printed
+from lmctheory.theorems.trial import Trial
 
 Pairs = Iterator[tuple[Any, Any]]
 
@@ -116,3 +117,63 @@ def _next_layer(rng: np.random.Generator) -> Pairs:
         after = leaky((t * W + (1 - t) * V) @ before, 0)
         law = t**power * leaky(W @ p, 0) + (1 - t) ** power * leaky(V @ q, 0)
         yield float(after.sum()), float(law.sum())
+
+
+@identity("L1", 1, "the output on the segment")
+def _affine() -> Pairs:
+    t, last = sp.symbols("t u")
+    W, V, U = (sp.Matrix(2, 2, sp.symbols(f"{n}1:5")) for n in "WVU")
+    h, a, b = (sp.Matrix(sp.symbols(f"{name}1:3")) for name in "hab")
+    shift = sp.Matrix([last, -last])
+    left = U * ((t * W + (1 - t) * V) * h + t * a + (1 - t) * b) + shift
+    right = t * (U * (W * h + a) + shift) + (1 - t) * (U * (V * h + b) + shift)
+    yield from zip(left, right, strict=True)
+
+
+@inequality("L1", 2, "a convex loss of it")
+def _convex(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        c, t = int(rng.integers(1, 4)), float(rng.uniform())
+        loss, (f, g) = convex_loss(rng, c), rng.standard_normal((2, c))
+        if rng.random() < 0.3:
+            g = f + 1e-3 * g
+        chord = t * loss.value(f) + (1 - t) * loss.value(g)
+        yield Trial(loss.value(t * f + (1 - t) * g), chord, 1e-12)
+
+
+unchecked("L3", 1, "cited", "C1, of which residuals vanish")
+
+
+@equality("L3", 2, "the recursion solved", count=50)
+def _solved(rng: np.random.Generator) -> Pairs:
+    """Taken from layer k to the output, against the sum of products."""
+    while True:
+        L = int(rng.integers(1, 5))
+        k = int(rng.integers(1, L + 1))
+        J, factor = rng.exponential(size=(2, L + 2))
+        s = 0.0
+        for layer in range(k, L + 2):
+            s = factor[layer] * s + (J[layer] if layer <= L else 0.0)
+        yield s, sum(J[j] * float(np.prod(factor[j + 1 : L + 2])) for j in range(k, L + 1))
+
+
+@identity("L6", 1, "the difference of both barriers")
+def _ends() -> Pairs:
+    t, here, own, swapped, other = sp.symbols("t L_t L_A L_S L_B")
+    edge = here - t * own - (1 - t) * swapped
+    yield here - t * own - (1 - t) * other, edge + (1 - t) * (swapped - other)
+
+
+@equality("L7", 1, "pre-activations where both conditions hold")
+def _linear_features(rng: np.random.Generator) -> Pairs:
+    """Weights whose difference is 0 on the difference of activations."""
+    while True:
+        t, (p, q) = float(rng.uniform()), rng.standard_normal((2, 3))
+        W, apart = rng.standard_normal((2, 2, 3))
+        V = W + apart @ (np.eye(3) - np.outer(p - q, p - q) / ((p - q) @ (p - q)))
+        there = (t * W + (1 - t) * V) @ (t * p + (1 - t) * q)
+        chord = t * W @ p + (1 - t) * V @ q
+        yield 10 + float(there[0]), 10 + float(chord[0])
+
+
+unchecked("L7", 2, "definition", "weak additivity")

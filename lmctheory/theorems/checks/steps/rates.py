@@ -1,4 +1,4 @@
-"""Steps of the proofs on matching costs (R3 to R22, D2, D4, S1 to S2)."""
+"""Steps of the proofs on matching costs (R1 to R22, D2, D4, M1, P1a, P2a, S1 to S2)."""
 
 from collections.abc import Iterator
 from itertools import permutations, product
@@ -673,12 +673,27 @@ def _balls(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(float(1 - masses.mean()) ** m, float(((1 - masses) ** m).mean()))
 
 
+def _slices(d: int) -> float:
+    """Volume of the unit ball, a slice after the other."""
+    volume = 1.0
+    for k in range(1, d + 1):
+        volume *= quad(lambda angle, k=k: np.cos(angle) ** k, -np.pi / 2, np.pi / 2)[0]
+    return volume
+
+
+@equality("R9", 3, "the volume of the ball", count=10)
+def _volume(rng: np.random.Generator) -> Pairs:
+    while True:
+        d = int(rng.integers(1, 9))
+        yield _slices(d), float(printed("R9", 2, d=d))
+
+
 @equality("R9", 3, "the Beta integral, as it is printed", count=20)
 def _beta(rng: np.random.Generator) -> Pairs:
     while True:
         d, m, p = (int(rng.integers(1, 5)) for _ in range(3))
         F = float(10 ** rng.uniform(-1, 1))
-        ball = float(printed("R9", 2, d=d))
+        ball = _slices(d)
         end = (F * ball) ** (-p / d)
 
         def power(part: float, d: int = d, m: int = m, p: int = p, end: float = end) -> float:
@@ -810,3 +825,126 @@ def _independent_rest(rng: np.random.Generator) -> Pairs:
         law -= law.mean()
         draws = [(gap + first - second) ** 2 for first, second in product(law, repeat=2)]
         yield float(np.mean(draws)), gap**2 + 2 * float((law**2).mean())
+
+
+@inequality("R1", 1, "couplings by permutations")
+def _couplings(rng: np.random.Generator) -> Iterator[Trial]:
+    """Mixtures of a few permutation matrices, often of one."""
+    while True:
+        m, count = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        costs = rng.exponential(size=(m, m))
+        weights = rng.dirichlet(np.ones(count))
+        orders = [rng.permutation(m) for _ in range(count)]
+        S = sum(w * np.eye(m)[order] for w, order in zip(weights, orders, strict=True))
+        least = min(costs[range(m), order].mean() for order in permutations(range(m)))
+        yield Trial(float(least), float((costs * S).sum()) / m)
+
+
+unchecked("R2", 1, "definition", "samples without one neuron")
+
+
+@inequality("R2", 2, "all neurons by all but one")
+def _leave_one_out(rng: np.random.Generator) -> Iterator[Trial]:
+    """Often neurons are near those of the other network, and all matchings are one."""
+    while True:
+        m, p = int(rng.integers(2, 5)), float(rng.uniform(0.5, 3))
+        a, b = rng.standard_normal((2, m, 2))
+        if rng.random() < 0.3:
+            b = a + 1e-2 * b
+        parts = [wasserstein_pow(np.delete(a, j, 0), np.delete(b, j, 0), p) for j in range(m)]
+        yield Trial(float(wasserstein_pow(a, b, p)), float(np.mean(parts)))
+
+
+unchecked("R2", 3, "argument", "neurons of one law")
+
+
+@equality("R7", 1, "sorted neurons against every permutation")
+def _sorted(rng: np.random.Generator) -> Pairs:
+    while True:
+        a, b = np.sort(rng.standard_normal((2, int(rng.integers(1, 5)))))
+        p = float(rng.uniform(1, 3))
+        every = (np.abs(a - b[list(o)]) ** p for o in permutations(range(len(a))))
+        yield float(min(each.mean() for each in every)), float((np.abs(a - b) ** p).mean())
+
+
+def _order_statistics(rng: np.random.Generator) -> tuple[np.ndarray, int]:
+    """All sorted samples of a few neurons from a law on three points."""
+    m, x = int(rng.integers(1, 4)), rng.standard_normal(3)
+    return np.sort([x[list(sample)] for sample in product(range(3), repeat=m)], axis=1), m
+
+
+@equality("R7", 2, "the mean cost by variances", count=30)
+def _variances(rng: np.random.Generator) -> Pairs:
+    while True:
+        samples, m = _order_statistics(rng)
+        apart = (samples[:, None] - samples) ** 2
+        variances = samples.var(axis=0)
+        given = {sp.Function("v")(i + 1): value for i, value in enumerate(variances)}
+        yield float(apart.mean()), float(printed("R7", 0, m=m).doit().subs(given))
+
+
+@equality("R7", 3, "mean squares of order statistics", count=30)
+def _mean_squares(rng: np.random.Generator) -> Pairs:
+    while True:
+        samples, m = _order_statistics(rng)
+        yield float((samples**2).mean(axis=0).sum()), m * float((np.unique(samples) ** 2).mean())
+
+
+@identity("R8", 1, "variances of the first coordinate leave its cost")
+def _first_axis() -> Pairs:
+    """A matched pair of first coordinates, in units of its deviation."""
+    lam = sp.symbols("lambda", positive=True)
+    x, y = sp.symbols("x y", real=True)
+    yield (sp.sqrt(lam) * x - sp.sqrt(lam) * y) ** 2, lam * (x - y) ** 2
+
+
+@equality("R8", 2, "the mean cost matched by one coordinate", count=10)
+def _by_one_coordinate(rng: np.random.Generator) -> Pairs:
+    """Two neurons of each network; two independent coordinates with a law on two points."""
+    while True:
+        first, second = rng.standard_normal((2, 2))
+        atoms = list(product(first, second))
+        draws = [np.array(sample) for sample in product(atoms, repeat=2)]
+        whole, one = [], []
+        for pair in product(draws, repeat=2):
+            # ties are left as they come, by the first coordinate alone
+            a, b = (side[np.argsort(side[:, 0], kind="stable")] for side in pair)
+            whole.append(((a - b) ** 2).sum(axis=1).mean())
+            one.append(((a - b)[:, 0] ** 2).mean())
+        yield float(np.mean(whole)), float(np.mean(one)) + 2 * float(second.var())
+
+
+@identity("M1", 1, "the inner product of outer products")
+def _outer() -> Pairs:
+    u, v, p, q = (sp.Matrix(sp.symbols(f"{name}1:3")) for name in "uvpq")
+    yield sum((u * v.T).multiply_elementwise(p * q.T)), u.dot(p) * v.dot(q)
+    P, Q = (sp.Matrix(2, 2, sp.symbols(f"{name}1:5")) for name in "PQ")
+    yield from zip(P * (p * q.T) * Q.T, (P * p) * (Q * q).T, strict=True)
+
+
+@identity("P1a", 1, "what a neuron contributes")
+def _contributes() -> Pairs:
+    """With j written out; output biases of both networks beside it."""
+    t, v, w, M, S, T, b, c = sp.symbols("t v w M S T b c")
+    middle, j = t * v + (1 - t) * w, M - t * S - (1 - t) * T
+    here = middle * M + t * b + (1 - t) * c
+    error = here - t * (v * S + b) - (1 - t) * (w * T + c)
+    yield error, middle * j + middle * (t * S + (1 - t) * T) - t * v * S - (1 - t) * w * T
+
+
+@identity("P1a", 2, "all but the first term")
+def _rest() -> Pairs:
+    t, v, w, S, T = sp.symbols("t v w S T")
+    left = (t * v + (1 - t) * w) * (t * S + (1 - t) * T) - t * v * S - (1 - t) * w * T
+    yield left, -t * (1 - t) * (v - w) * (S - T)
+
+
+@equality("P2a", 1, "the union of members against their mean")
+def _union(rng: np.random.Generator) -> Pairs:
+    """As one network, whose neurons are all of the members'."""
+    while True:
+        q, m, x = int(rng.integers(1, 4)), 2, rng.standard_normal(2)
+        w, b, v, c = (rng.standard_normal(shape) for shape in ((q, m, 2), (q, m), (q, m), q))
+        members = [float(v[k] @ np.tanh(w[k] @ x + b[k]) + c[k]) for k in range(q)]
+        hidden = np.tanh(w.reshape(q * m, 2) @ x + b.ravel())
+        yield 10 + float(v.ravel() / q @ hidden) + float(c.mean()), 10 + float(np.mean(members))
