@@ -383,8 +383,9 @@ def _between() -> Pairs:
     t, s, a, b = sp.symbols("t s a b", real=True)
     paid = t**2 * (s - a) ** 2 + (1 - t) ** 2 * (s - b) ** 2
     [best] = sp.solve(sp.diff(paid, s), s)
-    least = printed("D7", 0, t=t, M=(a - b) ** 2, s_out=1, n_out=1)
-    yield paid.subs(s, best), least
+    size, outputs = sp.symbols("s_out n_out", positive=True)
+    least = printed("D7", 0, t=t, M=(a - b) ** 2, s_out=size, n_out=outputs)
+    yield outputs * size**2 * paid.subs(s, best), least
 
 
 @inequality("D7", 3, "no activation between pays less")
