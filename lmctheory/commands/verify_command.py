@@ -135,18 +135,21 @@ def _try_steps(chosen: Sequence[Theorem], seed: int, jobs: int) -> tuple[Table[S
     every = tracked(verify_steps(names, seed, jobs=jobs), "verifying", len(names))
     found = [check for of_one in every for check in of_one]
     table = steps_table(found)
-    show(table, _tally(found, sum(len(entry.step_numbers) for entry in chosen)))
+    show(table, _tally(found, chosen))
     return table, all(check.good for check in found)
 
 
-def _tally(found: Sequence[StepCheck], steps: int) -> str:
+def _tally(found: Sequence[StepCheck], chosen: Sequence[Theorem]) -> str:
     computed = {(check.key, check.step) for check in found if not check.in_words}
     words = {(check.key, check.step) for check in found} - computed
-    return (
-        f"{steps} steps in {len({key for key, _ in computed | words})} proofs:"
-        f" {len(computed)} checked, {len(words)} in words,"
-        f" {steps - len(computed) - len(words)} not looked at."
+    seen = computed | words
+    text = (
+        f"{len(seen)} steps of {len({key for key, _ in seen})} proofs: {len(computed)} checked,"
+        f" {len(words)} in words."
     )
+    every = {(entry.key, number) for entry in chosen for number in entry.step_numbers}
+    keys = [entry.key for entry in chosen if entry.key in {key for key, _ in every - seen}]
+    return f"{text} Not looked at: {len(every - seen)} of {', '.join(keys)}." if keys else text
 
 
 def _write(
