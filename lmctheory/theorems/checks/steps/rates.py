@@ -527,7 +527,8 @@ def _none_near(rng: np.random.Generator) -> Pairs:
             for sample in product(range(3), repeat=m)
             if not near[list(sample)].any()
         )
-        yield none, float(1 - chance[near].sum()) ** m
+        # 1 keeps both sides away from 0, where all are near
+        yield 1 + none, 1 + float(1 - chance[near].sum()) ** m
 
 
 @inequality("S1", 2, "two balls by the sum of their masses")

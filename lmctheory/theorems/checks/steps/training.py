@@ -12,7 +12,7 @@ from lmctheory.theorems.checks.steps.draws import convex_loss, link, printed, rm
 from lmctheory.theorems.trial import Trial
 
 Pairs = Iterator[tuple[Any, Any]]
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 _TAU, _DTAU = (_NODES + 1) / 2, _WEIGHTS / 2
 
 
