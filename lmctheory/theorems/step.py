@@ -10,7 +10,7 @@ import numpy as np
 from lmctheory.results import Result
 from lmctheory.theorems.trial import Trial
 
-__all__ = ["SCALE", "Step", "StepCheck", "StepKind"]
+__all__ = ["SCALE", "Step", "StepCheck", "StepKind", "both_ways"]
 
 StepKind = Literal["identity", "equality", "inequality", "cited", "definition", "argument"]
 """Identities are left to SymPy, equalities and inequalities are tried on numbers; the others are
