@@ -19,7 +19,7 @@ _COST = {
 _LAMBDA = {r"\lambda_i": r"eigenvalues of $\Lambda$, decreasing; $d$ of them", "d": "dimension"}
 _INDEPENDENT = r"the neurons of A and of B are independent draws from one law $\mu$"
 _GAUSSIAN = (r"the neurons of A and of B are independent draws from one law $N(\mu_0, \Lambda)$",)
-_TREES = "nodes are cut at ranks that do not depend on the samples"
+_TREES = "nodes are cut in coordinates and at ranks that do not depend on the samples"
 _DIFFUSION = {
     "t": "any time $> 0$; the best is taken",
     "D": r"$D(t) = \mathbb E |X_t - X_0|^2$, displacement of the stationary diffusion",
@@ -29,8 +29,7 @@ _DIFFUSION = {
 _SEMIGROUP = (
     r"$X_t$ is an ergodic reversible diffusion with invariant law $\mu$ and carré du champ"
     r" $|\nabla f|^2$",
-    r"its semigroup $P_s$ has a discrete spectrum, and $\operatorname{tr} P_s - 1$ is integrable"
-    r" on $[2t, \infty)$",
+    r"its semigroup $P_s$ has a discrete spectrum, and $\operatorname{tr} P_{2t} < \infty$",
 )
 
 
@@ -276,8 +275,10 @@ is paid exactly $m|\mu_m(Q) - \nu_m(Q)|$ times. The cost is $\sum_Qg(Q)|\mu_m(Q)
 Take expectations.
 
 \textbf{4.} An infinite tree is cut at a level; cells there are treated as leaves, in which points
-are paired at no more than the cell's diameter to the power $p$. That adds at most the largest of
-these, which tends to 0.
+are paired at no more than the cell's diameter to the power $p$. In step 2 the sum from the leaf of
+$x$ up is $\frac12\operatorname{diam}(Q(x, y))^p$ less half of the leaf's $\operatorname{diam}^p$,
+so that a pair of two leaves pays half of either leaf's besides its path. That adds at most the
+largest of these, which tends to 0.
 """,
 )
 
@@ -293,11 +294,12 @@ theorem(
     functions=("rates.semigroup_bound", "rates.upper_bound"),
     checks="laws",
     proof=r"""
-Let $\mathbb E|X_0|^2 < \infty$, and $\varepsilon_t^2 =
-\frac4m\int_{2t}^\infty(\operatorname{tr}P_s
-- 1)\,ds$. $P_t$ is given by a symmetric kernel $p_t$ with respect to $\mu$, and $\int p_t(x,y)^2
-\,\mu(dx)\mu(dy) = \operatorname{tr}P_{2t}$. Let $\lambda_k$ be the eigenvalues of the generator,
-up to sign, $\lambda_k > 0$ for $k \ge 1$ by ergodicity.
+Let $\lambda_0 = 0 < \lambda_1 \le \lambda_2 \le \dots$ be the eigenvalues of the generator, up to
+sign: only one is 0, by ergodicity. With the gap $\lambda_1$, Poincar\'e's inequality for the
+coordinates gives $\mathbb E|X_0|^2 < \infty$; and $\varepsilon_t^2 = \frac4m
+\int_{2t}^\infty(\operatorname{tr}P_s-1)\,ds = \frac4m\sum_{k\ge1}e^{-2t\lambda_k}/\lambda_k$ is
+finite. As $\operatorname{tr}P_{2t} < \infty$, $P_t$ is given by a symmetric kernel $p_t$ with
+respect to $\mu$, and $\int p_t(x,y)^2\,\mu(dx)\mu(dy) = \operatorname{tr}P_{2t}$.
 
 \textbf{1.} Let every neuron $a_i$ of A diffuse for the time $t$: $\mu_mP_t$ has the density $f =
 \frac1m\sum_ip_t(a_i,\cdot)$ with respect to $\mu$. By Peyre and Ledoux $W_2(f\mu,\mu) \le
@@ -359,7 +361,8 @@ theorem(
         _INDEPENDENT,
         r"$\mu$ is uniform on a cube or a sphere, or in a ball of $\mathbb R^d$"
         r" (a projection of the sphere in $\mathbb R^{d+2}$: $n = d + 1$)",
-        r"$X_t$ is its Brownian motion, reflected at walls (in the ball the projected one)",
+        r"$X_t$ is its Brownian motion, with the generator $\Delta$ of the space, reflected at"
+        r" walls (in the ball the projected one)",
     ),
     depends=("R6a",),
     functions=("rates.semigroup_bound", "rates.upper_bound"),
@@ -716,6 +719,7 @@ theorem(
         r"for the others, $\mu$ has the log-Sobolev constant $C$:"
         r" $\operatorname{Ent}(f^2) \le 2 C \, \mathbb E |\nabla f|^2$",
     ),
+    depends=("R1",),
     functions=("rates.deviation", "rates.simulated_upper_bound", "rates.simulated_lower_bound"),
     checks="laws",
     proof=r"""
@@ -1025,7 +1029,7 @@ theorem(
         "e'_j": "the same among the $s$ neurons of a child, if another coordinate was cut",
         "b": "neurons of a node",
         "s": "neurons of its child",
-        "S": r"$\langle a - a', b - b' \rangle$ for the two neurons of A and of B of a leaf",
+        "S": r"$\langle x - x', y - y' \rangle$: $x, x'$ are the two neurons of A, $y, y'$ of B",
     },
     status="derived",
     sources=(),
@@ -1065,11 +1069,10 @@ $e_1$, else the mean of the $e_l$. So $\mathbb E|x-y|^2 = 2\mathbb E|x|^2-2|h|^2
 all neurons of all leaves $\mathbb E|x|^2$ is that of a neuron, $\operatorname{tr}\Lambda$. This
 proves the bound with $G_k = |h|^2$.
 
-\textbf{5.} A leaf of two neurons $a,a'$ against $b,b'$. The costs of the two pairings differ by
-$2S$,
-$S = \langle a-a',b-b'\rangle$; the cheaper one costs the mean of both less $|S|$, per neuron in
-expectation $2\mathbb E|x|^2 - 2|h|^2 - \frac12\mathbb E|S|$, that is $G_k = |h|^2+\frac14\mathbb
-E|S|$.
+\textbf{5.} A leaf of two neurons $x,x'$ against $y,y'$. The costs of the two pairings differ by
+$2|S|$, $S = \langle x-x',y-y'\rangle$; the cheaper one costs the mean of both less $|S|$, per
+neuron in expectation $2\mathbb E|x|^2 - 2|h|^2 - \frac12\mathbb E|S|$, that is $G_k =
+|h|^2+\frac14\mathbb E|S|$.
 """,
 )
 
@@ -1102,7 +1105,7 @@ theorem(
     note="derived: R5 with mean distances, by the symmetry of the tree",
     hypotheses=(
         _INDEPENDENT,
-        r"$\mu$ is uniform on $n$ points, of which some may be equal",
+        r"$\mu$ is uniform on $n \ge 2$ points, of which some may be equal",
         "children of a cell have equally many points and equal trees below them",
     ),
     depends=("R5",),
@@ -1214,9 +1217,11 @@ theorem(
     ),
     checks="rates",
     proof=r"""
-\textbf{1.} $W = W_2^2$ is differentiable almost everywhere in the $2m$ neurons, where one matching
-is optimal: $|\nabla W|^2 = 2 \sum_i |\tfrac2m (a_i - b_{\pi(i)})|^2 = 8 W / m$, and $\min(W, R)$ is
-Lipschitz with at most $8 \min(W, R)/m$; let $R \to \infty$ in the end.
+\textbf{1.} $W = W_2^2$ is the least of smooth functions of the $2m$ neurons, one for each matching
+$\pi$. Where that of $\pi$ is the least, its gradient has the squared norm $2 \sum_i |\tfrac2m (a_i -
+b_{\pi(i)})|^2 = 8 W / m$: the local Lipschitz constant $|\nabla W|$ has $|\nabla W|^2 \le 8 W / m$
+everywhere. Likewise $|\nabla \min(W, R)|^2 \le 8 \min(W, R)/m$, and $\min(W, R)$ is Lipschitz: read
+it for $W$, and let $R \to \infty$ in the end.
 
 \textbf{2.} The inequality for $f = e^{tW/2}$ reads $\operatorname{Ent}(e^{tW}) \le k t^2 \, \mathbb
 E W e^{tW}$, $k = 4C/m$. With $\psi = \ln \mathbb E e^{tW}$ this is $t \psi' - \psi \le k t^2
@@ -1292,9 +1297,9 @@ hold one of $x$ and $y$, and whatever the matching at least $m |\mu_m(Q) - \nu_m
 neuron in $Q$.
 
 \textbf{4.} For a mixture, $|x - y| \ge z = |c_i - c_j| - s - s'$ with the components of both
-neurons towards each other, and $z_+^2 \ge t^2 + 2 t (z - t)$ with $t = t_{ij}$, where $z - t$ is at
-least $-(s - \frac12(|c_i - c_j| - t))_+ - (s' - \frac12(|c_i - c_j| - t))_+$. Instead of the
-cluster of its partner sum over all clusters for each neuron: this takes off $4 E$ at most in the
-mean, and the mean of $t^2$ is bounded as in step 3.
+neurons towards each other, and $z_+^2 \ge t^2 + 2 t (z - t)$: with $t = t_{ij}$ and $b = \tfrac12
+(|c_i - c_j| - t)$, $|x - y|^2 \ge t^2 - 2 t (s - b)_+ - 2 t (s' - b)_+$. The mean of $t^2$ is
+bounded as in step 3, by labels. Which $j$ a neuron of $i$ meets is the matching's choice: the sum
+over all $j \ne i$ bounds what it takes off, in the mean $2 E$ for the neurons of either network.
 """,
 )

@@ -192,10 +192,10 @@ $\phi = a \sigma(\langle w, x\rangle)$ and $d_i = |\theta_i - \theta'_i|$.
 
 \textbf{2.} The gradient of $\phi$ is $(\sigma(z), a\sigma'(z)x)$, of norm at most $K$ on the convex
 hull of the neurons, where $|z| \le R w_{\max}$. Its Hessian has the quadratic form
-$2\alpha\langle x, \omega\rangle \sigma' + a\sigma''\langle x, \omega\rangle^2$ at $(\alpha,
-\omega)$, at most $2 p |\alpha||\omega| + q|\omega|^2$ in size with $p = \ell R$ and $q = a_{\max}
-h R^2$; the largest eigenvalue of this form of two variables is $\frac12(q + \sqrt{q^2 + 4p^2}) =
-H$. By T1, $|j_i| \le \frac14 B_{2K,H}(d_i)$.
+$2\eta\langle x, \omega\rangle \sigma' + a\sigma''\langle x, \omega\rangle^2$ at $(\eta, \omega)$,
+at most $2\ell R|\eta||\omega| + q|\omega|^2$ in size with $q = a_{\max} h R^2$; the largest
+eigenvalue of this form of two variables is $\frac12(q + \sqrt{q^2 + 4\ell^2R^2}) = H$. By T1,
+$|j_i| \le \frac14 B_{2K,H}(d_i)$.
 
 \textbf{3.} As $a_t - a = -(1-t)(a - a')$ and $a_t - a' = t(a - a')$, $j_i = a_t[\sigma(z_t) -
 t\sigma(z) - (1-t)\sigma(z')] - t(1-t)(a - a')(\sigma(z) - \sigma(z'))$. By T1b the first term is
@@ -316,7 +316,7 @@ theorem(
     ),
     functions=("widths.data_error_bound",),
     checks="two_layer",
-    depends=("T1b", "T2k", "R11"),
+    depends=("T1b", "T2", "T2k", "R11"),
     proof=r"""
 \textbf{1.} $e_t = \frac aN\sum_i j_i$, where by T1b $\sup_t|j_i| \le \frac14
 B_{\beta-\alpha,h}(D_i)$ with $D_i = |\langle w_i - w'_{\pi(i)}, x\rangle|$.
@@ -425,7 +425,7 @@ theorem(
     ),
     functions=("widths.two_layer.required_width",),
     checks="two_layer",
-    depends=("T2", "R10", "R11"),
+    depends=("T1b", "T2", "R10", "R11"),
     proof=r"""
 \textbf{1.} By R10, solved for the deviation, each of $W_p^p \le \mathbb E W_p^p +
 D^p\sqrt{\ln(1/\delta)/N}$ and $W_p \le \mathbb E W_p + 2\sqrt{C\ln(1/\delta)/N}$ holds with
@@ -451,7 +451,7 @@ theorem(
         Formula(
             r"\mathrm{Lip}(\Phi)",
             r"\le",
-            "Product(1 + 2*s(k)*H*sqrt(R(k)), (k, 1, n))",
+            "Product(1 + 2*s(k)*H*sqrt(R(k)), (k, 0, n - 1))",
             indexed=("s", "R"),
         ),
         r"D_{k+1} \le \min\bigl\{ \max_{0 \le u \le K D_k} \Delta_k(u),\; D_k + 2 s_k (r_k D_k + K"
@@ -468,19 +468,22 @@ theorem(
         r"\Phi": "what training in the limit of infinitely many neurons makes of an initial neuron",
         r"\mathrm{Lip}(\Phi)": "its Lipschitz constant",
         "D_k^A, D_k^B, D_k": (
-            "how far neurons are from where the limit takes them, in root mean square, before step"
-            " $k$, counted from 0 as $D_k$"
+            "how far neurons are from where the limit takes them, in root mean square, after $k$"
+            " steps, in A, in B, in either"
         ),
         "n": "number of steps",
-        "s_k": "sizes of the steps",
-        "R_k": "squared loss of the limit before each step",
+        "s_k": r"sizes of the steps $k = 0, \dots, n - 1$",
+        "R_k": "squared loss of the limit before step $k$",
         "r_k": r"$H \sqrt{R_k}$",
         "G_k": r"$B_{2K,H}(D_k)$, or $4 \mathcal E(D_k)$ for the networks of T2",
         "e_k": (
             r"$\|\frac1N \sum_i \sigma_*(\cdot; Y_i) - f_\infty\|$ in $L_2$ of the data before each"
             " step, $f_\\infty$ the limit"
         ),
-        "u": r"$\|f_X - f_Y\|$ in $L_2$ of the data, $Y$ the neurons that move with the limit",
+        "u": (
+            r"$\|f_X - f_Y\|$ in $L_2$ of the data: $X_i$ are the network's neurons, $Y_i$ start"
+            " there and move with the limit"
+        ),
         "K, H": "Lipschitz constant of a neuron and bound of its Hessian, in its parameters",
         r"\mathcal E": "bound of the function error by $W_2$ (T2)",
     },
@@ -516,11 +519,13 @@ step 1.
 \textbf{4.} By Taylor's formula $\langle\nabla\sigma_*(X_i), X_i - Y_i\rangle = \sigma_*(X_i) -
 \sigma_*(Y_i) + \varrho_i$ with $\varrho_i = \int_0^1\langle\nabla\sigma_*(X_i) -
 \nabla\sigma_*(X_i - \tau(X_i - Y_i)), X_i - Y_i\rangle\,d\tau$, at most $\int_0^1\min(2K|X_i -
-Y_i|, H\tau|X_i - Y_i|^2)\,d\tau = B_{2K,H}(|X_i - Y_i|)$. For the networks of T2 also $\varrho_i =
-a[\sigma'(z)\Delta z - \Delta\sigma] + \Delta a\,\Delta\sigma$, $\Delta$ the differences of $X_i$
-and $Y_i$, at most $a_{\max}B_{\beta-\alpha,h}(R|\Delta w|) + \frac12\ell R|X_i - Y_i|^2$. Both are
-concave in the square (T2, step 4): the mean over $i$ is $f_X - f_Y + \varrho$ with $\|\varrho\|
-\le G_k$.
+Y_i|, H\tau|X_i - Y_i|^2)\,d\tau = B_{2K,H}(|X_i - Y_i|)$. That is concave in the square (T2, step
+4): the mean over $i$ is $f_X - f_Y + \varrho$ with $\|\varrho\| \le G_k = B_{2K,H}(D_k)$. For the
+networks of T2 let $X_i = (a, w)$, $Y_i = (a', w')$, $d = |X_i - Y_i|$: then $\varrho_i =
+a[\sigma'(z)(z - z') - \sigma(z) + \sigma(z')] + (a - a')(\sigma(z) - \sigma(z'))$ is also at most
+$a_{\max}B_{\beta-\alpha,h}(Rd) + \frac12\ell Rd^2$, by the same formula for $\sigma$, and as $|a -
+a'||w - w'| \le \frac12d^2$; without the last term, if $a = a'$. So $\|\varrho\| \le
+4\mathcal E(D_k)$ there.
 
 \textbf{5.} $f_\infty - f_X = (f_\infty - f_Y) - (f_X - f_Y)$, norms $e_k$ and $u$. The mean over
 $i$ of the second term of $v_i$ times $X_i - Y_i$ is therefore at most $e_ku - u^2 + (e_k + u)G_k$.
