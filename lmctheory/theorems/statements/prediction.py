@@ -181,8 +181,7 @@ theorem(
     sources=(),
     note="derived: symmetric gradients stay symmetric",
     hypotheses=(
-        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping of"
-        " joint norms",
+        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping",
         "SGD with one momentum and one schedule, on one order of the data",
         "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
         " $r$",
@@ -267,8 +266,7 @@ theorem(
     sources=(),
     note="derived: Adam divides moments of one scale but for eps",
     hypotheses=(
-        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping of"
-        " joint norms",
+        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping",
         "Adam, or AdamW, whose decays are decoupled, with one schedule, on one order of the data",
         "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
         " $r$",
