@@ -131,8 +131,8 @@ theorem(
     sources=(),
     note="derived",
     hypotheses=(
-        "independent networks with Gaussian rows and an odd activation",
-        "matched and negated layer by layer; for each $t$, kernels up to $O(1/\\text{width})$",
+        r"as for D1 ($\gamma = 0$ for $l \ge 2$ included), with an odd activation",
+        "matched and negated layer by layer",
     ),
     depends=("D1", "S1"),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
