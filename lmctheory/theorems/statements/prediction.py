@@ -58,7 +58,7 @@ theorem(
         **_T,
         **_NETWORKS,
         "R": r"risk of $t \mathbb E f_A + (1-t) \mathbb E f_B$",
-        "D": r"$\|\mathbb E f_A - \mathbb E f_B\|$, or anything below it, as 0",
+        "D": r"a number from 0 to $\|\mathbb E f_A - \mathbb E f_B\|$",
         "M": r"$\frac1N \sum_i |w_i - w'_i|^2$ of matched neurons",
         "M_x": r"$\frac1N \sum_i \mathbb E_x \langle w_i - w'_i, x \rangle^2$",
         r"\mathbb E_x": "mean over the data",

@@ -41,6 +41,7 @@ theorem(
         "their activation is odd, so that a neuron may be negated",
     ),
     depends=(
+        "R1",
         "R5",
         "R6a",
         "R6b",
