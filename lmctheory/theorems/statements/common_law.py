@@ -52,8 +52,8 @@ theorem(
     ),
     hypotheses=(
         r"$f(x) = \frac1m \sum_i v_i \sigma(\langle w_i, x \rangle)$; neurons $(w_i, v_i)$ of both"
-        r" networks are independent draws of one law, $|v_i| \le V$; a law that is random, but shared,"
-        r" is given: $\mathbb E$ and $\operatorname{Var}$ are conditional on it",
+        r" networks are independent draws of one law, $|v_i| \le V$; a law that is random, but"
+        r" shared, is given: $\mathbb E$ and $\operatorname{Var}$ are conditional on it",
         r"matched to make $\hat M = \frac1m \sum_i |w_i - w'_i|^2 + \omega^2 |v_i - v'_i|^2$ least;"
         " in the last formula by $w$ alone, without a look at $v$",
         r"first line: the loss is convex and $K$-Lipschitz in the prediction; second line: it is"

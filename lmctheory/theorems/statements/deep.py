@@ -468,8 +468,8 @@ term of step 2 is at most the cost of $N(0,s^2\Lambda)$, $s^2F(m)$.
 
 \textbf{6.} D1 for such rows: its steps 1, 2, 4, 5, 8 and 9 use second moments and the exchange of
 A
-and B alone, step 6 symmetric rows if $S_l(d^2) = \kappa d^2$, as the supremum there is 0 then, whatever
-the law of $u$. In place of its step 3, $N = C-\mathbb E\alpha\beta^T \le 2C$, as $\mathbb
+and B alone, step 6 symmetric rows if $S_l(d^2) = \kappa d^2$, as the supremum there is 0 then.
+In place of its step 3, $N = C-\mathbb E\alpha\beta^T \le 2C$, as $\mathbb
 E(\alpha+\beta)(\alpha+\beta)^T \ge 0$: at $t \ne \frac12$ the term with $G_{l-1}$ counts twice.
 """,
 )

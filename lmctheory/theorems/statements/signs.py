@@ -132,7 +132,7 @@ theorem(
     sources=(),
     note="derived",
     hypotheses=(
-        r"as for D1 ($\gamma = 0$ for $l \ge 2$ included), with an odd activation",
+        "as for D1, with an odd activation",
         "matched and negated layer by layer",
     ),
     depends=("D1", "S1"),
