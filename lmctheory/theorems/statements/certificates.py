@@ -19,6 +19,10 @@ _ENCLOSED = (
     "two networks $A$ and $B$ of one architecture: linear maps and convolutions, normalisations,"
     " pooling, sums, products, attention, pointwise activations"
 )
+_REGULAR = (
+    r"every activation is $az + (1-a) \max(z, 0)$, or has a derivative that is Lipschitz on bounded"
+    r" sets; normalisations divide by $\sqrt{\epsilon + \dots}$, $\epsilon > 0$"
+)
 _CROSS_ENTROPY = r"the loss is the cross-entropy of $q$ classes"
 
 _SEGMENT = {
@@ -393,8 +397,8 @@ theorem(
         r"\phi_l^s = \sum_{k=0}^K c_{l,k} s^k + \sum_i (g_{l,i} + s\, g'_{l,i})\, e_i + \rho_l"
         r" + \eta_l \quad \text{for every } s \in [-1, 1]",
         r"|e_i| \le 1, \quad |\rho_l| \le r_l \text{ in each entry}, \quad \|\eta_l\| \le b_l",
-        r"\text{layers:} \quad c_k \mapsto W c_k + D c_{k-1}, \quad (g_i, g'_i) \mapsto \bigl(W g_i"
-        r" + \tfrac12 D g'_i,\, W g'_i + D g_i\bigr)",
+        r"\text{layers:} \quad c_k \mapsto W c_k + D c_{k-1} \; (k \le K+1), \quad (g_i, g'_i)"
+        r" \mapsto \bigl(W g_i + \tfrac12 D g'_i,\, W g'_i + D g_i\bigr)",
         r"r \mapsto (|W| + |D|)\, r + \tfrac12 \sum_i |D g'_i| + 2^{-K} |D c_K|, \quad"
         r" b \mapsto \Lambda b",
         r"\text{kinks:} \quad \max(z, 0) = \lambda z + (1 + e)\, \varepsilon, \quad \lambda ="
@@ -408,8 +412,8 @@ theorem(
         "s": r"place on a piece of the segment, from $-1$ to 1",
         "l": "number of a node of the network, as a layer or an activation",
         r"\phi_l^s": "values of the node in the network at $s$, for one input",
-        "K": "degree of the polynomials, 2 or 3; of $s^{K+1}$ the polynomial of lower degree is"
-        " kept that is nearest on $[-1, 1]$",
+        "K": "degree of the polynomials, 2 or 3; where $s^{K+1}$ arises, the polynomial of lower"
+        " degree that is nearest to it on $[-1, 1]$ takes its place",
         "c_{l,k}": "their coefficients, which hold for the whole piece",
         "e_i, e": "numbers that all nodes share, functions of $s$ and of the input; $e$ a new one",
         "g_{l,i}, g'_{l,i}": "how the node depends on them",
@@ -433,6 +437,7 @@ theorem(
     note="derived",
     hypotheses=(
         _ENCLOSED,
+        _REGULAR,
         "for every example to be decided: its largest margin on the path is not 0, nor that of a"
         " network that is evaluated, and arithmetic is exact",
     ),
@@ -575,7 +580,7 @@ theorem(
     sources=(),
     note="derived",
     depends=("C5",),
-    hypotheses=(_ENCLOSED, "cross-entropy, binary cross-entropy or squared error"),
+    hypotheses=(_ENCLOSED, _REGULAR, "cross-entropy, binary cross-entropy or squared error"),
     functions=("paths.certified_barrier",),
     checks="certificates",
     proof=r"""

@@ -52,8 +52,8 @@ theorem(
     ),
     hypotheses=(
         r"$f(x) = \frac1m \sum_i v_i \sigma(\langle w_i, x \rangle)$; neurons $(w_i, v_i)$ of both"
-        r" networks are independent draws of one law (which may be random, but shared), $|v_i| \le"
-        " V$",
+        r" networks are independent draws of one law, $|v_i| \le V$; a law that is random, but"
+        r" shared, is given: $\mathbb E$ and $\operatorname{Var}$ are conditional on it",
         r"matched to make $\hat M = \frac1m \sum_i |w_i - w'_i|^2 + \omega^2 |v_i - v'_i|^2$ least;"
         " in the last formula by $w$ alone, without a look at $v$",
         r"first line: the loss is convex and $K$-Lipschitz in the prediction; second line: it is"
@@ -70,7 +70,9 @@ theorem(
         r"\hat M": "matching cost per neuron",
         "M": r"$\mathbb E \hat M$, or any bound of it",
         "M_w": r"$\mathbb E \frac1m \sum_i |w_i - w'_i|^2$ in the last formula, or any bound of it",
-        "U(m)": r"upper bound of the matching cost (R11) of $m$ draws of $\theta$",
+        "U(m), U_{[0,1]^k}(m)": (
+            r"any upper bound of the matching cost (R4 to R18) of $m$ draws of $\theta$; of $y$"
+        ),
         r"\theta": r"a neuron $(w, \omega v)$",
         r"\omega": "what output weights count in the matching",
         "c": "a bound by either line; infinite curvature leaves the first",
@@ -99,17 +101,17 @@ theorem(
     },
     status="derived",
     sources=(),
-    note="derived from P1a, T1 and R11",
+    note="derived from P1a, T1b and R11",
     functions=(
         "widths.common_law_bound",
         "widths.common_law_from_cost",
         "widths.coherent_error_bound",
     ),
     checks="common_law",
-    depends=("P1", "P1a", "T1", "R2", "R11"),
+    depends=("P1", "P1a", "T1b", "R2", "R6b", "R11"),
     proof=r"""\emph{Step 1, one pair.} By P1a, with $j_i$ the gap of neuron $i$'s activation, $e_t
 = \frac1m \sum_i v_i^t j_i - \tau (v_i - v'_i)(\sigma(\langle w_i, x \rangle) - \sigma(\langle
-w'_i, x \rangle))$. Here $|v_i^t| \le V$, as balls are convex. By T1 in $L_2$ of the data, $\|j_i\|
+w'_i, x \rangle))$. Here $|v_i^t| \le V$, as balls are convex. By T1b in $L_2$ of the data, $\|j_i\|
 \le \tau B_{b,H}(|w_i - w'_i|)$: at an input $x$ the gap is at most $\tau B_{\beta_\sigma -
 \alpha_\sigma, h}(|\langle w_i - w'_i, x \rangle|)$, that is $\tau \int_0^1 \min((\beta_\sigma -
 \alpha_\sigma) |\delta|, h \delta^2 r)\, dr$ with $\delta = \langle w_i - w'_i, x \rangle$; by
@@ -165,6 +167,9 @@ most the norm $\tau (V B_{b,H}(\sqrt{\hat M_w}) + G \lambda \hat M_w)$, and the 
 square $\sqrt 2\, \tau s \lambda (\hat M_w / m)^{1/2}$ at most. The sum is increasing and concave
 in $\hat M_w$: take the mean.
 
-\emph{Step 7, rates.} $M \le U(m)$ is R11, for every law that it covers. A $\psi$-Lipschitz image
-of samples of $y$ has at most $\psi^2$ times their matching cost: the permutation may be theirs.""",
+\emph{Step 7, rates.} $M \le U(m)$ is what $U$ means; R11 has it for Gaussian laws. A
+$\psi$-Lipschitz image of samples of $y$ has at most $\psi^2$ times their matching cost: the
+permutation may be theirs. For $y$, R6b with a time $t = m^{-2/k}$ is $O(m^{-2/k})$: there
+$D(2t) = O(t)$, $L_t \le 1$, and as $k \ge 3$ the integral of $\operatorname{tr} P_s - 1 =
+O(s^{-k/2})$ over $[2t, \infty)$ is $O(t^{1-k/2}) = O(m t)$.""",
 )

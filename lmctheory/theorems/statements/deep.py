@@ -247,7 +247,7 @@ theorem(
     depends=("D1", "R2", "R10"),
     proof=r"""
 Notation of D1's proof. The recursion rises with $M_l$, $G_1$ and $X_1$, so that bounds of these
-may take their place; all confidence limits hold together with probability $1-\delta$.
+may take their place; all confidence limits hold together with probability $1-\delta$ at least.
 
 \textbf{1.} Let $\Lambda_l = \frac1n(s_w^2\mathbb EK_{l-1}+s_b^2)$ be the covariance that D1, step
 10, has on $n$ inputs, and $\Gamma = \mathbb E[\operatorname{gram}(\phi^A-\phi^B)]/(nm_{l-1})$ for
@@ -322,7 +322,7 @@ theorem(
     ),
     functions=("widths.matching_lower_bounds",),
     checks="deep",
-    depends=("R9",),
+    depends=("R9", "R11"),
     proof=r"""
 \textbf{1.} Fix everything below layer $l$, and the order of B's neurons there. The rows $w_i$ of
 $W_A$ and $w'_j$ of $W_B$ are independent, from $N(0, (s_w^2/m_{l-1})I)$; an order of columns that
@@ -472,8 +472,8 @@ term of step 2 is at most the cost of $N(0,s^2\Lambda)$, $s^2F(m)$.
 
 \textbf{6.} D1 for such rows: its steps 1, 2, 4, 5, 8 and 9 use second moments and the exchange of
 A
-and B alone, step 6 symmetric rows if $S_l(d^2) = \kappa d^2$, as their pointwise bound has $f = 0$
-then. In place of its step 3, $N = C-\mathbb E\alpha\beta^T \le 2C$, as $\mathbb
+and B alone, step 6 symmetric rows if $S_l(d^2) = \kappa d^2$, as the supremum there is 0 then.
+In place of its step 3, $N = C-\mathbb E\alpha\beta^T \le 2C$, as $\mathbb
 E(\alpha+\beta)(\alpha+\beta)^T \ge 0$: at $t \ne \frac12$ the term with $G_{l-1}$ counts twice.
 """,
 )

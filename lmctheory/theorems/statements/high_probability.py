@@ -128,7 +128,7 @@ $g$ has the pre-activation $\langle g, y \rangle$, where $y = (s_w m_{l-1}^{-1/2
 s_b)$; let $y^A, y^B, y^t$ belong to the three networks.
 
 \emph{Step 1, weighted chi-squares.} Let $Y_j$ be independent, $\chi^2_n$, $\lambda_j \ge 0$,
-$\sum_j \lambda_j \le \bar T$, $k \lambda_j \le n \bar T$, $k \ge n$. Then $\sum_j \lambda_j Y_j$
+$\sum_j \lambda_j \le \bar T$, $k \lambda_j \le n \bar T$, $k > 0$. Then $\sum_j \lambda_j Y_j$
 is at most $\frac{n \bar T}{k} \chi^2_k$ in increasing convex order. To see it, add weights until
 $\sum_j \lambda_j = \bar T$, which only increases the sum. Let $G_s$ be a process with independent
 stationary increments and $G_s \sim \chi^2_s$. For $r \le s$, $\mathbb E[G_r / r \mid G_s] = G_s /

@@ -58,7 +58,7 @@ theorem(
         **_T,
         **_NETWORKS,
         "R": r"risk of $t \mathbb E f_A + (1-t) \mathbb E f_B$",
-        "D": r"$\|\mathbb E f_A - \mathbb E f_B\|$, or anything below it, as 0",
+        "D": r"a number from 0 to $\|\mathbb E f_A - \mathbb E f_B\|$",
         "M": r"$\frac1N \sum_i |w_i - w'_i|^2$ of matched neurons",
         "M_x": r"$\frac1N \sum_i \mathbb E_x \langle w_i - w'_i, x \rangle^2$",
         r"\mathbb E_x": "mean over the data",
@@ -184,8 +184,7 @@ theorem(
     sources=(),
     note="derived: symmetric gradients stay symmetric",
     hypotheses=(
-        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping of"
-        " joint norms",
+        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping",
         "SGD with one momentum and one schedule, on one order of the data",
         "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
         " $r$",
@@ -272,8 +271,7 @@ theorem(
     sources=(),
     note="derived: Adam divides moments of one scale but for eps",
     hypotheses=(
-        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping of"
-        " joint norms",
+        "affine layers of one ratio of widths and pointwise activations; no dropout, no clipping",
         "Adam, or AdamW, whose decays are decoupled, with one schedule, on one order of the data",
         "the target begins with every neuron of the member $m / n$ times, outgoing weights times"
         " $r$",

@@ -41,6 +41,7 @@ theorem(
         "their activation is odd, so that a neuron may be negated",
     ),
     depends=(
+        "R1",
         "R5",
         "R6a",
         "R6b",
@@ -134,8 +135,8 @@ theorem(
     sources=(),
     note="derived",
     hypotheses=(
-        "independent networks with Gaussian rows and an odd activation",
-        "matched and negated layer by layer; for each $t$, kernels up to $O(1/\\text{width})$",
+        "as for D1, with an odd activation",
+        "matched and negated layer by layer",
     ),
     depends=("D1", "S1"),
     functions=("widths.deep.error_bound", "widths.deep.required_widths"),
