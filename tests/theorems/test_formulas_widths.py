@@ -223,8 +223,8 @@ def test_t5_is_flow_lipschitz_and_coupling_bound(rng):
         r"\mathrm{Lip}(\Phi)",
         H=H,
         n=5,
-        s=lambda k: steps[int(k) - 1],
-        R=lambda k: risks[int(k) - 1],
+        s=lambda k: steps[int(k)],
+        R=lambda k: risks[int(k)],
     )
     assert flow == near(flow_lipschitz(H, steps, risks))
     formula, D = registry()["T5"].formulas[-1], 0.0

@@ -1218,8 +1218,8 @@ theorem(
     checks="rates",
     proof=r"""
 \textbf{1.} $W = W_2^2$ is the least of smooth functions of the $2m$ neurons, one for each matching
-$\pi$. Where that of $\pi$ is the least, its gradient has the squared norm $2 \sum_i |\tfrac2m (a_i -
-b_{\pi(i)})|^2 = 8 W / m$: the local Lipschitz constant $|\nabla W|$ has $|\nabla W|^2 \le 8 W / m$
+$\pi$. Where that of $\pi$ is the least, its gradient has the squared norm $2 \sum_i |\tfrac2m (a_i
+- b_{\pi(i)})|^2 = 8 W / m$: the local Lipschitz constant $|\nabla W|$ has $|\nabla W|^2 \le 8 W / m$
 everywhere. Likewise $|\nabla \min(W, R)|^2 \le 8 \min(W, R)/m$, and $\min(W, R)$ is Lipschitz: read
 it for $W$, and let $R \to \infty$ in the end.
 
