@@ -1219,9 +1219,9 @@ theorem(
     proof=r"""
 \textbf{1.} $W = W_2^2$ is the least of smooth functions of the $2m$ neurons, one for each matching
 $\pi$. Where that of $\pi$ is the least, its gradient has the squared norm $2 \sum_i |\tfrac2m (a_i
-- b_{\pi(i)})|^2 = 8 W / m$: the local Lipschitz constant $|\nabla W|$ has $|\nabla W|^2 \le 8 W / m$
-everywhere. Likewise $|\nabla \min(W, R)|^2 \le 8 \min(W, R)/m$, and $\min(W, R)$ is Lipschitz: read
-it for $W$, and let $R \to \infty$ in the end.
+- b_{\pi(i)})|^2 = 8 W / m$: the local Lipschitz constant $|\nabla W|$ has $|\nabla W|^2 \le 8 W /
+m$ everywhere. Likewise $|\nabla \min(W, R)|^2 \le 8 \min(W, R)/m$, and $\min(W, R)$ is Lipschitz:
+read it for $W$, and let $R \to \infty$ in the end.
 
 \textbf{2.} The inequality for $f = e^{tW/2}$ reads $\operatorname{Ent}(e^{tW}) \le k t^2 \, \mathbb
 E W e^{tW}$, $k = 4C/m$. With $\psi = \ln \mathbb E e^{tW}$ this is $t \psi' - \psi \le k t^2
