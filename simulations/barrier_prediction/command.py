@@ -23,7 +23,7 @@ __all__ = ["DECLARATION", "STUDY", "barrier_prediction"]
 
 _OF_ALL = "Without it, --half and --dataset those of the first version that differ most."
 
-STUDY = study("barrier_prediction", 1, run, cost=cost_of)
+STUDY = study("barrier_prediction", 2, run, cost=cost_of)
 
 
 def barrier_prediction(

@@ -215,8 +215,8 @@ KEYS = {
         (1, "4075fd1a0ffabfa197d127d8f9037e28e7f7e72b893520b1123cdd813b1fbc77"),
     ),
     "barrier_prediction": (
-        (16, "89f45f7e91089951a3acae9b1cb15db925c7f851a1c3337cc4c0bbe34779d701"),
-        (2, "bcaa8ffc9b5aaa994938c3304bb6876f1fd5cab39249f87de30b4864fbf34521"),
+        (16, "7231236eafd9505ac13cc5a6e7f369d52f979e4ebbe10f0370414a8e634aa7b7"),
+        (2, "af7b0561934cf9948e36f41fbb21de7076bc395ba4293273661c589b55fb959d"),
     ),
     "fixed_laws": (
         (14, "edb7514ab172c91143aab590aca6b49c9f863cf29539a1626ceb743266116539"),
