@@ -126,7 +126,7 @@ def chi_square_factor(k: float, delta: float) -> float:
     Example:
         Markov's inequality says 1000:
 
-        >>> [round(chi_square_factor(k, 0.001), 2) for k in (1, 10, 100, 1000)]
+        >>> [round(chi_square_factor(k, 0.001), 2) for k in (1.0, 10.0, 100.0, 1000.0)]
         [12.7, 3.22, 1.55, 1.16]
     """
     k, delta = number("k", k, least=1.0, finite=False), probability("delta", delta)
@@ -191,7 +191,7 @@ def effective_outputs(
 
 def quantile_from_costs(
     costs: Sequence[float],
-    widths: Sequence[float],
+    widths: Sequence[int] | Sequence[float],
     networks: Ensemble,
     delta: float,
     *,
@@ -222,7 +222,7 @@ def quantile_from_costs(
     k = float(n_out)
     if effective_outputs is not None:
         k = number("effective_outputs", effective_outputs, least=n_out, finite=False)
-    chain = _Chain(networks, tuple(widths), t, tuple(costs))
+    chain = _Chain(networks, tuple(map(float, widths)), t, tuple(costs))
     scale = s_out**2 * n_out
     value = min(
         chi_square_factor(k, part * delta) * chain.above((1 - part) * delta) for part in _PARTS

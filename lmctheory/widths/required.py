@@ -132,7 +132,7 @@ class _Bound:
     delta: float | None
     effective_outputs: float
 
-    def of_costs(self, costs: Sequence[float], widths: Sequence[float]) -> float:
+    def of_costs(self, costs: Sequence[float], widths: Sequence[int] | Sequence[float]) -> float:
         """With given costs, at widths that need not be whole."""
         return self._sure(costs, costs, widths)
 
@@ -149,7 +149,10 @@ class _Bound:
         return [self.cost(i, m) for i, m in enumerate(widths)]
 
     def _sure(
-        self, costs: Sequence[float], costs_at_t: Sequence[float], widths: Sequence[float]
+        self,
+        costs: Sequence[float],
+        costs_at_t: Sequence[float],
+        widths: Sequence[int] | Sequence[float],
     ) -> float:
         _, X = self.networks.recursion(costs, self.t, gaussian=self.gaussian)
         mean = self.t * (1 - self.t) * X
