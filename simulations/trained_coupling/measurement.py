@@ -24,6 +24,7 @@ from lmctheory.widths.trained_pair import (
     loss_growth,
     pair_growth,
 )
+from lmctheory.widths.trained_pair.norms import cost
 from simulations.trained_coupling.settings import (
     SETTINGS,
     Setting,
@@ -44,6 +45,8 @@ __all__ = [
     "run_widths",
 ]
 
+Start = tuple[np.ndarray, np.ndarray]
+"""Weights ``[N, d]`` and output weights ``[N, c]``."""
 SHARES = 0.5, 0.2, 0.1, 0.02
 """Of the loss before training."""
 _LIMIT_SHARE = 0.1
@@ -180,8 +183,7 @@ def run_pair(task: PairTask) -> Followed:
     for _ in range(task.pairs):
         given = task_of(setting, rng)
         a, b, schedule = _pair(setting, given, task.width, task.longest, rng)
-        start = np.square(a.parameters(0, given) - b.parameters(0, given)).sum(axis=1).mean()
-        initial.append(float(start))
+        initial.append(cost(a, b, given, 0))
         found.append(_along(a, b, given, schedule, setting))
     reached = min(map(len, found))
     return Followed(initial, [_joined(rows) for rows in list(zip(*found, strict=False))[:reached]])
@@ -190,15 +192,19 @@ def run_pair(task: PairTask) -> Followed:
 def _pair(
     setting: Setting, given: Task, width: int, longest: int, rng: np.random.Generator
 ) -> tuple[Path, Path, Schedule]:
-    (w, a), (v, b) = (starts_of(setting, given, width, rng) for _ in range(2))
-    order = optimal_permutation(np.hstack([a, w]), np.hstack([b, v]))
+    first, second = _matched(setting, given, width, rng)
     schedule = schedule_of(setting, given, longest, rng)
     other = schedule_of(setting, given, longest, rng) if setting.own else schedule
-    return (
-        descend(w, a, given, schedule),
-        descend(v[order], b[order], given, other),
-        schedule,
-    )
+    return descend(*first, given, schedule), descend(*second, given, other), schedule
+
+
+def _matched(
+    setting: Setting, given: Task, width: int, rng: np.random.Generator
+) -> tuple[Start, Start]:
+    """Weights and output weights of two networks, the second in the order of the first."""
+    (w, a), (v, b) = (starts_of(setting, given, width, rng) for _ in range(2))
+    order = optimal_permutation(np.hstack([a, w]), np.hstack([b, v]))
+    return (w, a), (v[order], b[order])
 
 
 def _losses(path: Path, given: Task) -> np.ndarray:
@@ -302,20 +308,13 @@ def _one_pair(
     rng: np.random.Generator,
 ) -> tuple[float, float, float, float]:
     """M before and after training, M of carried neurons, and A's distance from them."""
-    (w, a), (v, b) = (starts_of(setting, given, width, rng) for _ in range(2))
-    order = optimal_permutation(np.hstack([a, w]), np.hstack([b, v]))
-    starts = (w, a), (v[order], b[order])
-    trained = [descend(weights, outputs, given, schedule) for weights, outputs in starts]
-    moved = [carried(limit, weights, outputs, given, schedule) for weights, outputs in starts]
-
-    def apart(paths: list[Path], k: int) -> float:
-        first, second = (path.parameters(k, given) for path in paths)
-        return float(np.square(first - second).sum(axis=1).mean())
-
+    starts = _matched(setting, given, width, rng)
+    first, second = (descend(*start, given, schedule) for start in starts)
+    near, far = (carried(limit, *start, given, schedule) for start in starts)
     end = limit.steps
     return (
-        apart(trained, 0),
-        apart(trained, end),
-        apart(moved, end),
-        apart([trained[0], moved[0]], end) ** 0.5,
+        cost(first, second, given, 0),
+        cost(first, second, given, end),
+        cost(near, far, given, end),
+        cost(first, near, given, end) ** 0.5,
     )

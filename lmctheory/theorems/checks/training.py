@@ -25,7 +25,7 @@ from lmctheory.widths.trained_pair import (
 )
 from lmctheory.widths.trained_pair.coupling import step_growths
 from lmctheory.widths.trained_pair.growth import stability_bound, weighted_bound
-from lmctheory.widths.trained_pair.norms import StepNorms, mean_square, propagate, step_norms
+from lmctheory.widths.trained_pair.norms import StepNorms, cost, mean_square, propagate, step_norms
 from lmctheory.widths.trained_pair.weighting import LEVELS
 
 _SMOOTH = "tanh", "softplus", "erf", "gelu", "identity"
@@ -39,12 +39,11 @@ class _Pair(NamedTuple):
 
     @property
     def initial(self) -> float:
-        return mean_square(self.a.parameters(0, self.task) - self.b.parameters(0, self.task))
+        return cost(self.a, self.b, self.task, 0)
 
     @property
     def cost(self) -> float:
-        ends = (path.parameters(path.steps, self.task) for path in (self.a, self.b))
-        return mean_square(np.subtract(*ends))
+        return cost(self.a, self.b, self.task, self.a.steps)
 
 
 def _random_pair(

@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from lmctheory.measures.arguments import ArrayLike, array, at_least
-from lmctheory.widths.trained_pair.norms import StepNorms, step_norms
+from lmctheory.widths.trained_pair.norms import StepNorms, cost, step_norms
 from lmctheory.widths.trained_pair.training import Path, Schedule, Task, check_paths, follow
 from lmctheory.widths.trained_pair.weighting import LEVELS, Growth, energy_weights, uneven_growth
 
@@ -141,17 +141,11 @@ def carried(
         True
     """
     check_paths(task, schedule, limit=limit)
-    w, a = array("weights", weights, "N d"), array("outputs", outputs, "N c")
-    if w.shape[1] != limit.weights.shape[2] or a.shape != (len(w), limit.outputs.shape[2]):
-        raise ValueError(
-            f"weights and outputs must have {limit.weights.shape[2]} and {limit.outputs.shape[2]}"
-            f" columns and rows for all neurons, got {w.shape} and {a.shape}"
-        )
 
     def driving(k: int, *_: object) -> Float[np.ndarray, "n c"]:
         return task.outputs(limit.weights[k], limit.outputs[k], schedule.batch(k))
 
-    return follow(w, a, task, schedule, driving)
+    return follow(weights, outputs, task, schedule, driving)
 
 
 def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coupling:
@@ -191,10 +185,9 @@ def coupling(network: Path, limit: Path, task: Task, schedule: Schedule) -> Coup
     if len(limit.weights[0]) < 2:
         raise ValueError("limit must have at least 2 neurons, whose variance counts, got 1")
     neurons = carried(limit, network.weights[0], network.outputs[0], task, schedule)
-    ends = (path.parameters(path.steps, task) for path in (network, neurons))
     norms = step_norms(network, neurons, task, schedule, driver=limit)
     return Coupling(
-        measured=float(np.square(np.subtract(*ends)).sum(axis=1).mean()) ** 0.5,
+        measured=cost(network, neurons, task, network.steps) ** 0.5,
         width=len(network.weights[0]),
         limit=len(limit.weights[0]),
         variances=np.array(

@@ -8,7 +8,15 @@ from jaxtyping import Float
 from lmctheory.widths.trained_pair.pair_step import PairStep, pair_step
 from lmctheory.widths.trained_pair.training import Path, Schedule, Task
 
-__all__ = ["INFLATION", "Propagated", "StepNorms", "mean_square", "propagate", "step_norms"]
+__all__ = [
+    "INFLATION",
+    "Propagated",
+    "StepNorms",
+    "cost",
+    "mean_square",
+    "propagate",
+    "step_norms",
+]
 
 INFLATION = 1 + 1e-9
 """Of computed norms."""
@@ -27,6 +35,11 @@ _EXACT_GRAM = 2500
 def mean_square(v: Float[np.ndarray, "N p"]) -> float:
     """Of the rows' lengths."""
     return float(np.square(v).sum(axis=1).mean())
+
+
+def cost(a: Path, b: Path, task: Task, k: int) -> float:
+    """M before step k, the mean square of matched neurons' distances; after all with the last k."""
+    return mean_square(a.parameters(k, task) - b.parameters(k, task))
 
 
 @dataclass(frozen=True, eq=False)

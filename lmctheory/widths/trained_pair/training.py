@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer, Shaped
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import logsumexp, softmax
 
 from lmctheory.activations import Pointwise, pointwise
 from lmctheory.choices import require_choice
@@ -43,9 +43,7 @@ class Loss:
 
 
 def _cross_entropy(outputs: Array, targets: Array) -> Array:
-    largest = outputs.max(axis=1, keepdims=True)
-    logits = outputs - largest
-    found: Array = np.log(np.exp(logits).sum(axis=1)) - (logits * targets).sum(axis=1)
+    found: Array = logsumexp(outputs, axis=1) - (outputs * targets).sum(axis=1)
     return found
 
 
@@ -277,15 +275,11 @@ def descend(
         >>> path.weights.shape
         (11, 20, 3)
     """
-    w, a = array("weights", weights, "N d"), array("outputs", outputs, "N c")
-    expected = (len(w), task.targets.shape[1])
-    if w.shape[1] != task.inputs.shape[1] or a.shape != expected:
-        raise ValueError(
-            f"weights and outputs must be [N, {task.inputs.shape[1]}] and [N, {expected[1]}],"
-            f" got {w.shape} and {a.shape}"
-        )
-    _check_batches(task, schedule)
-    return follow(w, a, task, schedule, lambda k, w, a: task.outputs(w, a, schedule.batch(k)))
+
+    def own(k: int, w: Array, a: Array) -> Array:
+        return task.outputs(w, a, schedule.batch(k))
+
+    return follow(weights, outputs, task, schedule, own)
 
 
 def _check_batches(task: Task, schedule: Schedule) -> None:
@@ -299,22 +293,38 @@ def _check_batches(task: Task, schedule: Schedule) -> None:
 
 
 def follow(
-    w: Float[np.ndarray, "N d"],
-    a: Float[np.ndarray, "N c"],
+    weights: Shaped[ArrayLike, "N d"],
+    outputs: Shaped[ArrayLike, "N c"],
     task: Task,
     schedule: Schedule,
-    outputs: Callable[[int, Array, Array], Array],
+    driving: Callable[[int, Array, Array], Array],
 ) -> Path:
-    """Neurons that move by the residuals of given outputs ``[n, c]`` in every step.
+    """Neurons that move by the residuals of given outputs in every step.
+
+    Args:
+        weights: w ``[N, d]`` to start from.
+        outputs: a ``[N, c]`` to start from.
+        task: what it is trained on.
+        schedule: the steps.
+        driving: the outputs ``[n, c]`` on a step's examples, from its number, w and a.
 
     Raises:
-        ValueError: if they diverge.
+        TypeError: unless all are real numbers.
+        ValueError: for shapes that do not fit the task, or if they diverge.
     """
+    w, a = array("weights", weights, "N d"), array("outputs", outputs, "N c")
+    d, c = task.inputs.shape[1], task.targets.shape[1]
+    if w.shape[1] != d or a.shape != (len(w), c):
+        raise ValueError(
+            f"weights and outputs must have {d} and {c} columns and a row for every neuron,"
+            f" got {w.shape} and {a.shape}"
+        )
+    _check_batches(task, schedule)
     ways_w, ways_a = [w], [a]
     for k, step in enumerate(schedule.steps):
         now, kept = task.on(schedule.batch(k)), 1 - step * schedule.decay
         with np.errstate(over="ignore", invalid="ignore"):  # told below
-            r = now.criterion.derivative(outputs(k, w, a), now.targets)
+            r = now.criterion.derivative(driving(k, w, a), now.targets)
             of_a, of_w = gradient(w, a, now, r)
             w = kept * w - step * of_w
             if task.train_outputs:

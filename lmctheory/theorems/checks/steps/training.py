@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
 from lmctheory.theorems.checks.steps.draws import convex_loss, link, printed, rms, secant
@@ -312,18 +313,32 @@ def _first_line(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(left, beta * E * (G**0.5 * V - float((p**2 * after).mean())))
 
 
+class _Differences(NamedTuple):
+    """delta_i of neurons ``[N, n]``, the mean of k |D|, and E and G of some weights."""
+
+    delta: NDArray[np.float64]
+    middle: float
+    E: float
+    G: float
+
+
+def _differences(rng: np.random.Generator) -> _Differences:
+    N, n = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    delta, before, k = (
+        rng.standard_normal((N, n)),
+        rng.exponential(size=N),
+        rng.exponential(size=N),
+    )
+    D = np.array([rms(each) for each in delta]) / k
+    E, G = float((before * D**2).mean()), float((k**2 / before).mean())
+    return _Differences(delta, float((k * D).mean()), E, G)
+
+
 def _residual_size(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
     while True:
-        N, n = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        delta, before, k = (
-            rng.standard_normal((N, n)),
-            rng.exponential(size=N),
-            rng.exponential(size=N),
-        )
-        D = np.array([rms(each) for each in delta]) / k
-        E, G = float((before * D**2).mean()), float((k**2 / before).mean())
+        delta, apart, E, G = _differences(rng)
         beta = float(rng.uniform(0.1, 2))
-        u, middle = beta * rms(delta.mean(axis=0)), beta * float((k * D).mean())
+        u, middle = beta * rms(delta.mean(axis=0)), beta * apart
         yield Trial(u, middle), Trial(middle, beta * (G * E) ** 0.5)
 
 
@@ -450,19 +465,13 @@ def _coupled() -> Pairs:
 @inequality("T14", 3, "u of the other triples")
 def _other_triples(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
-        N, n = int(rng.integers(1, 4)), int(rng.integers(1, 3))
-        delta, before, k = (
-            rng.standard_normal((N, n)),
-            rng.exponential(size=N),
-            rng.exponential(size=N),
-        )
-        D = np.array([rms(each) for each in delta]) / k
-        xi = rng.standard_normal(n)
+        delta, _, E, G = _differences(rng)
+        mean = np.asarray(delta.mean(axis=0))
+        xi = rng.standard_normal(len(mean))
         if rng.random() < 0.3:
-            xi = delta.mean(axis=0) * float(rng.exponential())
-        curvature = float(rng.uniform(0.1, 2)) * np.ones(n)
-        E, G = float((before * D**2).mean()), float((k**2 / before).mean())
-        u = rms(curvature * (delta.mean(axis=0) + xi))
+            xi = mean * float(rng.exponential())
+        curvature = float(rng.uniform(0.1, 2)) * np.ones(len(mean))
+        u = rms(curvature * (mean + xi))
         yield Trial(u, float(curvature.max()) * ((G * E) ** 0.5 + rms(xi)))
 
 
