@@ -3,21 +3,31 @@
 from lmctheory.theorems.checks.steps import (
     certificates,
     common_law,
+    deep,
     high_probability,
     layerwise,
     lower,
+    matching,
+    prediction,
     rates,
+    signs,
     training,
+    trees,
     two_layer,
 )
 
 __all__ = [
     "certificates",
     "common_law",
+    "deep",
     "high_probability",
     "layerwise",
     "lower",
+    "matching",
+    "prediction",
     "rates",
+    "signs",
     "training",
+    "trees",
     "two_layer",
 ]

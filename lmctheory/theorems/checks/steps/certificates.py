@@ -7,10 +7,8 @@ import numpy as np
 import sympy as sp
 
 from lmctheory.theorems._registry import equality, identity, inequality
-from lmctheory.theorems.checks.steps.draws import leaky
+from lmctheory.theorems.checks.steps.draws import Pairs, leaky
 from lmctheory.theorems.trial import Trial
-
-Pairs = Iterator[tuple[Any, Any]]
 
 
 def _product() -> Pairs:

@@ -9,10 +9,16 @@ import sympy as sp
 
 from lmctheory.rates import wasserstein_pow
 from lmctheory.theorems._registry import identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import convex_loss, huber, leaky, link, printed, rms
+from lmctheory.theorems.checks.steps.draws import (
+    Pairs,
+    convex_loss,
+    huber,
+    leaky,
+    link,
+    printed,
+    rms,
+)
 from lmctheory.theorems.trial import Trial
-
-Pairs = Iterator[tuple[Any, Any]]
 
 
 @identity("T16", 1, "the error of a pair")

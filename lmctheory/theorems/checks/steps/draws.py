@@ -9,7 +9,21 @@ from lmctheory.theorems._registry import registry
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.trial import Trial
 
-__all__ = ["Loss", "convex_loss", "huber", "leaky", "link", "printed", "rms", "secant"]
+__all__ = [
+    "Loss",
+    "Pairs",
+    "convex_loss",
+    "finite_law",
+    "huber",
+    "leaky",
+    "link",
+    "printed",
+    "rms",
+    "secant",
+]
+
+Pairs = Iterator[tuple[Any, Any]]
+"""Expressions, or numbers, that are claimed to be the same."""
 
 
 class Loss(NamedTuple):
@@ -95,3 +109,9 @@ def secant(of: Callable[[np.ndarray], np.ndarray], z: np.ndarray, w: np.ndarray)
     """Slope between two points that differ."""
     slope: np.ndarray = (of(z) - of(w)) / (z - w)
     return slope
+
+
+def finite_law(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Atoms, their chances, and a neuron."""
+    chance = rng.exponential(size=3)
+    return rng.standard_normal((3, 2)), chance / chance.sum(), rng.standard_normal(2)

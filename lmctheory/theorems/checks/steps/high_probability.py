@@ -10,10 +10,8 @@ from scipy.integrate import quad
 from scipy.stats import chi2
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import link, printed
+from lmctheory.theorems.checks.steps.draws import Pairs, link, printed
 from lmctheory.theorems.trial import Trial
-
-Pairs = Iterator[tuple[Any, Any]]
 
 
 def _above(k: float, q: float) -> float:

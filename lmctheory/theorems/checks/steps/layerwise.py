@@ -7,10 +7,8 @@ import numpy as np
 import sympy as sp
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import convex_loss, leaky, printed
+from lmctheory.theorems.checks.steps.draws import Pairs, convex_loss, leaky, printed
 from lmctheory.theorems.trial import Trial
-
-Pairs = Iterator[tuple[Any, Any]]
 
 
 @identity("L2", 1, "the output by the interaction")

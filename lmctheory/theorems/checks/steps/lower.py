@@ -10,10 +10,8 @@ from scipy.integrate import quad
 from scipy.stats import chi2, norm
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import leaky, printed, rms
+from lmctheory.theorems.checks.steps.draws import Pairs, leaky, printed, rms
 from lmctheory.theorems.trial import Trial
-
-Pairs = Iterator[tuple[Any, Any]]
 
 
 def _pair_distance(p: float, q: float, a: float) -> float:

@@ -9,10 +9,9 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import convex_loss, link, printed, rms, secant
+from lmctheory.theorems.checks.steps.draws import Pairs, convex_loss, link, printed, rms, secant
 from lmctheory.theorems.trial import Trial
 
-Pairs = Iterator[tuple[Any, Any]]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(80)
 _TAU, _DTAU = (_NODES + 1) / 2, _WEIGHTS / 2
 

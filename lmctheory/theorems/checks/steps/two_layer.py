@@ -10,10 +10,8 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
-from lmctheory.theorems.checks.steps.draws import huber, leaky, link, printed, rms
+from lmctheory.theorems.checks.steps.draws import Pairs, huber, leaky, link, printed, rms
 from lmctheory.theorems.trial import Trial
-
-Pairs = Iterator[tuple[Any, Any]]
 
 
 @identity("T1", 1, "the gap as a difference of slopes")

@@ -1,0 +1,326 @@
+"""Steps of the proofs on trees of cells and clusters of given points (R5, R16, R18, R22)."""
+
+from collections.abc import Iterator
+from itertools import permutations, product
+from typing import NamedTuple
+
+import numpy as np
+import sympy as sp
+from scipy.special import betainc
+
+from lmctheory.rates import wasserstein_pow
+from lmctheory.theorems._registry import equality, identity, inequality, unchecked
+from lmctheory.theorems.checks.steps.draws import Pairs, link, printed
+from lmctheory.theorems.trial import Trial
+
+
+class _Cell(NamedTuple):
+    """Points of a cell, by number, and the cells that it is split into."""
+
+    points: tuple[int, ...]
+    children: tuple["_Cell", ...]
+
+
+def _tree(rng: np.random.Generator, points: tuple[int, ...], depth: int = 99) -> _Cell:
+    """Cells that are cut at random, down to single points or to a depth."""
+    if len(points) == 1 or depth == 0:
+        return _Cell(points, ())
+    labels = rng.integers(0, 3, len(points))
+    if len(set(labels)) == 1:
+        labels[0] += 1
+    parts = [tuple(np.array(points)[labels == label].tolist()) for label in sorted(set(labels))]
+    return _Cell(points, tuple(_tree(rng, part, depth - 1) for part in parts))
+
+
+def _cells(cell: _Cell) -> Iterator[_Cell]:
+    yield cell
+    for child in cell.children:
+        yield from _cells(child)
+
+
+def _diameter(x: np.ndarray, cell: _Cell) -> float:
+    inside = x[list(cell.points)]
+    return float(np.linalg.norm(inside[:, None] - inside, axis=2).max())
+
+
+def _edges(x: np.ndarray, root: _Cell, p: float) -> list[tuple[_Cell, float]]:
+    """Every cell but the root, with g(Q)."""
+    return [
+        (child, (_diameter(x, cell) ** p - _diameter(x, child) ** p) / 2)
+        for cell in _cells(root)
+        for child in cell.children
+    ]
+
+
+def _meeting(root: _Cell, i: int, j: int) -> _Cell:
+    """The smallest cell that holds both points."""
+    holding = [cell for cell in _cells(root) if i in cell.points and j in cell.points]
+    return min(holding, key=lambda cell: len(cell.points))
+
+
+def _drawn_tree(rng: np.random.Generator) -> tuple[np.ndarray, _Cell, float]:
+    n = int(rng.integers(2, 6))
+    x = rng.standard_normal((n, 2))
+    return x, _tree(rng, tuple(range(n))), float(rng.uniform(0.5, 3))
+
+
+@inequality("R5", 1, "d is at least the cost")
+def _ultrametric(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        x, root, p = _drawn_tree(rng)
+        i, j = (int(k) for k in rng.choice(len(x), 2, replace=False))
+        cost = float(np.linalg.norm(x[i] - x[j])) ** p
+        yield Trial(cost, _diameter(x, _meeting(root, i, j)) ** p)
+
+
+@equality("R5", 2, "d is the length of a path in the tree")
+def _path(rng: np.random.Generator) -> Pairs:
+    while True:
+        x, root, p = _drawn_tree(rng)
+        i, j = (int(k) for k in rng.choice(len(x), 2, replace=False))
+        length = sum(
+            g for cell, g in _edges(x, root, p) if (i in cell.points) != (j in cell.points)
+        )
+        yield length, _diameter(x, _meeting(root, i, j)) ** p
+
+
+def _paired(
+    cell: _Cell, a: list[int], b: list[int]
+) -> tuple[list[tuple[int, int]], list[int], list[int]]:
+    """Points paired inside of each cell, from the leaves upwards, and those left over."""
+    a, b = ([k for k in side if k in cell.points] for side in (a, b))
+    pairs: list[tuple[int, int]] = []
+    if cell.children:
+        below = [_paired(child, a, b) for child in cell.children]
+        pairs = [pair for found in below for pair in found[0]]
+        a = [k for found in below for k in found[1]]
+        b = [k for found in below for k in found[2]]
+    count = min(len(a), len(b))
+    return pairs + list(zip(a, b, strict=False)), a[count:], b[count:]
+
+
+@equality("R5", 3, "the cost of pairs inside of cells")
+def _pairing(rng: np.random.Generator) -> Pairs:
+    while True:
+        x, root, p = _drawn_tree(rng)
+        a, b = (side.tolist() for side in rng.integers(0, len(x), (2, 4)))
+        pairs, _, _ = _paired(root, a, b)
+        cost = sum(_diameter(x, _meeting(root, i, j)) ** p for i, j in pairs if i != j)
+        left = sum(
+            g * abs(sum(k in cell.points for k in a) - sum(k in cell.points for k in b))
+            for cell, g in _edges(x, root, p)
+        )
+        yield cost / 4, left / 4
+
+
+@inequality("R5", 4, "a tree that is cut at a level")
+def _cut(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        n, p = int(rng.integers(2, 6)), float(rng.uniform(0.5, 3))
+        x = rng.standard_normal((n, 2))
+        root = _tree(rng, tuple(range(n)), int(rng.integers(0, 2)))
+        a, b = rng.integers(0, n, (2, 4 if rng.random() < 0.5 else 1))
+        left = sum(
+            g * abs(np.isin(a, cell.points).sum() - np.isin(b, cell.points).sum())
+            for cell, g in _edges(x, root, p)
+        )
+        most = max(_diameter(x, cell) for cell in _cells(root) if not cell.children) ** p
+        cost = wasserstein_pow(x[a], x[b], p)
+        yield Trial(float(cost), float(left) / len(a) + most)
+
+
+@equality("R16", 1, "pairs that are matched at a cell")
+def _matched_at(rng: np.random.Generator) -> Pairs:
+    while True:
+        left = rng.integers(-4, 5, int(rng.integers(2, 6)))
+        matched = min(left[left > 0].sum(), -left[left < 0].sum())
+        yield float(matched), float(np.abs(left).sum() - abs(left.sum())) / 2
+
+
+def _equal_cells(x: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+    """The mean cost of matching in two cells of two points, then across: pairs at random."""
+    left = np.array([[(a == k).sum() - (b == k).sum() for k in cell] for cell in ((0, 1), (2, 3))])
+    cost = 0.0
+    for cell, k in ((x[:2], 0), (x[2:], 1)):
+        if left[k].prod() < 0:
+            count = int(np.abs(left[k]).min())
+            cost += count * float(((cell[0] - cell[1]) ** 2).sum())
+            left[k] -= np.sign(left[k]) * count
+    sums = left.sum(axis=1)
+    if sums[0] * sums[1] < 0:
+        apart = ((x[:2, None] - x[None, 2:]) ** 2).sum(axis=2)
+        shares = [np.abs(here) / np.abs(here).sum() for here in left]
+        cost += float(np.abs(sums).min() * (shares[0] @ apart @ shares[1]))
+    return cost / len(a)
+
+
+@equality("R16", 2, "the mean cost by mean distances", count=10)
+def _mean_distances(rng: np.random.Generator) -> Pairs:
+    """Over all samples of two or three neurons."""
+    while True:
+        m, x = int(rng.integers(2, 4)), rng.standard_normal((4, 2))
+        samples = [np.array(sample) for sample in product(range(4), repeat=m)]
+        counts = np.array([[(sample == k).sum() for k in range(4)] for sample in samples])
+        costs = [_equal_cells(x, a, b) for a in samples for b in samples]
+
+        def left(points: list[int], counts: np.ndarray = counts, m: int = m) -> float:
+            inside = counts[:, points].sum(axis=1)
+            return float(np.abs(inside[:, None] - inside).mean()) / m
+
+        def apart(pairs: list[tuple[int, int]], x: np.ndarray = x) -> float:
+            return float(np.mean([((x[i] - x[j]) ** 2).sum() for i, j in pairs]))
+
+        halves = sum(
+            (left([i]) + left([j]) - left([i, j])) * apart([(i, j)]) for i, j in ((0, 1), (2, 3))
+        )
+        across = (left([0, 1]) + left([2, 3])) * apart(list(product((0, 1), (2, 3))))
+        yield float(np.mean(costs)), (halves + across) / 2
+
+
+@equality("R16", 3, "the mean over different points")
+def _different_points(rng: np.random.Generator) -> Pairs:
+    while True:
+        n = int(rng.integers(2, 6))
+        x = rng.standard_normal((n, 2))
+        pairs = [((x[i] - x[j]) ** 2).sum() for i, j in permutations(range(n), 2)]
+        yield float(np.mean(pairs)), 2 * float(np.trace(np.cov(x.T, bias=True))) * n / (n - 1)
+
+
+@identity("R16", 3, "one cell, as it is printed")
+def _one_cell() -> Pairs:
+    n, left, tr = sp.symbols("n l tr", positive=True)
+    yield (n * left - 0) * (2 * tr * n / (n - 1)) / 2, printed("R16", 0, n=n, l=left, tr=tr)
+
+
+@equality("R18", 1, "coordinates of a neuron of a leaf", count=40)
+def _independent(rng: np.random.Generator) -> Pairs:
+    """Two cuts at ranks of one coordinate each: joint chances of ranks, over all samples of 4."""
+    while True:
+        cuts = [(int(rng.integers(2)), bool(rng.integers(2))) for _ in range(2)]
+        joint = np.zeros((4, 4))
+        for second in permutations(range(4)):
+            ranks = np.array([range(4), second])
+            members = np.arange(4)
+            for axis, upper in cuts:
+                ordered = members[np.argsort(ranks[axis, members])]
+                members = ordered[len(ordered) // 2 :] if upper else ordered[: len(ordered) // 2]
+            for member in members:
+                joint[tuple(ranks[:, member])] += 1 / 24 / len(members)
+        i, j = rng.integers(0, 4, 2)
+        yield float(joint[i, j]), float(joint.sum(axis=1)[i] * joint.sum(axis=0)[j])
+
+
+@equality("R18", 1, "the law of an order statistic")
+def _order_statistic(rng: np.random.Generator) -> Pairs:
+    """Beta, as the incomplete beta function computes it."""
+    while True:
+        m = int(rng.integers(1, 6))
+        j, t = int(rng.integers(1, m + 1)), float(rng.uniform())
+        law = sum(float(sp.binomial(m, k)) * t**k * (1 - t) ** (m - k) for k in range(j, m + 1))
+        yield float(betainc(j, m - j + 1, t)), law
+
+
+@equality("R18", 2, "the mean cost of a pair in a leaf")
+def _leaf(rng: np.random.Generator) -> Pairs:
+    """Two coordinates with three places each, and a point for every box."""
+    while True:
+        chances = [part / part.sum() for part in rng.exponential(size=(2, 3))]
+        x, chance = rng.standard_normal((9, 2)), np.outer(*chances).ravel()
+        apart = ((x[:, None] - x) ** 2).sum(axis=2)
+        h = chance @ x
+        yield float(chance @ apart @ chance), 2 * float(chance @ (x**2).sum(axis=1) - h @ h)
+
+
+unchecked("R18", 3, "argument", "every neuron is in one leaf")
+
+
+def _linkage(x: np.ndarray) -> np.ndarray:
+    """Single-linkage distances: the least largest step of all chains."""
+    u = np.linalg.norm(x[:, None] - x, axis=2)
+    for k in range(len(x)):
+        u = np.minimum(u, np.maximum(u[:, k : k + 1], u[k : k + 1]))
+    return u
+
+
+@inequality("R22", 1, "the cost in two parts")
+def _two_parts(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        x, p, g = rng.standard_normal((4, 2)), float(rng.uniform(0.5, 3)), float(rng.exponential())
+        i, j = rng.choice(4, 2, replace=False)
+        cost, u = float(np.linalg.norm(x[i] - x[j])) ** p, float(_linkage(x)[i, j]) ** p
+        yield Trial(min(cost, g**p) + max(u - g**p, 0.0), cost)
+
+
+unchecked("R22", 2, "cited", "R9, cut at g")
+
+
+def _clusters(x: np.ndarray) -> list[tuple[np.ndarray, float, float]]:
+    """All but the whole, with the distances at which they were and are joined."""
+    u = _linkage(x)
+    heights = np.unique(np.r_[0.0, u.ravel()])
+    found: dict[tuple[int, ...], list[float]] = {}
+    for height in heights:
+        for i in range(len(x)):
+            members = tuple(np.flatnonzero(u[i] <= height).tolist())
+            found.setdefault(members, []).append(float(height))
+    return [
+        (np.array(members), min(at), float(heights[heights > max(at)].min()))
+        for members, at in found.items()
+        if len(members) < len(x)
+    ]
+
+
+@equality("R22", 3, "increments over clusters that hold one point")
+def _increments(rng: np.random.Generator) -> Pairs:
+    while True:
+        x, p, g = rng.standard_normal((4, 2)), float(rng.uniform(0.5, 3)), float(rng.exponential())
+        i, j = rng.choice(4, 2, replace=False)
+        u = float(_linkage(x)[i, j])
+        total = sum(
+            max(high, g) ** p - max(low, g) ** p
+            for members, low, high in _clusters(x)
+            if (i in members) != (j in members)
+        )
+        # g^p keeps both sides away from 0
+        yield g**p + total / 2, g**p + max(u**p - g**p, 0.0)
+
+
+@inequality("R22", 3, "pairs with one neuron in a cluster")
+def _crossing(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        m = int(rng.integers(1, 5))
+        a, b = rng.random((2, m)) < rng.uniform(0, 1, (2, 1))
+        yield Trial(
+            float(abs(int(a.sum()) - int(b.sum()))), float((a != b[rng.permutation(m)]).sum())
+        )
+
+
+def _mixture(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
+    """Two neurons of two clusters on the plane; s and s' point towards the other centre."""
+    while True:
+        c, d, off, off_too = rng.standard_normal((4, 2))
+        if rng.random() < 0.5:
+            off, off_too = ((d - c) * float(k) for k in rng.uniform(-0.5, 0.5, 2))
+        gap = float(np.linalg.norm(d - c))
+        toward = (d - c) / gap
+        s, s_too = float(off @ toward), float(-off_too @ toward)
+        z, t = gap - s - s_too, gap * float(rng.uniform())
+        if rng.random() < 0.3:
+            t = max(z, 0.0)
+        apart = float(np.linalg.norm(c + off - d - off_too))
+        half = (gap - t) / 2
+        taken = max(s - half, 0.0) + max(s_too - half, 0.0)
+        yield (
+            Trial(z, apart),
+            Trial(t**2 + 2 * t * (z - t), max(z, 0.0) ** 2),
+            Trial(t, z + taken, 1e-14),
+        )
+
+
+inequality("R22", 4, "the distance of two neurons of a mixture")(link(_mixture, 0))
+
+
+inequality("R22", 4, "its square by a tangent")(link(_mixture, 1))
+
+
+inequality("R22", 4, "what sticks out of both clusters")(link(_mixture, 2))
