@@ -7,10 +7,12 @@ from typing import Any
 from lmctheory.measures.arguments import integer
 from lmctheory.results import Result
 
-__all__ = ["MAX_WIDTH", "Bound", "NotApplicable", "width"]
+__all__ = ["MAX_WIDTH", "ROUNDED_DOWN", "ROUNDED_UP", "Bound", "NotApplicable", "width"]
 
 MAX_WIDTH = 10**12
 """The largest width for which bounds are computed; by R2 an upper bound holds beyond it too."""
+ROUNDED_DOWN, ROUNDED_UP = 1 - 1e-11, 1 + 1e-11
+"""What sums of many rounded terms are multiplied by, lest a bound be on the wrong side."""
 _SHOWN = 3
 """Arguments that are named beside the winning one."""
 

@@ -44,6 +44,7 @@ from scipy.spatial.distance import cdist, pdist, squareform
 from scipy.special import ndtr
 
 from lmctheory.measures import Empirical, GaussianMixture
+from lmctheory.rates.bound import ROUNDED_DOWN
 from lmctheory.rates.upper.covering import mean_left_over
 
 __all__ = ["MOST_POINTS", "linkage_bound", "separation_bound"]
@@ -56,7 +57,6 @@ _SCALES = 48
 """Values of g that are tried."""
 _NODES = 256
 """Squared distances at which the nearest neighbour's survival of a mixture is taken."""
-_ROUNDED_DOWN = 1 - 1e-11
 _BLOCK = 2**22
 """Distances held at once besides."""
 _NEVER = 42.0
@@ -90,7 +90,7 @@ def linkage_bound(mu: Empirical, m: int, p: float, *, signs: bool = False) -> fl
     scales = np.unique(np.r_[0.0, steps, distances.max()])
     nearest = _nearest(points, scales, m, p, signs)
     gaps = [clusters.bound(scale, p) for scale in scales]
-    return _ROUNDED_DOWN * float(np.max(nearest + gaps))
+    return ROUNDED_DOWN * float(np.max(nearest + gaps))
 
 
 class _Clusters:
@@ -180,7 +180,7 @@ def separation_bound(mu: GaussianMixture, m: int, survival: Callable[[Array], Ar
         lost = 4 * weights[:, None] * t * _excess((apart - t) / 2, deviations)
         shrunk = clusters.shrunk(2 * margin)
         best = max(best, *(near + shrunk.bound(g, 2.0) - lost[t > g].sum() for g, near in scales))
-    return _ROUNDED_DOWN * float(best)
+    return ROUNDED_DOWN * float(best)
 
 
 def _deviations(mu: GaussianMixture) -> Float[np.ndarray, "k k"]:

@@ -33,7 +33,7 @@ from lmctheory.measures import (
 from lmctheory.measures.covariance import centred
 from lmctheory.measures.quotient import symmetrised
 from lmctheory.rates.atom_lines import MOST_PRODUCTS, line_costs
-from lmctheory.rates.bound import NotApplicable
+from lmctheory.rates.bound import ROUNDED_DOWN, NotApplicable
 from lmctheory.rates.lower.blocks import best_block_sum, block_edges
 from lmctheory.rates.lower.box_balls import box_bound, interval_matching_cost
 from lmctheory.rates.lower.even_features import even_variance
@@ -60,7 +60,6 @@ Argument = Callable[[Measure, int, float, bool], dict[str, float]]
 EXACT = "one neuron"
 """The bound that is no bound but the cost."""
 
-_ROUNDED_DOWN = 1 - 1e-11
 _SIDES = 100
 """Sides of a box that are kept for its small balls at most; the exponential moment sees all."""
 
@@ -229,7 +228,7 @@ def _coordinates(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]
         along = centred(np.asarray(mu.points))
         if mu.dimension > 1:
             along = along @ np.linalg.svd(along, full_matrices=False)[2].T
-        return {"R7 in every coordinate": _ROUNDED_DOWN * float(line_costs(along, m).sum())}
+        return {"R7 in every coordinate": ROUNDED_DOWN * float(line_costs(along, m).sum())}
     if not isinstance(mu, UniformCube | SubGaussianProduct):
         raise NotApplicable("independent coordinates")
     if isinstance(mu, SubGaussianProduct) and not isinstance(mu.marginal, Uniform):

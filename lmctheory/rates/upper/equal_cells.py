@@ -28,11 +28,10 @@ distances are alike, only what is matched at once counts: one cell that holds ev
 import numpy as np
 from jaxtyping import Float, Int
 
+from lmctheory.rates.bound import ROUNDED_UP
 from lmctheory.rates.upper.covering import mean_left_over
 
 __all__ = ["equal_cells_bound"]
-
-_ROUNDED_UP = 1 + 1e-11
 
 
 def equal_cells_bound(points: Float[np.ndarray, "n d"], m: int) -> float:
@@ -61,7 +60,7 @@ def equal_cells_bound(points: Float[np.ndarray, "n d"], m: int) -> float:
     x = x - x.mean(axis=0)
     nearest = np.argsort(np.square(x).sum(axis=1), kind="stable")
     smooth = next(size for size in range(n, 0, -1) if max(_prime_factors(size), default=1) <= 5)
-    return _ROUNDED_UP * float(min(min(_levels(x, nearest[:r], m)) for r in {0, n - smooth}))
+    return ROUNDED_UP * float(min(min(_levels(x, nearest[:r], m)) for r in {0, n - smooth}))
 
 
 def _levels(x: Float[np.ndarray, "n d"], aside: Int[np.ndarray, " r"], m: int) -> list[float]:

@@ -30,7 +30,7 @@ from lmctheory.measures import (
 )
 from lmctheory.measures.arguments import is_value
 from lmctheory.rates.atom_lines import MOST_PRODUCTS, line_costs
-from lmctheory.rates.bound import NotApplicable
+from lmctheory.rates.bound import ROUNDED_UP, NotApplicable
 from lmctheory.rates.lower.small_ball import NEGLIGIBLE
 from lmctheory.rates.upper.atoms import atomic_bound
 from lmctheory.rates.upper.box_tree import box_tree
@@ -61,7 +61,6 @@ __all__ = [
 
 Argument = Callable[[Measure, int, float], float]
 
-_ROUNDED_UP = 1 + 1e-11
 _FEW = 4
 """Positive eigenvalues up to which the semigroup can beat R13, at large widths."""
 
@@ -248,7 +247,7 @@ def _one_dimension(mu: Measure, m: int) -> float:
     if isinstance(mu, Empirical):
         if len(mu.points) * m > MOST_PRODUCTS:
             raise lacks(mu, f"has more than {MOST_PRODUCTS} points times neurons")
-        return float(line_costs(np.asarray(mu.points), m)[0]) * _ROUNDED_UP
+        return float(line_costs(np.asarray(mu.points), m)[0]) * ROUNDED_UP
     return float(uniform_box(mu)[0] ** 2) / (3 * (m + 1))
 
 
