@@ -7,7 +7,7 @@ from lmctheory.prediction.baselines import BASELINES, extrapolate
 from lmctheory.prediction.error_terms import ErrorTerms, error_terms
 from lmctheory.prediction.family import Member, MupFamily
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
-from lmctheory.prediction.unions import Union, conditioned_rows, union
+from lmctheory.prediction.unions import Union, conditioned_rows, union, union_each
 
 __all__ = [
     "BASELINES",
@@ -27,4 +27,5 @@ __all__ = [
     "predict_barrier",
     "predict_family_barrier",
     "union",
+    "union_each",
 ]

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from lmctheory.measures.arguments import RandomSource, generator, integer
 from lmctheory.networks import Examples
 from lmctheory.networks.agreement import require_fit
-from lmctheory.prediction._predict_family_barrier import CONDITIONING
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
 from lmctheory.prediction.drifts import (
     BARRIER,
@@ -23,7 +22,7 @@ from lmctheory.prediction.drifts import (
 )
 from lmctheory.prediction.narrower import UNIONS, require_narrower
 from lmctheory.prediction.pairs import Jackknifed, PairCurves, all_pairs
-from lmctheory.prediction.unions import union
+from lmctheory.prediction.unions import union_each
 
 __all__ = ["NoBarrier", "predict_barrier"]
 
@@ -113,12 +112,7 @@ def predict_barrier(
     inputs = data.inputs if inputs is None else inputs
 
     def pairs_of(n: int, q: int) -> PairCurves:
-        held = list(networks[n])
-        joined = held[: len(held) - len(held) % q]
-        stand_ins = [
-            union(joined[k : k + q], inputs[:CONDITIONING], rng=rows) if q > 1 else joined[k]
-            for k in range(0, len(joined), q)
-        ]
+        stand_ins = union_each(networks[n], q, inputs, rng=rows)
         return all_pairs(stand_ins, data, method=method, inputs=inputs, points=points, span=_SPAN)
 
     def at_law(n: int, m: int, own: _Logs) -> _Logs:

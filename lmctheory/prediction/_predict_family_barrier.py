@@ -1,18 +1,16 @@
 """The barrier of a width that nobody trained, from narrow members of its family."""
 
 import torch
+from torch import nn
 
 from lmctheory.measures.arguments import RandomSource, at_least, generator
 from lmctheory.networks import Examples
 from lmctheory.prediction.barrier_prediction import BarrierPrediction
 from lmctheory.prediction.family import MupFamily
 from lmctheory.prediction.pairs import all_pairs
-from lmctheory.prediction.unions import Union, union
+from lmctheory.prediction.unions import union_each
 
-__all__ = ["CONDITIONING", "family_unions", "predict_family_barrier"]
-
-CONDITIONING = 512
-"""Inputs on which rows are conditioned; 1437 of digits instead change no barrier by 1 %."""
+__all__ = ["family_unions", "predict_family_barrier"]
 
 _LAW = "neurons of members of width n have the law of the target's (a model: their own noise)"
 _BLOCKS = "neurons are exchangeable within a network; a union's are within blocks of n"
@@ -22,7 +20,7 @@ _SAME = "training data and training are the target's"
 
 def family_unions(
     family: MupFamily, n: int, train: Examples, *, unions: int = 8, rng: RandomSource
-) -> list[Union]:
+) -> list[nn.Module]:
     """Stand-ins for a family's target, joined of members of width n that are trained here.
 
     Args:
@@ -44,8 +42,7 @@ def family_unions(
     seeds = [int(seed) for seed in drawing.integers(2**62, size=unions * q)]
     rows = torch.Generator().manual_seed(int(drawing.integers(2**62)))
     members = family.members(n, train, seeds=seeds)
-    given = train.inputs[:CONDITIONING]
-    return [union(members[k : k + q], given, rng=rows) for k in range(0, len(members), q)]
+    return union_each(members, q, train.inputs, rng=rows)
 
 
 def predict_family_barrier(

@@ -34,7 +34,10 @@ from lmctheory.networks.affine import affine_chain
 from lmctheory.networks.chain import require_finite
 from lmctheory.prediction.family import Member
 
-__all__ = ["Union", "conditioned_rows", "union"]
+__all__ = ["Union", "conditioned_rows", "union", "union_each"]
+
+_CONDITIONING = 512
+"""Inputs on which rows are conditioned; 1437 of digits instead change no barrier by 1 %."""
 
 _NOISES = np.logspace(-8, 0, 25)
 """Variances of the noise that are tried, in units of the mean variance of z by the law of rows."""
@@ -127,6 +130,30 @@ def union(
     weights.append(torch.cat([chain.weights[-1].double() for chain in chains], dim=1) / len(chains))
     biases.append(torch.stack([chain.biases[-1].double() for chain in chains]).mean(0))
     return Union(_network(first, weights, biases), members)
+
+
+def union_each(
+    networks: Sequence[nn.Module],
+    q: int,
+    inputs: Tensor | None = None,
+    *,
+    rng: torch.Generator | None = None,
+) -> list[nn.Module]:
+    """Unions of q networks each, in their order; what is left over is not used.
+
+    Args:
+        networks: as for `union`.
+        q: how many make a union; 1 leaves them as they are.
+        inputs: of which the first 512 serve to condition rows on.
+        rng: the torch generator that draws these rows.
+
+    Raises: as `union`.
+    """
+    if q == 1:
+        return list(networks)
+    given = None if inputs is None else inputs[:_CONDITIONING]
+    stop = len(networks) - len(networks) % q
+    return [union(networks[k : k + q], given, rng=rng) for k in range(0, stop, q)]
 
 
 def conditioned_rows(

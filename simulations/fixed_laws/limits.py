@@ -17,8 +17,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from lmctheory.networks import Dataset, Examples, load_dataset
-from lmctheory.prediction import Jackknifed, MupFamily, all_pairs, family_unions, union
-from lmctheory.prediction.unions import Union
+from lmctheory.prediction import Jackknifed, MupFamily, all_pairs, family_unions, union_each
 from simulations.training import Training, trained_mlps, widths_of
 
 __all__ = ["ONE", "OWN", "LimitTask", "Limits", "Regime", "fit", "limit_cost", "run_limits"]
@@ -26,8 +25,6 @@ __all__ = ["ONE", "OWN", "LimitTask", "Limits", "Regime", "fit", "limit_cost", "
 ONE, OWN = "one", "own"
 """Laws: that of the narrowest networks at all widths, and each width's own."""
 _POINTS = 5
-_INPUTS = 512
-"""On which rows of deeper unions are conditioned."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +126,7 @@ def run_limits(task: LimitTask, data_dir: Path | None = None) -> Limits:
     )
 
 
-def _wide(
-    task: LimitTask, q: int, count: int, first: int, data: Dataset
-) -> Sequence[nn.Module | Union]:
+def _wide(task: LimitTask, q: int, count: int, first: int, data: Dataset) -> Sequence[nn.Module]:
     regime, config = task.regime, task.training.config
     if regime.law == OWN and q > 1:
         widths = widths_of(data, q * task.member, regime.depth)
@@ -140,11 +135,8 @@ def _wide(
     widths = widths_of(data, task.member, regime.depth)
     seeds = range(first, first + q * count)
     given = trained_mlps(data, widths, config, seeds, parametrisation=regime.parametrisation)
-    if q == 1:
-        return given
     rows = torch.Generator().manual_seed(first)
-    inputs = data.train.inputs[:_INPUTS]
-    return [union(given[k : k + q], inputs, rng=rows) for k in range(0, len(given), q)]
+    return union_each(given, q, data.train.inputs, rng=rows)
 
 
 def _gain(networks: Sequence[nn.Module], test: Examples) -> float:

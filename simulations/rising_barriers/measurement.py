@@ -29,7 +29,7 @@ from lmctheory.prediction import (
     error_terms,
     family_unions,
     predict_barrier,
-    union,
+    union_each,
 )
 from simulations.training import Training, trained_mlps, widths_of
 
@@ -256,14 +256,7 @@ def run_law(task: LawTask, data_dir: Path | None = None) -> AtLaw:
     seeds = range(task.seed, task.seed + task.pool)
     pool = _trained(task, data, task.member, seeds)
     rows = torch.Generator().manual_seed(task.seed)
-    inputs = data.train.inputs[:512]
-    found = []
-    for q in task.joined:
-        unions = [
-            union(pool[k : k + q], inputs, rng=rows) if q > 1 else pool[k]
-            for k in range(0, len(pool) - len(pool) % q, q)
-        ]
-        found.append(_barriers(unions, data))
+    found = [_barriers(union_each(pool, q, data.train.inputs, rng=rows), data) for q in task.joined]
     return AtLaw([q * task.member for q in task.joined], found)
 
 
