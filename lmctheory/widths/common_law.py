@@ -1,9 +1,9 @@
 r"""When a barrier vanishes: one hidden layer whose neurons are draws of one law (T16).
 
 f(x) = (1/m) sum_i v_i sigma(<w_i, x>), with the neurons (w_i, v_i) of both networks independent
-draws of one law mu, which may itself be random as long as it is shared; |v_i| <= V. They are
-matched in |w - w'|^2 + omega^2 |v - v'|^2, at the cost Mhat, M = E Mhat, and U bounds M (R11). By
-P1a
+draws of one law mu; |v_i| <= V. If mu is itself random, and shared, all means and variances are
+given mu. They are matched in |w - w'|^2 + omega^2 |v - v'|^2, at the cost Mhat, M = E Mhat, and U
+bounds M (R4 to R18). By P1a
 
     e_t = f_t - t f_A - (1-t) f_B = mean of v_t j - tau (v - v') (sigma_A - sigma_B), tau = t(1-t),
 
