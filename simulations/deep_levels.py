@@ -162,7 +162,7 @@ def _tables() -> list[Table[Penalty] | Table[Level]]:
             (
                 Column("inputs", lambda row: row.inputs, form="d"),
                 Column("layers", lambda row: row.depth, form="d"),
-                Column("width on average", lambda row: row.width, form="d"),
+                Column("width on average", lambda row: row.width, head="width", form="d"),
                 Column("tolerance", lambda row: row.relative, form=".3f"),
                 *factors,
             ),

@@ -123,7 +123,8 @@ def _mean(seen: Seen | None) -> Mean | None:
 
 def _predicted(rows: Sequence[_Row]) -> Table[_Row]:
     def measured(name: str) -> Column[_Row]:
-        return Column(name, lambda row: _mean(row.standard.measured[name]))
+        head = {"unmatched": "none", "activation": "activ."}.get(name, name)
+        return Column(name, lambda row: _mean(row.standard.measured[name]), head=head)
 
     def by_family(name: str) -> Column[_Row]:
         def logarithm(row: _Row) -> float | None:

@@ -199,6 +199,6 @@ def _writers_alone(rng: np.random.Generator) -> Iterator[Trial]:
     yield from _turns(kept=lambda space: replace(space, actions=space.actions[:1]))(rng)
 
 
-@breaks("S3", "any orthogonal matrix between norms that subtract the mean")
+@breaks("S3", "any orthogonal matrix where norms subtract the mean")
 def _means_moved(rng: np.random.Generator) -> Iterator[Trial]:
     yield from _turns(admitted=lambda space: replace(space, kind="orthogonal"))(rng)
