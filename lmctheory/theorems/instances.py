@@ -391,6 +391,7 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R14": _box,
     "R15": _product,
     "R16": partial(_term, "R16"),
+    "R17": partial(_term, "R17"),
     "R18": partial(_term, "R18"),
     "R22": _gaps,
     "S1": partial(_sandwich, modulo="signs"),

@@ -44,6 +44,7 @@ ARGUMENTS = {
     "R14": lambda: ([1.0, 2.0], 50),
     "R15": lambda: ([1.0, 2.0], 50),
     "R16": lambda: (lmc.measures.Empirical(A), 20),
+    "R17": lambda: (lmc.measures.UniformBall(3), 20),
     "R18": lambda: (lmc.measures.Empirical(A), 20),
     "R22": lambda: (lmc.measures.Empirical(A), 20),
     "S1": lambda: (LAW, 50),
