@@ -167,7 +167,7 @@ def orbit_error(
     t = share("t", t)
     phi = array("activations", activations, "n m")
     g, phi, U = _layer(matrix, "matrix", phi.T, outgoing)
-    if np.linalg.matrix_rank(g) < len(g):
+    if np.linalg.slogdet(g)[0] == 0:
         raise ValueError("matrix must be invertible")
     moved = g - np.eye(len(g))
     # g + 1/g - 2 = (g - 1)^2 / g has no cancellation near the identity

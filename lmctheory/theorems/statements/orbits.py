@@ -23,8 +23,7 @@ theorem(
     symbols={**_LINEAR, "b": "number of hidden layers of width $r$"},
     status="derived",
     sources=("trager2020", "zhao2025"),
-    note="derived; the count without permutations is Trager et al. 2020's, square layers Zhao et al."
-    " 2025's",
+    note="derived; without permutations Trager et al. 2020, square layers Zhao et al. 2025",
     hypotheses=(
         "linear layers without biases, real weights",
         r"$r \le n_i$ for all $i$, as otherwise no network computes $Y$",
@@ -34,29 +33,29 @@ theorem(
     functions=("matching.minima_components", "matching.orientations"),
     checks="orbits",
     proof=r"""
-\textbf{1.} If $W_i$ is replaced by $g W_i$ and $W_{i+1}$ by $W_{i+1} g^{-1}$, $0 < i < l$, with an
-invertible $g$, the product stays. Those $g$ whose determinant is positive are connected with the
-identity by a path of such, so that the network stays in its component. Let $Y = CB$ with $r$
+\textbf{1.} If $W_i$ is replaced by $g W_i$ and $W_{i+1}$ by $W_{i+1} g^{-1}$, $0 < i < l$, with
+an invertible $g$, the product stays. Those $g$ whose determinant is positive are connected with
+the identity by a path of such, so that the network stays in its component. Let $Y = CB$ with $r$
 independent columns of $C$ and $r$ independent rows of $B$.
 
 \textbf{2.} Every network is connected with one of the form $W_1 = \binom{D_1 B}{0}$, $W_i =
 \bigl(\begin{smallmatrix} D_i & 0 \\ 0 & 0 \end{smallmatrix}\bigr)$, $W_l = (C D_{l-1} \cdots D_1\
 0)$, $D_i = \operatorname{diag}(1, \dots, 1, \varepsilon_i)$, $\varepsilon_i = \pm 1$, and
 $\varepsilon_i = 1$ unless $n_i = r$. If $l = 1$ the set is one point. Otherwise let $\Pi$ project
-orthogonally onto the rows of $Y$: $W_1(\Pi + (1-s)(I - \Pi))$, $0 \le s \le 1$, leaves the product
-$Y(\Pi + (1-s)(I-\Pi)) = Y$, and ends at $W_1 = wB$. As $W_l \cdots W_2 w B = Y$ has rank $r$, so
-has $w$. If $n_1 > r$ there is a $g$ with $gw = \binom{I}{0}$ whose determinant is positive, since
-the sign of one of the rows below may be chosen; if $n_1 = r$ take $g = D_1 w^{-1}$,
-$\varepsilon_1$ the sign of $\det w$. Step 1 leads to $gw$. Then $W_{i-1} \cdots W_1 = \binom{E B}{0}$,
-$E = D_{i-1} \cdots D_1$, for $i = 2$, and so on: all columns of $W_i$ but the first $r$, $w$,
-multiply zeros and may be shrunk to 0, and $w$ has rank $r$, is treated as before if $i < l$, and is
-$C E^{-1} = C E$ if $i = l$. (For $r = 0$ all weights are shrunk to 0.)
+orthogonally onto the rows of $Y$: $W_1(\Pi + (1-s)(I - \Pi))$, $0 \le s \le 1$, leaves the
+product $Y(\Pi + (1-s)(I-\Pi)) = Y$, and ends at $W_1 = wB$. As $W_l \cdots W_2 w B = Y$ has rank
+$r$, so has $w$. If $n_1 > r$ there is a $g$ with $gw = \binom{I}{0}$ whose determinant is
+positive, since the sign of one of the rows below may be chosen; if $n_1 = r$ take $g = D_1
+w^{-1}$, $\varepsilon_1$ the sign of $\det w$. Step 1 leads to $gw$. Then $W_{i-1} \cdots W_1 =
+\binom{E B}{0}$, $E = D_{i-1} \cdots D_1$, for $i = 2$, and so on: all columns of $W_i$ but the
+first $r$, $w$, multiply zeros and may be shrunk to 0, and $w$ has rank $r$, is treated as before
+if $i < l$, and is $C E^{-1} = C E$ if $i = l$. (For $r = 0$ all weights are shrunk to 0.)
 
-\textbf{3.} Let $n_i = r$, $0 < i < l$. The rows of $P_i = W_i \cdots W_1$ span those of $Y$, and are
-only $r$: $P_i = G_i B$, where $G_i = P_i B^\top (B B^\top)^{-1}$ is invertible and continuous. The
-sign of $\det G_i$ is therefore the same on a component. It is $\varepsilon_1 \cdots
-\varepsilon_i$ in step 2: the signs for all such $i$ give all $\varepsilon_i$. Hence no two of the
-$2^b$ networks of step 2 are connected.
+\textbf{3.} Let $n_i = r$, $0 < i < l$. The rows of $P_i = W_i \cdots W_1$ span those of $Y$, and
+are only $r$: $P_i = G_i B$, where $G_i = P_i B^\top (B B^\top)^{-1}$ is invertible and
+continuous. The sign of $\det G_i$ is therefore the same on a component. It is $\varepsilon_1
+\cdots \varepsilon_i$ in step 2: the signs for all such $i$ give all $\varepsilon_i$. Hence no two
+of the $2^b$ networks of step 2 are connected.
 
 \textbf{4.} A permutation $P$ of the neurons of layer $i$ makes $G_i$ to $P G_i$, and leaves the
 others, as $W_{i+1} P^\top P W_i = W_{i+1} W_i$. It changes the sign if and only if it is odd. If
@@ -105,20 +104,20 @@ theorem(
 x^\top = 0$. So minima are the networks that compute $Y$, and S4 counts their components.
 
 \textbf{2.} $\det(W_i \cdots W_1 \Sigma^{1/2} V)$, of $r$ rows and columns, is continuous in the
-weights: if its signs differ at the ends of a path, it vanishes somewhere. There $W \Sigma^{1/2} V z
-= 0$ for a unit vector $z$, and $|(W - Y) \Sigma^{1/2}| \ge |(W - Y) \Sigma^{1/2} V z| = |Y
+weights: if its signs differ at the ends of a path, it vanishes somewhere. There $W \Sigma^{1/2} V
+z = 0$ for a unit vector $z$, and $|(W - Y) \Sigma^{1/2}| \ge |(W - Y) \Sigma^{1/2} V z| = |Y
 \Sigma^{1/2} V z| \ge \sigma_r(Y \Sigma^{1/2})$.
 
-\textbf{3.} For minima the determinant is $\det G_i \det(B \Sigma^{1/2} V)$ with S4's $G_i$ and one
-and the same second factor, which is not 0: between different components the signs differ for some
-$i$.
+\textbf{3.} For minima the determinant is $\det G_i \det(B \Sigma^{1/2} V)$ with S4's $G_i$ and
+one and the same second factor, which is not 0: between different components the signs differ for
+some $i$.
 
-\textbf{4.} Let $Y \Sigma^{1/2} = \sum_{k \le r} \sigma_k u_k v_k^\top$. In S4 take $B$ with the rows
-$v_k^\top \Sigma^{-1/2}$ and $C$ with the columns $\sigma_k u_k$: minima are connected, by minima,
-with those of step 2 there. From one of these to another: first shrink row $r$ of $W_1$ to 0, by $1 -
-s$; the excess is $s^2 \sigma_r^2$. Then change the signs $\varepsilon$ in all other layers, along
-segments; the product stays, as row $r$ of the first factor is 0. Then let row $r$ of $W_1$ grow to
-what it is to be. The excess never exceeds $\sigma_r^2$.
+\textbf{4.} Let $Y \Sigma^{1/2} = \sum_{k \le r} \sigma_k u_k v_k^\top$. In S4 take $B$ with the
+rows $v_k^\top \Sigma^{-1/2}$ and $C$ with the columns $\sigma_k u_k$: minima are connected, by
+minima, with those of step 2 there. From one of these to another: first shrink row $r$ of $W_1$ to
+0, by $1 - s$; the excess is $s^2 \sigma_r^2$. Then change the signs $\varepsilon$ in all other
+layers, along segments; the product stays, as row $r$ of the first factor is 0. Then let row $r$
+of $W_1$ grow to what it is to be. The excess never exceeds $\sigma_r^2$.
 """,
 )
 
@@ -163,7 +162,7 @@ theorem(
     },
     status="derived",
     sources=("zhao2025",),
-    note="derived; in the spirit of Zhao et al. 2025",
+    note="derived; compare Zhao et al. 2025",
     hypotheses=(
         r"$\gamma$ has a Lipschitz derivative",
         r"in the last line the speed is constant and $0 < \kappa \ell \le \pi$",
@@ -176,27 +175,26 @@ theorem(
     ),
     checks="orbits",
     proof=r"""
-\textbf{1.} $\gamma(t) - \bar\gamma_t = -\int_0^1 g(t, s) \gamma''(s)\,ds$ with $g(t, s) = \min(t, s)
-(1 - \max(t, s)) \ge 0$, and $\int_0^1 g(t, s)\,ds = t(1-t)/2$. Equality for parabolas, at every
-$t$.
+\textbf{1.} $\gamma(t) - \bar\gamma_t = -\int_0^1 g(t, s) \gamma''(s)\,ds$ with $g(t, s) = \min(t,
+s) (1 - \max(t, s)) \ge 0$, and $\int_0^1 g(t, s)\,ds = t(1-t)/2$. Equality for parabolas, at
+every $t$.
 
-\textbf{2.} By Taylor's formula on the segment from $\gamma(t)$ to $\bar\gamma_t$, $L(\bar\gamma_t) -
-L(\gamma(t)) \le |\nabla L(\gamma(t))| |\bar\gamma_t - \gamma(t)| + \frac\beta2 |\bar\gamma_t -
-\gamma(t)|^2$. If $G = 0$ it is at most $\beta K^2/128$, and no smaller constant will do: $L =
-\frac\beta2 (|\theta| - 1)^2$ and short arcs of the unit circle.
+\textbf{2.} By Taylor's formula on the segment from $\gamma(t)$ to $\bar\gamma_t$,
+$L(\bar\gamma_t) - L(\gamma(t)) \le |\nabla L(\gamma(t))| |\bar\gamma_t - \gamma(t)| + \frac\beta2
+|\bar\gamma_t - \gamma(t)|^2$. If $G = 0$ it is at most $\beta K^2/128$, and no smaller constant
+will do: $L = \frac\beta2 (|\theta| - 1)^2$ and short arcs of the unit circle.
 
 \textbf{3.} A normal $A$ has orthogonal eigenspaces: $|A^2 e^{sA} \theta|^2 = \sum_\lambda
-|\lambda|^4 e^{2 s \operatorname{Re} \lambda} |\theta_\lambda|^2$, which is convex in $s$ and at most
-the larger of its values at the ends. ($W_1 \mapsto X W_1$, $W_2 \mapsto -W_2 X$ is normal if $X$
-is.)
+|\lambda|^4 e^{2 s \operatorname{Re} \lambda} |\theta_\lambda|^2$, which is convex in $s$ and at
+most the larger of its values at the ends. ($W_1 \mapsto X W_1$, $W_2 \mapsto -W_2 X$ is normal if
+$X$ is.)
 
-\textbf{4.} Let $\gamma$ be parametrised by its length, $u$ a unit vector and $\sin \theta = \gamma'
-\cdot u$. As $\gamma'' \perp \gamma'$, $|\gamma'' \cdot u| \le \kappa \cos \theta$, so that $\theta$
-is $\kappa$-Lipschitz. Hence
-$(\gamma(\tfrac\ell2) - \bar\gamma) \cdot u = \frac12 \int_0^{\ell/2} [\sin \theta(\tfrac\ell2 - s) -
-\sin \theta(\tfrac\ell2 + s)]\,ds \le \int_0^{\ell/2} \sin \kappa s\,ds = (1 - \cos(\kappa \ell/2))/
-\kappa$, as $\sin a - \sin b \le 2 \sin(|a - b|/2)$ for $|a - b| \le \pi$. Arcs of circles attain
-it.
+\textbf{4.} Let $\gamma$ be parametrised by its length, $u$ a unit vector and $\sin \theta =
+\gamma' \cdot u$. As $\gamma'' \perp \gamma'$, $|\gamma'' \cdot u| \le \kappa \cos \theta$, so
+that $\theta$ is $\kappa$-Lipschitz. Hence $(\gamma(\tfrac\ell2) - \bar\gamma) \cdot u = \frac12
+\int_0^{\ell/2} [\sin \theta(\tfrac\ell2 - s) - \sin \theta(\tfrac\ell2 + s)]\,ds \le
+\int_0^{\ell/2} \sin \kappa s\,ds = (1 - \cos(\kappa \ell/2))/ \kappa$, as $\sin a - \sin b \le 2
+\sin(|a - b|/2)$ for $|a - b| \le \pi$. Arcs of circles attain it.
 """,
 )
 
@@ -237,16 +235,16 @@ theorem(
     functions=("matching.orbit_error",),
     checks="orbits",
     proof=r"""
-\textbf{1.} The network at $t$ is $U ((1-t) I + t g^{-1})\, \sigma(((1-t) I + t g) W x)$, and $\sigma$
-commutes with the second factor. $((1-t) I + t g^{-1}) ((1-t) I + t g) = I + t(1-t) (g + g^{-1} -
-2I)$.
+\textbf{1.} The network at $t$ is $U ((1-t) I + t g^{-1})\, \sigma(((1-t) I + t g) W x)$, and
+$\sigma$ commutes with the second factor. $((1-t) I + t g^{-1}) ((1-t) I + t g) = I + t(1-t) (g +
+g^{-1} - 2I)$.
 
 \textbf{2.} For $g = \operatorname{diag}(e^{s_i})$ this is $e^{s_i} + e^{-s_i} - 2 = (e^{s_i/2} -
 e^{-s_i/2})^2$ on the diagonal; a rotation by $\omega$ in a plane gives $2 \cos \omega - 2 = -4
 \sin^2 (\omega/2)$ there.
 
 \textbf{3.} With $e = f_t - f$, $\mathbb E |f_t - y|^2 - \mathbb E |f - y|^2 = 2 \mathbb E (f - y)
-\cdot e + \mathbb E |e|^2$; $e$ is a matrix times $\varphi$, and stationarity in $U$ is $\mathbb E (f -
-y) \varphi^\top = 0$.
+\cdot e + \mathbb E |e|^2$; $e$ is a matrix times $\varphi$, and stationarity in $U$ is $\mathbb E
+(f - y) \varphi^\top = 0$.
 """,
 )
