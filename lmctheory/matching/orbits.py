@@ -57,7 +57,8 @@ def orbit_acceleration(generator: ArrayLike, incoming: ArrayLike, outgoing: Arra
     if np.linalg.norm(X @ X.T - X.T @ X) > _NORMAL * np.linalg.norm(X) ** 2:
         raise ValueError("generator must commute with its transpose")
     ends = ((W_1, W_2), (expm(X) @ W_1, W_2 @ expm(-X)))
-    return max(float(np.hypot(*map(np.linalg.norm, (X @ X @ a, u @ X @ X)))) for a, u in ends)
+    norms = ((np.linalg.norm(X @ X @ a), np.linalg.norm(u @ X @ X)) for a, u in ends)
+    return max(float(np.hypot(first, second)) for first, second in norms)
 
 
 def chord_distance(acceleration: float, t: float = 0.5) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise, product
 
 import numpy as np
+import torch
 from scipy.linalg import block_diag, expm, logm, polar
 from scipy.optimize import brentq
 
@@ -17,8 +18,11 @@ from lmctheory.matching import (
     orientations,
     sagitta,
 )
-from lmctheory.theorems._registry import breaks, tries
+from lmctheory.networks.state import copied
+from lmctheory.paths import interpolate
+from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
+from lmctheory.theorems.checks.trained import WIDTHS, test_examples, trained_pair
 from lmctheory.theorems.trial import Trial
 
 Weights = list[np.ndarray]
@@ -442,7 +446,9 @@ breaks("S6", "half of the distance")(_chords(lambda K, t: chord_distance(K, t) /
 
 breaks("S6", "the acceleration at the first end alone")(
     _chords(
-        acceleration=lambda X, W, U: float(np.hypot(*map(np.linalg.norm, (X @ X @ W, U @ X @ X))))
+        acceleration=lambda X, W, U: float(
+            np.hypot(np.linalg.norm(X @ X @ W), np.linalg.norm(U @ X @ X))
+        )
     )
 )
 
@@ -504,6 +510,29 @@ def _segment(gap: Gap = orbit_error, stationary: bool = True) -> Trials:
 
 
 tries("S7", counts=(60, 20_000), searched=200)(_segment())
+
+
+@tries_trained("S7", counts=(10, 200))
+def _trained(rng: np.random.Generator) -> Iterator[Trial]:
+    """Trained relu networks and copies whose neurons are scaled, along the segment."""
+    x = test_examples().inputs[:40]
+    while True:
+        net = trained_pair(1, int(rng.choice(WIDTHS)), 0)[0]
+        factors, t = np.exp(rng.uniform(-1, 1, net.widths[1])), float(rng.random())
+        scaled = copied(net)
+        first, last = scaled.linears
+        with torch.no_grad():
+            first.weight *= torch.from_numpy(factors)[:, None]
+            first.bias *= torch.from_numpy(factors)
+            last.weight /= torch.from_numpy(factors)
+            phi = torch.relu(net.linears[0](x)).numpy()
+            f_t, f = (of(x).numpy() for of in (interpolate(scaled, net, t), net))
+        outgoing = net.linears[1].weight.detach().numpy()
+        claimed = f + orbit_error(np.diag(factors), phi, outgoing, t)
+        sides = [float(np.linalg.norm(outputs)) for outputs in (f_t, claimed)]
+        yield Trial(sides[0], sides[1])
+        yield Trial(sides[1], sides[0])
+
 
 breaks("S7", "without the identity twice")(
     _segment(lambda g, phi, U, t: t * (1 - t) * phi @ (g + np.linalg.inv(g)).T @ U.T)
