@@ -18,6 +18,7 @@ from lmctheory.matching import (
     orientations,
     sagitta,
 )
+from lmctheory.networks import MLP
 from lmctheory.networks.state import copied
 from lmctheory.paths import interpolate
 from lmctheory.theorems._registry import breaks, tries, tries_trained
@@ -520,6 +521,7 @@ def _trained(rng: np.random.Generator) -> Iterator[Trial]:
         net = trained_pair(1, int(rng.choice(WIDTHS)), 0)[0]
         factors, t = np.exp(rng.uniform(-1, 1, net.widths[1])), float(rng.random())
         scaled = copied(net)
+        assert isinstance(scaled, MLP)
         first, last = scaled.linears
         with torch.no_grad():
             first.weight *= torch.from_numpy(factors)[:, None]

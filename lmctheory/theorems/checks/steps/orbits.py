@@ -264,7 +264,7 @@ def _scales() -> Pairs:
     yield 2 * sp.cos(2 * w) - 2, -4 * sp.sin(w) ** 2
 
 
-@equality("S7", 3, "the barrier where outgoing weights are stationary")
+@equality("S7", 3, "the barrier, outgoing weights being stationary")
 def _stationary_outputs(rng: np.random.Generator) -> Pairs:
     while True:
         m, k = (int(n) for n in rng.integers(1, 4, 2))
