@@ -524,9 +524,9 @@ def _trained(rng: np.random.Generator) -> Iterator[Trial]:
         assert isinstance(scaled, MLP)
         first, last = scaled.linears
         with torch.no_grad():
-            first.weight *= torch.from_numpy(factors)[:, None]
-            first.bias *= torch.from_numpy(factors)
-            last.weight /= torch.from_numpy(factors)
+            first.weight.mul_(torch.from_numpy(factors)[:, None])
+            first.bias.mul_(torch.from_numpy(factors))
+            last.weight.div_(torch.from_numpy(factors))
             phi = torch.relu(net.linears[0](x)).numpy()
             f_t, f = (of(x).numpy() for of in (interpolate(scaled, net, t), net))
         outgoing = net.linears[1].weight.detach().numpy()
