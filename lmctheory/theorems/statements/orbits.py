@@ -15,10 +15,10 @@ theorem(
     "S4",
     "Components of linear networks of one function",
     statement=(
-        r"\{(W_1, \dots, W_l) : W_l \cdots W_1 = Y\} \text{ has } 2^b \text{ components},"
-        r" \quad b = \#\{0 < i < l : n_i = r\}",
-        r"\text{modulo permutations of hidden neurons: } 1 \text{ if } r \ne 1,"
-        r" \; 2^b \text{ if } r = 1; \; \text{modulo signed permutations: } 1",
+        r"\{(W_1, \dots, W_l) : W_l \cdots W_1 = Y\} \text{ has } 2^b \text{ components}",
+        r"b = \#\{0 < i < l : n_i = r\}",
+        r"\text{modulo permutations of hidden neurons } 1 \; (r \ne 1), \; 2^b \; (r = 1)",
+        r"\text{modulo signed permutations } 1",
     ),
     symbols={**_LINEAR, "b": "number of hidden layers of width $r$"},
     status="derived",
@@ -70,16 +70,17 @@ theorem(
     "The pass between components of minima",
     statement=(
         r"\min_\gamma \max_s \mathcal E(\gamma(s)) = \sigma_r(Y \Sigma^{1/2})^2"
-        r" \; \text{ over paths } \gamma \text{ between minima of different components}",
-        r"\max_s \mathcal E(\gamma(s)) \ge \sigma_r(Y \Sigma^{1/2})^2 \; \text{ on any path between"
-        r" networks whose signs } \operatorname{sgn} \det(W_i \cdots W_1 \Sigma^{1/2} V)"
-        r" \text{ differ}",
+        r" \; \text{ between components of minima}",
+        r"\max_s \mathcal E(\gamma(s)) \ge \sigma_r(Y \Sigma^{1/2})^2"
+        r" \; \text{ if } d_i(\gamma(0)) \, d_i(\gamma(1)) < 0 \text{ for some } i",
+        r"d_i = \det(W_i \cdots W_1 \Sigma^{1/2} V)",
         r"\mathcal E = \mathbb E |W_l \cdots W_1 x - y|^2 - \mathbb E |Yx - y|^2",
     ),
     symbols={
         **_LINEAR,
         "Y": "the matrix of the regression of $y$ on $x$",
-        r"\gamma(s)": "a path of weights, continuous",
+        r"\gamma(s)": "a path of weights, continuous, on $[0, 1]$; in the first line all of them whose"
+        " ends are minima of two given components",
         r"\mathcal E": "excess of the squared loss over its minimum",
         r"\Sigma": "second moment of the inputs",
         r"\sigma_r": "singular value number $r$, the least positive one",
@@ -103,7 +104,7 @@ theorem(
 \textbf{1.} $\mathcal E = |(W - Y) \Sigma^{1/2}|^2$, $W = W_l \cdots W_1$, as $\mathbb E (Yx - y)
 x^\top = 0$. So minima are the networks that compute $Y$, and S4 counts their components.
 
-\textbf{2.} $\det(W_i \cdots W_1 \Sigma^{1/2} V)$, of $r$ rows and columns, is continuous in the
+\textbf{2.} $d_i$, a determinant of $r$ rows and columns, is continuous in the
 weights: if its signs differ at the ends of a path, it vanishes somewhere. There $W \Sigma^{1/2} V
 z = 0$ for a unit vector $z$, and $|(W - Y) \Sigma^{1/2}| \ge |(W - Y) \Sigma^{1/2} V z| = |Y
 \Sigma^{1/2} V z| \ge \sigma_r(Y \Sigma^{1/2})$.
