@@ -38,18 +38,20 @@ an invertible $g$, the product stays. Those $g$ whose determinant is positive ar
 the identity by a path of such, so that the network stays in its component. Let $Y = CB$ with $r$
 independent columns of $C$ and $r$ independent rows of $B$.
 
-\textbf{2.} Every network is connected with one of the form $W_1 = \binom{D_1 B}{0}$, $W_i =
-\bigl(\begin{smallmatrix} D_i & 0 \\ 0 & 0 \end{smallmatrix}\bigr)$, $W_l = (C D_{l-1} \cdots D_1\
-0)$, $D_i = \operatorname{diag}(1, \dots, 1, \varepsilon_i)$, $\varepsilon_i = \pm 1$, and
-$\varepsilon_i = 1$ unless $n_i = r$. If $l = 1$ the set is one point. Otherwise let $\Pi$ project
-orthogonally onto the rows of $Y$: $W_1(\Pi + (1-s)(I - \Pi))$, $0 \le s \le 1$, leaves the
-product $Y(\Pi + (1-s)(I-\Pi)) = Y$, and ends at $W_1 = wB$. As $W_l \cdots W_2 w B = Y$ has rank
-$r$, so has $w$. If $n_1 > r$ there is a $g$ with $gw = \binom{I}{0}$ whose determinant is
-positive, since the sign of one of the rows below may be chosen; if $n_1 = r$ take $g = D_1
-w^{-1}$, $\varepsilon_1$ the sign of $\det w$. Step 1 leads to $gw$. Then $W_{i-1} \cdots W_1 =
-\binom{E B}{0}$, $E = D_{i-1} \cdots D_1$, for $i = 2$, and so on: all columns of $W_i$ but the
-first $r$, $w$, multiply zeros and may be shrunk to 0, and $w$ has rank $r$, is treated as before
-if $i < l$, and is $C E^{-1} = C E$ if $i = l$. (For $r = 0$ all weights are shrunk to 0.)
+\textbf{2.} Every network is connected with one whose $W_1$ has the rows of $D_1 B$ and then
+zeros, whose $W_i$, $1 < i < l$, has $D_i$ as its first $r$ rows and columns and zeros elsewhere,
+and whose $W_l$ has the columns of $C D_{l-1} \cdots D_1$ and then zeros; $D_i =
+\operatorname{diag}(1, \dots, 1, \varepsilon_i)$, $\varepsilon_i = \pm 1$, and $\varepsilon_i = 1$
+unless $n_i = r$. If $l = 1$ the set is one point. Otherwise let $\Pi$ project orthogonally onto
+the rows of $Y$: $W_1(\Pi + (1-s)(I - \Pi))$, $0 \le s \le 1$, leaves the product $Y(\Pi +
+(1-s)(I-\Pi)) = Y$, and ends at $W_1 = wB$. As $W_l \cdots W_2 w B = Y$ has rank $r$, so has $w$.
+Some $g$ with a positive determinant takes $w$ to $D_1$ and zeros below: if $n_1 > r$ complete $w$
+to an invertible matrix, with the sign of the last column as it has to be, and take the inverse;
+if $n_1 = r$ take $g = D_1 w^{-1}$, $\varepsilon_1$ the sign of $\det w$. Step 1 leads to $gw$.
+Now, for $i = 2$ and so on, $W_{i-1} \cdots W_1$ has the rows of $E B$, $E = D_{i-1} \cdots D_1$,
+and then zeros: all columns of $W_i$ but the first $r$ multiply zeros and may be shrunk to 0, and
+these, $w$, have rank $r$, are treated as before if $i < l$, and are $C E^{-1} = C E$ if $i = l$.
+(For $r = 0$ all weights are shrunk to 0.)
 
 \textbf{3.} Let $n_i = r$, $0 < i < l$. The rows of $P_i = W_i \cdots W_1$ span those of $Y$, and
 are only $r$: $P_i = G_i B$, where $G_i = P_i B^\top (B B^\top)^{-1}$ is invertible and
@@ -79,7 +81,7 @@ theorem(
     symbols={
         **_LINEAR,
         "Y": "the matrix of the regression of $y$ on $x$",
-        r"\gamma(s)": "a path of weights, continuous, on $[0, 1]$; in the first line all of them whose"
+        r"\gamma(s)": "a path of weights, continuous, on $[0, 1]$; in the first line any whose"
         " ends are minima of two given components",
         r"\mathcal E": "excess of the squared loss over its minimum",
         r"\Sigma": "second moment of the inputs",
