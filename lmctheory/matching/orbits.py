@@ -116,8 +116,8 @@ def chord_barrier(
 
     Args:
         acceleration: K >= 0, as in `chord_distance`.
-        smoothness: beta >= 0, the largest eigenvalue of the loss's Hessian on the segments between
-            points of the curve and of the chord.
+        smoothness: beta >= 0, no less than any eigenvalue of the loss's Hessian on the segments
+            between points of the curve and of the chord.
         t: the place, in [0, 1].
         slope: norm of the gradient of the loss on the curve, at most; 0 for stationary points.
 

@@ -157,8 +157,8 @@ theorem(
         r"\delta_t": "the bound of the first line",
         "L": r"the loss; if constant on $\gamma$ the second line bounds the barrier of the chord",
         "G": r"the largest $|\nabla L|$ on $\gamma$; 0 where it consists of stationary points",
-        r"\beta": r"largest eigenvalue of the Hessian of $L$ on the segments from $\gamma(t)$ to"
-        r" $\bar\gamma_t$",
+        r"\beta": r"$\ge 0$, and no less than any eigenvalue of the Hessian of $L$ on the segment"
+        r" from $\gamma(t)$ to $\bar\gamma_t$",
         "A": "a matrix on parameters",
         r"\kappa": r"largest curvature of $\gamma$, in the last line, where its speed is constant",
         r"\ell": "its length, in the last line",
