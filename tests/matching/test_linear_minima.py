@@ -87,6 +87,16 @@ def test_networks_near_the_minima_have_sides_too():
     assert orientations([np.zeros((2, 2)), target], target) == {1: 0}
 
 
+def test_away_from_minima_sides_depend_on_the_inputs():
+    """Of Y = (1, 0) the sign is that of <w_1, Sigma e_1>: Sigma e_1 = (1, .9)."""
+    moment = np.array([[1.0, 0.9], [0.9, 1.0]])
+    sides = [
+        orientations([[row], [[1.0]]], [[1.0, 0.0]], moment)[1]
+        for row in ([1.0, 0.0], [-0.75, 1.0], [-0.95, 1.0])
+    ]
+    assert [side * sides[0] for side in sides] == [1, 1, -1]
+
+
 def test_layers_that_are_wide_have_no_side():
     rng = np.random.default_rng(2)
     wide = [rng.standard_normal((3, 2)), rng.standard_normal((2, 3))]

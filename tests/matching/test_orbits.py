@@ -72,6 +72,11 @@ def test_an_arc_bows_less_than_its_acceleration_allows():
     assert sagitta(2.0, 1e-6 / 2) == pytest.approx(chord_distance(1e-12 / 2), rel=1e-9)
 
 
+@pytest.mark.parametrize("turn", [0.5, 2.0, np.pi])
+def test_an_arc_of_a_circle_attains_it(turn):
+    assert sagitta(2.0, turn / 2) == pytest.approx((1 - np.cos(turn / 2)) / 2)
+
+
 def test_two_linear_layers_by_hand():
     """W_2 (t/g + 1 - t) (t g + 1 - t) W_1 - W_2 W_1 with g = 4, t = 1/2: 25/16 - 1."""
     assert orbit_error([[4.0]], [[1.0]], [[1.0]]) == pytest.approx(np.array([[9 / 16]]))
