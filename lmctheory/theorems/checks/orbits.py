@@ -226,7 +226,7 @@ def _generators(n: int, modulo: str) -> Iterator[np.ndarray]:
         yield np.diag(np.r_[-1.0, np.ones(n - 1)])
 
 
-tries("S4", counts=(25, 400))(_components())
+tries("S4", counts=(25, 200))(_components())
 
 breaks("S4", "every hidden layer counted")(
     _components(
@@ -441,7 +441,7 @@ def _circle(
     return Trial(rise, barrier(angle**2, beta, t, slope=beta * slope))
 
 
-tries("S6", counts=(60, 20_000), searched=200)(_chords())
+tries("S6", counts=(60, 5000), searched=200)(_chords())
 
 breaks("S6", "half of the distance")(_chords(lambda K, t: chord_distance(K, t) / 2))
 
