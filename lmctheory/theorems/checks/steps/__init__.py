@@ -14,6 +14,7 @@ from lmctheory.theorems.checks.steps import (
     training,
     trees,
     two_layer,
+    whole_path,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "training",
     "trees",
     "two_layer",
+    "whole_path",
 ]
