@@ -8,10 +8,12 @@ from torch import Tensor
 __all__ = [
     "EPS",
     "NORM_INFLATION",
+    "TINY",
     "Scale",
     "flat_length",
     "length",
     "margin_loss",
+    "mean_of",
     "rounding",
     "spreads",
 ]
@@ -20,7 +22,7 @@ EPS = torch.finfo(torch.float64).eps
 NORM_INFLATION = 1 + 1e-9
 """Computed operator norms are inflated by it."""
 
-_TINY = torch.finfo(torch.float64).tiny
+TINY = torch.finfo(torch.float64).tiny
 _SAFE = 1e-140, 1e140
 """Norms between which no square of an entry that matters leaves the range of numbers."""
 
@@ -50,6 +52,16 @@ def margin_loss(margins: Tensor) -> Tensor:
     """log(1 + sum_j e^{m_j}), rounded up: a sum of k exponentials errs by at most k eps."""
     loss = torch.logaddexp(margins.logsumexp(-1), margins.new_zeros(()))
     return loss + 4 * margins.shape[-1] * EPS * (1 + loss)
+
+
+def mean_of(losses: Tensor, sign: int) -> Tensor:
+    """The mean over examples, rounded up (1) or down (-1).
+
+    The sum of n numbers errs by (n - 1) eps/2 of their sizes in whatever order, dividing it by
+    eps/2: a fourth of what is taken, and the mean of the sizes errs by as little.
+    """
+    n = losses.shape[-1]
+    return losses.mean(-1) + sign * 2 * (n + 4) * EPS * losses.abs().mean(-1)
 
 
 class Scale(NamedTuple):
@@ -95,5 +107,5 @@ def rounding(scale: Scale, inputs: Tensor, output: Tensor) -> Tensor:
         output: likewise of its value.
     """
     local = (scale.terms + 16) * EPS * (scale.gain * inputs + scale.offset)
-    underflow = (scale.terms + 1) * 2**20 * _TINY
+    underflow = (scale.terms + 1) * 2**20 * TINY
     return 16 * (local + underflow + 16 * EPS * output)
