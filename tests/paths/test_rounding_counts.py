@@ -11,7 +11,7 @@ import torch
 from flint import arb, arb_mat, ctx
 from torch import Tensor
 
-from lmctheory.networks import Examples, activation
+from lmctheory.networks import AffineChain, Examples, activation
 from lmctheory.networks.losses import as_loss
 from lmctheory.paths import linear_maps
 from lmctheory.paths.certified_losses import AtPoint, certified_loss
@@ -210,11 +210,11 @@ def test_cross_entropies_are_rounded_up_for_many_classes_and_any_margins(classes
 
 
 def test_squares_of_tiny_errors_are_rounded_up():
-    """2e-162 squared is no number."""
+    """1.5e-162 squared underflows."""
     known = certified_loss(as_loss("squared"))
-    centre = torch.tensor([[2e-162]], dtype=torch.float64)
+    centre = torch.tensor([[1.5e-162]], dtype=torch.float64)
     found, _ = known.at(AtPoint(centre, torch.zeros(1).double(), lambda _: centre), 0 * centre)
-    assert Fraction(float(found)) >= Fraction(2e-162) ** 2
+    assert Fraction(float(found)) >= Fraction(1.5e-162) ** 2
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e-160, 1e-3, 1e150, 1e300])
@@ -242,6 +242,23 @@ def test_parabolas_and_kinks_are_enclosed_at_any_scale(scale):
             assert abs(off) <= Fraction(float(image.fresh[i])) + room
             seen += g > 0
     assert seen > 400
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-3])
+def test_neurons_that_vanish_in_the_middle_are_seen_at_any_scale(scale):
+    """Right at both ends, wrong at t = 1/2, where z = 0 in both hidden neurons."""
+    W = scale * torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    head = torch.tensor([[1 / scale, 1 / scale], [0.0, 0.0]], dtype=torch.float64)
+    biases = torch.zeros(2).double(), torch.tensor([0.0, 0.25], dtype=torch.float64)
+    a, b = (
+        AffineChain(("hidden", "head"), (sign * W, head), biases, (activation("relu"),))
+        for sign in (1, -1)
+    )
+    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
+    found = certify_chains(a, b, data, nodes=1)
+    assert found.correct.all()
+    assert not found.certified.any()
+    assert found.loss >= np.log1p(np.exp(0.25))
 
 
 def test_means_are_rounded_up_and_down():
