@@ -12,7 +12,8 @@ so its mean over examples is largest at an end of the piece. For other losses se
 `lmctheory.paths.certified_losses`.
 
 Pieces are halved where the certificate is weakest, so nodes gather where the slack is. Rounding is
-bounded operation by operation (`lmctheory.paths.rounding`) and carried on as a remainder.
+bounded operation by operation (`lmctheory.paths.rounding`) and carried on as a remainder: that of
+networks in double precision, to which models are converted, and not what float32 would round.
 
 Reference: theory key C4, sharpened: C4 bounds the norm of the whole defect.
 """

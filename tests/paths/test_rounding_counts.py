@@ -149,7 +149,7 @@ EXACT = {
 
 @pytest.mark.parametrize("name", CURVED)
 def test_activations_err_by_less_than_is_counted_for_them(name):
-    """By 8 eps of their value and of Lip |z|, of the 16 that C4 counts and the 128 of C5."""
+    """By 2 eps of their value and of Lip |z|, of the 16 that C4 counts and the 128 of C5."""
     sigma, rng = activation(name), np.random.default_rng(3)
     z = np.concatenate(
         [
@@ -161,19 +161,20 @@ def test_activations_err_by_less_than_is_counted_for_them(name):
     values = sigma.apply(torch.from_numpy(z)).tolist()
     curved = smooth(sigma)
     for at, value in zip(z.tolist(), values, strict=True):
+        jump = sigma.off if at > 20 else 0.0  # softplus is its argument from there on
         with ctx.workprec(3000):
-            off = size_of(EXACT[name](arb(at)) - arb(value)) - sigma.off
-        assert off <= 8 * EPS * (abs(value) + sigma.lipschitz * abs(at)) + 1e-307
+            off = size_of(EXACT[name](arb(at)) - arb(value)) - jump
+        assert off <= 2 * EPS * (abs(value) + sigma.lipschitz * abs(at)) + 1e-307
         c = torch.tensor([at, 0, 0, 0], dtype=torch.float64)[:, None]
         size = torch.tensor([abs(value)], dtype=torch.float64)
         nothing = torch.zeros(1).double()
         allowed = float(_lost(curved, size, nothing, c, nothing)) - 4 * sigma.off
-        assert off <= allowed / 8 + 1e-307
+        assert off <= allowed / 32 + 1e-307
 
 
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_interpolation_errs_by_a_part_of_what_is_counted(order):
-    """On the whole piece, of values of any signs: 32 eps of the largest, of 128."""
+    """On the whole piece, of values of any signs: 16 eps of the largest, of 128."""
     rng = np.random.default_rng(order)
     values = torch.from_numpy(rng.uniform(0.5, 1, (order, 400)) * rng.choice([-1, 1], (order, 400)))
     rows = iter(values)
@@ -191,7 +192,7 @@ def test_interpolation_errs_by_a_part_of_what_is_counted(order):
                 computed = sum(
                     (arb(c) * arb(s) ** k for k, c in enumerate(found[:, n].tolist())), arb(0)
                 )
-                assert size_of(exact - computed) <= 32 * EPS * float(size[n])
+                assert size_of(exact - computed) <= 16 * EPS * float(size[n])
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 3000])

@@ -605,24 +605,22 @@ def _caffarelli(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(abs(image(x) - image(y)), abs(float(x - y)), 1e-7)
 
 
-def _images(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
-    """Costs of a 1-Lipschitz image, and of one that scales."""
+@inequality("D5", 5, "the cost of 1-Lipschitz images")
+def _images(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
-        m, s = int(rng.integers(1, 4)), float(rng.exponential())
-        (a, b), root = rng.standard_normal((2, m, 2)), rng.standard_normal((2, 2))
-        bend = 10 ** rng.uniform(-4, 1)
+        a, b = rng.standard_normal((2, int(rng.integers(1, 4)), 2))
+        bend, unit = 10 ** rng.uniform(-4, 1), np.eye(2)
+        image = _least_cost(np.sin(bend * a) / bend, np.sin(bend * b) / bend, unit)
+        yield Trial(image, _least_cost(a, b, unit))
+
+
+@equality("D5", 5, "the scale s leaves the cost")
+def _scaled(rng: np.random.Generator) -> Pairs:
+    while True:
+        m, s, root = int(rng.integers(1, 4)), float(rng.exponential()), rng.standard_normal((2, 2))
+        a, b = rng.standard_normal((2, m, 2))
         metric = root @ root.T
-        image = [np.sin(bend * of) / bend for of in (a, b)]
-        here = s**2 * _least_cost(a, b, metric)
-        scaled = _least_cost(s * a, s * b, metric)
-        yield (
-            Trial(_least_cost(*image, np.eye(2)), _least_cost(a, b, np.eye(2))),
-            Trial(scaled, here),
-        )
-
-
-inequality("D5", 5, "the cost of the images")(link(_images, 0))
-inequality("D5", 5, "the scale s leaves the cost")(link(_images, 1))
+        yield _least_cost(s * a, s * b, metric), s**2 * _least_cost(a, b, metric)
 
 
 @identity("D5", 5, "both terms, as they are printed")

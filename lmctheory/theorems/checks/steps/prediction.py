@@ -376,7 +376,7 @@ def _trained(
         steps = optimiser(groups)
         for _ in range(4):
             steps.zero_grad()
-            (of.activations(x)[-1] - y).square().mean().backward()
+            torch.autograd.backward([(of.activations(x)[-1] - y).square().mean()])
             steps.step()
         found.append(of.activations(new)[-1].detach())
     return _compared(*found)

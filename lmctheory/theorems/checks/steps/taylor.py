@@ -468,9 +468,9 @@ def _lerp(rng: np.random.Generator) -> Iterator[Trial]:
         a, b, t = rng.uniform(1, 1.1, 4000), rng.uniform(-1, 1, 4000) / 256, rng.uniform(size=4000)
         if rng.random() < 0.5:
             b, t = b * 256, rng.uniform(0.4, 0.5, 4000)
-        a, b, t = (of.astype(np.float32) for of in (a, b, t))
-        found = np.where(t < 0.5, b + t * (a - b), a - (1 - t) * (a - b)).astype(float)
-        a, b, t = (of.astype(float) for of in (a, b, t))
+        p, q, r = (of.astype(np.float32) for of in (a, b, t))
+        found = np.where(r < 0.5, q + r * (p - q), p - (1 - r) * (p - q)).astype(float)
+        a, b, t = (of.astype(float) for of in (p, q, r))
         off = np.abs(found - t * a - (1 - t) * b) / (np.abs(a) + np.abs(b))
         yield Trial(float(off.max()), eps)
 

@@ -382,7 +382,7 @@ def _windows(rng: np.random.Generator) -> Iterator[Trial]:
 
 @identity("C4", 7, "BatchNorm multiplied out; its third derivative")
 def _normalised() -> Pairs:
-    s, half, alpha, e, k, delta = sp.symbols("s half alpha e k delta")
+    s, alpha, e, k, delta = sp.symbols("s alpha e k delta")
     a, b, u, v = sp.symbols("a b u v")
     half = sp.Rational(1, 2)
     chord, mean = (1 - s) * a + s * b, (1 - s) * u + s * v
@@ -504,3 +504,12 @@ def _computed(rng: np.random.Generator) -> Iterator[Trial]:
             errors = errors[0] * np.array([[1.0], [-1.0], [-1.0]])
         off = errors[0] - (1 - s) * errors[1] - s * errors[2]
         yield Trial(float(np.linalg.norm(off)), 2 * float(np.linalg.norm(errors, axis=1).max()))
+
+
+# counted to first order, with halves rounded up: at k = 1 a part of the last number is left
+@inequality("C4", 10, "what is lost on a piece, by all parts", slack=0.05, count=40)
+def _lost(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        k = int(10 ** rng.uniform(0, 4))
+        parts = k + 6, (4 * k + 26) / 4, _CUBIC * (4 * k + 20), k / 2 + 3
+        yield Trial(sum(parts), 3 * k + 17)
