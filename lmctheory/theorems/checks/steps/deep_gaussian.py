@@ -292,7 +292,7 @@ def _fourth(rng: np.random.Generator) -> Pairs:
         yield float(weights @ (q**0.5 * nodes) ** 4) / float(weights.sum()), 3 * q**2
 
 
-@inequality("D1", 7, "|varsigma|^2 is convex for relu, softplus and GELU")
+@inequality("D1", 7, "|varsigma|^2 is convex for some activations")
 def _convex(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         (z, y), t = 3 * rng.standard_normal(2), float(rng.uniform())
@@ -335,7 +335,7 @@ def _jensen(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(weights[0] * S(float(a)) + weights[1] * S(float(b)), w * S(mean))
 
 
-@identity("D1", 9, "the function error by both networks' output weights")
+@identity("D1", 9, "the function error by output weights")
 def _outputs() -> Pairs:
     t, u, v, b, c, X, n, s, m = sp.symbols("t u v b c X n s m")
     p, f, g = sp.symbols("p f g")
@@ -417,7 +417,7 @@ def _mean_metric(rng: np.random.Generator) -> Pairs:
         )
 
 
-@inequality("D1s", 2, "the optimal matching by that for the mean metric")
+@inequality("D1s", 2, "the optimal matching by that for the mean")
 def _by_mean_metric(rng: np.random.Generator) -> Iterator[Trial]:
     """Two metrics alike, given neurons; every second time the metric is not random."""
     while True:

@@ -219,7 +219,7 @@ def _two_squares(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(left, low * high / (high - low) * float(delta @ delta), 1e-13)
 
 
-@identity("P1", 7, "both brackets, and the first line as it is printed")
+@identity("P1", 7, "both brackets, and the first line as printed")
 def _brackets() -> Pairs:
     t, ell, delta, s, M_x, N = sp.symbols("t ell delta s M_x N", positive=True)
     low, high, tau = t**2, t, t * (1 - t)

@@ -58,7 +58,7 @@ def _layer() -> Pairs:
     yield from zip((W + s * D) * before, sum(raised, nothing) + symbols + beside, strict=True)
 
 
-@inequality("C5", 2, "what a layer leaves beside polynomial and symbols")
+@inequality("C5", 2, "what a layer leaves beside its symbols")
 def _layer_rest(rng: np.random.Generator) -> Iterator[Trial]:
     """Line 4 for two symbols; every second time of signs that add up at the end of the piece."""
     while True:
@@ -83,7 +83,7 @@ def _fixed(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(abs(float(row @ rho)), float(np.abs(row) @ r))
 
 
-@identity("C5", 4, "lambda makes both ends alike, epsilon is half of this")
+@identity("C5", 4, "lambda makes both ends alike; epsilon")
 def _kink() -> Pairs:
     low, high = sp.symbols("ell u", positive=True)  # -ell < 0 < u
     slope = high / (high + low)
@@ -327,7 +327,7 @@ inequality("C5", 8, "what is beside both")(link(_products, 1))
 inequality("C5", 8, "and its middle, for a square")(link(_products, 2))
 
 
-@equality("C5", 9, "norms and softmax by sums, products and functions")
+@equality("C5", 9, "norms and softmax by sums and products")
 def _by_others(rng: np.random.Generator) -> Pairs:
     while True:
         x, eps, shift = (
@@ -475,7 +475,7 @@ def _lerp(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(float(off.max()), eps)
 
 
-unchecked("C6", 1, "argument", "nodes are points of the segment, at its ends B is 0")
+unchecked("C6", 1, "argument", "nodes are points of the segment")
 
 
 @inequality("C6", 2, "a polynomial by its chord on a part")
@@ -497,7 +497,7 @@ def _cross_entropy(margins: Any) -> Any:
     return np.log1p(np.exp(margins).sum(axis=-1))
 
 
-@inequality("C6", 3, "suprema over v are convex in s, and so is their mean")
+@inequality("C6", 3, "suprema over v, in the mean, are convex in s")
 def _suprema(rng: np.random.Generator) -> Iterator[Trial]:
     """Squared errors of two outputs in a ball, or cross-entropies in a box; on a chord."""
     while True:

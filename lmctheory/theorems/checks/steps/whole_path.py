@@ -23,7 +23,7 @@ def _arch(s: float) -> float:
     return s * (1 - s)
 
 
-@identity("C4", 1, "pre-activations by k and what is beside the parabola")
+@identity("C4", 1, "pre-activations by k, and what is beside")
 def _layers() -> Pairs:
     s, half = sp.symbols("s"), sp.Rational(1, 2)
     W, V = (sp.Matrix(2, 2, sp.symbols(f"{name}1:5")) for name in "WV")
@@ -216,7 +216,7 @@ inequality("C4", 5, "that on the left of it")(link(_tents, 2))
 inequality("C4", 5, "that on the left is less")(link(_tents, 3))
 
 
-@identity("C4", 6, "the error vanishes in the middle; its derivatives")
+@identity("C4", 6, "the error in the middle; its derivatives")
 def _derivatives() -> Pairs:
     """For a polynomial with symbols for coefficients."""
     s, z, y, k, gamma = sp.symbols("s z y k gamma")
@@ -305,7 +305,7 @@ def _by_third_of_square(rng: np.random.Generator) -> Iterator[Trial]:
         )
 
 
-@inequality("C4", 6, "(b), and where the second derivative changes sign")
+@inequality("C4", 6, "(b), where the curvature changes its sign")
 def _by_second(rng: np.random.Generator) -> Iterator[Trial]:
     """sign(z) z^2 / 2 + c z; every second time from -y to y, where gamma is 0."""
     while True:
@@ -324,7 +324,7 @@ def _by_second(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(_error(sigma, z, y, k, s), float(bound), 1e-13)
 
 
-@inequality("C4", 6, "(c), and where slopes alternate")
+@inequality("C4", 6, "(c), where slopes alternate")
 def _by_range(rng: np.random.Generator) -> Iterator[Trial]:
     """Slope alpha but between -1 and 1, where it is beta; every second time from -2 to 2."""
     while True:
@@ -496,7 +496,7 @@ def _at_ends(rng: np.random.Generator) -> Iterator[Trial]:
         yield Trial(mean((1 - s) * m + s * n), max(mean(m), mean(n)))
 
 
-@inequality("C4", 10, "what networks as computed are off from the chord")
+@inequality("C4", 10, "what computed networks are off the chord")
 def _computed(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         errors, s = rng.standard_normal((3, 2)), float(rng.uniform())
