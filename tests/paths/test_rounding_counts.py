@@ -245,17 +245,18 @@ def test_parabolas_and_kinks_are_enclosed_at_any_scale(scale):
     assert seen > 400
 
 
-@pytest.mark.parametrize("scale", [1e-200, 1e-3])
-def test_neurons_that_vanish_in_the_middle_are_seen_at_any_scale(scale):
+@pytest.mark.parametrize(("scale", "size"), [(1e-200, 1.0), (1e-3, 1.0), (1e154, 1e154)])
+def test_neurons_that_vanish_in_the_middle_are_seen_at_any_scale(scale, size):
     """Right at both ends, wrong at t = 1/2, where z = 0 in both hidden neurons."""
     W = scale * torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
-    head = torch.tensor([[1 / scale, 1 / scale], [0.0, 0.0]], dtype=torch.float64)
+    head = torch.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=torch.float64) / (scale * size)
     biases = torch.zeros(2).double(), torch.tensor([0.0, 0.25], dtype=torch.float64)
     a, b = (
         AffineChain(("hidden", "head"), (sign * W, head), biases, (activation("relu"),))
         for sign in (1, -1)
     )
-    data = Examples(torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64))
+    x = torch.full((1, 1), size, dtype=torch.float64)
+    data = Examples(x, torch.zeros(1, dtype=torch.int64))
     found = certify_chains(a, b, data, nodes=1)
     assert found.correct.all()
     assert not found.certified.any()
