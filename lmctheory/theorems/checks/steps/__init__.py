@@ -4,6 +4,7 @@ from lmctheory.theorems.checks.steps import (
     certificates,
     common_law,
     deep,
+    deep_gaussian,
     high_probability,
     layerwise,
     lower,
@@ -12,15 +13,18 @@ from lmctheory.theorems.checks.steps import (
     prediction,
     rates,
     signs,
+    taylor,
     training,
     trees,
     two_layer,
+    whole_path,
 )
 
 __all__ = [
     "certificates",
     "common_law",
     "deep",
+    "deep_gaussian",
     "high_probability",
     "layerwise",
     "lower",
@@ -29,7 +33,9 @@ __all__ = [
     "prediction",
     "rates",
     "signs",
+    "taylor",
     "training",
     "trees",
     "two_layer",
+    "whole_path",
 ]
