@@ -20,6 +20,7 @@ __all__ = [
     "printed",
     "rms",
     "secant",
+    "value",
 ]
 
 Pairs = Iterator[tuple[Any, Any]]
@@ -97,6 +98,17 @@ def printed(key: str, line: int, **values: Any) -> Any:
     right = registry()[key].formulas[line].right
     names = {symbol.name: symbol for symbol in right.free_symbols}
     return right.subs({names[name]: value for name, value in values.items()}, simultaneous=True)
+
+
+def value(key: str, line: int, **given: Any) -> float:
+    """The same in numbers.
+
+    Args:
+        key: of the statement.
+        line: which of its formulas.
+        given: a number for every symbol and a function for every function, by name.
+    """
+    return registry()[key].formulas[line].value(**given)
 
 
 def rms(values: np.ndarray) -> float:
