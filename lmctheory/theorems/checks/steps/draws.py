@@ -1,6 +1,6 @@
 """What several steps are tried on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = [
     "huber",
     "leaky",
     "link",
+    "listed",
     "printed",
     "rms",
     "secant",
@@ -85,6 +86,11 @@ def link(trials: Callable[[np.random.Generator], Iterator[tuple[Trial, ...]]], k
         k: which.
     """
     return lambda rng: (drawn[k] for drawn in trials(rng))
+
+
+def listed(values: Sequence[float]) -> Callable[[float], float]:
+    """Numbers as a function of their place from 1 on, as formulas index them."""
+    return lambda place: float(values[int(place) - 1])
 
 
 def printed(key: str, line: int, **values: Any) -> Any:
