@@ -21,6 +21,7 @@ __all__ = [
     "printed",
     "rms",
     "secant",
+    "step_density",
     "value",
 ]
 
@@ -88,7 +89,7 @@ def link(trials: Callable[[np.random.Generator], Iterator[tuple[Trial, ...]]], k
     return lambda rng: (drawn[k] for drawn in trials(rng))
 
 
-def listed(values: Sequence[float]) -> Callable[[float], float]:
+def listed(values: Sequence[float] | np.ndarray) -> Callable[[float], float]:
     """Numbers as a function of their place from 1 on, as formulas index them."""
     return lambda place: float(values[int(place) - 1])
 
@@ -133,3 +134,17 @@ def finite_law(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.nda
     """Atoms, their chances, and a neuron."""
     chance = rng.exponential(size=3)
     return rng.standard_normal((3, 2)), chance / chance.sum(), rng.standard_normal(2)
+
+
+def step_density(rng: np.random.Generator) -> tuple[float, float]:
+    """A step density f on [0, 1]: W_2^2 to the uniform law, and the squared norm of f - 1.
+
+    By the integrals of squares of quantiles and of distribution functions, less those of the
+    uniform law; f is often near 1.
+    """
+    cells = int(rng.integers(2, 5))
+    masses = rng.dirichlet(np.full(cells, 10.0 ** rng.integers(0, 7)))
+    apart = np.r_[0.0, np.cumsum(masses)] - np.linspace(0, 1, cells + 1)
+    # what goes linearly from one value to another
+    squares = (apart[:-1] ** 2 + apart[:-1] * apart[1:] + apart[1:] ** 2) / 3
+    return float(masses @ squares), float(squares.mean())
