@@ -17,6 +17,7 @@ from lmctheory.theorems.checks.steps import (
     signs,
     training,
     trees,
+    truncation,
     two_layer,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "signs",
     "training",
     "trees",
+    "truncation",
     "two_layer",
 ]
