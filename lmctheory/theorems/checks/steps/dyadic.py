@@ -170,6 +170,10 @@ def _wide(rng: np.random.Generator, most: int = 10) -> tuple[int, float]:
     return int(rng.integers(1, most)), int(10 ** rng.uniform(0, 9)) / 2
 
 
+def _published(kappa: float, N: float, p: float, d: int) -> float:
+    return value("R4", 4, D=1.0, kappa=kappa, N=N, p=p, d=d)
+
+
 def _above_half(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
     """Where p > d/2."""
     while True:
@@ -181,7 +185,7 @@ def _above_half(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
         yield (
             Trial(_series(p, d, N, taken=1.0), S),
             Trial(S, geometric),
-            Trial(geometric, value("R4", 5, p=p, d=d) * N**-0.5),
+            Trial(geometric, _published(value("R4", 5, p=p, d=d), N, p, d)),
         )
 
 
@@ -228,7 +232,7 @@ def _at_half(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
             Trial(bracket, curve if tau > 0 else most),
             Trial(curve if tau > 0 else bracket, most),
             Trial((1 - 1 / b) ** 2 + 1 / b, 1.0),
-            Trial(scaled, value("R4", 6, p=p, N=N)),
+            Trial(scaled * N**-0.5, _published(value("R4", 6, p=p, N=N), N, p, d)),
         )
 
 
@@ -271,7 +275,7 @@ def _below_half(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
             Trial(2 ** (1 - d / 2), taken),
             Trial(taken, 2.0),
             Trial(taken**-beta * (1 + a * taken), max(ends)),
-            Trial(max(ends), kappa),
+            Trial(N ** (-p / d) * max(ends), _published(kappa, N, p, d)),
         )
 
 
@@ -295,3 +299,5 @@ def _by_y() -> Pairs:
     lower, upper = 2 ** (1 - d / 2), 2
     yield 2 ** (p - beta) * (1 + lower * a), 2 ** (p - beta) * (1 - 2 ** (-d / 2)) / rest
     yield 2**-beta * (1 + upper * a), 2 ** (p - beta) * (1 - 2 ** (-d / 2)) / rest
+    kappa = 2 ** (p - beta) * (1 - 2 ** (-d / 2)) ** (1 - beta) / rest
+    yield kappa, printed("R4", 7, p=p, d=d)

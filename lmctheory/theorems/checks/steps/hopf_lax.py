@@ -372,3 +372,14 @@ def _interval(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         cost, square = step_density(rng)
         yield Trial(cost, square)
+
+
+@identity("R6b", 8, "R6a with the constant in the place of 4")
+def _in_place_of_four() -> Pairs:
+    c, t, m, L, whole = sp.symbols("c t m L I", positive=True)
+    first = printed("R6a", 0, L=L, t=t, m=m)
+    second = printed("R6b", 0, L=L, t=t, m=m, c=c)
+    # a symbol for the integral, on which SymPy would spend its time
+    for integral in first.atoms(sp.Integral):
+        first, second = (line.subs(integral, whole) for line in (first, second))
+    yield second, first.subs(whole, c / 4 * whole)

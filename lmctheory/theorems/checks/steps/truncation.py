@@ -81,15 +81,16 @@ def _matched_inside(rng: np.random.Generator) -> Pairs:
 
 @identity("R6c", 3, "the semigroup bound in these terms, as printed")
 def _in_place() -> Pairs:
-    t, m, D, s = sp.symbols("t m D s", positive=True)
-    lam, T = sp.Function("lam"), sp.Function("T")
-    line = printed("R6a", 0, L=sp.exp(-t / lam(1)), t=t, m=m).subs(sp.Function("D")(2 * t), 2 * D)
-    line = line.replace(sp.Function("P"), T)
-    goal = printed("R6c", 4, t=t, m=m, D=D)
-    # one symbol for the integral, on which SymPy would spend minutes
-    for old in goal.atoms(sp.Integral) | line.atoms(sp.Integral):
-        line, goal = (side.subs(old, s) for side in (line, goal))
-    yield line, goal
+    """With one eigenvalue besides 0."""
+    t, m, D, nu, first = sp.symbols("t m D nu lambda1", positive=True)
+    line = printed("R6a", 0, L=sp.exp(-t / first), t=t, m=m)
+    line = line.subs(sp.Function("D")(2 * t), 2 * D)
+    goal = printed("R6c", 4, t=t, m=m, D=D).subs(sp.Function("lam")(1), first)
+    left, right = (
+        side.replace(sp.Function(name), lambda s: 1 + sp.exp(-nu * s)).doit()
+        for side, name in ((line, "P"), (goal, "T"))
+    )
+    yield left, right
 
 
 class _Spectrum(NamedTuple):
@@ -222,6 +223,16 @@ def _by_slopes() -> Pairs:
     yield -sp.diff(wave, x, 2), sp.pi**2 * k**2 / (4 * rho**2) * wave
 
 
+@equality("R6c", 5, "T by both bounds, as it is printed", count=5)
+def _product(rng: np.random.Generator) -> Pairs:
+    k = np.arange(1, 400)
+    while True:
+        rho, s, lam = _radius(rng), float(rng.uniform(0.1, 1)), rng.uniform(0.5, 1, 2)
+        rates = np.maximum(k, 0.5 + (np.pi * k / (2 * rho)) ** 2)
+        sums = 1 + np.exp(-s * rates / lam[:, None]).sum(axis=1)
+        yield sums.prod(), value("R6c", 6, d=2, s=s, rho=rho, lam=listed(lam))
+
+
 @equality("R6c", 5, "eigenvalues of both problems", count=20)
 def _both_problems(rng: np.random.Generator) -> Pairs:
     while True:
@@ -291,3 +302,11 @@ def _displacements(rng: np.random.Generator) -> Iterator[tuple[Trial, Trial]]:
 
 inequality("R6c", 6, "the mean of both times, by Jensen", count=60)(link(_displacements, 0))
 inequality("R6c", 6, "the displacement by D, as it is printed", count=60)(link(_displacements, 1))
+
+
+@equality("R6c", 6, "D by Jensen's bounds, as it is printed", count=20)
+def _by_jensen(rng: np.random.Generator) -> Pairs:
+    while True:
+        lam, (t, v) = rng.exponential(size=int(rng.integers(1, 4))), rng.exponential(size=2)
+        parts = lam * v - lam * v * np.exp(-2 * t / (lam * v))
+        yield parts.sum(), value("R6c", 5, t=t, v=v, d=len(lam), lam=listed(lam))
