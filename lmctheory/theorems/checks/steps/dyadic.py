@@ -84,10 +84,10 @@ def _formula_of_g(rng: np.random.Generator) -> Pairs:
 
 
 def _concave(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
-    """Of h and q between two values, often near each other."""
+    """Of h and q between two values, often near each other; x is 1 - cos t."""
     while True:
         m, near = int(rng.integers(1, 9)), 10 ** rng.uniform(-3, 0)
-        x, t = float(rng.uniform(0, 2)), float(rng.uniform())
+        x, t = min(2.0, 3 * float(rng.uniform())), float(rng.uniform())
         q, other = 0.5 + near * (rng.uniform(size=2) - 0.5)
         h, k = 2 * q * (1 - q), 2 * other * (1 - other)
         low, high = sorted((h, k))

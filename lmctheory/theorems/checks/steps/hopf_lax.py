@@ -159,10 +159,12 @@ def _harnack_plane(rng: np.random.Generator) -> Iterator[Trial]:
 
 @inequality("R6b", 4, "the Harnack inequality on the sphere", count=60)
 def _harnack_sphere(rng: np.random.Generator) -> Iterator[Trial]:
-    """Of dimension two, by Legendre's series; near a point from which heat comes."""
+    """Of dimension two, by Legendre's series; near a point from which heat comes, or at it."""
     degrees = np.arange(90)
     while True:
         tau, poles = float(10 ** rng.uniform(-2, 0)), int(rng.integers(1, 4))
+        if rng.random() < 0.3:
+            tau, poles = 0.01, 1
         series = (2 * degrees + 1) * np.exp(-degrees * (degrees + 1) * tau)
         near = np.array([0, 0, 1.0]) + 2 * tau**0.5 * rng.standard_normal((poles, 3))
         y = near / np.linalg.norm(near, axis=1)[:, None]

@@ -154,8 +154,11 @@ _LAST = 8
 
 
 def _eigenvalues(rng: np.random.Generator) -> Iterator[tuple[Trial, ...]]:
+    """Wide intervals leave the first eigenvalue, and narrow ones the last, as they are."""
     while True:
         rho, k = _radius(rng), int(rng.integers(1, _LAST))
+        if rng.random() < 0.5:
+            rho, k = ((4.5, 1), (0.5, _LAST))[int(rng.integers(2))]
         rate = float(_spectrum(rho).rates[k])
         yield Trial(k, rate), Trial(0.5 + np.pi**2 * k**2 / (4 * rho**2), rate)
 
@@ -202,6 +205,7 @@ def _trace(rng: np.random.Generator) -> Iterator[Trial]:
     """At times when eigenvalues beyond those looked at no longer count."""
     while True:
         rho, d = _radius(rng), int(rng.integers(1, 3))
+        rho = 0.3 if rng.random() < 0.5 else rho  # where T is nearly the trace
         lam = np.sort(rng.uniform(0.5, 1, d))[::-1]
         rates = _spectrum(rho).rates[:20]
         s = float(rng.uniform(0.3, 2)) * min(1.0, rho**2)
