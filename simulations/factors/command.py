@@ -32,7 +32,7 @@ def factors(
     examples: Annotated[int, typer.Option(min=40, help="To train on.")] = 1400,
     steps: Annotated[int, typer.Option(min=10, help="Of training.")] = 500,
     pairs: Annotated[int, typer.Option(min=2, help="Pairs of each run of the design.")] = 2,
-    alone: Annotated[int, typer.Option(min=2, help="Pairs where one factor is changed.")] = 12,
+    alone: Annotated[int, typer.Option(min=2, help="Pairs where one factor is changed.")] = 10,
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Barriers at two levels of each component of architecture, training and data."""

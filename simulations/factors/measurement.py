@@ -13,8 +13,14 @@ import torch
 from torch import nn
 
 from lmctheory.matching import match
-from lmctheory.networks import Dataset, random_masks, seeded_generators, train_many
-from lmctheory.paths import barrier
+from lmctheory.networks import (
+    Dataset,
+    LocallyConnected2d,
+    random_masks,
+    seeded_generators,
+    train_many,
+)
+from lmctheory.paths import Barrier, barrier
 from lmctheory.sweeps.typed import entropy_of
 from simulations.factors.networks import ARCHITECTURES, ByPlace, places_of
 from simulations.factors.settings import Setup, config_of, data_of, source_of
@@ -55,12 +61,10 @@ class Joined:
 
     Attributes:
         barrier: the largest height of the test loss above the chord, signed.
-        trained: of the training loss.
-        drop: of the test error above the chord, in shares.
+        drop: of the test error, likewise, in shares.
     """
 
     barrier: list[float]
-    trained: list[float]
     drop: list[float]
 
 
@@ -70,11 +74,13 @@ class Measured:
 
     Attributes:
         joined: by way.
-        loss: on test data, mean of both networks, by pair.
+        trained: barrier of the training loss after matching, by pair.
+        loss: on test data, mean of both networks.
         accuracy: likewise.
     """
 
     joined: dict[str, Joined]
+    trained: list[float]
     loss: list[float]
     accuracy: list[float]
 
@@ -89,7 +95,7 @@ def architecture_of(changed: list[str]) -> str:
 def cost_of(task: Task) -> float:
     """Seconds on one core, roughly."""
     architecture = architecture_of(task.changed)
-    each = {"connected": 0.5, "local": 2.5, "convolution": 1.6}[architecture]
+    each = {"connected": 0.6, "local": 3.0, "convolution": 2.4}[architecture]
     neurons = task.setup.channels * places_of(task.setup.side) / 256
     return task.pairs * each * max(1.0, neurons) * task.setup.steps / 500
 
@@ -97,26 +103,35 @@ def cost_of(task: Task) -> float:
 def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Trains and joins the pairs of a task."""
     source = source_of(task.setup, task.changed, data_dir)
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    losses, accuracies = [], []
-    for seed in np.random.SeedSequence(entropy_of(task)).spawn(task.pairs):
-        rng = np.random.default_rng(seed)
-        data = data_of(task.setup, task.changed, source, rng)
-        ways = _joined(_trained(task, data, rng), data)
-        for name, (a, b) in ways.items():
-            test = barrier(a, b, data.test, _POINTS)
-            trained = barrier(a, b, data.train, _POINTS).max
-            found.setdefault(name, []).append(
-                (float(test.max), float(trained), float(test.max_accuracy_drop))
+    pairs = [
+        _pair(task, data_of(task.setup, task.changed, source, rng), rng)
+        for rng in map(
+            np.random.default_rng, np.random.SeedSequence(entropy_of(task)).spawn(task.pairs)
+        )
+    ]
+    curves, trained = zip(*pairs, strict=True)
+    ends = [one["unmatched"] for one in curves]
+    return Measured(
+        joined={
+            way: Joined(
+                [float(one[way].max) for one in curves],
+                [float(one[way].max_accuracy_drop) for one in curves],
             )
-            if name == "unmatched":
-                losses.append(float(test.loss[[0, -1]].mean()))
-                accuracies.append(float(test.accuracy[[0, -1]].mean()))
-    joined = {
-        name: Joined(*(list(one) for one in zip(*rows, strict=True)))
-        for name, rows in found.items()
-    }
-    return Measured(joined, losses, accuracies)
+            for way in curves[0]
+        },
+        trained=[float(one.max) for one in trained],
+        loss=[float(one.loss[[0, -1]].mean()) for one in ends],
+        accuracy=[float(one.accuracy[[0, -1]].mean()) for one in ends],
+    )
+
+
+def _pair(
+    task: Task, data: Dataset, rng: np.random.Generator
+) -> tuple[dict[str, Barrier], Barrier]:
+    """The test loss between two networks by way, and the training loss after matching."""
+    ways = _joined(_trained(task, data, rng), data)
+    curves = {way: barrier(*ends, data.test, _POINTS) for way, ends in ways.items()}
+    return curves, barrier(*ways["matched"], data.train, _POINTS)
 
 
 def _trained(task: Task, data: Dataset, rng: np.random.Generator) -> list[nn.Module]:
@@ -145,7 +160,7 @@ def _joined(networks: list[nn.Module], data: Dataset) -> dict[str, tuple[nn.Modu
     inputs = data.train.inputs
     aligned = match(a, b, _MATCHING, inputs).apply(b)
     ways = {"same start": (a, alike), "unmatched": (a, b), "matched": (a, aligned)}
-    if next((m for m in a.modules() if "Locally" in type(m).__name__), None) is not None:
+    if any(isinstance(module, LocallyConnected2d) for module in a.modules()):
         ways["matched as shared"] = (a, aligned)
         by_place = ByPlace(a), ByPlace(b)
         ways["matched"] = (by_place[0], match(*by_place, _MATCHING, inputs).apply(by_place[1]))

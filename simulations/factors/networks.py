@@ -1,4 +1,4 @@
-"""Three architectures with as many hidden neurons: all-to-all, local, and local with shared weights.
+"""Three architectures with as many hidden neurons: fully and locally connected, and convolution.
 
 All have one hidden layer of relu neurons, C for each of the places where a window of 3 x 3 pixels
 is put, every second one in both directions, and a linear map from all of them to the outputs.
@@ -99,6 +99,7 @@ class ByPlace(nn.Module):
 
 
 def _affine(weight: Tensor, bias: Tensor) -> nn.Linear:
-    layer = nn.Linear(*weight.shape[::-1], device="meta")
+    outputs, inputs = weight.shape
+    layer = nn.Linear(inputs, outputs, device="meta")
     layer.weight, layer.bias = nn.Parameter(weight.clone()), nn.Parameter(bias.clone())
     return layer

@@ -72,7 +72,8 @@ VARIANTS: Mapping[str, str] = {
 """What else is changed, in comparisons beside the design."""
 
 _RATES = {"sgd": 0.05, "adam": 0.002}
-_TEACHER = {"neurons": 16, "margin": 1.0}
+_SCALE = 0.5
+"""Root mean square of a teacher's inputs: that of digits, so that rates mean as much."""
 _TESTED = 1000
 
 
@@ -130,10 +131,7 @@ def data_of(
 ) -> Dataset:
     """Examples of one pair: which are taken, and what is wrong with them, is drawn."""
     if source is None:
-        torch_rng = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        source = teacher_dataset(
-            inputs=setup.side**2, train=setup.examples, test=_TESTED, rng=torch_rng, **_TEACHER
-        )
+        source = _teacher(setup, torch.Generator().manual_seed(int(rng.integers(2**31))))
     train = subset(source.train, setup.examples, rng=rng)
     test = subset(source.test, min(_TESTED, len(source.test)))
     train, test = (_resized(part, setup.side) for part in (train, test))
@@ -146,6 +144,16 @@ def data_of(
     if "noise" in changed:
         train = with_label_noise(train, 0.2, classes=classes, rng=rng)
     return Dataset(source.name, train, test, classes)
+
+
+def _teacher(setup: Setup, rng: torch.Generator) -> Dataset:
+    found = teacher_dataset(
+        inputs=setup.side**2, margin=1.0, train=setup.examples, test=_TESTED, rng=rng
+    )
+    train, test = (
+        Examples(_SCALE * part.inputs, part.labels) for part in (found.train, found.test)
+    )
+    return Dataset(found.name, train, test, found.classes)
 
 
 def _resized(data: Examples, side: int) -> Examples:

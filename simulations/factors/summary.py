@@ -75,8 +75,12 @@ class Factorial:
         """Effects on the logarithm of a number, of a floor at least."""
         return fit(self.design, np.log(np.maximum(self.values(of), floor)))
 
+    def heights(self, way: str) -> Float[np.ndarray, "runs pairs"]:
+        """Barriers of the test loss."""
+        return self.values(lambda run: run.joined[way].barrier)
+
     def barriers(self, way: str) -> Fit:
-        """Effects on the logarithm of the barrier."""
+        """Effects on their logarithm."""
         return self.fitted(lambda run: run.joined[way].barrier)
 
     def word(self, *names: str) -> Word:
@@ -215,7 +219,7 @@ def _effects(found: Factorial, fits: dict[str, Fit]) -> Table[str]:
 
 
 def _same_start(found: Factorial) -> str:
-    barriers = found.values(lambda run: run.joined["same start"].barrier)
+    barriers = found.heights("same start")
     drops = found.values(lambda run: run.joined["same start"].drop).mean(1)
     above = int((barriers > FLOOR).sum())
     return (
@@ -236,7 +240,7 @@ class _Interaction:
     name: str
 
 
-def _interactions(found: Factorial, fits: dict[str, Fit]) -> Table[_Interaction]:
+def _interactions(found: Factorial, fits: dict[str, Fit]) -> Part:
     rows = []
     for way, of in fits.items():
         ones = [one for one in of.effects if len(one.word) == 2 and one.found]
@@ -247,6 +251,8 @@ def _interactions(found: Factorial, fits: dict[str, Fit]) -> Table[_Interaction]
         for way, of in fits.items()
     )
     pairs = len(found.names) * (len(found.names) - 1) // 2
+    if not rows:
+        return f"No pair of components is found whose effects are not a product, of {pairs}."
     return Table(
         "Pairs of components whose effects are not a product",
         f"Found of {pairs}: {counts}; the {_SHOWN} largest of each. The square of the ratio is what"
@@ -343,7 +349,7 @@ class _Check:
 def _checks(found: Factorial, alone: dict[tuple[str, ...], Measured]) -> Table[_Check]:
     rows = []
     for way in _FITTED:
-        values, of = found.values(lambda run, way=way: run.joined[way].barrier), found.barriers(way)
+        values, of = found.heights(way), found.barriers(way)
         apart = [
             float(np.log(np.maximum(one.joined[way].barrier, FLOOR)).mean())
             - of.predict(found.word(*changed))
@@ -379,7 +385,7 @@ def _other_scales(found: Factorial) -> Table[str]:
             lambda run: run.joined["matched"].barrier, FLOOR / 3
         ),
         f"floor {3 * FLOOR:g}": found.fitted(lambda run: run.joined["matched"].barrier, 3 * FLOOR),
-        "training loss": found.fitted(lambda run: run.joined["matched"].trained),
+        "training loss": found.fitted(lambda run: run.trained),
     }
     error = fit(found.design, 100 * found.values(lambda run: run.joined["matched"].drop))
 
