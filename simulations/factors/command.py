@@ -30,9 +30,9 @@ def factors(
     side: Annotated[int, typer.Option(min=4, help="Of images, in pixels.")] = 8,
     channels: Annotated[int, typer.Option(min=1, help="Hidden neurons for each place.")] = 16,
     examples: Annotated[int, typer.Option(min=40, help="To train on.")] = 1400,
-    steps: Annotated[int, typer.Option(min=10, help="Of training.")] = 500,
+    steps: Annotated[int, typer.Option(min=10, help="Of training.")] = 250,
     pairs: Annotated[int, typer.Option(min=2, help="Pairs of each run of the design.")] = 2,
-    alone: Annotated[int, typer.Option(min=2, help="Pairs where one factor is changed.")] = 10,
+    alone: Annotated[int, typer.Option(min=2, help="Pairs where one factor is changed.")] = 6,
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Barriers at two levels of each component of architecture, training and data."""

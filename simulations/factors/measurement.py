@@ -31,7 +31,7 @@ WAYS = ("same start", "unmatched", "matched")
 """In which pairs are joined. "matched as shared" permutes neurons of local networks as if they
 shared weights."""
 
-_POINTS = 11
+_POINTS = 9
 _DENSITY = 0.2
 _MATCHING = "activation"
 

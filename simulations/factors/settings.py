@@ -51,11 +51,11 @@ class Setting:
 GROUPS = ("architecture", "training", "data")
 
 FACTORS: Mapping[str, Setting] = {
-    "sparsity": Setting("architecture", "all weights", "80 % of weights 0"),
-    "sharing": Setting("architecture", "fully connected", "convolution, 3 x 3"),
+    "sparsity": Setting("architecture", "all weights", "80 % zeros"),
+    "sharing": Setting("architecture", "fully connected", "convolution"),
     "optimiser": Setting("training", "SGD", "Adam"),
     "rate": Setting("training", "x 1", "x 4"),
-    "warm-up": Setting("training", "none", "a fifth of the steps"),
+    "warm-up": Setting("training", "none", "a fifth of steps"),
     "batch": Setting("training", "64", "16"),
     "decay": Setting("training", "0", ".003 (L2)"),
     "size": Setting("data", "all examples", "a quarter"),
@@ -67,7 +67,7 @@ FACTORS: Mapping[str, Setting] = {
 
 VARIANTS: Mapping[str, str] = {
     "local": "locally connected",
-    "one mask": "80 % 0, the same in both",
+    "one mask": "80 % zeros, the same",
 }
 """What else is changed, in comparisons beside the design."""
 

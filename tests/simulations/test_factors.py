@@ -317,7 +317,7 @@ def test_tables_show_what_was_planted(planted_results, printed):
     starred = {name for name, row in effects.items() if row["matched"].endswith("*")}
     assert starred == set(RAISED)
     assert effects["noise"]["matched"].startswith(("2.9", "3.0", "3.1"))
-    assert (effects["noise"]["broken base"], effects["noise"]["broken changed"]) == (0, 100)
+    assert (effects["noise"]["broken base"], effects["noise"]["broken ch."]) == (0, 100)
     assert effects["rate"]["broken base"] == 50
     verdicts = {
         (row["claim"], row["networks"]): row["verdict"]
