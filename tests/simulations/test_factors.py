@@ -7,9 +7,10 @@ import pytest
 import torch
 from scipy.stats import t as student
 
-from lmctheory.matching import symmetry
+from lmctheory.matching import match, symmetry
 from lmctheory.networks import MLP, load_dataset
 from lmctheory.paths import barrier
+from lmctheory.sweeps.typed import entropy_of
 from simulations.factors.command import factors
 from simulations.factors.design import LETTERS, Design, design_of, effects_of
 from simulations.factors.effects import fit, holm
@@ -250,8 +251,23 @@ def test_barriers_are_those_of_the_networks():
     task = Task("design", ["noise"], 2, SETUP, 0)
     found = run(task)
     assert list(found.joined) == list(WAYS)
-    assert found == run(task)
-    assert found.joined["unmatched"].barrier[0] != found.joined["unmatched"].barrier[1]
+    source = source_of(SETUP, task.changed, None)
+    for k, seed in enumerate(np.random.SeedSequence(entropy_of(task)).spawn(2)):
+        rng = np.random.default_rng(seed)
+        data = data_of(SETUP, task.changed, source, rng)
+        a, alike, b = _trained(task, data, rng)
+        curve = barrier(a, b, data.test, 9)
+        assert found.joined["unmatched"].barrier[k] == pytest.approx(float(curve.max))
+        assert found.joined["unmatched"].drop[k] == pytest.approx(float(curve.max_accuracy_drop))
+        assert found.loss[k] == pytest.approx(float((curve.loss[0] + curve.loss[-1]) / 2))
+        near = barrier(a, alike, data.test, 9)
+        assert found.joined["same start"].barrier[k] == pytest.approx(float(near.max))
+        aligned = match(a, b, "activation", data.train.inputs).apply(b)
+        trained = barrier(a, aligned, data.train, 9)
+        assert found.trained[k] == pytest.approx(float(trained.max))
+
+
+def test_local_networks_are_matched_in_both_ways():
     local = run(Task("alone", ["local"], 2, SETUP, 0))
     assert list(local.joined) == [*WAYS, "matched as shared"]
     assert local.joined["matched"] != local.joined["matched as shared"]
