@@ -78,10 +78,9 @@ class Fit:
         return effect.value - reach, effect.value + reach
 
     def power(self, size: float) -> float:
-        """Chance that an effect of that size is found, if no other is (Holm's first step)."""
+        """Chance that an effect of that size, > 0, is found if no other is (Holm's first step)."""
         critical = float(student.isf(LEVEL / (2 * len(self.effects)), self.freedom))
-        away = size / self.error
-        return float(nct.sf(critical, self.freedom, away) + nct.cdf(-critical, self.freedom, away))
+        return float(nct.sf(critical, self.freedom, size / self.error))
 
     def predict(self, changed: Word) -> float:
         """The mean where these factors are changed and no others are."""
