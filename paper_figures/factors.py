@@ -71,7 +71,7 @@ def _effects(axes: Axes, found: Factorial, names: Sequence[str]) -> None:
     axes.set_xscale("log", base=2)
     style.decimals(axes.xaxis)
     axes.set_xlabel("multiplies the barrier by")
-    axes.set_title("mean over all levels of the others")
+    axes.set_title("mean over all levels of the others; filled: found")
     axes.legend(loc="lower right")
 
 

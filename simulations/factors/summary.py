@@ -113,7 +113,7 @@ class Factorial:
         ]
         half = len(above) // 2
         p = [
-            float(fisher_exact([[high, half - high], [low, half - low]]).pvalue)
+            float(fisher_exact(np.array([[high, half - high], [low, half - low]])).pvalue)
             for high, low in counts
         ]
         rows = zip(self.names, counts, holm(p), strict=True)
