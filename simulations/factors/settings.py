@@ -61,7 +61,7 @@ FACTORS: Mapping[str, Setting] = {
     "size": Setting("data", "all examples", "a quarter"),
     "noise": Setting("data", "clean labels", "20 % wrong"),
     "classes": Setting("data", "10", "5 (two in one)"),
-    "data set": Setting("data", "digits", "another"),
+    "data set": Setting("data", "one", "another"),
 }
 """By name, in the order of the design's letters."""
 

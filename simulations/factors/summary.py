@@ -194,11 +194,14 @@ def report(results: Results) -> list[Part]:
 def _described(found: Factorial) -> str:
     design, further = found.design, len(found.design.generators)
     size = f"2^({len(design.letters)}-{further})" if further else f"2^{len(design.letters)}"
-    letters = zip(design.letters, found.names, strict=True)
+    levels = [
+        f"{letter} {name}: {FACTORS[name].base} | {FACTORS[name].changed}"
+        for letter, name in zip(design.letters, found.names, strict=True)
+    ]
     lines = [
         f"{size} design of {2 ** len(design.basic)} runs, "
         + (f"resolution {_roman(design.resolution)}" if design.resolution else "all combinations"),
-        _wrapped([f"{letter} {name}" for letter, name in letters], ", "),
+        _wrapped(levels, "; "),
     ]
     if further:
         lines.append(_wrapped(["I", *map(spelled, design.defining_relation)], " = "))
