@@ -23,6 +23,7 @@ STUDIES = {
         "from_below",
         "trained_coupling",
         "initialisation",
+        "dimension",
     )
 }
 """All studies, by name."""

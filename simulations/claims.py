@@ -66,8 +66,8 @@ class Exponent:
         """Fitted to the means of draws by width; None for fewer than three, without an interval.
 
         The relative spread of draws is taken to be the same at all widths, as few draws say little
-        of it; the interval is Student's, with the degrees of freedom of the fit, and widened where
-        means scatter more than draws do.
+        of it. The interval is the wider of two of Student's: from that spread, and, as the law may
+        be rough, from how far the means scatter about it.
 
         Args:
             draws: positive, two or more in all widths together beyond one each.
@@ -75,9 +75,11 @@ class Exponent:
         """
         if len(draws) < 3:
             return None
-        slope = power_law(pooled(draws)).slope
-        reach = float(stats.t.ppf((1 + _LEVEL) / 2, len(draws) - 2))
-        return cls(-power * slope.value, power * reach * slope.error)
+        law = power_law(pooled(draws)).law
+        by_draws = _quantile(sum(map(len, draws.values())) - len(draws))
+        by_scatter = _quantile(len(draws) - 2) * law.misfit**0.5
+        reach = law.standard_error * max(by_draws, by_scatter)
+        return cls(-power * law.slope, power * reach)
 
     @property
     def low(self) -> float:
@@ -95,6 +97,10 @@ class Exponent:
 
     def __str__(self) -> str:
         return f"{self.value:.3f}+-{self.error:.3f}"
+
+
+def _quantile(freedom: int) -> float:
+    return float(stats.t.ppf((1 + _LEVEL) / 2, freedom))
 
 
 def pooled(draws: Mapping[int, Sequence[float]]) -> dict[int, Mean]:

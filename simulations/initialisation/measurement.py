@@ -31,7 +31,7 @@ from lmctheory.sweeps.typed import entropy_of
 from lmctheory.widths import non_gaussian_cost, two_layer
 from lmctheory.widths.deep import ensemble, error_bound
 from lmctheory.widths.lower import error_between, last_layer_bound, unsigned_error_bound
-from simulations.initial_networks import matched_layers
+from simulations.initial_networks import matched_layers, relu_network
 
 __all__ = [
     "CANCELLING",
@@ -217,13 +217,9 @@ def run_deep(task: DeepTask) -> Deep:
 def _network(d: int, width: int, depth: int, rng: np.random.Generator) -> nn.Sequential:
     """Of Entezari et al.'s law."""
     widths = (d, *[width] * depth, 1)
-    parts: list[nn.Module] = []
-    for fan_in, m in pairwise(widths):
-        layer = nn.Linear(fan_in, m, bias=False, dtype=torch.float64)
-        reach = fan_in**-0.5
-        layer.weight = nn.Parameter(torch.from_numpy(rng.uniform(-reach, reach, (m, fan_in))))
-        parts += [layer, nn.ReLU()]
-    return nn.Sequential(*parts[:-1]).requires_grad_(False)
+    reach = [fan_in**-0.5 for fan_in in widths]
+    shapes = zip(reach, pairwise(widths), strict=False)
+    return relu_network(*(rng.uniform(-r, r, (m, fan_in)) for r, (fan_in, m) in shapes))
 
 
 def _sphere(n: int, d: int, rng: np.random.Generator) -> Tensor:
@@ -258,13 +254,7 @@ def _reordered(network: nn.Sequential, order: np.ndarray) -> nn.Sequential:
     out, hidden = network[2].weight, network[0].weight
     assert isinstance(hidden, Tensor)
     assert isinstance(out, Tensor)
-    copy = nn.Sequential(
-        nn.Linear(hidden.shape[1], len(order), bias=False, dtype=torch.float64),
-        nn.ReLU(),
-        nn.Linear(len(order), 1, bias=False, dtype=torch.float64),
-    ).requires_grad_(False)
-    copy.load_state_dict({"0.weight": hidden[order], "2.weight": out[:, order]})
-    return copy
+    return relu_network(hidden.numpy()[order], out.numpy()[:, order])
 
 
 def _swapped(

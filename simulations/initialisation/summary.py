@@ -340,7 +340,12 @@ def _published(found: Mapping[int, Exponent]) -> list[Claim]:
     rate: Verdict = "different" if faster else "undecided"
     return [
         Claim("error at most ~ h^-1/(2d+4)", _ENTEZARI, bound, f"r is {shown}"),
-        Claim("... and 1/(2d+4) is sharp", "no claim", rate, f"r is larger in {len(faster)} of {len(found)} d"),
+        Claim(
+            "... and 1/(2d+4) is sharp",
+            "no claim",
+            rate,
+            f"r is larger in {len(faster)} of {len(found)} d",
+        ),
     ]
 
 

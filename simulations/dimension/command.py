@@ -1,0 +1,38 @@
+"""The study of low dimension, and its command."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from simulations.declaration import Declaration, study
+from simulations.dimension.laws import LAWS
+from simulations.dimension.measurement import Task, cost_of, run
+from simulations.dimension.summary import report
+from simulations.options import Seed
+
+__all__ = ["DECLARATION", "STUDY", "dimension"]
+
+_WIDTHS = tuple(2**k for k in range(4, 14))
+_FULL = 512
+"""Width up to which all pairs are drawn."""
+_LEAST = 4
+
+STUDY = study("dimension", 1, run, cost=cost_of)
+
+
+def dimension(
+    widest: Annotated[int, typer.Option(min=16, help="Largest width.")] = 2048,
+    draws: Annotated[int, typer.Option(min=2, help="Pairs of a law and width up to 512.")] = 16,
+    seed: Seed = 0,
+) -> Iterator[Task]:
+    """Laws of known dimension: costs, errors, barriers, and where their noise takes over."""
+    for law in LAWS:
+        yield from (Task(law, m, _draws(draws, m), seed) for m in _WIDTHS if m <= widest)
+
+
+def _draws(draws: int, width: int) -> int:
+    return min(draws, max(_LEAST, draws * _FULL // width))
+
+
+DECLARATION = Declaration(STUDY, dimension, report, quick={"widest": 32, "draws": 2})
