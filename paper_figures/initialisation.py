@@ -95,7 +95,7 @@ def _exponents(axes: Axes, curves: dict[int, list[Shape]]) -> None:
     for of, label, line in (
         (published, "$1/(2d+4)$, published", "-"),
         (by_hidden_weights, "$1/d$ (T7)", "--"),
-        (by_all_weights, "$3/(2(d+1))$", ":"),
+        (lambda d: by_all_weights(d)[0], "$3/(2(d+1))$", ":"),
     ):
         axes.plot(inputs, [of(d) for d in inputs], line, color=style.GREY, label=label)
     axes.set_xscale("log")
