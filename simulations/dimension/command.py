@@ -14,7 +14,7 @@ from simulations.options import Seed
 __all__ = ["DECLARATION", "STUDY", "dimension"]
 
 _WIDTHS = tuple(2**k for k in range(4, 14))
-_FULL = 512
+_FULL = 256
 """Width up to which all pairs are drawn."""
 _LEAST = 4
 
@@ -22,8 +22,8 @@ STUDY = study("dimension", 1, run, cost=cost_of)
 
 
 def dimension(
-    widest: Annotated[int, typer.Option(min=16, help="Largest width.")] = 2048,
-    draws: Annotated[int, typer.Option(min=2, help="Pairs of a law and width up to 512.")] = 16,
+    widest: Annotated[int, typer.Option(min=16, help="Largest width.")] = 1024,
+    draws: Annotated[int, typer.Option(min=2, help="Pairs of a law and width up to 256.")] = 16,
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Laws of known dimension: costs, errors, barriers, and where their noise takes over."""

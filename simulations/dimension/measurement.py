@@ -28,10 +28,10 @@ from simulations.initial_networks import relu_network
 
 __all__ = ["Measured", "Task", "cost_of", "run"]
 
-_INPUTS = 300
-_TEACHER = 65536
+_INPUTS = 200
+_TEACHER = 32768
 """Neurons that stand for infinitely many."""
-_POINTS = 5
+_POINTS = 3
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Measured:
 
 def cost_of(task: Task) -> float:
     """Seconds on one core, roughly."""
-    return 1 + task.draws * (0.2 + (task.width / 2048) ** 2.3)
+    return 1 + task.draws * (0.05 + (task.width / 1600) ** 2.3)
 
 
 def run(task: Task) -> Measured:

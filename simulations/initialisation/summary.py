@@ -399,7 +399,7 @@ def _law(
     wide = [d for d, r in found.items() if r.error > nearest[d] / 2]
     verdict: Verdict = "different" if off else "undecided" if wide else "reproduced"
     shown = " ".join(f"{r.value - nearest[d]:+.2f}" for d, r in found.items())
-    return Claim(claim, source, verdict, f"off by {shown}")
+    return Claim(claim, source, verdict, f"off {shown}")
 
 
 def _sandwich(rows: Sequence[Shape]) -> Claim:
