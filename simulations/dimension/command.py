@@ -5,9 +5,19 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.dimension.laws import LAWS
-from simulations.dimension.measurement import Task, cost_of, run
+from simulations.dimension.measurement import (
+    Crossover,
+    CrossoverTask,
+    Measured,
+    Task,
+    WidthTask,
+    cost_of,
+    run,
+    run_crossover,
+)
 from simulations.dimension.summary import report
 from simulations.options import Seed
 
@@ -18,7 +28,9 @@ _FULL = 256
 """Width up to which all pairs are drawn."""
 _LEAST = 4
 
-STUDY = study("dimension", 1, run, cost=cost_of)
+STUDY: TypedStudy[Task, Measured | Crossover] = study(
+    "dimension", 1, run, run_crossover, cost=cost_of
+)
 
 
 def dimension(
@@ -27,8 +39,10 @@ def dimension(
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Laws of known dimension: costs, errors, barriers, and where their noise takes over."""
-    for law in LAWS:
-        yield from (Task(law, m, _draws(draws, m), seed) for m in _WIDTHS if m <= widest)
+    for name, law in LAWS.items():
+        if law.eta:
+            yield CrossoverTask(name, seed)
+        yield from (WidthTask(name, m, _draws(draws, m), seed) for m in _WIDTHS if m <= widest)
 
 
 def _draws(draws: int, width: int) -> int:

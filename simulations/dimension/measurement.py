@@ -18,15 +18,24 @@ from jaxtyping import Float
 from lmctheory.measures import HasSpectrum, Measure
 from lmctheory.networks import Examples
 from lmctheory.paths import barrier
-from lmctheory.rates import lower_bound, optimal_permutation, upper_bound
+from lmctheory.rates import OutOfReach, lower_bound, optimal_permutation, upper_bound
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import entropy_of
-from lmctheory.widths import low_dimensional_bound
+from lmctheory.widths import crossover_width, low_dimensional_bound
 from lmctheory.widths.lower import error_between
 from simulations.dimension.laws import LAWS
 from simulations.initial_networks import relu_network
 
-__all__ = ["Measured", "Task", "cost_of", "run"]
+__all__ = [
+    "Crossover",
+    "CrossoverTask",
+    "Measured",
+    "Task",
+    "WidthTask",
+    "cost_of",
+    "run",
+    "run_crossover",
+]
 
 _INPUTS = 200
 _TEACHER = 32768
@@ -35,7 +44,7 @@ _POINTS = 3
 
 
 @dataclass(frozen=True)
-class Task:
+class WidthTask:
     """Pairs of networks of one law and width.
 
     Attributes:
@@ -49,6 +58,29 @@ class Task:
     width: int
     draws: int
     seed: int
+
+
+@dataclass(frozen=True)
+class CrossoverTask:
+    """D4's crossover of one law with noise; nothing is drawn.
+
+    Attributes:
+        law: of `LAWS`.
+        seed: of the study.
+    """
+
+    law: str
+    seed: int
+
+
+Task = WidthTask | CrossoverTask
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """Where U of the law without noise is 2 eta^2: a width, or None beyond 10^12."""
+
+    width: int | None
 
 
 @dataclass(frozen=True)
@@ -86,10 +118,21 @@ class Measured:
 
 def cost_of(task: Task) -> float:
     """Seconds on one core, roughly."""
+    if isinstance(task, CrossoverTask):
+        return 5.0
     return 1 + task.draws * (0.05 + (task.width / 1600) ** 2.3)
 
 
-def run(task: Task) -> Measured:
+def run_crossover(task: CrossoverTask) -> Crossover:
+    """Searches for the width."""
+    law = LAWS[task.law]
+    try:
+        return Crossover(crossover_width(law.near, law.eta))
+    except OutOfReach:
+        return Crossover(None)
+
+
+def run(task: WidthTask) -> Measured:
     """Draws pairs, and computes the bounds."""
     rng = np.random.default_rng(entropy_of(task))
     law = LAWS[task.law]

@@ -7,19 +7,25 @@ from itertools import pairwise
 import numpy as np
 
 from lmctheory.rates import Curve as CostCurve
-from lmctheory.rates import Estimate, OutOfReach
-from lmctheory.rates.empirical.curve import Crossover
+from lmctheory.rates import Estimate
+from lmctheory.rates.empirical.curve import Crossover as FittedCrossover
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
-from lmctheory.widths import crossover_width
 from simulations.claims import Claim, Exponent, Verdict, claims_table, pooled
 from simulations.declaration import Part, require_equal
 from simulations.dimension.laws import LAWS, Law
-from simulations.dimension.measurement import Measured, Task
+from simulations.dimension.measurement import (
+    Crossover,
+    CrossoverTask,
+    Measured,
+    Task,
+    WidthTask,
+)
 
 __all__ = ["Curve", "Results", "claims", "curves", "report", "require_one_study"]
 
-Results = Sequence[tuple[Task, Measured]]
+Results = Sequence[tuple[Task, Measured | Crossover]]
 _ERRORS = 4.0
 """Standard errors within which a mean is not beyond a bound."""
 _CERTAIN = 2.0
@@ -44,10 +50,12 @@ class Curve:
     Attributes:
         law: of neurons.
         points: what was measured, by width.
+        predicted: the width of D4's crossover; None without noise, or beyond 10^12.
     """
 
     law: Law
     points: Mapping[int, Measured]
+    predicted: int | None
 
     def exponent(self, what: str) -> Exponent | None:
         """How fast the "cost", or the root of the mean square "error", falls."""
@@ -59,20 +67,12 @@ class Curve:
         values = np.log([getattr(one, side) for one in self.points.values()])
         return float(-np.polyfit(np.log(list(self.points)), values, 1)[0])
 
-    def crossover(self, what: str) -> Crossover | None:
+    def crossover(self, what: str) -> FittedCrossover | None:
         """Two power laws that meet, fitted to the means; None for few widths or no noise."""
         if not self.law.eta or len(self.points) < _FITTED:
             return None
         estimates = tuple(Estimate(np.array(getattr(one, what))) for one in self.points.values())
         return CostCurve(tuple(self.points), estimates, 2.0).crossover()
-
-    @property
-    def predicted(self) -> int | None:
-        """The width at which D4's terms are equal, by the package's bound; None beyond 10^12."""
-        try:
-            return crossover_width(self.law.near, self.law.eta)
-        except OutOfReach:
-            return None
 
     def doubles(self, plain: "Curve") -> "Doubling":
         """Where the cost is twice that of the law without noise, see `Doubling`."""
@@ -124,9 +124,13 @@ def _crosses(x: np.ndarray, y: np.ndarray) -> float | None:
 def curves(results: Results) -> list[Curve]:
     """By law, in the order of `LAWS`."""
     found: dict[str, dict[int, Measured]] = {}
-    for task, one in sorted(results, key=lambda pair: pair[0].width):
+    measured = of_kind(results, WidthTask, Measured)
+    for task, one in sorted(measured, key=lambda pair: pair[0].width):
         found.setdefault(task.law, {})[task.width] = one
-    return [Curve(law, found[name]) for name, law in LAWS.items() if name in found]
+    predicted = {t.law: one.width for t, one in of_kind(results, CrossoverTask, Crossover)}
+    return [
+        Curve(law, found[name], predicted.get(name)) for name, law in LAWS.items() if name in found
+    ]
 
 
 def report(results: Results) -> list[Part]:
@@ -149,9 +153,8 @@ def _exponents(found: Sequence[Curve]) -> Table[Curve]:
 
     return Table(
         "Exponents of the matching cost M ~ m^-r and of the function error ~ m^-r",
-        "With 95 % intervals; theory: 2/k of the cost, half of it of the error; at k = 1 and 2 up to"
-        " logarithms."
-        " L, M, U: at the largest width; by D4: its bound, from the law without noise.",
+        "With 95 % intervals; theory: 2/k of the cost, half of it of the error, up to logarithms at"
+        " k = 1 and 2. L, M, U: at the largest width; D4: its bound, from the law without noise.",
         [
             Column("law", lambda one: one.law.name, left=True),
             Column("theory", _theory, form=".3f"),
@@ -187,8 +190,8 @@ class _Crossing:
     curve: Curve
     by_cost: float | None
     doubling: Doubling | None
-    cost: Crossover
-    error: Crossover
+    cost: FittedCrossover
+    error: FittedCrossover
 
 
 def _crossings(found: Sequence[Curve]) -> list[_Crossing]:
@@ -334,8 +337,8 @@ def _slopes(found: Sequence[Curve]) -> list[Claim]:
         fit = curve.exponent("cost")
         if curve.law.eta or curve.law.k <= 2 or fit is None:
             continue
-        ends = sorted(curve.slope(side) for side in ("lower", "upper"))
-        nearest = float(np.clip(fit.value, *ends))
+        low, high = sorted(curve.slope(side) for side in ("lower", "upper"))
+        nearest = min(max(fit.value, low), high)
         off.append((fit.value - nearest, fit.holds(nearest)))
     if not off:
         return []

@@ -46,9 +46,12 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "initialisation": Small(12, "no barrier, unmatched"),
+    "dimension": Small(49, "costs and errors between bounds"),
 }
 SLOW = (
-    *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
+    *("barrier_prediction", "deep_widths", "dimension", "initialisation", "layerwise"),
+    *("matching_methods", "matching_rates"),
     *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
     "width_sweep",
 )
@@ -166,6 +169,16 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
     },
+    "initialisation": {
+        "--inputs 1": "greater than or equal to 2",
+        "--widest 15": "greater than or equal to 16",
+        "--deepest 15": "greater than or equal to 16",
+        "--pairs 1": "greater than or equal to 2",
+    },
+    "dimension": {
+        "--widest 15": "greater than or equal to 16",
+        "--draws 1": "greater than or equal to 2",
+    },
 }
 
 
@@ -233,6 +246,14 @@ KEYS = {
     "trained_coupling": (
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
+    ),
+    "initialisation": (
+        (70, "75b8c71b4715ab5e8ef9e9854c8e6c9df51a2277c91336949c7dcd22310c5766"),
+        (12, "ce5eec2df6e0c9d436ce1b766e7566fe62bf267640327660d582145cc479c450"),
+    ),
+    "dimension": (
+        (144, "8807d7bd2a1bdaac9395a49a0d16c75915c352f2b52d2439ab26d6b3ae4d1e25"),
+        (49, "4e47fca9fa41d28164b1d9c78cecff7c980ce09629193c845fb214316638d816"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

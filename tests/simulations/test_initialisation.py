@@ -106,7 +106,7 @@ def _results(rate):
     for h in (16, 64, 256, 1024):
         squares = (h ** (-2 * rate) * rng.gamma(50, 0.02, 8)).tolist()
         seen = Aligned(squares, squares, [-one for one in squares], [-one for one in squares])
-        record = Layer(dict.fromkeys(("none", "hidden", "all"), seen), 1.0, 0.0, 2.0, 0.0, 1.0)
+        record = Layer(dict.fromkeys(("none", "hidden", "all"), seen), 1.0, 1e-9, 2.0, 1e-9, 1.0)
         results.append((LayerTask(3, h, 8, 0), record))
     return results
 
