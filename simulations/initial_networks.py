@@ -106,7 +106,7 @@ def reduced_layers(
         yield Reduction(float(((merged - whole) ** 2).mean()), float(alone / 2))
 
 
-def relu_network(*weights: Float[np.ndarray, "m k"]) -> nn.Sequential:
+def relu_network(*weights: np.ndarray) -> nn.Sequential:
     """The network without biases whose layers have these weights, relus in between; no gradients.
 
     Args:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
 
 __all__ = ["TABLES", "BundledTable", "standardised"]
 
-Part = tuple[Float[np.ndarray, "n d"], Shaped[np.ndarray, " n"]]
+Part = tuple[np.ndarray, np.ndarray]
+"""Rows ``[n, d]`` and targets ``[n]``."""
 
 
 @dataclass(frozen=True)
