@@ -1,17 +1,15 @@
 """The network of ANI potentials, which folders of potentials carry along as ``model.py``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-FEATURES = 384
-"""Of an atom; the indicators of its element stand behind them."""
 WIDTHS = {
-    "h": (FEATURES, 160, 128, 96, 1),
-    "c": (FEATURES, 144, 112, 96, 1),
-    "n": (FEATURES, 128, 112, 96, 1),
-    "o": (FEATURES, 128, 112, 96, 1),
+    "h": (384, 160, 128, 96, 1),
+    "c": (384, 144, 112, 96, 1),
+    "n": (384, 128, 112, 96, 1),
+    "o": (384, 128, 112, 96, 1),
 }
 """Of ANI-1x and ANI-1ccx, by element."""
 
@@ -27,17 +25,18 @@ def element(widths: Sequence[int]) -> nn.Sequential:
 class Energy(nn.Module):
     """Energies ``[n, 1]`` of molecules: every atom's by the network of its element, added up.
 
-    Molecules are ``[n, atoms, 384 + 4]``: of every atom its environment and four indicators of its
-    element (H, C, N, O), all zeros where there is no atom.
+    Molecules are ``[n, atoms, features + 4]``: of every atom its environment and four indicators of
+    its element (H, C, N, O), all zeros where there is no atom. `widths` are those of layers, the
+    features first, by element.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Mapping[str, Sequence[int]] = WIDTHS) -> None:
         super().__init__()
-        self.h, self.c = element(WIDTHS["h"]), element(WIDTHS["c"])
-        self.n, self.o = element(WIDTHS["n"]), element(WIDTHS["o"])
+        self.h, self.c = element(widths["h"]), element(widths["c"])
+        self.n, self.o = element(widths["n"]), element(widths["o"])
 
     def forward(self, x: Tensor) -> Tensor:
         """The energies, in Hartree where indicators are 1."""
-        atoms, kind = x[:, :, :FEATURES], x[:, :, FEATURES:]
+        atoms, kind = x[:, :, :-4], x[:, :, -4:]
         energies = torch.cat([self.h(atoms), self.c(atoms), self.n(atoms), self.o(atoms)], 2)
         return (energies * kind).sum((1, 2)).unsqueeze(1)

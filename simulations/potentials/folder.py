@@ -24,7 +24,7 @@ from torch import Tensor
 from lmctheory.networks import Examples
 from lmctheory.networks.image_sets import cached
 from simulations.potentials import energy
-from simulations.potentials.energy import FEATURES, Energy
+from simulations.potentials.energy import Energy
 from simulations.potentials.wheels import ELEMENTS, Geometry, Published
 
 __all__ = ["HARTREE", "MAKING", "Folder", "folder_of", "make_folder", "write_folder"]
@@ -36,8 +36,10 @@ MAKING = (
     "python -m simulations.potentials WHEELS"
 )
 _MOLECULES = "molecules.safetensors"
-_PADDED = 16
-"""Hexadecimal digits of a digest: enough to tell folders apart."""
+_LAYERS = 4
+"""Of every element's network."""
+_DIGITS = 16
+"""Hexadecimal ones of a digest: enough to tell folders apart."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,10 @@ class Folder:
         Raises:
             ValueError: for a file that is none.
         """
-        network = Energy()
         try:
-            network.load_state_dict(load_file(self._file(name)))
-        except (RuntimeError, SafetensorError) as error:
+            return _network(load_file(self._file(name)))
+        except (KeyError, RuntimeError, SafetensorError) as error:
             raise ValueError(f"{self._file(name)} is no potential: {error}") from error
-        return network.double().eval()
 
     def molecules(self) -> tuple[Examples, np.ndarray]:
         """Energies per atom in kcal/mol, and the number of the molecule of every geometry.
@@ -79,17 +79,16 @@ class Folder:
         """
         found = load_file(self.path / _MOLECULES)
         inputs, targets = (found.get(name) for name in ("inputs", "targets"))
-        columns = FEATURES + len(ELEMENTS)
-        if inputs is None or targets is None or inputs.ndim != 3 or inputs.shape[2] != columns:
+        if inputs is None or targets is None or inputs.ndim != 3:
             raise ValueError(
-                f"{self.path / _MOLECULES} must hold inputs [n, atoms, {columns}] and targets, got "
-                f"{ {name: tuple(value.shape) for name, value in found.items()} }"
+                f"{self.path / _MOLECULES} must hold inputs [n, atoms, features + 4] and targets, "
+                f"got { {name: tuple(value.shape) for name, value in found.items()} }"
             )
         inputs, targets = inputs.double(), targets.double()
-        kinds = inputs[:, :, FEATURES:]
+        kinds = inputs[:, :, -4:]
         scale = HARTREE / kinds.sum((1, 2))
         which = found.get("molecule", _by_composition(kinds))
-        scaled = torch.cat([inputs[:, :, :FEATURES], kinds * scale[:, None, None]], 2)
+        scaled = torch.cat([inputs[:, :, :-4], kinds * scale[:, None, None]], 2)
         data = Examples(scaled, targets * scale[:, None], loss="squared")
         return data, np.unique(which.numpy(), return_inverse=True)[1]
 
@@ -99,7 +98,7 @@ class Folder:
         for name in members:
             digest.update(self._file(name).read_bytes())
         digest.update((self.path / _MOLECULES).read_bytes())
-        return digest.hexdigest()[:_PADDED]
+        return digest.hexdigest()[:_DIGITS]
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.safetensors"
@@ -153,16 +152,18 @@ def make_folder(
         raise ValueError("there must be molecules and members of ANI-1x")
     rng = np.random.default_rng(seed)
     atoms = max(len(molecule.symbols) for molecule in molecules)
-    inputs = torch.zeros(len(molecules) * geometries, atoms, FEATURES + len(ELEMENTS))
+    features = published.environment.features
+    inputs = torch.zeros(len(molecules) * geometries, atoms, features + len(ELEMENTS))
     for place in range(len(inputs)):
         molecule = molecules[place // geometries]
         moved = molecule.positions + spread * rng.standard_normal(molecule.positions.shape)
         n = len(molecule.symbols)
         seen = published.environment.of(molecule.symbols, moved)
-        inputs[place, :n, :FEATURES] = torch.tensor(seen, dtype=torch.float32)
+        inputs[place, :n, :features] = torch.tensor(seen, dtype=torch.float32)
         for atom, symbol in enumerate(molecule.symbols):
-            inputs[place, atom, FEATURES + ELEMENTS.index(symbol)] = 1.0
-    energies = [_energy(state, inputs) for state in of_1x]
+            inputs[place, atom, features + ELEMENTS.index(symbol)] = 1.0
+    with torch.no_grad():
+        energies = [_network(state)(inputs.double()).float() for state in of_1x]
     which = torch.arange(len(molecules)).repeat_interleave(geometries)
     tensors = {"inputs": inputs, "targets": torch.stack(energies).mean(0), "molecule": which}
     return write_folder(path, published.members, tensors)
@@ -180,8 +181,12 @@ def write_folder(
     return Folder(path)
 
 
-@torch.no_grad()
-def _energy(state: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-    network = Energy()
+def _network(state: Mapping[str, Tensor]) -> Energy:
+    """A potential in float64, as wide as its weights are."""
+    widths = {}
+    for name in ("h", "c", "n", "o"):
+        sizes = [len(state[f"{name}.{2 * k}.bias"]) for k in range(_LAYERS)]
+        widths[name] = (state[f"{name}.0.weight"].shape[1], *sizes)
+    network = Energy(widths)
     network.load_state_dict(state)
-    return network.double()(inputs.double()).float()
+    return network.double().eval()
