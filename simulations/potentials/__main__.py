@@ -19,7 +19,9 @@ __all__ = ["main"]
 
 def main(
     wheels: Annotated[Path, typer.Argument(help="Folder with the wheels torchani 1.2 and ase.")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write; the study's without it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; the study's without it.")
+    ] = None,
     any_version: Annotated[
         bool, typer.Option(help="Take a torchani wheel that is not the one known by its SHA-256.")
     ] = False,

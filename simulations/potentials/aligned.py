@@ -59,7 +59,9 @@ def energies(
 
 def total(networks: Energy, inputs: Float[Tensor, "n atoms k"]) -> Float[Tensor, "n 1"]:
     """What the potential itself gives, each network evaluated on its own atoms alone."""
-    return torch.stack([part.sum(1) for part in energies(networks, inputs).values()]).sum(0)[:, None]
+    return torch.stack([part.sum(1) for part in energies(networks, inputs).values()]).sum(0)[
+        :, None
+    ]
 
 
 def by_element(model: Energy, make: Callable[[str, nn.Module], nn.Module]) -> Energy:

@@ -1,6 +1,7 @@
 """The network of ANI potentials, which folders of potentials carry along as ``model.py``."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ WIDTHS = {
 def element(widths: Sequence[int]) -> nn.Sequential:
     """The network of one element, with CELU(.1) between its layers."""
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True):
+    for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), nn.CELU(alpha=0.1)]
     return nn.Sequential(*layers[:-1])
 

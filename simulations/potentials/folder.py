@@ -55,7 +55,9 @@ class Folder:
     def members(self, ensemble: str) -> list[int]:
         """The numbers of an ensemble's members."""
         pattern = re.compile(rf"{ensemble}_(\d+)\.safetensors")
-        return sorted(int(hit[1]) for f in self.path.iterdir() if (hit := pattern.fullmatch(f.name)))
+        return sorted(
+            int(hit[1]) for f in self.path.iterdir() if (hit := pattern.fullmatch(f.name))
+        )
 
     def member(self, name: str) -> Energy:
         """A potential in float64, ready to be evaluated.

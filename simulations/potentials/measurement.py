@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from lmctheory.layerwise import groups, layer_barriers, layers, moebius, single_layers
 from lmctheory.matching import match_several, second_moments, symmetry
-from lmctheory.matching.merging.means import average
 from lmctheory.matching.alignment import as_they_stand
 from lmctheory.matching.costs.neuron_costs import weighted
+from lmctheory.matching.merging.means import average
 from lmctheory.networks import AffineChain, Examples, affine_chain
 from lmctheory.paths import barrier, certificate, interpolate
 from lmctheory.rates import participation_ratio
@@ -285,9 +285,7 @@ def run_pair(task: PairTask, data_dir: Path | None = None) -> Pair:
             }
             for name in FITTED
         },
-        barriers={
-            name: float(barrier(a, aligned[name], data, _POINTS).max) for name in FITTED
-        },
+        barriers={name: float(barrier(a, aligned[name], data, _POINTS).max) for name in FITTED},
         depths={
             name: _depths(a, aligned[name], Examples(x, mean, loss="squared")) for name in LAYERED
         },
@@ -384,7 +382,9 @@ def _depths(a: Energy, b: Energy, data: Examples) -> Depths:
     )
 
 
-def _networks(a: Energy, b: Energy, x: Tensor) -> Iterator[tuple[str, nn.Module, nn.Module, Tensor]]:
+def _networks(
+    a: Energy, b: Energy, x: Tensor
+) -> Iterator[tuple[str, nn.Module, nn.Module, Tensor]]:
     for name, atoms in atoms_of(x).items():
         yield name, getattr(a, name), getattr(b, name), atoms
 
@@ -404,9 +404,7 @@ def _at_elements(a: Energy, b: Energy, aligned: Energy, x: Tensor) -> dict[str, 
     }
 
 
-def _at_element(
-    a: nn.Module, b: nn.Module, aligned: nn.Module, x: Tensor
-) -> AtElement:
+def _at_element(a: nn.Module, b: nn.Module, aligned: nn.Module, x: Tensor) -> AtElement:
     middle = interpolate(a, aligned, 0.5)
     of_a, of_b = HARTREE * a(x), HARTREE * b(x)
     mean = (of_a + of_b) / 2

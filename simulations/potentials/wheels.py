@@ -15,7 +15,7 @@ import bz2
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,9 @@ def potentials(wheel: Path, *, checked: bool = True) -> Published:
             for name in _params(names, folder, wheel)
         }
         if len(constants) != 1:
-            raise ValueError(f"the ensembles of {wheel} must see atoms alike, by the same constants")
+            raise ValueError(
+                f"the ensembles of {wheel} must see atoms alike, by the same constants"
+            )
         members = {
             f"{ensemble}_{k}": _member(archive, f"{_RESOURCES}/{folder}/train{k}/networks", wheel)
             for ensemble, folder in ENSEMBLES.items()
