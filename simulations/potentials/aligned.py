@@ -91,13 +91,13 @@ class Matching:
         Args:
             a: potential A.
             b: potential B.
-            data: molecules, of which the energies count for matching by loss alone.
+            data: molecules.
         """
         method = self.method
         if method is None:
             return b
         if not self.own:
-            return match(a, b, method, data if method == "loss" else data.inputs).apply(b)
+            return match(a, b, method, data.inputs).apply(b)  # type: ignore[return-value]
         atoms = atoms_of(data.inputs)
         return by_element(
             b, lambda name, net: match(getattr(a, name), net, method, atoms[name]).apply(net)

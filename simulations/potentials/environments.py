@@ -19,17 +19,8 @@ from jaxtyping import Float
 
 __all__ = ["Environment"]
 
-_NAMES = {
-    "Rcr": "radial_cutoff",
-    "Rca": "angular_cutoff",
-    "EtaR": "radial_eta",
-    "ShfR": "radial_shifts",
-    "EtaA": "angular_eta",
-    "ShfA": "angular_shifts",
-    "Zeta": "zeta",
-    "ShfZ": "angles",
-}
-_SINGLE = ("radial_cutoff", "angular_cutoff", "radial_eta", "angular_eta", "zeta")
+_SINGLE = ("Rcr", "Rca", "EtaR", "EtaA", "Zeta")
+_NAMES = (*_SINGLE, "ShfR", "ShfA", "ShfZ")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +61,19 @@ class Environment:
         lacking = sorted({*_NAMES, "Atyp"} - set(given))
         if lacking:
             raise ValueError(f"the constants of environments lack {lacking}")
-        numbers = {ours: np.array(given[name], float) for name, ours in _NAMES.items()}
-        single = {key: _single(key, numbers[key]) for key in _SINGLE}
-        return cls(elements=tuple(given["Atyp"]), **(numbers | single))
+        numbers = {name: np.array(given[name], float) for name in _NAMES}
+        single = {name: _single(name, numbers[name]) for name in _SINGLE}
+        return cls(
+            elements=tuple(given["Atyp"]),
+            radial_cutoff=single["Rcr"],
+            angular_cutoff=single["Rca"],
+            radial_eta=single["EtaR"],
+            radial_shifts=numbers["ShfR"],
+            angular_eta=single["EtaA"],
+            angular_shifts=numbers["ShfA"],
+            zeta=single["Zeta"],
+            angles=numbers["ShfZ"],
+        )
 
     @property
     def features(self) -> int:

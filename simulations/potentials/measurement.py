@@ -372,13 +372,14 @@ def _depths(a: Energy, b: Energy, data: Examples) -> Depths:
     of = groups(a, list(zip(*by_name, strict=True)))
     found = [moebius(a, b, data, base=base, layers=of) for base in "ab"]
     rise = np.mean([one.loss - one.loss[0] for one in found], 0)
-    inside = np.arange(len(rise))[:, None] >> np.arange(len(of)) & 1
-    terms = np.mean([one.terms for one in found], 0)
     return Depths(
-        shapley=(inside.T @ (terms / np.maximum(inside.sum(1), 1))).tolist(),
+        shapley=np.mean([one.shapley.values for one in found], 0).tolist(),
         alone=[float(rise[1 << k]) for k in range(len(of))],
         total=float(rise[-1]),
-        elements={name: _alone(*nets, x) for name, *nets, x in _networks(a, b, data.inputs)},
+        elements={
+            name: _alone(first, second, atoms)
+            for name, first, second, atoms in _networks(a, b, data.inputs)
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """What `potentials` measured, as tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -104,7 +104,7 @@ class _Line:
     error: Estimate | None
 
 
-def _midpoints(kinds: dict[str, Measured]) -> Table[_Line]:
+def _midpoints(kinds: Mapping[str, Measured]) -> Table[_Line]:
     def line(
         name: str,
         squares: Callable[[Pair], Sequence[float]],
@@ -187,7 +187,7 @@ class _AtElement:
         )
 
 
-def _elements(kinds: dict[str, Measured]) -> Table[_AtElement]:
+def _elements(kinds: Mapping[str, Measured]) -> Table[_AtElement]:
     rows = [_AtElement(kind, name, found) for kind, found in kinds.items() for name in NAMES]
     return Table(
         f"By element, energies of single atoms in kcal/mol ({EXPLAINED})",
@@ -278,7 +278,7 @@ def _layers(measured: Measured) -> Table[_AtLayer]:
 class _AtDepth:
     matching: str
     depth: int | None
-    kinds: dict[str, Measured]
+    kinds: Mapping[str, Measured]
 
     def mean(self, kind: str, what: str) -> Mean | None:
         if kind not in self.kinds:
@@ -291,7 +291,7 @@ class _AtDepth:
         return mean_of(self.kinds[kind], of)
 
 
-def _depths(kinds: dict[str, Measured]) -> Table[_AtDepth]:
+def _depths(kinds: Mapping[str, Measured]) -> Table[_AtDepth]:
     depth = len(kinds[ONE_X][0][1].depths[EXPLAINED].alone)
     places: list[int | None] = [*range(depth), None]
     rows = [_AtDepth(name, place, kinds) for name in LAYERED for place in places]
@@ -330,7 +330,7 @@ class _Alone:
         )
 
 
-def _alone(kinds: dict[str, Measured]) -> Table[_Alone]:
+def _alone(kinds: Mapping[str, Measured]) -> Table[_Alone]:
     rows = [_Alone(kind, name, found) for kind, found in kinds.items() for name in NAMES]
     layers = len(kinds[ONE_X][0][1].depths[EXPLAINED].elements[NAMES[0]]) - 1
 
@@ -358,7 +358,7 @@ class _Recovery:
     tuned: Estimate | None
 
 
-def _recoveries(kinds: dict[str, Measured]) -> Table[_Recovery]:
+def _recoveries(kinds: Mapping[str, Measured]) -> Table[_Recovery]:
     rows = [
         _Recovery(
             what,
@@ -414,6 +414,10 @@ def _averages(averages: Sequence[tuple[AverageTask, Average]]) -> Table[_Several
         groups.setdefault((ensemble, len(task.members)), []).append(found)
     rows = [_Several(*key, found) for key, found in groups.items()]
     names = list(averages[0][1].squares) if averages else []
+
+    def matched(name: str) -> Column[_Several]:
+        return Column(name, lambda one: one.mean(name))
+
     return Table(
         "Several members averaged: off the mean of their functions, kcal/mol per atom",
         "Brought into one order by joint matching, every element on its own atoms; mean over"
@@ -422,7 +426,7 @@ def _averages(averages: Sequence[tuple[AverageTask, Average]]) -> Table[_Several
             Column("ensemble", lambda one: one.ensemble, left=True, once=True),
             Column("members", lambda one: one.members, form="d"),
             Column("groups", lambda one: len(one.found), form="d"),
-            *(Column(name, lambda one, name=name: one.mean(name)) for name in names),
+            *map(matched, names),
         ],
         rows,
         sections=lambda one: one.ensemble,
@@ -437,7 +441,7 @@ class _Claim:
     found: Estimate
 
 
-def _claims(kinds: dict[str, Measured]) -> Table[_Claim]:
+def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
     one_x, tuned = kinds[ONE_X], kinds[TUNED]
 
     def pooled(name: str) -> Callable[[Sequence[Pair], np.ndarray], float]:

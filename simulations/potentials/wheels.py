@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -184,11 +185,12 @@ def _file_of(setting: str) -> str:
     return setting.removeprefix("FILE:").partition("[")[0]
 
 
-def _literal(source: str, name: str) -> Mapping[str, Mapping[str, object]]:
+def _literal(source: str, name: str) -> Mapping[str, Mapping[str, Any]]:
     """What a module assigns to `data`, without running it."""
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "data":
-            return ast.literal_eval(statement.value)
+            found: Mapping[str, Mapping[str, Any]] = ast.literal_eval(statement.value)
+            return found
     raise ValueError(f"{name} must assign a literal to data")
 
 

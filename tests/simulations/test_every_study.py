@@ -16,6 +16,8 @@ from lmctheory.sweeps.typed import dump, load
 from lmctheory.tables import FORMATS
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
+from simulations.potentials.folder import Folder
+from tests.simulations.small_potentials import write_small
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,12 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "potentials": Small(11, "What the midpoint recovers"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
-    *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
-    "width_sweep",
+    *("path_certificates", "potentials", "rising_barriers", "simplices", "trained_widths"),
+    *("two_layer_widths", "width_sweep"),
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
@@ -166,6 +169,10 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
     },
+    "potentials": {
+        "--data-dir missing": "missing holds no potentials",
+        "--members 2": "greater than or equal to 3",
+    },
 }
 
 
@@ -234,10 +241,25 @@ KEYS = {
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
     ),
+    "potentials": (
+        (22, "345291cd8f58c9b71bbd1fb5d12b9ea2a52a1b51a417ddd28e8b86c354403ead"),
+        (11, "fdbafdd8429c9479afdc33e5951844d38b75ced67ce5afde25e5c44007a443db"),
+    ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
 
 Where they change without a new version of the study, old results are not found again."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept_files(tmp_path_factory):
+    """Potentials where the study looks for them, of which the digest depends on rounding."""
+    kept = tmp_path_factory.mktemp("kept")
+    write_small(kept / "ani", members=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LMCTHEORY_CACHE", str(kept))
+        patch.setattr(Folder, "digest", lambda *_: "digest")
+        yield
 
 
 @pytest.mark.parametrize("name", STUDIES)
