@@ -13,9 +13,12 @@ from simulations.potentials.folder import folder_of
 from simulations.potentials.measurement import (
     Average,
     AverageTask,
+    Costs,
+    CostTask,
     Pair,
     PairTask,
     run_average,
+    run_costs,
     run_pair,
 )
 from simulations.potentials.summary import report
@@ -23,15 +26,19 @@ from simulations.potentials.wheels import ENSEMBLES
 
 __all__ = ["DECLARATION", "STUDY", "potentials"]
 
-Tasks = PairTask | AverageTask
+Tasks = PairTask | AverageTask | CostTask
 
 
 def _cost(task: Tasks) -> float:
     """Seconds of one core, roughly."""
-    return 20.0 if isinstance(task, PairTask) else 5.0 * len(task.members)
+    if isinstance(task, AverageTask):
+        return 5.0 * len(task.members)
+    return 20.0 if isinstance(task, PairTask) else 4.0
 
 
-STUDY: TypedStudy[Tasks, Pair | Average] = study("potentials", 1, run_pair, run_average, cost=_cost)
+STUDY: TypedStudy[Tasks, Pair | Average | Costs] = study(
+    "potentials", 1, run_pair, run_average, run_costs, cost=_cost
+)
 
 
 def potentials(
@@ -51,6 +58,8 @@ def potentials(
     pairs = [pair for found in named.values() for pair in combinations(found, 2)]
     for a, b in [*pairs, *tuned]:
         yield PairTask(a, b, folder.digest(a, b), seed)
+    for a, b in combinations(named["ani1x"], 2):
+        yield CostTask(a, b, "weighted", folder.digest(a, b), seed)
     for found in named.values():
         for size in (2, 4, 8):
             for start in range(0, len(found) - size + 1, size):

@@ -97,14 +97,16 @@ def verdict(found: Estimate, published: float | None) -> str:
 
     Returns:
         "reproduced" if the interval lies above 0 and reaches what was published; "different" if it
-        lies above 0 and below that; "not reproduced" if it does not lie above 0 and the published
-        size would have been seen with 80 %, or without a size if it lies below 0; else "undecided".
+        lies between the two, or below 0; "not reproduced" if it holds 0, but not what was
+        published, and that would have been seen with 80 %; else "undecided".
     """
     low, high = found.interval
     if np.isnan(low):
         return "undecided"
+    if high < 0:
+        return "different"
     if published is None:
-        return "reproduced" if low > 0 else "not reproduced" if high < 0 else "undecided"
+        return "reproduced" if low > 0 else "undecided"
     if low > 0:
         return "reproduced" if high >= published else "different"
     quantile = float(norm.ppf((1 + _CONFIDENCE) / 2))

@@ -6,7 +6,7 @@ the mean (f_A + f_B) / 2 of the functions. Squares are kept molecule by molecule
 errors can be taken over molecules, of which geometries are not independent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from lmctheory.layerwise import groups, layer_barriers, layers, moebius, single_
 from lmctheory.matching import match_several, second_moments, symmetry
 from lmctheory.matching.alignment import as_they_stand
 from lmctheory.matching.costs.neuron_costs import weighted
+from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.matching.merging.means import average
 from lmctheory.networks import AffineChain, Examples, affine_chain
 from lmctheory.paths import barrier, certificate, interpolate
@@ -28,6 +29,7 @@ from simulations.potentials.aligned import (
     MATCHINGS,
     NAMES,
     UNMATCHED,
+    Matching,
     atoms_of,
     by_element,
     energies,
@@ -43,12 +45,15 @@ __all__ = [
     "AtLayer",
     "Average",
     "AverageTask",
+    "CostTask",
+    "Costs",
     "Depths",
     "Element",
     "Matched",
     "Pair",
     "PairTask",
     "run_average",
+    "run_costs",
     "run_pair",
 ]
 
@@ -92,6 +97,25 @@ class AverageTask:
     """
 
     members: list[str]
+    digest: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class CostTask:
+    """Two members whose costs are compared with those of Gaussian neurons.
+
+    Attributes:
+        a: name of the first.
+        b: of the second.
+        method: of matching each element on its own atoms.
+        digest: of their files and of the molecules.
+        seed: as in `PairTask`; draws nothing.
+    """
+
+    a: str
+    b: str
+    method: str
     digest: str
     seed: int
 
@@ -243,6 +267,17 @@ class Average:
     squares: dict[str, list[float]]
 
 
+@dataclass(frozen=True)
+class Costs:
+    """Costs of matched neurons.
+
+    Attributes:
+        layers: by element and hidden layer, as `AtLayer.cost`.
+    """
+
+    layers: dict[str, list[float]]
+
+
 @torch.no_grad()
 def run_pair(task: PairTask, data_dir: Path | None = None) -> Pair:
     """Matches two members in all ways and looks at what is between them."""
@@ -321,6 +356,29 @@ def run_average(task: AverageTask, data_dir: Path | None = None) -> Average:
             for name, method in methods.items()
         },
     )
+
+
+@torch.no_grad()
+def run_costs(task: CostTask, data_dir: Path | None = None) -> Costs:
+    """Matches two members by one method and measures how far apart neurons are."""
+    folder = folder_of(data_dir)
+    data, _ = folder.molecules()
+    a, b = folder.member(task.a), folder.member(task.b)
+    aligned = Matching(task.method, own=True).align(a, b, data)
+    found = {}
+    for name, first, second, atoms in _networks(a, aligned, data.inputs):
+        permutable = symmetry(first, atoms)
+        cost, side = (
+            weighted(second_moments(first, atoms)),
+            as_they_stand(first, second, permutable),
+        )
+        found[name] = [_over_trivial(cost(group, side)) for group in permutable.groups]
+    return Costs(found)
+
+
+def _over_trivial(features: Sequence[Features]) -> float:
+    trivial = 2 * features_law(features, [features]).second_moment
+    return sum(one.cost for one in features) / trivial
 
 
 def _half(which: np.ndarray, seed: int) -> Tensor:

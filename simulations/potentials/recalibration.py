@@ -64,7 +64,7 @@ def _scaled(middle: Energy, a: Energy, b: Energy, inputs: Tensor) -> Energy:
     columns = torch.cat([torch.stack(outputs, 1), inputs[:, :, -len(NAMES) :].sum(1)], 1)
     mean = (total(a, inputs) + total(b, inputs)) / 2
     found = torch.linalg.lstsq(columns, mean, driver="gelsd").solution[:, 0]
-    factors = dict(zip(NAMES, found.view(2, -1).mT, strict=True))
+    factors = {name: found[k :: len(NAMES)] for k, name in enumerate(NAMES)}
 
     def rescaled(name: str, net: nn.Module) -> nn.Module:
         factor, shift = factors[name]

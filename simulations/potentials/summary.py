@@ -28,6 +28,8 @@ from simulations.potentials.measurement import (
     AtLayer,
     Average,
     AverageTask,
+    Costs,
+    CostTask,
     Pair,
     PairTask,
 )
@@ -35,7 +37,7 @@ from simulations.potentials.recalibration import RECOVERIES
 
 __all__ = ["KINDS", "Results", "off", "pairs_of", "recovered", "report", "require_one_study"]
 
-Results: TypeAlias = Sequence[tuple[PairTask | AverageTask, Pair | Average]]
+Results: TypeAlias = Sequence[tuple[PairTask | AverageTask | CostTask, Pair | Average | Costs]]
 KINDS = (ONE_X, CCX, TUNED)
 
 
@@ -82,7 +84,8 @@ def report(results: Results) -> list[Part]:
     parts: list[Part] = [_midpoints(kinds), _elements(kinds)]
     if ONE_X in kinds:
         one_x = kinds[ONE_X]
-        parts += [_layers(one_x), _depths(kinds), _alone(kinds), _recoveries(kinds)]
+        costs = [found for _, found in results if isinstance(found, Costs)]
+        parts += [_layers(one_x, costs), _depths(kinds), _alone(kinds), _recoveries(kinds)]
     averages = [
         (task, found)
         for task, found in results
@@ -226,6 +229,12 @@ class _AtLayer:
     name: str
     depth: int
     measured: Measured
+    costs: Sequence[Costs]
+
+    @property
+    def weighted(self) -> float | None:
+        found = [one.layers[self.name][self.depth] for one in self.costs]
+        return float(np.mean(found)) if found else None
 
     def value(self, take: Callable[[AtLayer], float]) -> float:
         def of(pair: Pair) -> float:
@@ -234,9 +243,9 @@ class _AtLayer:
         return mean_of(self.measured, of).value
 
 
-def _layers(measured: Measured) -> Table[_AtLayer]:
+def _layers(measured: Measured, costs: Sequence[Costs]) -> Table[_AtLayer]:
     depth = len(measured[0][1].elements[NAMES[0]].layers)
-    rows = [_AtLayer(name, k, measured) for name in NAMES for k in range(depth)]
+    rows = [_AtLayer(name, k, measured, costs) for name in NAMES for k in range(depth)]
 
     def dimension(name: str, place: int) -> Column[_AtLayer]:
         return Column(
@@ -250,8 +259,8 @@ def _layers(measured: Measured) -> Table[_AtLayer]:
         f"Hidden layers of pairs of ANI-1x ({EXPLAINED})",
         "Approximate dimension tr(S)^2 / tr(S^2) of incoming weights (naive), in the metric of"
         " their inputs (w.), of activations (act.) and of these less their mean (cent.). cost: of"
-        " matched neurons in that metric over 2 tr, and its bounds L and U for Gaussian neurons of"
-        " this covariance. Distances, 1 for nothing in common: of pre-activations without matching"
+        " matched neurons in that metric over 2 tr; the same after weighted matching (w.), and the"
+        " bounds L and U for Gaussian neurons of this covariance. Distances, 1 for nothing in common: of pre-activations without matching"
         " (none) and with (apart), of weights. sd: the midpoint's over the ends'.",
         [
             Column("element", lambda one: _ELEMENTS[one.name], head=" ", left=True, once=True),
@@ -262,6 +271,7 @@ def _layers(measured: Measured) -> Table[_AtLayer]:
             dimension("act.", 2),
             dimension("cent.", 3),
             column("cost", lambda at: at.cost),
+            Column("cost weighted", lambda one: one.weighted, head="w.", form=".2f"),
             column("lower", lambda at: at.lower, "L"),
             column("upper", lambda at: at.upper, "U"),
             column("unmatched", lambda at: at.unmatched, "none"),
@@ -297,12 +307,13 @@ def _depths(kinds: Mapping[str, Measured]) -> Table[_AtDepth]:
     rows = [_AtDepth(name, place, kinds) for name in LAYERED for place in places]
 
     def column(kind: str, what: str) -> Column[_AtDepth]:
-        return Column(f"{kind} {what}", lambda one: one.mean(kind, what))
+        head = kind if what == "alone" else what
+        return Column(f"{kind} {what}", lambda one: one.mean(kind, what), head=head)
 
     return Table(
         "Which layer breaks: what averaging it adds to the squared error, (kcal/mol per atom)^2",
-        "Against the mean function; layers of all elements, the others those of A or of B. alone:"
-        " averaging this one only. shapley: its share of averaging all, over all orders.",
+        "Against the mean function; layers of all elements, the others those of A or of B. By kind"
+        " of pair, averaging this one only; shapley: its share of averaging all, over all orders.",
         [
             Column("matching", lambda one: one.matching, left=True, once=True),
             Column(
@@ -478,19 +489,19 @@ def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
     rows = [
         _Claim(
             "matching makes the barrier vanish",
-            "Entezari 2022, Ainsworth 2023",
+            "Ainsworth 2023",
             1.0,
             share(EXPLAINED, UNMATCHED, 2),
         ),
         _Claim(
-            "activations match better than weights alone",
-            "Ferbach 2024, Fig. 2",
+            "activations beat weights alone",
+            "Ferbach 2024",
             None,
             share("activation", "naive"),
         ),
         _Claim(
-            "the same, each element on its own atoms",
-            "Ferbach 2024, Fig. 2",
+            "the same, on own atoms",
+            "Ferbach 2024",
             None,
             share(EXPLAINED, "naive"),
         ),
@@ -525,8 +536,8 @@ def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
         " deviation (activations, against naive), 1 - deviation / difference (fine-tuned), 1 -"
         " alone / all layers (single), Shapley share of layers 2, 3 less 1, 4 (middle; both not"
         " matched)."
-        " By 90 % intervals over members, different: of the sign that was claimed, but smaller; not"
-        " reproduced: without it where it would have been seen with 80 %.",
+        " By 90 % intervals over members, different: surely smaller than claimed, or of the other"
+        " sign; not reproduced: not surely positive, where it would have been seen with 80 %.",
         [
             Column("claim", lambda one: one.text, left=True),
             Column("source", lambda one: one.source, left=True),

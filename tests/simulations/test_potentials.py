@@ -19,8 +19,10 @@ from simulations.potentials.measurement import (
     EXPLAINED,
     FITTED,
     AverageTask,
+    CostTask,
     PairTask,
     run_average,
+    run_costs,
     run_pair,
 )
 from simulations.potentials.recalibration import RECOVERIES, recovered
@@ -282,10 +284,11 @@ def test_errors_are_jackknifed_over_members_and_molecules():
     ("value", "error", "published", "expected"),
     [
         (0.5, 0.1, None, "reproduced"),
-        (-0.5, 0.1, None, "not reproduced"),
+        (-0.5, 0.1, None, "different"),
         (0.1, 0.1, None, "undecided"),
         (0.5, 0.1, 0.6, "reproduced"),
         (0.3, 0.1, 1.0, "different"),
+        (-0.5, 0.1, 0.6, "different"),
         (0.0, 0.1, 0.6, "not reproduced"),
         (0.0, 0.3, 0.6, "undecided"),
         (0.5, float("nan"), 0.6, "undecided"),
@@ -305,8 +308,14 @@ def test_tables_hold_every_kind(folder, tasks, pair):
         }
         return replace(pair, matched=matched)
 
+    others = {
+        AverageTask: averaged,
+        CostTask: run_costs(CostTask("ani1x_0", "ani1x_1", "activation", "", 0), folder.path),
+    }
+    for name, costs in others[CostTask].layers.items():
+        assert costs == pytest.approx([layer.cost for layer in pair.elements[name].layers])
     results = [
-        (task, times((k % 3 + 1) ** 2) if isinstance(task, PairTask) else averaged)
+        (task, times((k % 3 + 1) ** 2) if isinstance(task, PairTask) else others[type(task)])
         for k, task in enumerate(tasks)
     ]
     tables = report(results)
