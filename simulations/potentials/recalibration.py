@@ -104,7 +104,7 @@ def _with_last(
     fresh = nn.Linear(last.in_features, last.out_features, dtype=last.weight.dtype)
     weight, bias = change(last.weight.detach(), last.bias.detach())
     fresh.weight.data, fresh.bias.data = weight, bias
-    return nn.Sequential(*net[:-1], fresh)
+    return nn.Sequential(*list(net)[:-1], fresh)
 
 
 RECOVERIES: Mapping[str, Fitted] = {

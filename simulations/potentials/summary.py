@@ -258,20 +258,21 @@ def _layers(measured: Measured, costs: Sequence[Costs]) -> Table[_AtLayer]:
     return Table(
         f"Hidden layers of pairs of ANI-1x ({EXPLAINED})",
         "Approximate dimension tr(S)^2 / tr(S^2) of incoming weights (naive), in the metric of"
-        " their inputs (w.), of activations (act.) and of these less their mean (cent.). cost: of"
-        " matched neurons in that metric over 2 tr; the same after weighted matching (w.), and the"
-        " bounds L and U for Gaussian neurons of this covariance. Distances, 1 for nothing in common: of pre-activations without matching"
-        " (none) and with (apart), of weights. sd: the midpoint's over the ends'.",
+        " their inputs (wtd), of activations (act.) and of these less their mean (cent.). cost: of"
+        " matched neurons in that metric over 2 tr; min.: after weighted matching, which makes it"
+        " least; L and U: bounds of that for Gaussian neurons of this covariance. Distances, 1 for"
+        " nothing in common: of pre-activations without matching (none) and with (apart), of"
+        " weights. sd: the midpoint's over the ends'.",
         [
             Column("element", lambda one: _ELEMENTS[one.name], head=" ", left=True, once=True),
             Column("layer", lambda one: one.depth + 1, form="d", head="l"),
             Column("width", lambda one: one.value(lambda at: at.width), form=".0f", head="m"),
             dimension("naive", 0),
-            dimension("w.", 1),
+            dimension("wtd", 1),
             dimension("act.", 2),
             dimension("cent.", 3),
             column("cost", lambda at: at.cost),
-            Column("cost weighted", lambda one: one.weighted, head="w.", form=".2f"),
+            Column("cost weighted", lambda one: one.weighted, head="min.", form=".2f"),
             column("lower", lambda at: at.lower, "L"),
             column("upper", lambda at: at.upper, "U"),
             column("unmatched", lambda at: at.unmatched, "none"),
