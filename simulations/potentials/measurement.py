@@ -66,7 +66,6 @@ LAYERED = (UNMATCHED, EXPLAINED)
 _POINTS = 5
 _KERNEL_ATOMS = 100
 """Atoms at most on which D1 takes the mean."""
-_METHODS = {"weight": "weight, own", "activation": EXPLAINED}
 
 
 @dataclass(frozen=True)
@@ -348,12 +347,11 @@ def run_average(task: AverageTask, data_dir: Path | None = None) -> Average:
 
         return by_element(members[0], of_element)
 
-    methods = {UNMATCHED: None} | {name: method for method, name in _METHODS.items()}
     return Average(
         counts=np.bincount(which).tolist(),
         squares={
-            name: _by_molecule(total(merged(method), data.inputs) - mean, which)
-            for name, method in methods.items()
+            name: _by_molecule(total(merged(MATCHINGS[name].method), data.inputs) - mean, which)
+            for name in FITTED
         },
     )
 

@@ -425,7 +425,6 @@ def _averages(averages: Sequence[tuple[AverageTask, Average]]) -> Table[_Several
         ensemble = task.members[0].rpartition("_")[0]
         groups.setdefault((ensemble, len(task.members)), []).append(found)
     rows = [_Several(*key, found) for key, found in groups.items()]
-    names = list(averages[0][1].squares) if averages else []
 
     def matched(name: str) -> Column[_Several]:
         return Column(name, lambda one: one.mean(name))
@@ -438,7 +437,7 @@ def _averages(averages: Sequence[tuple[AverageTask, Average]]) -> Table[_Several
             Column("ensemble", lambda one: one.ensemble, left=True, once=True),
             Column("members", lambda one: one.members, form="d"),
             Column("groups", lambda one: len(one.found), form="d"),
-            *map(matched, names),
+            *map(matched, FITTED),
         ],
         rows,
         sections=lambda one: one.ensemble,
