@@ -34,7 +34,7 @@ def draw(results: Results) -> Figure:
     """Midpoints by matching, elements beside their bounds, and what is recovered."""
     style.use()
     figure, (left, middle, right) = plt.subplots(
-        1, 3, figsize=(2 * style.COLUMN, 2.5), layout="constrained"
+        1, 3, figsize=(2 * style.COLUMN, 2.8), layout="constrained"
     )
     for place, kind in enumerate(KINDS):
         measured = pairs_of(results, kind)
@@ -45,6 +45,15 @@ def draw(results: Results) -> Figure:
     for axes in (left, middle, right):
         axes.set_xscale("log")
         axes.set_xlabel("kcal/mol per atom")
+        # below, as points are everywhere
+        axes.legend(
+            fontsize=6,
+            loc="upper center",
+            bbox_to_anchor=(0.4, -0.2),
+            ncols=2,
+            columnspacing=0.8,
+            handletextpad=0.2,
+        )
     style.decimals(left.xaxis, right.xaxis)
     middle.set_xlabel("kcal/mol of single atoms")
     return figure
@@ -61,7 +70,6 @@ def _matchings(axes: Axes, measured: Measured, kind: str, place: int) -> None:
     if place == 0:
         axes.invert_yaxis()
     axes.set_title("midpoint, and A from B (dotted)")
-    axes.legend(fontsize=6)
 
 
 def _elements(axes: Axes, measured: Measured) -> None:
@@ -79,7 +87,6 @@ def _elements(axes: Axes, measured: Measured) -> None:
     axes.set_yticks(range(len(NAMES)), [name.upper() for name in NAMES])
     axes.invert_yaxis()
     axes.set_title("by element, ANI-1x")
-    axes.legend(fontsize=6)
 
 
 def _recoveries(axes: Axes, measured: Measured) -> None:
@@ -91,7 +98,6 @@ def _recoveries(axes: Axes, measured: Measured) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title("midpoint, fitted anew, ANI-1x")
-    axes.legend(fontsize=6)
 
 
 def _points(axes: Axes, found: list[Mean], heights: np.ndarray, colour: str, label: str) -> None:
