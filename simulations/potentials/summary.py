@@ -105,6 +105,7 @@ class _Line:
     by_kind: dict[str, Estimate]
     distance: Mean | None
     error: Estimate | None
+    barrier: Mean | None
 
 
 def _midpoints(kinds: Mapping[str, Measured]) -> Table[_Line]:
@@ -120,6 +121,7 @@ def _midpoints(kinds: Mapping[str, Measured]) -> Table[_Line]:
             {kind: Estimate.of(found, mean_rms(squares)) for kind, found in kinds.items()},
             mean_of(one_x, distance) if distance and one_x else None,
             Estimate.of(one_x, mean_rms(errors)) if errors and one_x else None,
+            mean_of(one_x, lambda pair: pair.barriers[name]) if name in FITTED and one_x else None,
         )
 
     lines = [line("A and B differ", lambda pair: pair.differ, lambda pair: pair.errors["member"])]
@@ -129,6 +131,7 @@ def _midpoints(kinds: Mapping[str, Measured]) -> Table[_Line]:
             {},
             None,
             line("", lambda pair: pair.differ, lambda pair: pair.errors["mean function"]).error,
+            None,
         )
     )
     lines += [
@@ -160,12 +163,14 @@ def _midpoints(kinds: Mapping[str, Measured]) -> Table[_Line]:
         "Root mean square over geometries, mean over pairs; in brackets the standard error over"
         " members (jackknife), mol.: over molecules. own: every element by itself on its own"
         " atoms, else jointly. distance: |A - B|^2 / (|A|^2 + |B|^2); error: against the mean of"
-        f" the whole ensemble, both ANI-1x. Energies vary by {energies:.1f} among the geometries.",
+        " the whole ensemble; barrier: of its square over all t (5 points); all three ANI-1x."
+        f" Energies vary by {energies:.1f} among the geometries.",
         [
             Column("matching", lambda one: one.name, left=True),
             *columns,
             Column("distance", lambda one: one.distance),
             Column("error", lambda one: None if one.error is None else one.error.mean),
+            Column("barrier", lambda one: one.barrier),
         ],
         lines,
     )
@@ -367,7 +372,8 @@ def _alone(kinds: Mapping[str, Measured]) -> Table[_Alone]:
 class _Recovery:
     what: str
     by_matching: dict[str, Estimate]
-    tuned: Estimate | None
+    ccx: Mean | None
+    tuned: Mean | None
 
 
 def _recoveries(kinds: Mapping[str, Measured]) -> Table[_Recovery]:
@@ -375,7 +381,8 @@ def _recoveries(kinds: Mapping[str, Measured]) -> Table[_Recovery]:
         _Recovery(
             what,
             {name: recovered(kinds[ONE_X], name, what) for name in FITTED},
-            recovered(kinds[TUNED], UNMATCHED, what) if TUNED in kinds else None,
+            recovered(kinds[CCX], EXPLAINED, what).mean if CCX in kinds else None,
+            recovered(kinds[TUNED], UNMATCHED, what).mean if TUNED in kinds else None,
         )
         for what in RECOVERIES
     ]
@@ -396,11 +403,13 @@ def _recoveries(kinds: Mapping[str, Measured]) -> Table[_Recovery]:
         "Fitted to the mean function on half of the molecules, judged on the other half, and the"
         " other way round; pairs of ANI-1x by matching, errors as in the first table. REPAIR:"
         " means and deviations of neurons. scale and shift: of each element's output. last layer:"
-        " all output weights. tuned: fine-tuned pairs, not matched.",
+        f" all output weights. ccx: pairs of ANI-1ccx, {EXPLAINED}; tuned: fine-tuned ones, not"
+        " matched.",
         [
             Column("fitted anew", lambda one: one.what, left=True),
             *(column for name in FITTED for column in (value(name), molecules(name))),
-            Column("tuned", lambda one: None if one.tuned is None else one.tuned.mean),
+            Column("ANI-1ccx", lambda one: one.ccx, head="ccx"),
+            Column("fine-tuned", lambda one: one.tuned, head="tuned"),
         ],
         rows,
     )
@@ -419,12 +428,17 @@ class _Several:
         return Mean.over(values)
 
 
+def _first_1x(group: tuple[tuple[str, int], list[Average]]) -> tuple[bool, int]:
+    (ensemble, members), _ = group
+    return ensemble != "ani1x", members
+
+
 def _averages(averages: Sequence[tuple[AverageTask, Average]]) -> Table[_Several]:
     groups: dict[tuple[str, int], list[Average]] = {}
     for task, found in averages:
         ensemble = task.members[0].rpartition("_")[0]
         groups.setdefault((ensemble, len(task.members)), []).append(found)
-    rows = [_Several(*key, found) for key, found in groups.items()]
+    rows = [_Several(*key, found) for key, found in sorted(groups.items(), key=_first_1x)]
 
     def matched(name: str) -> Column[_Several]:
         return Column(name, lambda one: one.mean(name))
