@@ -208,13 +208,13 @@ def _elements(kinds: Mapping[str, Measured]) -> Table[_AtElement]:
             Column("element", lambda one: _ELEMENTS[one.name], head=" ", left=True),
             Column("varies", lambda one: one.mean(lambda at: at.spread).value, form=".1f"),
             Column("differ", lambda one: one.mean(lambda at: at.differ)),
-            Column("none", lambda one: one.matched("off", UNMATCHED)),
+            Column("none", lambda one: one.matched("off", UNMATCHED).value, form=".1f"),
             Column("off", lambda one: one.mean(lambda at: at.off)),
             Column(
                 "off / varies", lambda one: one.mean(lambda at: at.off / at.spread), head="rel."
             ),
             Column("bias", lambda one: one.matched("bias")),
-            Column("share", lambda one: one.matched("share")),
+            Column("share", lambda one: one.matched("share").value, form=".2f"),
             Column("C1'", lambda one: one.mean(lambda at: at.certified).value, form=".0f"),
             Column("D1", lambda one: one.mean(lambda at: at.gaussian).value, form=".2f"),
             Column(
@@ -388,7 +388,8 @@ def _recoveries(kinds: Mapping[str, Measured]) -> Table[_Recovery]:
     ]
 
     def value(name: str) -> Column[_Recovery]:
-        return Column(name, lambda one: one.by_matching[name].mean)
+        head = name.removesuffix(", own")
+        return Column(name, lambda one: one.by_matching[name].mean, head=head)
 
     def molecules(name: str) -> Column[_Recovery]:
         return Column(
@@ -401,7 +402,7 @@ def _recoveries(kinds: Mapping[str, Measured]) -> Table[_Recovery]:
     return Table(
         "What the midpoint recovers: deviation from the mean function, kcal/mol per atom",
         "Fitted to the mean function on half of the molecules, judged on the other half, and the"
-        " other way round; pairs of ANI-1x by matching, errors as in the first table. REPAIR:"
+        " other way round; pairs of ANI-1x by matching (own atoms), errors as above. REPAIR:"
         " means and deviations of neurons. scale and shift: of each element's output. last layer:"
         f" all output weights. ccx: pairs of ANI-1ccx, {EXPLAINED}; tuned: fine-tuned ones, not"
         " matched.",
