@@ -9,7 +9,8 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
-    permutations simplices predict laws rising below coupling factors initialisation dimension
+    permutations simplices predict laws rising below coupling factors initialisation dimension \
+    potentials
 .PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -31,6 +32,7 @@ coupling: STUDY = trained_coupling
 factors: STUDY = factors
 initialisation: STUDY = initialisation
 dimension: STUDY = dimension
+potentials: STUDY = potentials
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

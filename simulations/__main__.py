@@ -25,6 +25,7 @@ STUDIES = {
         "factors",
         "initialisation",
         "dimension",
+        "potentials",
     )
 }
 """All studies, by name."""

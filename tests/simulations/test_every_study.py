@@ -16,6 +16,8 @@ from lmctheory.sweeps.typed import dump, load
 from lmctheory.tables import FORMATS
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
+from simulations.potentials.folder import Folder
+from tests.simulations.small_potentials import write_small
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ SMALL = {
     "factors": Small(23, "claim by claim"),
     "initialisation": Small(12, "no barrier, unmatched"),
     "dimension": Small(49, "costs and errors between bounds"),
+    "potentials": Small(14, "What the midpoint recovers"),
 }
 SLOW = (
     "barrier_prediction",
@@ -60,6 +63,7 @@ SLOW = (
     "matching_methods",
     "matching_rates",
     "path_certificates",
+    "potentials",
     "rising_barriers",
     "simplices",
     "trained_widths",
@@ -199,6 +203,10 @@ REFUSED = {
         "--widest 15": "greater than or equal to 16",
         "--draws 1": "greater than or equal to 2",
     },
+    "potentials": {
+        "--data-dir missing": "missing holds no potentials",
+        "--members 2": "greater than or equal to 3",
+    },
 }
 
 
@@ -279,10 +287,25 @@ KEYS = {
         (144, "8807d7bd2a1bdaac9395a49a0d16c75915c352f2b52d2439ab26d6b3ae4d1e25"),
         (49, "4e47fca9fa41d28164b1d9c78cecff7c980ce09629193c845fb214316638d816"),
     ),
+    "potentials": (
+        (28, "0558a5b9c93b44524581a12a48cecbae8ba28c6a6289ec72cc1f3e32d38c58a8"),
+        (14, "a1ce55ef0b5630543fc0aa35bf9375cdd416ced3131d4940355faeeeb1225543"),
+    ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
 
 Where they change without a new version of the study, old results are not found again."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept_files(tmp_path_factory):
+    """Potentials where the study looks for them, of which the digest depends on rounding."""
+    kept = tmp_path_factory.mktemp("kept")
+    write_small(kept / "ani", members=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LMCTHEORY_CACHE", str(kept))
+        patch.setattr(Folder, "digest", lambda *_: "digest")
+        yield
 
 
 @pytest.mark.parametrize("name", STUDIES)
