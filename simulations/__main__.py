@@ -22,6 +22,7 @@ STUDIES = {
         "rising_barriers",
         "from_below",
         "trained_coupling",
+        "star",
     )
 }
 """All studies, by name."""
