@@ -23,6 +23,7 @@ STUDIES = {
         "from_below",
         "trained_coupling",
         "star",
+        "alignment_free",
     )
 }
 """All studies, by name."""

@@ -17,30 +17,30 @@ __all__ = ["DECLARATION", "STUDY", "star"]
 
 STUDY = study("star", 1, run, cost=cost_of)
 
-_WIDTHS = (32, 64, 128, 256)
+_WIDTHS = (16, 32, 64, 128)
 _METHODS = ("activation", "weight")
 """For which several networks can be matched jointly."""
-_CERTIFIED_WIDTH = 64
+_CERTIFIED_WIDTH = 32
 """Up to which triangles are decided."""
 
 
 def star(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers.")] = None,
+    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers, 1.")] = None,
     width: Widths = None,
-    sources: Annotated[int, typer.Option(min=2, help="Networks that centres are made of.")] = 6,
+    sources: Annotated[int, typer.Option(min=2, help="Networks that centres are made of.")] = 5,
     tried: Annotated[
         list[int] | None,
         typer.Option(min=2, help="Other numbers of sources, at the width of --at."),
     ] = None,
-    at: Annotated[int, typer.Option(min=1, help="Width at which these are tried.")] = 64,
+    at: Annotated[int, typer.Option(min=1, help="Width at which these are tried.")] = 32,
     held_out: Annotated[int, typer.Option(min=3, help="Networks no centre sees.")] = 4,
     method: Annotated[
         str, typer.Option(help=f"Of matching: {', '.join(_METHODS)}.")
     ] = "activation",
-    centre_epochs: Annotated[int, typer.Option(min=1, help="Of the star's training.")] = 40,
-    certified: Annotated[int, typer.Option(min=0, help="Examples decided for triangles.")] = 60,
+    centre_epochs: Annotated[int, typer.Option(min=1, help="Of the star's training.")] = 30,
+    certified: Annotated[int, typer.Option(min=0, help="Examples decided for triangles.")] = 50,
     repetitions: Annotated[int, typer.Option(min=2, help="Disjoint sets of networks.")] = 4,
     epochs: Epochs = 15,
     learning_rate: LearningRate = 0.05,
@@ -51,8 +51,8 @@ def star(
     require_choice("method", method, _METHODS)
     training = Training(epochs=epochs, learning_rate=learning_rate, weight_decay=1e-3)
     widths = sorted(set(width or _WIDTHS))
-    numbers = sorted({*((2, 16) if tried is None else tried)} - {sources})
-    for layers in sorted(set(depth or (1, 2))):
+    numbers = sorted({*((2, 10) if tried is None else tried)} - {sources})
+    for layers in sorted(set(depth or (1,))):
         shapes = [(m, sources) for m in widths] + [(at, count) for count in numbers]
         for m, count in shapes:
             decided = certified if m <= _CERTIFIED_WIDTH and count == sources else 0

@@ -2,8 +2,8 @@
 
 One repetition has networks of its own: sources, on which centres are made, and held-out ones that
 no centre has seen. Four networks are tried as a centre: the trained *star*; a *long* one, trained
-alone for as many steps; the *mean* of the jointly matched sources; and an *ordinary* one. All others
-are matched with the centre before they are joined to it.
+alone for as many steps; the *mean* of the jointly matched sources; and an *ordinary* one. All
+others are matched with the centre before they are joined to it.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ two of them."""
 
 _POINTS = 13
 _PARTS = 8
-_BUDGET = 20.0
+_BUDGET = 10.0
 """Seconds of the clock for each certificate."""
 
 
