@@ -19,7 +19,7 @@ from simulations.alignment_free.measurement import (
 from simulations.alignment_free.networks import KINDS
 from simulations.alignment_free.summary import report
 from simulations.declaration import Declaration, study
-from simulations.options import DataDir, DataSet, Epochs, LearningRate, Pairs, Seed, Widths
+from simulations.options import DataDir, DataSet, Epochs, LearningRate, Seed, Widths
 from simulations.training import Training
 
 __all__ = ["DECLARATION", "STUDY", "alignment_free"]
@@ -58,7 +58,7 @@ def alignment_free(
         typer.Option(min=3, help="Untrained ones whose swaps are compared; may be repeated."),
     ] = None,
     draws: Annotated[int, typer.Option(min=2, help="Of untrained neurons.")] = 10,
-    pairs: Pairs = 4,
+    pairs: Annotated[int, typer.Option(min=2, help="Of networks, of each setting.")] = 4,
     epochs: Epochs = 15,
     learning_rate: LearningRate = 0.05,
     seed: Seed = 0,

@@ -70,6 +70,8 @@ def require_one_study(results: Results) -> None:
     require_equal([task for task, _ in results], ("seed",), "studies")
     pairs = [task for task, _ in results if isinstance(task, PairTask)]
     require_equal(pairs, ("depth", "pairs", "training"), "studies")
+    require_equal([task for task in pairs if not task.dimension], ("dataset",), "studies")
+    require_equal([task for task in pairs if task.kind in _STARTED], ("share",), "studies")
 
 
 def rows(results: Results) -> Rows:

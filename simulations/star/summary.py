@@ -303,33 +303,33 @@ def claims(rows: Sequence[Shape]) -> list[Claim]:
     through, ordinary = _on_test(_through("star")), _on_test(_through("ordinary"))
     sonthalia, sharma = "Sonthalia", "Sharma"
     return [
-        Claim("unseen to star below pairs", sonthalia, over(star, pairs, pairs), _SAID_LEFT),
+        Claim("unseen: star below pairs", sonthalia, over(star, pairs, pairs), _SAID_LEFT),
         Claim(
-            "unseen above sources of the star",
+            "star: unseen above sources",
             *(sonthalia, over(star, _train(_seen("star")), pairs), _SAID_UNSEEN),
         ),
         Claim(
-            "unseen to star below unseen to long",
+            "unseen: star below long",
             *("control", over(star, _train(_unseen("long")), pairs), _SAID_LEFT),
         ),
         Claim(
-            "unseen to star below unseen to mean",
+            "unseen: star below mean",
             *("control", over(star, _train(_unseen("mean")), pairs), _SAID_LEFT),
         ),
         Claim(
-            "test loss of star below that of long",
+            "own test loss: star below long",
             *(sonthalia, over(_loss("star"), _loss("long"), _loss("long")), -0.1),
         ),
         Claim(
-            "one matching for all above pairs' own",
+            "one matching for all above own",
             *(sharma, over(ordinary, pairs_test, pairs_test), 0.5),
         ),
         Claim(
-            "by the star below by another",
+            "that by the star below another's",
             *("control", over(through, ordinary, pairs_test), -0.5),
         ),
         Claim(
-            "barrier among three falls with width",
+            "barrier of three falls with width",
             *(sharma, _slope(rows, _largest("through ordinary")), -0.25),
         ),
         Claim(

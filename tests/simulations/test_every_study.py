@@ -46,6 +46,8 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "star": Small(6, "everything matched with the centre"),
+    "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
@@ -165,6 +167,20 @@ REFUSED = {
         "--width 1": "greater than or equal to 2",
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
+    },
+    "star": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--method naive": "method must be one of ['activation', 'weight']",
+        "--held-out 2": "greater than or equal to 3",
+        "--sources 1": "greater than or equal to 2",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
+    "alignment_free": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--share 1": "0.01<=x<=0.99",
+        "--kappa -1": "greater than or equal to 0",
+        "--dimension 65": "1<=x<=64",
+        "--learning-rate -1": "learning_rate must be positive",
     },
 }
 
