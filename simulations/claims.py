@@ -1,9 +1,10 @@
 """Published claims beside what is measured: a verdict from the data, one line each.
 
 A claim says on which side of zero an effect lies. It is *reproduced* if the 95 % interval of what
-is measured lies there, and the finding is *different* if it lies on the other side. If it holds
-zero, the claim is *not reproduced* where the published effect would have been found with a power of
-80 %, and *undecided* where it would not.
+is measured lies there. The finding is *different* if the interval lies on the other side, or, where
+a size was published, if all of it is below half that size. If it holds zero, the claim is *not
+reproduced* where the published effect would have been found with a power of 80 %, and *undecided*
+where it would not.
 """
 
 from collections.abc import Sequence
@@ -69,12 +70,14 @@ class Claim:
         source: where it was published.
         effect: measured; None where nothing was.
         published: the effect that is claimed; its sign is the side of zero.
+        sized: whether that size was published, and not the side alone.
     """
 
     text: str
     source: str
     effect: Effect | None
     published: float
+    sized: bool = False
 
     @property
     def verdict(self) -> str:
@@ -82,11 +85,16 @@ class Claim:
         if self.effect is None or not np.isfinite(self.effect.mean.error):
             return "undecided"
         low, high = sorted(np.sign(self.published) * end for end in self.effect.interval)
+        if high < 0 or (low > 0 and self.sized and high < abs(self.published) / 2):
+            return "different"
         if low > 0:
             return "reproduced"
-        if high < 0:
-            return "different"
         return "not reproduced" if self.effect.power(self.published) >= _POWER else "undecided"
+
+
+def _said(claim: Claim) -> str:
+    size = f"{claim.published:+.2g}"
+    return size if claim.sized else f"({size})"
 
 
 def claims_table(claims: Sequence[Claim], caption: str) -> Table[Claim]:
@@ -104,12 +112,12 @@ def claims_table(claims: Sequence[Claim], caption: str) -> Table[Claim]:
 
     return Table(
         "Published claims, and what is found here",
-        f"{caption} said: the size at which a claim that is not seen is judged (power of 80 %)."
-        " from, to: the 95 % interval.",
+        f"{caption} said: the size that was published, or, in brackets, at which a claim of a side"
+        " alone is judged if it is not seen (power of 80 %). from, to: the 95 % interval.",
         [
             Column("claim", lambda one: one.text, left=True),
             Column("source", lambda one: one.source, left=True),
-            Column("said", lambda one: one.published, form="+.2g"),
+            Column("said", _said),
             Column("effect", lambda one: None if one.effect is None else one.effect.mean),
             Column("from", lambda one: end(one, 0), form="+.2g"),
             Column("to", lambda one: end(one, 1), form="+.2g"),

@@ -303,10 +303,10 @@ def claims(rows: Sequence[Shape]) -> list[Claim]:
     through, ordinary = _on_test(_through("star")), _on_test(_through("ordinary"))
     sonthalia, sharma = "Sonthalia", "Sharma"
     return [
-        Claim("unseen: star below pairs", sonthalia, over(star, pairs, pairs), _SAID_LEFT),
+        Claim("unseen: star below pairs", sonthalia, over(star, pairs, pairs), _SAID_LEFT, True),
         Claim(
             "star: unseen above sources",
-            *(sonthalia, over(star, _train(_seen("star")), pairs), _SAID_UNSEEN),
+            *(sonthalia, over(star, _train(_seen("star")), pairs), _SAID_UNSEEN, True),
         ),
         Claim(
             "unseen: star below long",

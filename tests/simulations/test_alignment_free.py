@@ -8,6 +8,7 @@ import torch
 
 from lmctheory.networks import MLP, TrainingConfig, load_dataset, seeded_generators, train_many
 from lmctheory.paths import barrier
+from paper_figures.alignment_free import draw
 from simulations.alignment_free.command import alignment_free
 from simulations.alignment_free.measurement import (
     AMBIENT,
@@ -225,6 +226,14 @@ def test_claims_follow_what_is_measured(results, printed):
     assert found["swap cost rises with the dimension"] == "reproduced"
     text = printed(report, results)
     assert "least" in text
+    widths, kappas, dimensions = draw(results).axes
+    drawn = {
+        bars.get_label(): bars.lines[0].get_ydata().astype(float) for bars in widths.containers
+    }
+    assert list(drawn)[-1] == "ordinary, matched"
+    np.testing.assert_allclose(drawn["entries fixed"], 0.1015)
+    assert len(kappas.containers) == 2
+    assert len(dimensions.containers) == 3
 
 
 def test_tables_show_every_setting_once(results):

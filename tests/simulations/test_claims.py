@@ -49,6 +49,19 @@ def test_verdicts(value, error, published, verdict):
     assert claims_table([claim], "A caption.").records[0]["verdict"] == verdict
 
 
+def test_less_than_half_of_a_published_size_is_different():
+    def verdict(value, *, sized):
+        effect = Effect(Mean(value, 0.01), 20)
+        return Claim("it falls", "Someone", effect, -0.6, sized).verdict
+
+    assert [verdict(value, sized=True) for value in (-0.1, -0.29, -0.5)] == [
+        *("different", "reproduced", "reproduced")
+    ]
+    assert verdict(-0.1, sized=False) == "reproduced"
+    rows = [Claim("it", "S", None, -0.6, sized) for sized in (False, True)]
+    assert [row[2] for row in claims_table(rows, "").cells] == ["(-0.6)", "-0.6"]
+
+
 def test_nothing_measured_is_undecided():
     assert Claim("it falls", "Someone", None, -1.0).verdict == "undecided"
     assert claims_table([Claim("it", "S", None, -1.0)], "").cells[0][3:6] == ["-"] * 3

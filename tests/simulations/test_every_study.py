@@ -52,7 +52,7 @@ SMALL = {
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
     *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
-    "width_sweep",
+    *("star", "width_sweep"),
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
@@ -177,9 +177,9 @@ REFUSED = {
     },
     "alignment_free": {
         "--dataset mnist --data-dir missing": "missing",
-        "--share 1": "0.01<=x<=0.99",
+        "--share 1": "less than or equal to 0.99",
         "--kappa -1": "greater than or equal to 0",
-        "--dimension 65": "1<=x<=64",
+        "--dimension 65": "less than or equal to 64",
         "--learning-rate -1": "learning_rate must be positive",
     },
 }
@@ -249,6 +249,14 @@ KEYS = {
     "trained_coupling": (
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
+    ),
+    "star": (
+        (24, "a6eeb7cdd5075c939ad73d4446aafd4a0f37752bb8d95c9717de8d24cebd7c07"),
+        (6, "210cc95812a656e1ad1a8a245a0c60d2c9aaf5b7ed11b465bf9c6c63bcef4e85"),
+    ),
+    "alignment_free": (
+        (40, "2cb3d221f17a41bf81e6709bf958ed0562496c68fbc98feed7e806114da13489"),
+        (19, "db3f27f9c704cb959006b90bcf608f255b8ad4a76487d30fe0b485a7cbc8b36e"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

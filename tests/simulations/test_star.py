@@ -10,6 +10,7 @@ from lmctheory.matching import match
 from lmctheory.networks import MLP, TrainingConfig, load_dataset, seeded_generators
 from lmctheory.networks.state import slots
 from lmctheory.paths import interpolate
+from paper_figures.star import draw
 from simulations.simplex_grid import combined, grid_shares
 from simulations.star.centre import train_centre
 from simulations.star.measurement import (
@@ -130,12 +131,18 @@ def results(scale):
 def test_claims_follow_what_is_measured(printed):
     verdicts = {
         scale: [claim.verdict for claim in claims(shapes(results(scale))[0])]
-        for scale in (0.4, 1.0, 1.5)
+        for scale in (0.4, 0.8, 1.0, 1.5)
     }
-    assert [one[0] for one in verdicts.values()] == ["reproduced", "not reproduced", "different"]
+    assert [one[0] for one in verdicts.values()] == [
+        *("reproduced", "different", "not reproduced", "different")
+    ]
     assert verdicts[0.4] == [*["reproduced"] * 7, "not reproduced", "reproduced"]
     text = printed(report, results(0.4))
     assert "unseen: star below pairs" in text
+    left, right = draw(results(0.4)).axes
+    star = next(line for line in left.containers if line.get_label() == "star to unseen")
+    np.testing.assert_allclose(star.lines[0].get_ydata().astype(float), 0.4)
+    assert "1 hidden layer:" in right.get_title()
 
 
 def test_numbers_of_sources_are_a_table_of_their_own():
