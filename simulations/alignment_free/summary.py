@@ -20,7 +20,7 @@ __all__ = ["Results", "Row", "Rows", "claims", "predicted", "report", "require_o
 Results = Sequence[tuple[PairTask | SwapTask, Measured | Cheapest]]
 
 _EFFECTS = (
-    "Lim et al. 2024; Buergin et al. 2026. Effects on barriers without matching are logarithms of"
+    "Lim et al. 2024; Buergin et al. 2026. Effects on barriers, without matching, are logarithms of"
     " ratios: in means over pairs, over all widths; of the loss: share of the ordinary networks'"
     " loss; correlation: Kendall's, of swap cost in weights and barrier over settings."
 )
@@ -246,36 +246,36 @@ def claims(found: Rows) -> list[Claim]:
     half = float(np.log(0.5))
     return [
         Claim(
-            "barrier: fixed below ordinary",
+            "fixed below ordinary",
             *(lim, _ratio(by_kind["fixed"], by_kind["ordinary"]), half),
         ),
         Claim(
-            "barrier: fixed below ordinary, matched",
+            "fixed below ordinary, matched",
             *(lim, _ratio(by_kind["fixed"], by_kind["ordinary"], "matched"), half),
         ),
         Claim(
-            "barrier: gated below ordinary",
+            "gated below ordinary",
             *(lim, _ratio(by_kind["gated"], by_kind["ordinary"]), half),
         ),
-        Claim("barrier of fixed falls with width", lim, _slope(by_kind["fixed"]), -0.25),
+        Claim("fixed: falls with width", lim, _slope(by_kind["fixed"]), -0.25),
         Claim(
-            "barrier: fixed below shared start",
+            "fixed below shared start",
             *("control", _ratio(by_kind["fixed"], by_kind["shared"]), half),
         ),
         Claim(
-            "loss of fixed above ordinary",
+            "own loss: fixed above ordinary",
             *(lim, _loss(by_kind["fixed"], by_kind["ordinary"]), 0.1),
         ),
         Claim(
-            "barrier: kappa = 0 below ordinary",
+            "kappa = 0 below ordinary",
             *(lim, _ratio({row.task.width: row for row in none}, by_kind["ordinary"]), half),
         ),
         Claim(
-            "swap cost rises with the dimension",
+            "swap cost rises with dimension",
             *(buergin, _exponent(swaps_by_dimension), 0.25),
         ),
         Claim(
-            "the costlier swaps, the lower barriers",
+            "costlier swaps, lower barriers",
             *(buergin, _correlation(found), -0.5),
         ),
     ]

@@ -34,6 +34,10 @@ def star(
         list[int] | None,
         typer.Option(min=2, help="Other numbers of sources, at the width of --at."),
     ] = None,
+    longer: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Other epochs of the star's training, at the width of --at."),
+    ] = None,
     at: Annotated[int, typer.Option(min=1, help="Width at which these are tried.")] = 32,
     held_out: Annotated[int, typer.Option(min=3, help="Networks no centre sees.")] = 4,
     method: Annotated[
@@ -52,13 +56,19 @@ def star(
     training = Training(epochs=epochs, learning_rate=learning_rate, weight_decay=1e-3)
     widths = sorted(set(width or _WIDTHS))
     numbers = sorted({*((2, 10) if tried is None else tried)} - {sources})
+    lengths = sorted({*((100, 300) if longer is None else longer)} - {centre_epochs})
     for layers in sorted(set(depth or (1,))):
-        shapes = [(m, sources) for m in widths] + [(at, count) for count in numbers]
-        for m, count in shapes:
-            decided = certified if m <= _CERTIFIED_WIDTH and count == sources else 0
+        shapes = [
+            *((m, sources, centre_epochs) for m in widths),
+            *((at, count, centre_epochs) for count in numbers),
+            *((at, sources, length) for length in lengths),
+        ]
+        for m, count, length in shapes:
+            usual = (count, length) == (sources, centre_epochs)
+            decided = certified if m <= _CERTIFIED_WIDTH and usual else 0
             for repetition in range(repetitions):
                 yield Task(
-                    *(dataset, layers, m, count, held_out, method, centre_epochs, decided),
+                    *(dataset, layers, m, count, held_out, method, length, decided),
                     *(repetition, training, seed),
                 )
 
@@ -72,6 +82,7 @@ DECLARATION = Declaration(
         "width": [4, 8],
         "sources": 2,
         "tried": [3],
+        "longer": [3],
         "at": 8,
         "held_out": 3,
         "centre_epochs": 2,

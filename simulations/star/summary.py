@@ -37,12 +37,14 @@ class Shape:
         depth: hidden layers.
         width: of each.
         sources: networks that centres were made of.
+        epochs: of the star and of the long network.
         found: by repetition.
     """
 
     depth: int
     width: int
     sources: int
+    epochs: int
     found: Sequence[Measured]
 
     def draws(self, of: Callable[[Measured], float]) -> list[float]:
@@ -68,17 +70,17 @@ def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if they differ in more than shapes, repetitions and sources.
+        ValueError: if they differ in more than shapes, repetitions, sources and the star's epochs.
     """
-    names = ("dataset", "held_out", "method", "centre_epochs", "training", "seed")
+    names = ("dataset", "held_out", "method", "training", "seed")
     require_equal([task for task, _ in results], names, "studies")
 
 
 def shapes(results: Results) -> tuple[list[Shape], list[Shape]]:
-    """Those with the usual number of sources, and those of the width at which others are tried."""
-    grouped: dict[tuple[int, int, int], list[tuple[int, Measured]]] = {}
+    """Those of the usual star, and all of the width at which other stars are tried."""
+    grouped: dict[tuple[int, int, int, int], list[tuple[int, Measured]]] = {}
     for task, one in results:
-        key = task.depth, task.width, task.sources
+        key = task.depth, task.width, task.sources, task.centre_epochs
         grouped.setdefault(key, []).append((task.repetition, one))
     found = [
         Shape(*key, [one for _, one in sorted(members, key=lambda each: each[0])])
@@ -86,10 +88,11 @@ def shapes(results: Results) -> tuple[list[Shape], list[Shape]]:
     ]
     if not found:
         return [], []
-    usual, _ = Counter(shape.sources for shape in found).most_common(1)[0]
-    tried = {(shape.depth, shape.width) for shape in found if shape.sources != usual}
+    stars = Counter((shape.sources, shape.epochs) for shape in found)
+    usual, _ = stars.most_common(1)[0]
+    tried = {(s.depth, s.width) for s in found if (s.sources, s.epochs) != usual}
     return (
-        [shape for shape in found if shape.sources == usual],
+        [shape for shape in found if (shape.sources, shape.epochs) == usual],
         [shape for shape in found if (shape.depth, shape.width) in tried],
     )
 
@@ -102,7 +105,7 @@ def report(results: Results) -> list[Part]:
         _training(usual),
         _test(usual),
         _own(usual),
-        _number(tried),
+        _other_stars(tried),
         _strong(usual),
         _triangles(usual),
     ]
@@ -209,18 +212,23 @@ def _own(rows: Sequence[Shape]) -> Table[Shape]:
     )
 
 
-def _number(rows: Sequence[Shape]) -> Table[Shape]:
+def _other_stars(rows: Sequence[Shape]) -> Table[Shape]:
     return Table(
-        "The number of sources: barrier of the training loss from the star",
-        "beyond: of what pairs have, the share by which unseen networks exceed sources.",
+        "Other stars: the number of their sources, and how long they are trained",
+        "Barriers of the training loss; long: from the network trained as long to unseen ones."
+        " beyond: of what pairs have, the share by which unseen networks exceed sources. loss: own"
+        " test loss of the star, and of the long network.",
         [
             *_PLACE,
             Column("sources", lambda shape: shape.sources, form="d"),
+            Column("epochs", lambda shape: shape.epochs, form="d"),
             _column("pairs", _train(_pairs)),
             _column("seen", _train(_seen("star"))),
             _column("unseen", _train(_unseen("star"))),
+            _column("long", _train(_unseen("long"))),
             Column("beyond", lambda shape: Mean.over(_beyond(shape))),
             _column("loss of the star", _loss("star"), head="loss"),
+            _column("loss of the long network", _loss("long"), head="long"),
         ],
         rows,
         sections=lambda shape: shape.depth,

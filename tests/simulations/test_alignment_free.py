@@ -217,13 +217,13 @@ def results():
 
 def test_claims_follow_what_is_measured(results, printed):
     found = {claim.text: claim.verdict for claim in claims(rows(results))}
-    assert found["barrier: fixed below ordinary"] == "reproduced"
-    assert found["barrier: gated below ordinary"] == "not reproduced"
-    assert found["barrier of fixed falls with width"] == "not reproduced"
-    assert found["barrier: fixed below shared start"] == "not reproduced"
-    assert found["loss of fixed above ordinary"] == "reproduced"
-    assert found["barrier: kappa = 0 below ordinary"] == "not reproduced"
-    assert found["swap cost rises with the dimension"] == "reproduced"
+    assert found["fixed below ordinary"] == "reproduced"
+    assert found["gated below ordinary"] == "not reproduced"
+    assert found["fixed: falls with width"] == "not reproduced"
+    assert found["fixed below shared start"] == "not reproduced"
+    assert found["own loss: fixed above ordinary"] == "reproduced"
+    assert found["kappa = 0 below ordinary"] == "not reproduced"
+    assert found["swap cost rises with dimension"] == "reproduced"
     text = printed(report, results)
     assert "least" in text
     widths, kappas, dimensions = draw(results).axes

@@ -46,7 +46,7 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
-    "star": Small(6, "everything matched with the centre"),
+    "star": Small(8, "everything matched with the centre"),
     "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
 }
 SLOW = (

@@ -145,15 +145,18 @@ def test_claims_follow_what_is_measured(printed):
     assert "1 hidden layer:" in right.get_title()
 
 
-def test_numbers_of_sources_are_a_table_of_their_own():
-    more = (replace(TASK, sources=5), measured(0.4, 0))
-    usual, tried = shapes([*results(0.4), more])
+def test_other_stars_are_a_table_of_their_own(printed):
+    more, longer = replace(TASK, sources=5), replace(TASK, centre_epochs=99)
+    all_results = [*results(0.4), (more, measured(0.4, 0)), (longer, measured(0.4, 0))]
+    usual, tried = shapes(all_results)
     assert [(shape.width, shape.sources) for shape in usual] == [(6, 3), (12, 3)]
-    assert [(shape.width, shape.sources) for shape in tried] == [(6, 3), (6, 5)]
+    assert [(shape.sources, shape.epochs) for shape in tried] == [(3, 12), (3, 99), (5, 12)]
     assert shapes([]) == ([], [])
+    require_one_study(all_results)
+    assert "Other stars" in printed(report, all_results)
 
 
-def test_other_centres_are_another_study():
-    other = replace(TASK, centre_epochs=99)
-    with pytest.raises(ValueError, match="centre_epochs"):
+def test_another_method_is_another_study():
+    other = replace(TASK, method="weight")
+    with pytest.raises(ValueError, match="method"):
         require_one_study([*results(0.4), (other, measured(0.4, 0))])
