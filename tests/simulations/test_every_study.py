@@ -251,8 +251,8 @@ KEYS = {
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
     ),
     "star": (
-        (24, "a6eeb7cdd5075c939ad73d4446aafd4a0f37752bb8d95c9717de8d24cebd7c07"),
-        (6, "210cc95812a656e1ad1a8a245a0c60d2c9aaf5b7ed11b465bf9c6c63bcef4e85"),
+        (32, "617f2be71a39045c63bcfe20d0010ff3d85897d7d86336a5cf89884d29949e0a"),
+        (8, "23f7cdd04b033f3804b3b6169a60f1866a81b0bd77476e6764fc0824fff66517"),
     ),
     "alignment_free": (
         (40, "2cb3d221f17a41bf81e6709bf958ed0562496c68fbc98feed7e806114da13489"),
