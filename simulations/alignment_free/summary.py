@@ -1,6 +1,6 @@
 """What `alignment_free` measured, as tables, and the claims that it tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -236,7 +236,7 @@ def claims(found: Rows) -> list[Claim]:
     by_kind: dict[str, dict[int, Row]] = {kind: {} for kind in KINDS}
     for row in found.widths:
         by_kind[row.task.kind][row.task.width] = row
-    none = [row for row in found.kappas if row.task.kind == "fixed" and row.task.kappa == 0]
+    none, large = (_at_kappa(found, end) for end in (min, max))
     lim, buergin = "Lim", "Buergin"
     swaps_by_dimension = {
         row.task.dimension: mean
@@ -251,7 +251,11 @@ def claims(found: Rows) -> list[Claim]:
         ),
         Claim(
             "fixed below ordinary, matched",
-            *(lim, _ratio(by_kind["fixed"], by_kind["ordinary"], "matched"), half),
+            *("control", _ratio(by_kind["fixed"], by_kind["ordinary"], "matched"), half),
+        ),
+        Claim(
+            "largest kappa: below matched",
+            *("control", _ratio(large["fixed"], by_kind["ordinary"], "matched"), half),
         ),
         Claim(
             "gated below ordinary",
@@ -263,12 +267,16 @@ def claims(found: Rows) -> list[Claim]:
             *("control", _ratio(by_kind["fixed"], by_kind["shared"]), half),
         ),
         Claim(
+            "largest kappa: below shared start",
+            *("control", _ratio(large["fixed"], large["shared"]), half),
+        ),
+        Claim(
             "own loss: fixed above ordinary",
             *(lim, _loss(by_kind["fixed"], by_kind["ordinary"]), 0.1),
         ),
         Claim(
-            "kappa = 0 below ordinary",
-            *(lim, _ratio({row.task.width: row for row in none}, by_kind["ordinary"]), half),
+            "least kappa: below ordinary",
+            *("control", _ratio(none["fixed"], by_kind["ordinary"]), half),
         ),
         Claim(
             "swap cost rises with dimension",
@@ -279,6 +287,20 @@ def claims(found: Rows) -> list[Claim]:
             *(buergin, _correlation(found), -0.5),
         ),
     ]
+
+
+def _at_kappa(found: Rows, end: Callable[[Iterable[float]], float]) -> dict[str, dict[int, Row]]:
+    """Of fixed and shared networks by width, the least or largest kappa that was tried."""
+    kappas = {row.task.kappa for row in found.kappas}
+    chosen = end(kappas) if kappas else 0.0
+    return {
+        kind: {
+            row.task.width: row
+            for row in found.kappas
+            if row.task.kind == kind and row.task.kappa == chosen
+        }
+        for kind in _STARTED
+    }
 
 
 def _logarithm(row: Row, name: str) -> Mean | None:

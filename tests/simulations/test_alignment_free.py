@@ -221,8 +221,10 @@ def test_claims_follow_what_is_measured(results, printed):
     assert found["gated below ordinary"] == "not reproduced"
     assert found["fixed: falls with width"] == "not reproduced"
     assert found["fixed below shared start"] == "not reproduced"
+    assert found["largest kappa: below matched"] == "reproduced"
+    assert found["largest kappa: below shared start"] == "not reproduced"
     assert found["own loss: fixed above ordinary"] == "reproduced"
-    assert found["kappa = 0 below ordinary"] == "not reproduced"
+    assert found["least kappa: below ordinary"] == "not reproduced"
     assert found["swap cost rises with dimension"] == "reproduced"
     text = printed(report, results)
     assert "least" in text
