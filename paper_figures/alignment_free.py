@@ -72,7 +72,13 @@ def _against(axes: Axes, found: Sequence[Row], name: str) -> None:
     axes.set_xlabel(name)
 
 
-def _curve(axes: Axes, means: Mapping[float, Mean], form: str, colour: str, label: str) -> None:
+def _curve(
+    axes: Axes,
+    means: Mapping[int, Mean] | Mapping[float, Mean],
+    form: str,
+    colour: str,
+    label: str,
+) -> None:
     axes.errorbar(
         list(means),
         [mean.value for mean in means.values()],

@@ -8,6 +8,7 @@ training, and the cheapest swap among them, against their number.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -185,9 +186,8 @@ def run_swaps(task: SwapTask, data_dir: Path | None = None) -> Cheapest:
     seed = int(np.random.default_rng(entropy_of(task)).integers(2**62))
     rng = torch.Generator().manual_seed(seed)
     found = [[_cheapest(task, width, rng) for _ in range(task.draws)] for width in task.widths]
-    return Cheapest(
-        *([[draw[k] for draw in draws] for draws in found] for k in (0, 1))  # type: ignore[arg-type]
-    )
+    least, nearest = ([[draw[k] for draw in draws] for draws in found] for k in (0, 1))
+    return Cheapest(least, nearest)
 
 
 def _data(task: PairTask, data_dir: Path | None) -> Dataset:
@@ -198,17 +198,18 @@ def _data(task: PairTask, data_dir: Path | None) -> Dataset:
     made = teacher_dataset(inputs=task.dimension, train=train, test=test, rng=rng)
     span = torch.linalg.qr(torch.randn(AMBIENT, task.dimension, generator=rng)).Q
     span = span * (AMBIENT / task.dimension) ** 0.5  # inputs of mean square one, as E x_i^2 = 1
-    parts = [Examples(part.inputs @ span.T, part.labels) for part in (made.train, made.test)]
-    return Dataset(made.name, *parts, made.classes)
+
+    def embedded(part: Examples) -> Examples:
+        return Examples(part.inputs @ span.T, part.labels)
+
+    return Dataset(made.name, embedded(made.train), embedded(made.test), made.classes)
 
 
-def _pair(
-    a: nn.Module, b: nn.Module, data: Dataset, rng: np.random.Generator
-) -> dict[str, float | list[float]]:
+def _pair(a: nn.Module, b: nn.Module, data: Dataset, rng: np.random.Generator) -> dict[str, Any]:
     fixed = [layer for layer in a.modules() if isinstance(layer, PartlyFixed)]
     first, second = (one.plain() if isinstance(one, FixedMLP) else one for one in (a, b))
     as_they_are = barrier(first, second, data.test, points=_POINTS)
-    row: dict[str, float | list[float]] = {
+    row: dict[str, Any] = {
         "unmatched": float(as_they_are.max),
         "loss": float(as_they_are.loss[[0, -1]].mean()),
         "accuracy": float(as_they_are.accuracy[[0, -1]].mean()),
