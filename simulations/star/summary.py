@@ -25,7 +25,8 @@ _SAID_UNSEEN = 0.21
 _EFFECTS = (
     "Sonthalia et al. 2024, Sharma et al. 2024, Lin, Li and Wu 2024. Effects are differences of"
     " barriers, of the training loss for the star and of the test loss below it, in barriers of"
-    " pairs; shares of the long network's test loss; an exponent; distances beyond 1.1."
+    " pairs; shares of the long network's test loss; an exponent; distances beyond 1.1. longest:"
+    " the star that was trained for most epochs, to unseen networks."
 )
 
 
@@ -111,7 +112,7 @@ def report(results: Results) -> list[Part]:
     ]
     if decided:
         parts.append(_certified(decided))
-    return [*parts, claims_table(claims(usual), _EFFECTS)]
+    return [*parts, claims_table(claims(usual, tried), _EFFECTS)]
 
 
 _PLACE = (
@@ -294,8 +295,13 @@ def _certified(rows: Sequence[Shape]) -> Table[Shape]:
     )
 
 
-def claims(rows: Sequence[Shape]) -> list[Claim]:
-    """What was published and what controls say, over all shapes."""
+def claims(rows: Sequence[Shape], tried: Sequence[Shape] = ()) -> list[Claim]:
+    """What was published and what controls say.
+
+    Args:
+        rows: shapes of the usual star, over which effects are means.
+        tried: other stars; the one that was trained for longest is judged by itself.
+    """
     pairs, star = _train(_pairs), _train(_unseen("star"))
     pairs_test = _on_test(_pairs)
 
@@ -305,6 +311,17 @@ def claims(rows: Sequence[Shape]) -> list[Claim]:
         unit: Callable[[Measured], float],
     ) -> Effect | None:
         found = [shape.relative(first, second, unit) for shape in rows]
+        return Effect.over(found) if found else None
+
+    longest = max((shape.epochs for shape in tried), default=0)
+    ends = [
+        shape
+        for shape in tried
+        if shape.epochs == longest and longest > max(row.epochs for row in rows)
+    ]
+
+    def at_the_end(second: Callable[[Measured], float]) -> Effect | None:
+        found = [shape.relative(star, second, pairs) for shape in ends]
         return Effect.over(found) if found else None
 
     lengths = [[value - 1.1 for value in shape.draws(_length)] for shape in rows]
@@ -319,6 +336,14 @@ def claims(rows: Sequence[Shape]) -> list[Claim]:
         Claim(
             "unseen: star below long",
             *("control", over(star, _train(_unseen("long")), pairs), _SAID_LEFT),
+        ),
+        Claim(
+            "longest: star below pairs",
+            *(sonthalia, at_the_end(pairs), _SAID_LEFT, True),
+        ),
+        Claim(
+            "longest: star below long",
+            *("control", at_the_end(_train(_unseen("long"))), _SAID_LEFT),
         ),
         Claim(
             "unseen: star below mean",
