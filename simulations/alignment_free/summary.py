@@ -11,7 +11,7 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.alignment_free.measurement import Cheapest, Measured, PairTask, SwapTask
 from simulations.alignment_free.networks import KINDS
-from simulations.claims import Claim, Effect, claims_table
+from simulations.effects import Claim, Effect, effects_table
 from simulations.declaration import Part, require_equal
 from simulations.power_law import Trend, power_law
 
@@ -143,7 +143,7 @@ def report(results: Results) -> list[Part]:
         ),
         _swaps(found.widths),
         _cheapest(found.swaps),
-        claims_table(claims(found), _EFFECTS),
+        effects_table(claims(found), _EFFECTS),
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
-from simulations.claims import Claim, Effect, claims_table
+from simulations.effects import Claim, Effect, effects_table
 from simulations.declaration import Part, require_equal
 from simulations.power_law import power_law
 from simulations.star.measurement import CENTRES, TRIANGLES, Measured, Rays, Task
@@ -112,7 +112,7 @@ def report(results: Results) -> list[Part]:
     ]
     if decided:
         parts.append(_certified(decided))
-    return [*parts, claims_table(claims(usual, tried), _EFFECTS)]
+    return [*parts, effects_table(claims(usual, tried), _EFFECTS)]
 
 
 _PLACE = (

@@ -1,4 +1,4 @@
-"""Published claims beside what is measured: a verdict from the data, one line each.
+"""Published claims that an effect has a sign, or a size: judged by its interval, and by its power.
 
 A claim says on which side of zero an effect lies. It is *reproduced* if the 95 % interval of what
 is measured lies there. The finding is *different* if the interval lies on the other side, or, where
@@ -16,7 +16,7 @@ from scipy import stats
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 
-__all__ = ["Claim", "Effect", "claims_table"]
+__all__ = ["Claim", "Effect", "effects_table"]
 
 _LEVEL = 0.95
 _POWER = 0.8
@@ -97,7 +97,7 @@ def _said(claim: Claim) -> str:
     return size if claim.sized else f"({size})"
 
 
-def claims_table(claims: Sequence[Claim], caption: str) -> Table[Claim]:
+def effects_table(claims: Sequence[Claim], caption: str) -> Table[Claim]:
     """One line for each claim, with what was measured and its 95 % interval.
 
     Args:
