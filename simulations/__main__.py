@@ -26,6 +26,8 @@ STUDIES = {
         "initialisation",
         "dimension",
         "potentials",
+        "star",
+        "alignment_free",
     )
 }
 """All studies, by name."""

@@ -52,6 +52,8 @@ SMALL = {
     "initialisation": Small(12, "no barrier, unmatched"),
     "dimension": Small(49, "costs and errors between bounds"),
     "potentials": Small(14, "What the midpoint recovers"),
+    "star": Small(8, "everything matched with the centre"),
+    "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
 }
 SLOW = (
     "barrier_prediction",
@@ -66,6 +68,7 @@ SLOW = (
     "potentials",
     "rising_barriers",
     "simplices",
+    "star",
     "trained_widths",
     "two_layer_widths",
     "width_sweep",
@@ -207,6 +210,20 @@ REFUSED = {
         "--data-dir missing": "missing holds no potentials",
         "--members 2": "greater than or equal to 3",
     },
+    "star": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--method naive": "method must be one of ['activation', 'weight']",
+        "--held-out 2": "greater than or equal to 3",
+        "--sources 1": "greater than or equal to 2",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
+    "alignment_free": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--share 1": "less than or equal to 0.99",
+        "--kappa -1": "greater than or equal to 0",
+        "--dimension 65": "less than or equal to 64",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -290,6 +307,14 @@ KEYS = {
     "potentials": (
         (28, "0558a5b9c93b44524581a12a48cecbae8ba28c6a6289ec72cc1f3e32d38c58a8"),
         (14, "a1ce55ef0b5630543fc0aa35bf9375cdd416ced3131d4940355faeeeb1225543"),
+    ),
+    "star": (
+        (32, "617f2be71a39045c63bcfe20d0010ff3d85897d7d86336a5cf89884d29949e0a"),
+        (8, "23f7cdd04b033f3804b3b6169a60f1866a81b0bd77476e6764fc0824fff66517"),
+    ),
+    "alignment_free": (
+        (40, "2cb3d221f17a41bf81e6709bf958ed0562496c68fbc98feed7e806114da13489"),
+        (19, "db3f27f9c704cb959006b90bcf608f255b8ad4a76487d30fe0b485a7cbc8b36e"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
