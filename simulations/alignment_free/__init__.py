@@ -1,1 +1,1 @@
-"""Networks without permutation symmetry: joined as they are, and what swapping neurons costs."""
+"""Networks without permutation symmetry, joined as they are; costs of swaps."""

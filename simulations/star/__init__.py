@@ -1,1 +1,1 @@
-"""One network that is joined to all others: trained for it, and tried on those it never saw."""
+"""One network that is joined to all others, tried on those that it never saw."""
