@@ -60,7 +60,7 @@ def test_matching_and_barriers(device, method):
         matched = match(a, b, method, on(place, DIGITS.train)).apply(b)
         found.append(barrier(a, matched, on(place, DIGITS.test)))
     there, here = found
-    np.testing.assert_allclose(there.curve, here.curve, atol=1e-9)
+    np.testing.assert_allclose(there.loss, here.loss, atol=1e-9)
 
 
 def test_certificates(device):
