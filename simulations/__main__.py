@@ -22,6 +22,7 @@ STUDIES = {
         "rising_barriers",
         "from_below",
         "trained_coupling",
+        "learning_rate_sweep",
     )
 }
 """All studies, by name."""
