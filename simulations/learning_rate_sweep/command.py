@@ -82,5 +82,5 @@ DECLARATION = Declaration(
     STUDY,
     learning_rate_sweep,
     report,
-    quick={"rate": [2, 5], "width": [8], "pairs": 2, "epochs": 4},
+    quick={"rate": [2, 5], "width": [8], "pairs": 3, "epochs": 1},
 )

@@ -46,6 +46,7 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
@@ -166,6 +167,12 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
     },
+    "learning_rate_sweep": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--rate 6": "less than or equal to 5",
+        "--optimiser lion": "optimiser must be one of ['sgd', 'adam']",
+        "--epochs 0": "greater than or equal to 1",
+    },
 }
 
 
@@ -233,6 +240,10 @@ KEYS = {
     "trained_coupling": (
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
+    ),
+    "learning_rate_sweep": (
+        (36, "562b8584d7824b7e37583be4df1680920e372c4c371c173545f039e7cacfab66"),
+        (4, "92be12d8513f897535d856567cf6b9f901e0ad5609784e04ff7fa8954e42db26"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
