@@ -182,11 +182,9 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     if not all(p.isfinite().all() for model in models for p in model.parameters()):
         raise ValueError(f"training diverged to NaN weights at rate {config.learning_rate}")
     moved = [_moved(model, widths, seed) for model, seed in zip(models, seeds, strict=True)]
+    pairs = zip(models[::2], models[1::2], moved[::2], moved[1::2], strict=True)
     return Measured(
-        [
-            _pair(*models[k : k + 2], data, np.mean(moved[k : k + 2], axis=0).tolist())
-            for k in range(0, len(models), 2)
-        ]
+        [_pair(a, b, data, np.mean([of_a, of_b], axis=0).tolist()) for a, b, of_a, of_b in pairs]
     )
 
 

@@ -92,6 +92,6 @@ def correlated(
     x: str, y: str, seen: Sequence[Observation], given: Sequence[str], *, copies: int = 1
 ) -> Correlation | None:
     """Of two fields, given others: see `Correlation.of`."""
-    values = ([getattr(one, field) for one in seen] for field in (x, y))
+    u, v = ([getattr(one, field) for one in seen] for field in (x, y))
     cells = [tuple(getattr(one, field) for field in given) for one in seen]
-    return Correlation.of(*values, cells, copies=copies)
+    return Correlation.of(u, v, cells, copies=copies)

@@ -49,8 +49,16 @@ SMALL = {
     "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
 }
 SLOW = (
-    *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
-    *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
+    *("barrier_prediction", "deep_widths", "layerwise", "learning_rate_sweep"),
+    *(
+        "matching_methods",
+        "matching_rates",
+        "path_certificates",
+        "rising_barriers",
+        "simplices",
+        "trained_widths",
+        "two_layer_widths",
+    ),
     "width_sweep",
 )
 NOT_DRAWN = {
