@@ -101,7 +101,7 @@ def report(results: Results) -> list[Part]:
 
 _OPTIMISER = Column[Setting]("optimiser", lambda row: row.optimiser, head=" ", left=True, once=True)
 _WIDTH = Column[Setting]("width", lambda row: row.width, head="m", form="d", once=True)
-_RATE = Column[Setting]("rate", lambda row: row.rate)
+_RATE = Column[Setting]("rate", lambda row: row.rate, form=".2g")
 _SHOWN = (UNMATCHED, *MATCHINGS)
 _HEADS = {"unmatched": "none", "covariance": "covar.", "activation": "activ."}
 
@@ -253,7 +253,7 @@ def _correlations(optimiser: str, seen: Sequence[Observation]) -> Table[_Correla
     ]
     theirs = [one for one in own if one.matching in THEIRS]
     rows += [
-        _Correlated.of("their three", predictor, theirs, copies=len(THEIRS))
+        _Correlated.of("all three", predictor, theirs, copies=len(THEIRS))
         for predictor in PREDICTORS
     ]
 
@@ -266,7 +266,7 @@ def _correlations(optimiser: str, seen: Sequence[Observation]) -> Table[_Correla
 
     return Table(
         f"What goes with the barrier, by {optimiser}: rank correlations over pairs, and 95 %",
-        "Given: within each width, rate, or both (seeds alone vary); of their three together also"
+        "Given: within each width, rate, or both (seeds alone vary); of all three of theirs also"
         " within each matching. dimension, centred, law: approximate, mean log over layers. cost:"
         " in what the matching compares; on data: in pre-activations.",
         [

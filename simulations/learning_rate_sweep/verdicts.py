@@ -35,9 +35,9 @@ class Verdict:
 
 
 _TRENDS = {
-    "midpoint loss falls with the rate": ("rate", "midpoint", -1, ("width",)),
-    "dimension falls with the rate": ("rate", "dimension", -1, ("width",)),
-    "barrier falls with the rate": ("rate", "barrier", -1, ("width",)),
+    "midpoint loss falls with rate": ("rate", "midpoint", -1, ("width",)),
+    "dimension falls with rate": ("rate", "dimension", -1, ("width",)),
+    "barrier falls with rate": ("rate", "barrier", -1, ("width",)),
     "barrier rises with dimension": ("dimension", "barrier", 1, ("width",)),
     "the same given the rate": ("dimension", "barrier", 1, ("width", "rate")),
 }
@@ -55,7 +55,7 @@ def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
     ]
     together = correlated("first_dimension", "midpoint", own, ("width",), copies=len(THEIRS))
     claim = "low dimension, low midpoint loss"
-    return [*found, _trend(claim, "their three", together, 1), _naive_is_worst(by_matching)]
+    return [*found, _trend(claim, "all three", together, 1), _naive_is_worst(by_matching)]
 
 
 def _trend(claim: str, matching: str, found: Correlation | None, sign: int) -> Verdict:
@@ -89,7 +89,7 @@ def _naive_is_worst(seen: Mapping[str, Sequence[Observation]]) -> Verdict:
     worst = sum(bool((_ends(one, 0.05)[0] > 0).all()) for one in found)
     below = sum(bool((_ends(one, 0.05 / (2 * len(found)))[1] < 0).any()) for one in found)
     verdict = "reproduced" if worst == len(found) else "different" if below else "undecided"
-    number = f"in {largest} of {len(found)} means; sure: {worst}, sure not: {below}"
+    number = f"{largest} of {len(found)} means; sure {worst}, sure not {below}"
     return Verdict("naive is worst at every rate", "naive", number, verdict)
 
 
