@@ -24,6 +24,7 @@ class Observation:
         width: of hidden layers.
         rate: of learning.
         pair: its number in this setting.
+        accuracy: on test data, of the worse network.
         midpoint: test loss there.
         barrier: signed maximum.
         first_dimension: of the first layer.
@@ -40,6 +41,7 @@ class Observation:
     width: int
     rate: float
     pair: int
+    accuracy: float
     midpoint: float
     barrier: float
     first_dimension: float
@@ -71,6 +73,7 @@ def _observed(task: Task, measured: Measured, place: int, matching: str) -> Obse
         width=task.width,
         rate=task.training.learning_rate,
         pair=task.first + place,
+        accuracy=min(measured.pairs[place].accuracies),
         midpoint=aligned.midpoint,
         barrier=aligned.barrier,
         first_dimension=compared.dimension[0],

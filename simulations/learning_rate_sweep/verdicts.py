@@ -34,14 +34,35 @@ class Verdict:
     verdict: str
 
 
+@dataclass(frozen=True)
+class _Trend:
+    """A claim that two fields of `Observation` go together.
+
+    Attributes:
+        x: one.
+        y: another.
+        sign: of their correlation.
+        given: within cells of equal values of these.
+        accuracy: that both networks reach; where little is learned there are no barriers.
+    """
+
+    x: str
+    y: str
+    sign: int
+    given: tuple[str, ...] = ("width",)
+    accuracy: float = 0.0
+
+
 _TRENDS = {
-    "midpoint loss falls with rate": ("rate", "midpoint", -1, ("width",)),
-    "dimension falls with rate": ("rate", "dimension", -1, ("width",)),
-    "barrier falls with rate": ("rate", "barrier", -1, ("width",)),
-    "barrier rises with dimension": ("dimension", "barrier", 1, ("width",)),
-    "the same given the rate": ("dimension", "barrier", 1, ("width", "rate")),
+    "midpoint loss falls with rate": _Trend("rate", "midpoint", -1),
+    "dimension falls with rate": _Trend("rate", "dimension", -1),
+    "barrier falls with rate": _Trend("rate", "barrier", -1),
+    "... where accuracy is over .9": _Trend("rate", "barrier", -1, accuracy=0.9),
+    "barrier rises with dimension": _Trend("dimension", "barrier", 1),
+    "... and accuracy is over .9": _Trend("dimension", "barrier", 1, accuracy=0.9),
+    "... given the rate as well": _Trend("dimension", "barrier", 1, ("width", "rate")),
 }
-"""By claim: two fields of `Observation`, the sign of their correlation, and given what."""
+"""By claim."""
 
 
 def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
@@ -49,13 +70,18 @@ def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
     own = [one for one in seen if one.optimiser == optimiser and one.matching in THEIRS]
     by_matching = {name: [one for one in own if one.matching == name] for name in THEIRS}
     found = [
-        _trend(claim, name, correlated(x, y, of_name, given), sign)
-        for claim, (x, y, sign, given) in _TRENDS.items()
+        _trend(claim, name, _found(trend, of_name), trend.sign)
+        for claim, trend in _TRENDS.items()
         for name, of_name in by_matching.items()
     ]
     together = correlated("first_dimension", "midpoint", own, ("width",), copies=len(THEIRS))
     claim = "low dimension, low midpoint loss"
     return [*found, _trend(claim, "all three", together, 1), _naive_is_worst(by_matching)]
+
+
+def _found(trend: _Trend, seen: Sequence[Observation]) -> Correlation | None:
+    fit = [one for one in seen if one.accuracy >= trend.accuracy]
+    return correlated(trend.x, trend.y, fit, trend.given)
 
 
 def _trend(claim: str, matching: str, found: Correlation | None, sign: int) -> Verdict:
