@@ -41,28 +41,29 @@ class _Trend:
     Attributes:
         x: one.
         y: another.
-        sign: of their correlation.
+        signs: of their correlation, for each of `THEIRS`.
         given: within cells of equal values of these.
         accuracy: that both networks reach; where little is learned there are no barriers.
     """
 
     x: str
     y: str
-    sign: int
+    signs: tuple[int, int, int]
     given: tuple[str, ...] = ("width",)
     accuracy: float = 0.0
 
 
+_FALLS, _RISES = (-1, -1, -1), (1, 1, 1)
 _TRENDS = {
-    "midpoint loss falls with rate": _Trend("rate", "midpoint", -1),
-    "dimension falls with rate": _Trend("rate", "dimension", -1),
-    "barrier falls with rate": _Trend("rate", "barrier", -1),
-    "... where accuracy is over .9": _Trend("rate", "barrier", -1, accuracy=0.9),
-    "barrier rises with dimension": _Trend("dimension", "barrier", 1),
-    "... and accuracy is over .9": _Trend("dimension", "barrier", 1, accuracy=0.9),
-    "... given the rate as well": _Trend("dimension", "barrier", 1, ("width", "rate")),
+    "midpoint loss falls with rate": _Trend("rate", "midpoint", _FALLS),
+    "dimension falls; rises; rises": _Trend("rate", "dimension", (-1, 1, 1)),
+    "barrier falls with rate": _Trend("rate", "barrier", _FALLS),
+    "... where accuracy is over .9": _Trend("rate", "barrier", _FALLS, accuracy=0.9),
+    "barrier rises with dimension": _Trend("dimension", "barrier", _RISES),
+    "... and accuracy is over .9": _Trend("dimension", "barrier", _RISES, accuracy=0.9),
+    "... given the rate as well": _Trend("dimension", "barrier", _RISES, ("width", "rate")),
 }
-"""By claim."""
+"""By claim: the first two are the figure's, and the signs of the second."""
 
 
 def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
@@ -70,13 +71,16 @@ def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
     own = [one for one in seen if one.optimiser == optimiser and one.matching in THEIRS]
     by_matching = {name: [one for one in own if one.matching == name] for name in THEIRS}
     found = [
-        _trend(claim, name, _found(trend, of_name), trend.sign)
+        _trend(claim, name, _found(trend, by_matching[name]), sign)
         for claim, trend in _TRENDS.items()
-        for name, of_name in by_matching.items()
+        for name, sign in zip(THEIRS, trend.signs, strict=True)
     ]
     together = correlated("first_dimension", "midpoint", own, ("width",), copies=len(THEIRS))
-    claim = "low dimension, low midpoint loss"
-    return [*found, _trend(claim, "all three", together, 1), _naive_is_worst(by_matching)]
+    return [
+        *found,
+        _trend("low dimension, low midpoint loss", "all three", together, 1),
+        *_of_naive(by_matching),
+    ]
 
 
 def _found(trend: _Trend, seen: Sequence[Observation]) -> Correlation | None:
@@ -96,12 +100,8 @@ def _judged(found: Correlation | None, sign: int) -> str:
     return "not reproduced" if power(_EFFECT, found.freedom) >= _POWER else "undecided"
 
 
-def _naive_is_worst(seen: Mapping[str, Sequence[Observation]]) -> Verdict:
-    """At every rate and width, by paired differences of the midpoint loss from either other one.
-
-    Worst at all is what all intervals of 95 % have to say, not worst somewhere what any of them
-    may, which therefore share the 5 % of all.
-    """
+def _of_naive(seen: Mapping[str, Sequence[Observation]]) -> list[Verdict]:
+    """The figure has its midpoint loss largest at all rates but the last, and least there."""
     losses = {
         name: {(one.width, one.rate, one.pair): one.midpoint for one in own}
         for name, own in seen.items()
@@ -110,13 +110,29 @@ def _naive_is_worst(seen: Mapping[str, Sequence[Observation]]) -> Verdict:
     for key, naive in losses["naive"].items():
         others = [losses[name][key] for name in THEIRS if name != "naive"]
         cells.setdefault(key[:2], []).append([naive - other for other in others])
-    found = [np.array(differences) for differences in cells.values()]
-    largest = sum(bool((one.mean(0) > 0).all()) for one in found)
-    worst = sum(bool((_ends(one, 0.05)[0] > 0).all()) for one in found)
-    below = sum(bool((_ends(one, 0.05 / (2 * len(found)))[1] < 0).any()) for one in found)
-    verdict = "reproduced" if worst == len(found) else "different" if below else "undecided"
-    number = f"{largest} of {len(found)} means; sure {worst}, sure not {below}"
-    return Verdict("naive is worst at every rate", "naive", number, verdict)
+    top = max((rate for _, rate in cells), default=0.0)
+    below = [np.array(found) for (_, rate), found in cells.items() if rate < top]
+    last = [-np.array(found) for (_, rate), found in cells.items() if rate == top]
+    return [
+        _everywhere("naive worst below the last rate", below),
+        _everywhere("naive best at the last rate", last),
+    ]
+
+
+def _everywhere(claim: str, found: Sequence[Float[np.ndarray, "n k"]]) -> Verdict:
+    """Whether paired differences from both others are above 0 at every rate and width.
+
+    So everywhere is what all intervals of 95 % have to say, not so somewhere what any of them may,
+    which therefore share the 5 % of all.
+    """
+    positive = sum(bool((one.mean(0) > 0).all()) for one in found)
+    sure = sum(bool((_ends(one, 0.05)[0] > 0).all()) for one in found)
+    against = sum(bool((_ends(one, 0.05 / (2 * len(found)))[1] < 0).any()) for one in found)
+    verdict = "different" if against else "undecided"
+    if found and sure == len(found):
+        verdict = "reproduced"
+    number = f"{positive} of {len(found)} means; sure {sure}, sure not {against}"
+    return Verdict(claim, "naive", number, verdict)
 
 
 def _ends(differences: Float[np.ndarray, "n k"], share: float) -> tuple[np.ndarray, np.ndarray]:
