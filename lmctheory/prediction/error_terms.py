@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from lmctheory.measures.arguments import share
@@ -139,7 +139,7 @@ def error_sizes(model_a: nn.Module, model_b: nn.Module, inputs: Tensor) -> Error
     return chain_error_sizes(a, b, inputs.flatten(1).double())
 
 
-def chain_error_sizes(a: AffineChain, b: AffineChain, x: Float64[Tensor, "n d"]) -> ErrorSizes:
+def chain_error_sizes(a: AffineChain, b: AffineChain, x: Float[Tensor, "n d"]) -> ErrorSizes:
     """`error_sizes` of chains of one architecture with a hidden layer, unchecked."""
     middle = _midpoint(a, b)
     phi_a, phi_b, phi = (chain.hidden(x)[-1][1] for chain in (a, b, middle))

@@ -289,8 +289,8 @@ def _verdicts(optimiser: str, rows: Sequence[Verdict]) -> Table[Verdict]:
     return Table(
         f"What Figure 2 of Ferbach et al. shows, and what {optimiser} does",
         "Rank correlations given the width, with 95 %. Not reproduced: with a power of 80 % or more"
-        " at a correlation of .5, less than the figure's. falls; rises; rises: as the figure has it,"
-        " in this order. Barriers" + (" are" if published else ", and adam, are") + " not in it.",
+        " at a correlation of .5, less than the figure's. Dimensions fall, rise, rise in the"
+        " figure. Barriers" + (" are" if published else ", and adam, are") + " not in it.",
         [
             Column("claim", lambda row: row.claim, left=True, once=True),
             Column("matching", lambda row: row.matching, left=True),

@@ -56,7 +56,7 @@ class _Trend:
 _FALLS, _RISES = (-1, -1, -1), (1, 1, 1)
 _TRENDS = {
     "midpoint loss falls with rate": _Trend("rate", "midpoint", _FALLS),
-    "dimension falls; rises; rises": _Trend("rate", "dimension", (-1, 1, 1)),
+    "dimension falls, rises, rises": _Trend("rate", "dimension", (-1, 1, 1)),
     "barrier falls with rate": _Trend("rate", "barrier", _FALLS),
     "... where accuracy is over .9": _Trend("rate", "barrier", _FALLS, accuracy=0.9),
     "barrier rises with dimension": _Trend("dimension", "barrier", _RISES),

@@ -230,7 +230,7 @@ def test_tables_show_what_was_measured():
     for name in THEIRS:
         assert found["midpoint loss falls with rate", name] == "reproduced"
         rises = "different" if name == "naive" else "reproduced"
-        assert found["dimension falls; rises; rises", name] == rises
+        assert found["dimension falls, rises, rises", name] == rises
         assert found["barrier falls with rate", name] == "not reproduced"
         assert found["... where accuracy is over .9", name] == "reproduced"
         assert found["... and accuracy is over .9", name] == "different"
