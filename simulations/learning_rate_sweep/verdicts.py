@@ -75,12 +75,14 @@ def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
         for claim, trend in _TRENDS.items()
         for name, sign in zip(THEIRS, trend.signs, strict=True)
     ]
-    together = correlated("first_dimension", "midpoint", own, ("width",), copies=len(THEIRS))
-    return [
-        *found,
-        _trend("low dimension, low midpoint loss", "all three", together, 1),
-        *_of_naive(by_matching),
-    ]
+    together = {
+        "low dimension, low midpoint loss": ("width",),
+        "... among matchings at one rate": ("width", "rate"),
+    }
+    for claim, given in together.items():
+        first = correlated("first_dimension", "midpoint", own, given, copies=len(THEIRS))
+        found.append(_trend(claim, "all three", first, 1))
+    return [*found, *_of_naive(by_matching)]
 
 
 def _found(trend: _Trend, seen: Sequence[Observation]) -> Correlation | None:

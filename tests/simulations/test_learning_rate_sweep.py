@@ -235,6 +235,7 @@ def test_tables_show_what_was_measured():
         assert found["... where accuracy is over .9", name] == "reproduced"
         assert found["... and accuracy is over .9", name] == "different"
         assert found["... given the rate as well", name] in ("not reproduced", "undecided")
+    assert found["low dimension, low midpoint loss", "all three"] == "different"
     assert found["naive worst below the last rate", "naive"] == "reproduced"
     assert found["naive best at the last rate", "naive"] == "different"
 
