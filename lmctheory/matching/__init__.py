@@ -16,6 +16,7 @@ from lmctheory.matching.costs.neuron_costs import (
     layer_outputs,
     second_moments,
 )
+from lmctheory.matching.linear_minima import lowest_pass, minima_components, orientations
 from lmctheory.matching.merging.fusion import SoftMatching, fuse, soft_match
 from lmctheory.matching.merging.recalibration import (
     CalibratedNetwork,
@@ -25,6 +26,13 @@ from lmctheory.matching.merging.recalibration import (
 )
 from lmctheory.matching.merging.repair import repair
 from lmctheory.matching.merging.several import MultiMatching, match_several
+from lmctheory.matching.orbits import (
+    chord_barrier,
+    chord_distance,
+    orbit_acceleration,
+    orbit_error,
+    sagitta,
+)
 from lmctheory.matching.redundant.finding import Redundancy, redundancy
 from lmctheory.matching.redundant.neurons import RedundantNeurons
 from lmctheory.matching.redundant.reducing import reduced
@@ -53,6 +61,8 @@ __all__ = [
     "Spreading",
     "Symmetry",
     "calibrate_temperature",
+    "chord_barrier",
+    "chord_distance",
     "compressed_responses",
     "folded",
     "function_change",
@@ -60,8 +70,13 @@ __all__ = [
     "layer_costs",
     "layer_inputs",
     "layer_outputs",
+    "lowest_pass",
     "match",
     "match_several",
+    "minima_components",
+    "orbit_acceleration",
+    "orbit_error",
+    "orientations",
     "permute",
     "reduced",
     "redundancy",
@@ -70,6 +85,7 @@ __all__ = [
     "reset_batch_norm",
     "rotate",
     "rotations",
+    "sagitta",
     "second_moments",
     "singular_alignment",
     "soft_match",

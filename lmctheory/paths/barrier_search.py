@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 
 from lmctheory.paths.regions import Effort, Point, Region
+from lmctheory.paths.rounding import mean_of
 from lmctheory.paths.segment_search import BOXES, NARROWEST, Segment, pilot
-from lmctheory.paths.taylor_outputs import Outputs, mean_of
+from lmctheory.paths.taylor_outputs import Outputs
 
 __all__ = ["BarrierSearch", "Interval", "mixed"]
 

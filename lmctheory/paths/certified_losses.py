@@ -26,7 +26,7 @@ from torch import Tensor
 from lmctheory.networks import Examples
 from lmctheory.networks.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from lmctheory.paths.enclosure import peak
-from lmctheory.paths.rounding import EPS, length, margin_loss
+from lmctheory.paths.rounding import EPS, TINY, length, margin_loss
 
 __all__ = ["AtPoint", "CertifiedLoss", "OnPiece", "certified_loss", "require_certified"]
 
@@ -198,8 +198,8 @@ def _but_label(values: Tensor, labels: Tensor) -> Tensor:
 
 
 def _up(distance: Tensor) -> Tensor:
-    """The square, rounded up."""
-    return _or_infinite(distance.square() * (1 + 8 * EPS))
+    """The square, rounded up; it may underflow."""
+    return _or_infinite(distance.square() * (1 + 8 * EPS) + TINY)
 
 
 def _or_infinite(bound: Tensor) -> Tensor:

@@ -78,7 +78,9 @@ def peak(start: Tensor, end: Tensor, bend: Tensor) -> Tensor:
     """Max over s in [0, 1] of (1-s) start + s end + s(1-s) bend."""
     rise = end - start
     inside = rise.abs() < bend
-    summit = (start + end) / 2 + bend / 4 + rise.square() / (4 * torch.where(inside, bend, 1.0))
+    # not rise^2 / (4 bend), which underflows where both are below 1e-154
+    lift = rise / 4 * (rise / torch.where(inside, bend, 1.0))
+    summit = (start + end) / 2 + bend / 4 + lift
     return torch.where(inside, summit, torch.maximum(start, end))
 
 
@@ -96,10 +98,12 @@ def _piecewise_linear(
     alpha, beta = sigma.slopes
     a = alpha if beta == 1 else beta  # the slope below zero
     active, dead = low >= 0, high <= 0
-    sum_of_ends = z_0.abs() + z_1.abs()
-    crossing = z_0 * z_1 < 0
-    tip = torch.where(crossing, z_0.abs() * (z_1.abs() / (sum_of_ends + _TINY)), 0.0)
-    kappa, error = tent(torch.where(crossing, z_0.abs() / (sum_of_ends + _TINY), 0.5))
+    # neither the sum of both sizes may overflow, nor a product of the ends underflow
+    half, other = z_0.abs() / 2, z_1.abs() / 2
+    mean = half + other + _TINY
+    crossing = z_0.sign() * z_1.sign() < 0
+    tip = torch.where(crossing, z_0.abs() * (other / mean), 0.0)
+    kappa, error = tent(torch.where(crossing, half / mean, 0.5))
     bend = torch.where(active, k, torch.where(dead, 0.0, k / 2 - kappa * tip))
     fresh = torch.where(active | dead, 0.0, k.abs() / 8 + error * tip)
     gain = torch.where(active, 1.0, torch.where(dead, abs(a), sigma.lipschitz))

@@ -19,29 +19,76 @@ frequencies that agree modulo M/q, each with weight 1/sqrt(q). Hence
 axis by axis and, as a block-diagonal map has the norm of its largest block, group by group. As M
 grows this tends to the norm on an infinite image. Where the matrix itself is small it is formed,
 and its norm computed. Both are convex functions of the kernel.
+
+*Certified norms.* No promise of an eigensolver is relied on. With G = M M^T of n rows, as it is
+computed from k products, and a number L: if Cholesky's algorithm runs to its end on L I - G in
+floating point, then L I - G + E >= 0 with |E| <= (n + 2) u tr(L I - G) <= n (n + 2) u L up to
+second order (Rump 2006, Verification of positive definiteness; u = eps/2; complex products err by
+less than 4 u), and G errs by at most k u | |M| |M|^T | <= k u tr G. Dividing M by its largest entry
+moves G by 2 u tr G. So
+
+    |M|^2 <= L (1 + n (n + 2) u) + (k + 4) u tr G,   u four times as large if M is complex.
+
+What is returned is the root of the largest eigenvalue, larger only where 1 + 1e-9, by which all who
+use it inflate it, does not cover this: from a few thousand rows on, or if an eigensolver errs.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from scipy.linalg import eigh
 from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dpotrf
 from torch import Tensor, nn
 
-from lmctheory.paths.rounding import length
+from lmctheory.paths.rounding import EPS, NORM_INFLATION, length
 
 __all__ = ["Convolution", "Dense", "Operator", "Transposed"]
 
 _MATRIX_SIDE = 512
 """Up to so many inputs and outputs a convolution's matrix is formed."""
 
+_ROOM = 1e-9
+"""How far above the largest eigenvalue Cholesky's algorithm is tried first, relative."""
+
 _CONVOLVE: dict[int, Callable[..., Tensor]] = {
     1: nn.functional.conv1d,
     2: nn.functional.conv2d,
     3: nn.functional.conv3d,
 }
+
+
+def _verified(
+    largest: float,
+    trace: float,
+    rows: int,
+    terms: int,
+    is_above: Callable[[float], bool],
+    units: float = 1.0,
+) -> float:
+    """The root of the largest eigenvalue of a Gram matrix, or more (module docstring).
+
+    Args:
+        largest: the eigenvalue, as a solver says.
+        trace: of the matrix.
+        rows: of it.
+        terms: how many products each entry sums.
+        is_above: whether Cholesky's algorithm runs to its end on so many times I less the matrix.
+        units: by how much operations err, in those of real ones.
+    """
+    largest, room, unit = max(0.0, largest), _ROOM, units * EPS / 2
+    if trace == 0:
+        return 0.0
+    while not is_above(level := min(trace, largest) * (1 + room)) and level < trace:
+        room *= 8
+    if level >= trace:  # it is an upper bound anyhow
+        level = trace
+    level *= 1 + 2 * rows * (rows + 2) * unit
+    bound = level + 2 * (terms + 4) * unit * trace
+    return math.sqrt(max(largest, bound / NORM_INFLATION**2))
 
 
 @dataclass(frozen=True)
@@ -62,7 +109,14 @@ class Dense:
         upper = dsyrk(1.0, (W / scale).cpu().numpy().T, trans=len(W) < W.shape[1])
         top = [len(upper) - 1] * 2
         [largest] = eigh(upper, lower=False, eigvals_only=True, subset_by_index=top, driver="evx")
-        return scale * math.sqrt(max(0.0, float(largest)))
+
+        def is_above(level: float) -> bool:
+            rest = -upper
+            rest[np.diag_indices(len(rest))] += level
+            return bool(dpotrf(rest, lower=0, overwrite_a=1)[1] == 0)
+
+        trace = float(upper.diagonal().sum())
+        return scale * _verified(float(largest), trace, len(upper), max(W.shape), is_above)
 
     def rows(self, W: Tensor) -> Tensor:
         """Euclidean norms of the rows, one for each output."""
@@ -108,14 +162,22 @@ class Convolution:
         inputs = channels * math.prod(self.sides)
         if max(inputs, len(W) * math.prod(self._outputs(W))) <= _MATRIX_SIDE:
             basis = torch.eye(inputs).to(W).view(inputs, channels, *self.sides)
-            return float(torch.linalg.matrix_norm(self(W, basis).flatten(1), 2))
+            return Dense().norm(self(W, basis).flatten(1))
         symbols = self._symbols(W)
         scale = float(symbols.abs().max()) or 1.0
         symbols = symbols / scale
         gram = (
             symbols @ symbols.mH if symbols.shape[-2] < symbols.shape[-1] else symbols.mH @ symbols
         )
-        return scale * math.sqrt(max(0.0, float(torch.linalg.eigvalsh(gram).max())))
+        largest, unit = float(torch.linalg.eigvalsh(gram).max()), torch.eye(gram.shape[-1]).to(gram)
+        trace = float(gram.diagonal(dim1=-2, dim2=-1).real.sum(-1).max())
+
+        def is_above(level: float) -> bool:
+            return not torch.linalg.cholesky_ex(level * unit - gram).info.any()
+
+        # a symbol is a sum over taps, whose waves err by a few units
+        terms = max(symbols.shape[-2:]) + 8 * W[0, 0].numel() + 64
+        return scale * _verified(largest, trace, len(unit), terms, is_above, 4.0)
 
     def rows(self, W: Tensor) -> Tensor:
         """Bounds of the Euclidean norms of the matrix's rows, ``[c_out, 1, ...]``."""

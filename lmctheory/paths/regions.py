@@ -207,14 +207,26 @@ class Effort:
         """In double precision where float32 products are not summed as they stand.
 
         Graphics processors may take TF32 or Winograd's algorithm for convolutions, and processors
-        bfloat16 for matrices if they are told so: no bound by sum |w| |x| holds.
+        bfloat16 for matrices and convolutions if they are told so: no bound by sum |w| |x| holds.
         """
-        plain = device.type == "cpu" and torch.get_float32_matmul_precision() == "highest"
+        plain = device.type == "cpu" and _sums_float32_as_it_stands()
         return self if plain else replace(self, dtype=torch.float64)
 
     def __str__(self) -> str:
         kinds = ("symbols",) * bool(self.symbols) + ("balls",) * self.balls
         return f"degree {self.degree}, {' and '.join(kinds) or 'boxes'}"
+
+
+def _sums_float32_as_it_stands() -> bool:
+    """Whether nobody allowed less than float32, in either of the two ways that PyTorch has."""
+    of = torch.backends
+    places = (of, of.mkldnn, getattr(of.mkldnn, "matmul", None), getattr(of.mkldnn, "conv", None))
+    if any(getattr(place, "fp32_precision", "none") not in ("none", "ieee") for place in places):
+        return False
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # both ways were used
+        return False
 
 
 class Direction(NamedTuple):

@@ -22,7 +22,8 @@ together, w_j e_i anything else; they are within their size.
 *Rounding.* A sum of k products, each factor rounded once before, errs by (k + 3) eps/2 sum |w| |x|
 at most. So the enclosure errs in its own precision in the symbols, and in double precision in
 the polynomial; so does the network anywhere on the piece, as it is computed in float64. Weights of
-n networks are combined with an error of at most 8 n eps sum |W^i|. With
+two networks are interpolated with an error of at most eps (|W_a| + |W_b|), of which 8 eps are
+counted, those of n networks combined with one of at most 8 n eps sum |W^i|. With
 
     reach = max(|W| + |D| + ..., n/2 sum |W^i| / m, smallest)
 

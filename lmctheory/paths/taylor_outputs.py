@@ -31,13 +31,13 @@ from lmctheory.paths.layer_operations import Normalisation
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.regions import Box, Effort, Region
-from lmctheory.paths.rounding import length
+from lmctheory.paths.rounding import length, mean_of
 from lmctheory.paths.taylor_balls import BallsOnPiece
 from lmctheory.paths.taylor_layers import AffineOnPiece, weight_symbols, without_weights
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
 from lmctheory.paths.taylor_operations import Passage, passage
 
-__all__ = ["PARTS", "Outputs", "PieceNetwork", "mean_of"]
+__all__ = ["PARTS", "Outputs", "PieceNetwork"]
 
 _EPS = torch.finfo(torch.float64).eps
 _BYTES = 2**24
@@ -300,12 +300,6 @@ class PieceNetwork:
 def _size(moved: Tensor) -> Tensor:
     """A bound of the sum over parameters of the weights, float64."""
     return moved.double().abs().sum((0, 1)) * (1 + 8 * _EPS * moved.shape[1])
-
-
-def mean_of(losses: Tensor, sign: int) -> Tensor:
-    """The mean over examples, rounded up (1) or down (-1)."""
-    n = losses.shape[-1]
-    return losses.mean(-1) + sign * 2 * (n + 4) * _EPS * losses.abs().mean(-1)
 
 
 def _work(op: Operation | Blend | Followed, passed: Passage, x: TaylorModel) -> float:

@@ -12,7 +12,8 @@ so its mean over examples is largest at an end of the piece. For other losses se
 `lmctheory.paths.certified_losses`.
 
 Pieces are halved where the certificate is weakest, so nodes gather where the slack is. Rounding is
-bounded operation by operation (`lmctheory.paths.rounding`) and carried on as a remainder.
+bounded operation by operation (`lmctheory.paths.rounding`) and carried on as a remainder: that of
+networks in double precision, to which models are converted, and not what float32 would round.
 
 Reference: theory key C4, sharpened: C4 bounds the norm of the whole defect.
 """
@@ -36,12 +37,20 @@ from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program, chain_program
 from lmctheory.paths.propagated_enclosures import AffineBetween, Passage, between, chord
 from lmctheory.paths.reading import program_of
-from lmctheory.paths.rounding import NORM_INFLATION, flat_length, length, rounding
+from lmctheory.paths.rounding import (
+    EPS,
+    NORM_INFLATION,
+    flat_length,
+    length,
+    mean_of,
+    rounding,
+)
 from lmctheory.paths.segment_search import Segment
 from lmctheory.results import Result
 
 __all__ = ["PathCertificate", "certify", "certify_chains"]
 
+_CLASSES = 4096
 _CHUNK_BYTES = 2**27
 _TENSORS_PER_NODE = 14
 """Tensors of a node's size that are alive at one time, at most: sizes a chunk of examples."""
@@ -91,6 +100,8 @@ class PathCertificate(Result):
         chord is least, at a node.
         """
         chord = np.interp(self.t, [0, 1], self.node_loss[[0, -1]])
+        # the mean of n losses as they are measured, each a logarithm of at most 4000 exponentials
+        chord = chord - 2 * (self.correct.shape[1] + _CLASSES) * EPS * (1 + np.abs(chord))
         return float((self.piece_loss - np.minimum(chord[1:], chord[:-1])).max())
 
     def __repr__(self) -> str:
@@ -197,7 +208,7 @@ def _certify(program: Program, data: Examples, nodes: int) -> PathCertificate:
         certified=np.stack([piece.certified for piece in pieces]),
         correct=np.stack([pieces[0].correct[0], *(piece.correct[1] for piece in pieces)]),
         example_loss=np.stack([piece.example_loss for piece in pieces]),
-        piece_loss=np.array([piece.bound.mean(1).max() for piece in pieces]),
+        piece_loss=np.array([piece.mean_bound for piece in pieces]),
         node_loss=np.array([pieces[0].loss[0].mean(), *(piece.loss[1].mean() for piece in pieces)]),
     )
 
@@ -233,7 +244,12 @@ class _Piece:
     def weakness(self) -> tuple[int, float]:
         """Examples that may yet be certified, then how far the bound of the loss is off."""
         open_examples = int((self.correct.all(0) & ~self.certified).sum())
-        return open_examples, float(self.bound.mean(1).max() - self.loss.mean(1).max())
+        return open_examples, self.mean_bound - float(self.loss.mean(1).max())
+
+    @property
+    def mean_bound(self) -> float:
+        """A bound of the largest mean loss, the mean rounded up."""
+        return float(mean_of(torch.from_numpy(self.bound), 1).max())
 
 
 def _piece(start: _Network, end: _Network, data: Examples) -> _Piece:

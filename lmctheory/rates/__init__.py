@@ -44,6 +44,7 @@ from lmctheory.rates.upper.covering import NestedPartition, covering_bound
 from lmctheory.rates.upper.cube_tree import cube_tree
 from lmctheory.rates.upper.dyadic import dyadic_bound, fournier_bound
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
+from lmctheory.rates.upper.polar_tree import polar_tree
 from lmctheory.rates.upper.product_tree import product_tree
 from lmctheory.rates.upper.sandwich_above import upper_bound
 from lmctheory.rates.upper.semigroup import semigroup_bound
@@ -82,6 +83,7 @@ __all__ = [
     "optimal_signs",
     "participation_ratio",
     "permutation_test",
+    "polar_tree",
     "pooled_matching_cost",
     "principal_components",
     "product_tree",

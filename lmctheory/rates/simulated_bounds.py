@@ -15,6 +15,11 @@ and Chernoff's bound for the mean of n of them, each with probability 1 - delta,
 
 *Bounded support, diameter D* (R10): with s = D^2 sqrt(ln(1/delta) / (w n)), M(m) <= F + s for
 m >= w and M(m) >= F - s for m <= w. Where both apply, delta is shared.
+
+*How many costs.* With r = sqrt F / s the first interval is a share 1 - ((r - 1) / (r + 1))^2 of its
+upper end, with r = F / s the second one 2 / (1 + r). Both are at most g if F is at least L and s is
+small enough beside L. So n follows from g and a lower bound L of M(m), without a look at any cost,
+and the interval holds as often as it says; only whether F is above L is left to chance.
 """
 
 from collections.abc import Callable
@@ -27,6 +32,7 @@ from lmctheory.measures.arguments import RandomSource, at_least, generator, prob
 from lmctheory.rates.bound import Bound
 from lmctheory.rates.concentration import Deviation, deviation
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
+from lmctheory.rates.lower.sandwich_below import lower_bound
 from lmctheory.results import Result
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
 ]
 
 _SELF, _SUPPORT = "R20 simulated", "R10 simulated"
+_REPEATS = 16
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,7 +81,8 @@ def simulated_interval(
     m: int,
     *,
     delta: float = 0.01,
-    repeats: int = 16,
+    repeats: int | None = None,
+    gap: float | None = None,
     modulo: Modulo = None,
     rng: RandomSource,
 ) -> SimulatedInterval:
@@ -87,7 +95,9 @@ def simulated_interval(
             much wider.
         m: number of neurons in each sample, >= 1.
         delta: probability of failure, between 0 and 1.
-        repeats: number of independent pairs of samples, >= 1.
+        repeats: number of independent pairs of samples, >= 1; 16 unless a gap is asked for.
+        gap: asked for, between 0 and 1: as many pairs as it takes by the lower bound L (R11), which
+            knows nothing of what is drawn. Found is a smaller one, unless costs are below L.
         modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
 
@@ -96,24 +106,47 @@ def simulated_interval(
 
     Raises:
         TypeError: if the law has neither a log-Sobolev constant nor a diameter.
-        ValueError: if an argument is out of range.
+        ValueError: if an argument is out of range, both repeats and a gap are given, or L is 0
+            where a gap is asked for.
 
     Reference:
         theory keys R2, R10, R20, S1; derived here.
 
     Example:
         >>> from lmctheory.measures import Gaussian
-        >>> found = simulated_interval(Gaussian(spectrum=[1.0] * 10), 200, rng=0)
-        >>> found.gap < 0.15
+        >>> found = simulated_interval(Gaussian(spectrum=[1.0] * 10), 200, gap=0.1, rng=0)
+        >>> found.gap < 0.1
         True
     """
     m, delta = at_least("m", m, 1), probability("delta", delta)
+    if gap is not None:
+        if repeats is not None:
+            raise ValueError(f"repeats must be left out where a gap is asked for, got {repeats}")
+        repeats = _enough(mu, m, delta / 2, probability("gap", gap), modulo)
+    elif repeats is None:
+        repeats = _REPEATS
     costs = _simulated(mu, m, repeats, delta / 2, modulo, rng)
     lower, upper = (
         _from_costs(costs, mu, m, delta / 2, modulo, terms, best)
         for terms, best in ((_below, max), (_above, min))
     )
     return SimulatedInterval(lower, upper, costs)
+
+
+def _enough(mu: Measure, m: int, delta: float, gap: float, modulo: Modulo) -> int:
+    """How many costs make the interval a share `gap` of its upper end, if they are above L."""
+    one = deviation(mu, m, delta / 2 if _both(mu) else delta, modulo=modulo)
+    least = lower_bound(mu, m, modulo=modulo).value
+    if least == 0:
+        raise ValueError(f"gap must be left out where the lower bound of the cost is 0, got {gap}")
+    left = (1 - gap) ** 0.5
+    for_roots = one.distance**2 / least * ((1 + left) / (1 - left)) ** 2
+    for_means = (one.power / least * (2 / gap - 1)) ** 2
+    return max(int(np.ceil(min(for_roots, for_means))), 1)
+
+
+def _both(mu: Measure) -> bool:
+    return isinstance(mu, Bounded) and isinstance(mu, LogSobolev)
 
 
 def simulated_upper_bound(
@@ -263,8 +296,7 @@ def _from_costs(
     best: Callable[..., str],
 ) -> Bound:
     width, delta = at_least("width", width, 1), probability("delta", delta)
-    both = isinstance(mu, Bounded) and isinstance(mu, LogSobolev)
-    one = deviation(mu, width, delta / 2 if both else delta, modulo=modulo)
+    one = deviation(mu, width, delta / 2 if _both(mu) else delta, modulo=modulo)
     known = {_SELF: np.isfinite(one.distance), _SUPPORT: np.isfinite(one.power)}
     terms = {key: value for key, value in terms_of(costs, one).items() if known[key]}
     key = best(terms, key=lambda name: terms[name])

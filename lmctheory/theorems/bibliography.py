@@ -281,6 +281,28 @@ WORKS: Mapping[str, Work] = MappingProxyType(
             2025,
             {"eprint": "2506.22712", "archiveprefix": "arXiv"},
         ),
+        "trager2020": Work(
+            "inproceedings",
+            r"Trager, Matthew and Kohn, Kathl{\'e}n and Bruna, Joan",
+            "Pure and Spurious Critical Points: a Geometric Study of Linear Networks",
+            2020,
+            {
+                "booktitle": "International Conference on Learning Representations",
+                "eprint": "1910.01671",
+                "archiveprefix": "arXiv",
+            },
+        ),
+        "zhao2025": Work(
+            "inproceedings",
+            "Zhao, Bo and Dehmamy, Nima and Walters, Robin and Yu, Rose",
+            "Understanding Mode Connectivity via Parameter Space Symmetry",
+            2025,
+            {
+                "booktitle": "International Conference on Machine Learning",
+                "eprint": "2505.23681",
+                "archiveprefix": "arXiv",
+            },
+        ),
         "yang2021": Work(
             "inproceedings",
             "Yang, Greg and Hu, Edward J.",

@@ -376,6 +376,25 @@ def _certified_barrier(
     return Found((line,), {lower: found.lower, upper: found.upper}, (lower,), (upper,))
 
 
+def _components(widths: Any, rank: int, modulo: Any = None) -> Found:
+    from lmctheory.matching import minima_components
+
+    return _equals(r"\#\mathrm{components}", minima_components(widths, rank, modulo=modulo))
+
+
+def _lowest_pass(target: Any, moment: Any = None) -> Found:
+    from lmctheory.matching import lowest_pass
+
+    return _equals(r"\sigma_r(Y \Sigma^{1/2})^2", lowest_pass(target, moment))
+
+
+def _chord(generator: Any, incoming: Any, outgoing: Any, t: float = 0.5) -> Found:
+    from lmctheory.matching import chord_distance, orbit_acceleration
+
+    acceleration = orbit_acceleration(generator, incoming, outgoing)
+    return _at_most(rf"|\gamma({t:g}) - \bar\gamma_{{{t:g}}}|", chord_distance(acceleration, t))
+
+
 INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R1": _matching,
     "R4": _dyadic,
@@ -391,11 +410,15 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R14": _box,
     "R15": _product,
     "R16": partial(_term, "R16"),
+    "R17": partial(_term, "R17"),
     "R18": partial(_term, "R18"),
     "R22": _gaps,
     "S1": partial(_sandwich, modulo="signs"),
     "S1a": partial(_matching, modulo="signs"),
     "S1b": partial(_deep, activation="tanh", modulo="signs"),
+    "S4": _components,
+    "S5": _lowest_pass,
+    "S6": _chord,
     "T1": _one_neuron,
     "T1b": _activation,
     "T2": _two_layers,

@@ -1,6 +1,7 @@
 """Networks on pieces against networks at points: every node, labels and losses."""
 
 import copy
+import types
 from fractions import Fraction
 
 import numpy as np
@@ -303,3 +304,19 @@ def test_reduced_precision_of_matrices_is_not_taken(monkeypatch):
     assert BOXES.on(torch.device("cuda")).dtype == torch.float64
     monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "medium")
     assert BOXES.on(torch.device("cpu")).dtype == torch.float64
+
+    def mixed():
+        raise RuntimeError("mix of the legacy and new APIs")
+
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", mixed)
+    assert BOXES.on(torch.device("cpu")).dtype == torch.float64
+
+
+@pytest.mark.parametrize("operation", ["conv", "matmul"])
+def test_reduced_precision_of_one_kind_of_operation_is_not_taken(monkeypatch, operation):
+    """PyTorch's other way to say so; the old one does not know of convolutions."""
+    told = types.SimpleNamespace(fp32_precision="bf16")
+    monkeypatch.setattr(torch.backends.mkldnn, operation, told, raising=False)
+    assert BOXES.on(torch.device("cpu")).dtype == torch.float64
+    told.fp32_precision = "ieee"
+    assert BOXES.on(torch.device("cpu")).dtype == torch.float32

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from lmctheory.measures import (
+    Empirical,
     Gaussian,
     GaussianMixture,
     LipschitzImage,
@@ -19,6 +20,7 @@ from lmctheory.measures import (
 )
 from lmctheory.rates import (
     deviation,
+    lower_bound,
     matching_cost,
     mean_lower_bound,
     normal_matching_cost,
@@ -39,6 +41,7 @@ LAWS = [
     SubGaussianProduct(Uniform(), [1.0, 0.3]),
     LipschitzImage(np.abs, 1.0, PAIR),
 ]
+THREE_ATOMS = Empirical(np.array([[0.0], [1.0], [3.0]]))
 
 
 @pytest.mark.parametrize("mu", LAWS, ids=lambda mu: type(mu).__name__)
@@ -166,6 +169,72 @@ def test_an_interval_and_its_ends():
     assert cube.upper.terms["R20 simulated"] == pytest.approx(
         (np.sqrt(cube.costs.mean) + s) ** 2, rel=1e-12
     )
+
+
+@pytest.mark.parametrize(
+    ("mu", "m", "gap"),
+    [(Gaussian(spectrum=[1.0] * 10), 100, 0.1), (UniformCube(2), 9, 0.5), (THREE_ATOMS, 2, 0.5)],
+    ids=["normal", "square", "atoms"],
+)
+def test_as_many_costs_are_drawn_as_a_gap_takes(mu, m, gap):
+    found = simulated_interval(mu, m, gap=gap, rng=0)
+    assert found.gap <= gap
+    n = len(found.costs.draws)
+    assert n == len(simulated_interval(mu, m, gap=gap, rng=1).costs.draws)  # whatever is drawn
+    # were costs as low as the bound, the gap would be reached, and not with one less
+    least = lower_bound(mu, m).value
+    assert gap_of(mu, m, least, n) <= gap < gap_of(mu, m, least, n - 1)
+
+
+def gap_of(mu, m, cost, n):
+    """Of `simulated_interval`, were all costs the same."""
+    shares = 2 if hasattr(mu, "diameter") and hasattr(mu, "log_sobolev_constant") else 1
+    one = deviation(mu, m, 0.005 / shares)
+    roots = 1 - ((cost**0.5 - one.distance / n**0.5) / (cost**0.5 + one.distance / n**0.5)) ** 2
+    means = 2 / (1 + cost * n**0.5 / one.power)
+    return min(roots if cost**0.5 > one.distance / n**0.5 else 1.0, means)
+
+
+def test_gaps_that_cannot_be_reached_are_refused():
+    with pytest.raises(ValueError, match="repeats must be left out where a gap is asked for"):
+        simulated_interval(PAIR, 9, repeats=3, gap=0.1, rng=0)
+    with pytest.raises(ValueError, match="gap must be left out where the lower bound of the cost"):
+        simulated_interval(Empirical(np.zeros((3, 2))), 9, gap=0.1, rng=0)
+    with pytest.raises(ValueError, match="gap must lie in"):
+        simulated_interval(PAIR, 9, gap=0.0, rng=0)
+
+
+TWELVE = {
+    "normal": Gaussian(spectrum=[1.0]),
+    "normal, d = 5": Gaussian(spectrum=[1.0] * 5),
+    "normal 1/i": Gaussian(spectrum=[1 / i for i in range(1, 21)]),
+    "cube, d = 1": UniformCube(1),
+    "cube, d = 3": UniformCube(3),
+    "ball": UniformBall(4),
+    "circle": UniformSphere(2),
+    "sphere": UniformSphere(6),
+    "box": SubGaussianProduct(Uniform(), [1.0, 0.3]),
+    "image": LipschitzImage(np.abs, 1.0, Gaussian(spectrum=[1.0, 0.5])),
+    "three atoms": THREE_ATOMS,
+    "points": Empirical(np.random.default_rng(0).standard_normal((30, 2))),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TWELVE)
+@pytest.mark.parametrize(("m", "repeats"), [(1, 1), (12, 2)])
+def test_intervals_of_twelve_laws_hold(name, m, repeats):
+    """Nominally 99 %; 1,000 intervals, the mean of 40,000 costs less or more 5 standard errors."""
+    mu = TWELVE[name]
+    truth = matching_cost(mu, m, repeats=40_000, rng=np.random.default_rng(1))
+    slack = 5 * truth.standard_error
+    rng = np.random.default_rng(2)
+    found = [simulated_interval(mu, m, repeats=repeats, rng=rng) for _ in range(1000)]
+    missed = [
+        one.lower.value > truth.mean + slack or one.upper.value < truth.mean - slack
+        for one in found
+    ]
+    assert sum(missed) <= 10 + 5 * np.sqrt(10)  # false alarm below 1e-6
 
 
 def test_an_interval_modulo_signs():

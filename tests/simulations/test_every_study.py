@@ -46,20 +46,13 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "factors": Small(23, "claim by claim"),
     "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
 }
 SLOW = (
-    *("barrier_prediction", "deep_widths", "layerwise", "learning_rate_sweep"),
-    *(
-        "matching_methods",
-        "matching_rates",
-        "path_certificates",
-        "rising_barriers",
-        "simplices",
-        "trained_widths",
-        "two_layer_widths",
-    ),
-    "width_sweep",
+    *("barrier_prediction", "deep_widths", "factors", "layerwise", "learning_rate_sweep"),
+    *("matching_methods", "matching_rates", "path_certificates", "rising_barriers", "simplices"),
+    *("trained_widths", "two_layer_widths", "width_sweep"),
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
@@ -175,6 +168,15 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
     },
+    "factors": {
+        "--factor colour": "factor must be one of ['sparsity',",
+        "--factor rate --factor batch": "factors must be 3 to 11, got 2",
+        "--dataset mnist --data-dir missing": "missing",
+        "--dataset cifar10 --data-dir missing": "missing",
+        "--other digits": "other must be another data set than 'digits'",
+        "--examples 2000": "examples must be at most 1437 of digits, got 2000",
+        "--pairs 1": "greater than or equal to 2",
+    },
     "learning_rate_sweep": {
         "--dataset mnist --data-dir missing": "missing",
         "--rate 6": "less than or equal to 5",
@@ -248,6 +250,10 @@ KEYS = {
     "trained_coupling": (
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
+    ),
+    "factors": (
+        (142, "4d4eb46805981eb2cc4e555e864583e7d85cb79da67d345e6c5d1beada4cf997"),
+        (23, "92c30eccc9614b0126deb5c30b1472e2369e63d00dc6c6bacb8144bfcb358459"),
     ),
     "learning_rate_sweep": (
         (36, "562b8584d7824b7e37583be4df1680920e372c4c371c173545f039e7cacfab66"),

@@ -1,9 +1,9 @@
-"""The two tables that no study makes: what they say of small networks."""
+"""The tables that no study makes: what they say of small networks."""
 
 import numpy as np
 import pytest
 
-from simulations import deep_levels, one_law
+from simulations import deep_levels, fluctuations, one_law
 
 
 def test_neurons_of_small_networks():
@@ -33,3 +33,17 @@ def test_penalties_of_small_networks(monkeypatch):
     for row in deep_levels.penalties(widths=(64,)):
         assert np.all(np.diff(row.factors) >= 0)
         assert row.factors[0] >= 1
+
+
+def test_squares_of_small_networks_fall():
+    rows = list(fluctuations.squares(inputs=(2,), widths=(8, 128), pairs=4))
+    for row in rows:
+        assert row.matched < row.unmatched
+        assert row.share > 0
+    narrow, wide = rows
+    assert wide.cost < narrow.cost
+    assert wide.difference < narrow.difference / 4
+    (found,) = fluctuations.exponents(rows)
+    assert found.difference == pytest.approx(
+        np.log(narrow.difference / wide.difference) / np.log(16)
+    )

@@ -33,6 +33,7 @@ from lmctheory.rates import (
 )
 from lmctheory.rates.upper.covering import mean_left_over
 from lmctheory.rates.upper.pairs import normal_pair_costs, uniform_pair_gains
+from lmctheory.rates.upper.polar_tree import _cosines, _radii, _sines, polar_tree
 from lmctheory.rates.upper.thinning import thinning
 from lmctheory.theorems import registry
 
@@ -403,6 +404,16 @@ def test_the_tree_of_atoms():
     bound = both("R18", "M(m)", n=indexed([h**2 for h in above]), **given)
     points, masses = np.array([[0.0], [1.0]]), np.array([share, 1 - share])
     assert bound == pytest.approx(cube_tree(points, masses, m), rel=1e-9)
+
+
+def test_the_polar_tree():
+    """The circle, cut to single neurons: e^{2 pi i B} by rank; radii in the ball."""
+    d, m = 3, 5
+    radii = [both("R17", r"\mathbb E U_{(j:m)}^{1/d}", j=j, m=m, d=d) for j in range(1, m + 1)]
+    assert radii == pytest.approx(_radii(d, m), rel=1e-12)
+    square = (_cosines(0, 1)[0] ** 2 + _sines(0, 1)[0] ** 2).item()
+    given = {"v": 1, "m": 1, "K": 1, "b": indexed([1]), "G": indexed([square])}
+    assert both("R17", "M(m)", **given) == pytest.approx(polar_tree(2, 1, solid=False), rel=1e-12)
 
 
 def test_costs_that_bound_themselves():

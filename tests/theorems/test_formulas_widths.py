@@ -5,6 +5,7 @@ import pytest
 from printed import value
 
 from lmctheory.activations import KNOWN
+from lmctheory.matching import chord_barrier, chord_distance, orbit_error, sagitta
 from lmctheory.measures import Empirical, Gaussian, Laplace, TruncatedNormal, UniformCube
 from lmctheory.rates import deviation, upper_bound
 from lmctheory.theorems import registry
@@ -430,3 +431,24 @@ def test_p1_is_coherent_error_bound(rng, name):
     assert found.fluctuation**2 == near(fluctuation)
     barrier = numbers("P1", r"\mathbb E\,\mathrm{barrier}(t)", D=D, R=R, c=c, **noise)
     assert found.squared_loss_barrier(R, D) == near(barrier)
+
+
+# ---- S6, S7
+
+
+def test_s6_is_chord_distance_chord_barrier_and_sagitta(rng):
+    K, t, G, beta, kappa, ell = rng.uniform(0.1, 1, 6)
+    distance, rise, arc = registry()["S6"].formulas
+    delta = numbers("S6", distance.left, K=K, t=t)
+    assert chord_distance(K, t) == near(delta)
+    risen = numbers("S6", rise.left, G=G, delta=delta, beta=beta)
+    assert chord_barrier(K, beta, t, slope=G) == near(risen)
+    assert sagitta(kappa, ell) == near(numbers("S6", arc.left, kappa=kappa, ell=ell))
+
+
+def test_s7_is_orbit_error(rng):
+    s, u, phi = rng.standard_normal((3, 4))
+    t = float(rng.random())
+    given = {name: lambda k, x=x: x[int(k) - 1] for name, x in (("s", s), ("u", u), ("phi", phi))}
+    found = orbit_error(np.diag(np.exp(s)), phi[None], u[None], t)
+    assert float(found[0, 0]) == near(numbers("S7", "f_t - f", t=t, m=4, **given))

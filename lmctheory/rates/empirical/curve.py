@@ -7,12 +7,18 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 from scipy import stats
+from scipy.optimize import brentq
 
 from lmctheory.measures import Measure, Modulo
 from lmctheory.measures.arguments import RandomSource, at_least, generator, positive, probability
 from lmctheory.measures.display import Readable
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
-from lmctheory.rates.empirical.power_law import PowerLaw, fit_power_law
+from lmctheory.rates.empirical.power_law import (
+    PowerLaw,
+    fit_power_law,
+    least_squares,
+    smoothed,
+)
 from lmctheory.results import Result
 
 __all__ = ["Crossover", "Curve", "matching_cost_curve"]
@@ -62,6 +68,10 @@ class Curve(Result, Readable):
     def power_law(self, *, log_power: float = 0.0, confidence: float = 0.95) -> PowerLaw:
         """Weighted least squares on log means; their errors are se/mean (delta method).
 
+        Widths weigh by errors smoothed over all of them. In simulations with 2 to 16 draws a width,
+        relative spreads of .1, or of .3 m^-1/2, and seven widths, 96 to 99.9 % of 95 % intervals
+        hold the exponent; with errors as they are 89 to 94 %.
+
         Args:
             log_power: known power of ln m at a critical dimension d = 2p (1/2 for p = 1, d = 2,
                 by Ajtai, Komlos and Tusnady; 1 for p = d = 2).
@@ -81,6 +91,7 @@ class Curve(Result, Readable):
             self.standard_errors,
             log_power=log_power,
             quantile=self._quantile(confidence),
+            smooth=True,
         )
 
     def local_slopes(self) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
@@ -98,8 +109,8 @@ class Curve(Result, Readable):
         """The best continuous pair of power laws, ln M = c + s x + t max(x - x_0, 0), x = ln m.
 
         The breakpoint x_0 by profile least squares between the second and the last but one width;
-        its interval holds the x_0 whose squared residuals exceed the least by at most the square of
-        the t quantile of `power_law`.
+        its interval ends where the squared residuals exceed the least by the square of the t
+        quantile of `power_law`. Errors are smoothed as there.
 
         Raises:
             ValueError: for fewer than five widths, a single draw, a cost of zero, or a confidence
@@ -109,20 +120,34 @@ class Curve(Result, Readable):
             theory keys R5, D4.
         """
         x, y, error = self._logarithms(5)
+        scales = smoothed(x, error)
+
+        def fit(x0: float) -> tuple[tuple[float, ...], float]:
+            design = np.stack([np.ones_like(x), x, np.maximum(x - x0, 0)], axis=1)
+            found, _, residual = least_squares(design, y, error, scales)
+            return found, residual
+
         breaks = np.linspace(x[1], x[-2], 401)
-        fits = [
-            _least_squares([np.ones_like(x), x, np.maximum(x - x0, 0)], y, error) for x0 in breaks
-        ]
-        residuals = np.array([residual for _, residual in fits])
+        residuals = np.array([fit(x0)[1] for x0 in breaks])
         best = int(np.argmin(residuals))
-        _, first, change = (float(c) for c in fits[best][0])
-        slack = self._quantile(confidence) ** 2
-        inside = breaks[residuals <= residuals[best] + slack]
+        (_, first, change), least = fit(breaks[best])
+        level = least + self._quantile(confidence) ** 2
+
+        def above(x0: float) -> float:
+            return fit(x0)[1] - level
+
+        inside = np.flatnonzero(residuals <= level)
+        ends = [
+            float(brentq(above, breaks[last], breaks[last + step]))
+            if 0 <= last + step < len(breaks)
+            else breaks[last]
+            for last, step in ((inside[0], -1), (inside[-1], 1))
+        ]
         return Crossover(
             float(np.exp(breaks[best])),
-            (float(np.exp(inside[0])), float(np.exp(inside[-1]))),
+            (float(np.exp(ends[0])), float(np.exp(ends[1]))),
             (first, first + change),
-            float(residuals[best] / max(len(x) - 4, 1)),
+            least / max(len(x) - 4, 1),
         )
 
     @property
@@ -145,15 +170,6 @@ class Curve(Result, Readable):
         # draws without spread have a rounding error, too
         error = np.maximum(self.standard_errors / self.means, 1e-9)
         return np.log(self.widths), np.log(self.means), error
-
-
-def _least_squares(
-    columns: list[np.ndarray], y: np.ndarray, error: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Coefficients and the sum of weighted squared residuals."""
-    design = np.stack(columns, axis=1) / error[:, None]
-    coefficients: np.ndarray = np.linalg.lstsq(design, y / error)[0]
-    return coefficients, float(np.square(design @ coefficients - y / error).sum())
 
 
 def matching_cost_curve(

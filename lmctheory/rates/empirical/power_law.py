@@ -1,9 +1,15 @@
 """Power laws through means with errors.
 
 With independent means y_i of standard errors s_i at widths m_i, ln y_i has the standard error
-e_i = s_i / y_i to first order, and the coefficients b of ln y = b_1 + b_0 ln m that minimise
-sum_i ((ln y_i - b_1 - b_0 ln m_i) / e_i)^2 have the covariance C = (X^T diag(e^-2) X)^-1, with the
-rows (ln m_i, 1) of X.
+e_i = s_i / y_i to first order. The coefficients b of ln y = b_1 + b_0 ln m that minimise
+
+    sum_i ((ln y_i - b_1 - b_0 ln m_i) / w_i)^2
+
+are b = C ln y, C = (X^T W X)^-1 X^T W, W = diag(w^-2), with the rows (ln m_i, 1) of X; their
+covariance is C diag(e^2) C^T, for any scales w. With w = e it is (X^T W X)^-1, the least of all.
+But errors that a few draws say are random themselves: those that happen to be small weigh most, and
+intervals hold less often than they say. `smoothed` errors, a power law with two parameters, do no
+such harm.
 """
 
 from dataclasses import dataclass
@@ -14,7 +20,7 @@ from jaxtyping import Float
 from lmctheory.measures.arguments import ArrayLike, array, positive
 from lmctheory.measures.display import Readable
 
-__all__ = ["PowerLaw", "fit_power_law"]
+__all__ = ["PowerLaw", "fit_power_law", "least_squares", "smoothed"]
 
 _ROUNDING = 1e-9
 """Relative error that draws without spread have, too."""
@@ -71,6 +77,7 @@ def fit_power_law(
     *,
     log_power: float = 0.0,
     quantile: float = 2.0,
+    smooth: bool = False,
 ) -> PowerLaw:
     """Weighted least squares on the logarithms of means (module docstring).
 
@@ -80,6 +87,7 @@ def fit_power_law(
         errors: their standard errors ``[n]``, >= 0.
         log_power: known power of ln m, for widths > 1.
         quantile: standard errors from the slope to either end of its interval.
+        smooth: whether means weigh by `smoothed` errors: for errors from few draws.
 
     Raises:
         TypeError: unless all hold real numbers.
@@ -102,9 +110,42 @@ def fit_power_law(
         if (x == 0).any():
             raise ValueError("widths must be > 1 for a fit with a logarithm, got 1")
         y = y - log_power * np.log(x)
-    found, covariance = np.polyfit(x, y, 1, w=1 / error, cov="unscaled")
-    residual = float(np.square((y - np.polyval(found, x)) / error).sum())
+    scales = smoothed(x, error) if smooth else error
+    (slope, intercept), covariance, residual = least_squares(
+        np.stack([x, np.ones_like(x)], axis=1), y, error, scales
+    )
     misfit = residual / (len(x) - 2) if len(x) > 2 else float("nan")
-    slope, intercept = (float(b) for b in found)
     reach = quantile * float(np.sqrt(covariance[0, 0]))
     return PowerLaw(slope, intercept, covariance, (slope - reach, slope + reach), misfit, log_power)
+
+
+def smoothed(x: Float[np.ndarray, " n"], error: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Errors as a power law of the width says, fitted to their logarithms, as large in mean square.
+
+    Args:
+        x: logarithms of widths ``[n]``, two or more.
+        error: standard errors ``[n]``, > 0.
+    """
+    found = np.exp(np.polyval(np.polyfit(x, np.log(error), 1), x))
+    return np.asarray(found * np.sqrt(np.mean((error / found) ** 2)))
+
+
+def least_squares(
+    design: Float[np.ndarray, "n k"],
+    y: Float[np.ndarray, " n"],
+    error: Float[np.ndarray, " n"],
+    scales: Float[np.ndarray, " n"],
+) -> tuple[tuple[float, ...], Float[np.ndarray, "k k"], float]:
+    """Coefficients, their covariance, and the sum of squared residuals in units of scales.
+
+    Args:
+        design: a row for each value ``[n, k]``.
+        y: values ``[n]``.
+        error: their standard errors ``[n]``.
+        scales: what residuals are measured in ``[n]``, > 0.
+    """
+    inverse = np.linalg.pinv(design / scales[:, None])
+    found = inverse @ (y / scales)
+    spread = inverse * (error / scales)
+    residual = float(np.square((design @ found - y) / scales).sum())
+    return tuple(float(b) for b in found), spread @ spread.T, residual

@@ -49,7 +49,7 @@ from lmctheory.measures.arguments import ArrayLike, array, at_least
 from lmctheory.measures.marginal import Marginal
 from lmctheory.rates.upper.thinning import WIDEST, expected_order_statistics, thinning
 
-__all__ = ["GROUPS", "ODD", "VIRTUAL", "Tree", "product_tree"]
+__all__ = ["GROUPS", "ODD", "VIRTUAL", "Tree", "cut_places", "product_tree"]
 
 _FRACTIONS = (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4)
 ODD = np.arange(1.0, 256.0, 2.0)
@@ -220,7 +220,7 @@ class Tree:
 def _best_cut(vectors: Float[np.ndarray, "n b"]) -> tuple[int, int]:
     """The coordinate and the rank that gain most for their entropy; the first among equals."""
     b = vectors.shape[1]
-    ranks, root_entropy = _ranks(b)
+    ranks, root_entropy = cut_places(b)
     sums = np.cumsum(vectors, axis=1)
     lower, whole = sums[:, ranks - 1], sums[:, -1:]
     gains = (lower**2 / ranks + (whole - lower) ** 2 / (b - ranks) - whole**2 / b) / b
@@ -230,7 +230,7 @@ def _best_cut(vectors: Float[np.ndarray, "n b"]) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=WIDEST)
-def _ranks(b: int) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
+def cut_places(b: int) -> tuple[Int[np.ndarray, " c"], Float[np.ndarray, " c"]]:
     """Where b neurons may be cut, and the square root of the entropy of each cut."""
     ranks = np.array([min(max(round(part * b), 1), b - 1) for part in _FRACTIONS])
     share = ranks / b

@@ -32,7 +32,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
     """U(m) >= E W_p^p between two samples of m neurons; for p = 2 this is M(m) <= U(m).
 
     The least of all arguments that apply to the law: any permutation; R4 and R5 (bounded support,
-    clusters, atoms); R6a, R6b, R6c (semigroups); R7 and R8 (one coordinate); R13 to R16 and R18
+    clusters, atoms); R6a, R6b, R6c (semigroups); R7 and R8 (one coordinate); R13 to R18
     (trees); D5 (clipping). The image of a law under a Lipschitz map inherits L^p times every bound.
 
     Args:
@@ -50,7 +50,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         ValueError: if m or p is out of range, or for an unknown modulo.
 
     Reference:
-        theory keys R2, R4-R8, R11, R13-R16, R18, D5, S1.
+        theory keys R2, R4-R8, R11, R13-R18, D5, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian, UniformSphere

@@ -10,6 +10,7 @@ so the expected order statistics of the s are H e, e those of the b. Order does 
 coordinates: a cut of theirs takes away neurons at random.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -19,7 +20,13 @@ from scipy.special import gammaln, log_ndtr, ndtri
 
 from lmctheory.measures.marginal import Marginal
 
-__all__ = ["WIDEST", "expected_order_statistics", "marginal_matching_cost", "thinning"]
+__all__ = [
+    "WIDEST",
+    "expected_order_statistics",
+    "marginal_matching_cost",
+    "order_statistic_means",
+    "thinning",
+]
 
 WIDEST = 8192
 """Most neurons whose order statistics are tabulated: thinning takes matrices of that size."""
@@ -29,13 +36,26 @@ WIDEST = 8192
 def expected_order_statistics(marginal: Marginal | None, m: int) -> Float[np.ndarray, " m"]:
     """E X_(j:m), j = 1..m, for a symmetric law of variance 1, to about 1e-13.
 
+    Args:
+        marginal: the law; None for the standard normal.
+        m: number of neurons, >= 1.
+    """
+    return order_statistic_means(marginal.transport if marginal else np.asarray, m, odd=True)
+
+
+def order_statistic_means(
+    values: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]], m: int, *, odd: bool
+) -> Float[np.ndarray, " m"]:
+    """E T(Z_(j:m)), j = 1..m, Z normal, to about 1e-13 of the largest; not to be written to.
+
     Gauss and Legendre's rule in z = Phi^{-1}(u) over 12 standard deviations, 36 for the extremes,
     whose tail on one side is only exponential; around 0, where T may kink or be as steep as a
     logarithm, in two pieces whose nodes crowd there.
 
     Args:
-        marginal: the law; None for the standard normal.
+        values: T, smooth but at 0.
         m: number of neurons, >= 1.
+        odd: whether T is odd; it is even otherwise.
     """
     j = np.arange(1.0, (m + 1) // 2 + 1)
     p = j / (m + 1)
@@ -46,12 +66,13 @@ def expected_order_statistics(marginal: Marginal | None, m: int) -> Float[np.nda
     hard = (j <= 36) | (high >= 0)
     lower = np.empty_like(j)
     easy = ~hard
-    lower[easy] = _means(marginal, m, j[easy], low[easy], [high[easy]], *_gauss(64, 1))
+    lower[easy] = _means(values, m, j[easy], low[easy], [high[easy]], *_gauss(64, 1))
     middle = high.clip(max=0)[hard]
-    lower[hard] = _means(marginal, m, j[hard], middle, [low[hard], high[hard]], *_gauss(320, 3))
-    if m % 2:
+    lower[hard] = _means(values, m, j[hard], middle, [low[hard], high[hard]], *_gauss(320, 3))
+    if m % 2 and odd:
         lower[-1] = 0.0
-    result = np.r_[lower, -lower[: m // 2][::-1]]
+    upper = lower[: m // 2][::-1]
+    result = np.r_[lower, -upper if odd else upper]
     result.setflags(write=False)
     return result
 
@@ -74,7 +95,7 @@ def _gauss(nodes: int, power: int) -> tuple[Float[np.ndarray, " n"], Float[np.nd
 
 
 def _means(
-    marginal: Marginal | None,
+    values: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]],
     m: int,
     j: Float[np.ndarray, " n"],
     start: Float[np.ndarray, " n"],
@@ -87,8 +108,8 @@ def _means(
     z = (start[:, None, None] + width * t).reshape(len(j), len(ends) * len(t))
     log_law = (j[:, None] - 1) * log_ndtr(z) + (m - j[:, None]) * log_ndtr(-z) - z**2 / 2
     law = np.exp(log_law - log_law.max(axis=1, keepdims=True)) * (abs(width) * w).reshape(z.shape)
-    values = z if marginal is None else marginal.transport(z.ravel()).reshape(z.shape)
-    return np.asarray((law * values).sum(axis=1) / law.sum(axis=1))
+    at_nodes = values(z.ravel()).reshape(z.shape)
+    return np.asarray((law * at_nodes).sum(axis=1) / law.sum(axis=1))
 
 
 @lru_cache(maxsize=256)

@@ -27,6 +27,7 @@ from lmctheory.measures import (
     Uniform,
     UniformBall,
     UniformCube,
+    UniformSphere,
 )
 from lmctheory.measures.arguments import is_value
 from lmctheory.rates.atom_lines import MOST_PRODUCTS, line_costs
@@ -41,6 +42,7 @@ from lmctheory.rates.upper.dyadic import dyadic_bound
 from lmctheory.rates.upper.equal_cells import equal_cells_bound
 from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
+from lmctheory.rates.upper.polar_tree import polar_tree
 from lmctheory.rates.upper.product_tree import product_tree
 from lmctheory.rates.upper.rank_block import rank_block_tree
 from lmctheory.rates.upper.semigroup import semigroup_bound
@@ -266,6 +268,13 @@ def _product_tree(mu: Measure, m: int) -> float:
     return product_tree(np.sqrt(gaussian(mu).spectrum), m)
 
 
+def _polar_tree(mu: Measure, m: int) -> float:
+    solid = isinstance(mu, UniformBall)
+    if not (isinstance(mu, UniformBall | UniformSphere) and mu.dimension > 1):
+        raise lacks(mu, "is not uniform on a ball or a sphere")
+    return mu.radius**2 * polar_tree(mu.dimension, m, solid=solid) * ROUNDED_UP
+
+
 def _clusters(mu: Measure, m: int) -> float:
     if not isinstance(mu, GaussianMixture):
         raise lacks(mu, "has no clusters")
@@ -324,6 +333,7 @@ ARGUMENTS: dict[str, Argument] = {
     "R14": from_squares(_box_tree),
     "R15": from_squares(_product_tree),
     "R16": from_squares(_equal_cells),
+    "R17": from_squares(_polar_tree),
     "R18": from_squares(_cube_tree),
     "D5": from_squares(_clipping),
     "moments": _moments,

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from scipy.stats import binom, chi2
@@ -13,6 +14,8 @@ from lmctheory.measures import (
     Measure,
     SubGaussianProduct,
     Uniform,
+    UniformBall,
+    UniformSphere,
 )
 from lmctheory.rates import (
     box_tree,
@@ -20,6 +23,7 @@ from lmctheory.rates import (
     deviation,
     lower_bound,
     normal_matching_cost,
+    polar_tree,
     product_tree,
     upper_bound,
     wasserstein_pow,
@@ -244,6 +248,32 @@ breaks("R15", "2 G in place of G")(
     _against_cost(
         lambda mu, m: 2 * _by_product_tree(mu, m) - 2 * float(mu.spectrum.sum()), upper=True
     )
+)
+
+
+def _by_polar_tree(mu: UniformBall | UniformSphere, m: int) -> float:
+    return mu.radius**2 * polar_tree(mu.dimension, m, solid=isinstance(mu, UniformBall))
+
+
+def _balls(bound: Callable[[UniformBall | UniformSphere, int], float] = _by_polar_tree) -> Trials:
+    """Balls and spheres; single neurons too, whose cost is known."""
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            law = (UniformBall, UniformSphere)[int(rng.integers(2))]
+            mu, m = law(int(rng.integers(2, 6)), 10 ** -rng.random()), int(rng.integers(1, 33))
+            yield held(mu, m, bound(mu, m), rng=rng)
+            yield Trial(2 * mu.second_moment, bound(mu, 1))
+
+    return trials
+
+
+tries("R17", counts=(12, 300))(_balls())
+
+breaks("R17", _SQUARED)(_balls(lambda mu, m: _by_polar_tree(mu, m * m)))
+
+breaks("R17", "an angle left out")(
+    _balls(lambda mu, m: _by_polar_tree(replace(mu, dimension=max(mu.dimension - 1, 2)), m))
 )
 
 

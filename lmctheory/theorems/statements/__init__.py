@@ -14,6 +14,7 @@ from lmctheory.theorems.statements import (
     layerwise,
     matching,
     signs,
+    orbits,
     prediction,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "layerwise",
     "lower",
     "matching",
+    "orbits",
     "prediction",
     "rates",
     "signs",

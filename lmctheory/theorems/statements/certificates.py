@@ -386,7 +386,15 @@ $s$, hence at most its larger value at an end.
 an error of norm at most $\epsilon$ at some node, their difference from the chord of the ends obeys
 steps 1 to 7 with a further term of norm at most $2\epsilon$. So the certificate holds for networks
 as they are computed, if $2\epsilon$, and what is rounded in computing the bounds, is added to
-$\mathrm{ball}$; and for exact ones.
+$\mathrm{ball}$; and for exact ones. In double precision, of the unit $\varepsilon = 2^{-52}$, let
+a layer sum $k$ products, and $P$ and $M$ bound the norms of its inputs and of $|W|$ in all
+networks. Counted to first order, in $\varepsilon MP$, with the bias likewise: a sum in any order,
+fused or not, loses $\frac k2$, weights, interpolated, $2$, adding the bias $\frac12$; so
+$2\epsilon$ is at most $k+6$. Of $s(1-s)k_l$, as $|D_l| \le 2M$ and $|p_{l-1}| \le 4P$ in norm,
+$\frac14(4k+26)$ is lost, of $e_l$ $\frac{\sqrt3}{36}(4k+20)$, of $a_l$ $\frac k2+3$. That is less
+than $3k+17$; added is $16(k+16)$. Activations err by $2\varepsilon$ of their value and of
+$\mathrm{Lip}\,|z|$ (measured in ball arithmetic), so that they, the bend and the bounds lose less
+than $16$, and $256$ is added. Norms of $W$ are certified by Cholesky's algorithm.
 """,
 )
 
@@ -540,14 +548,18 @@ of a model are computed with errors that sum to at most $\tau$ in each entry, th
 $\frac12(n+3)\epsilon$ times the sum of their sizes, up to a factor $1+(n+3)\epsilon$; hence in
 step 2 by $\frac12(n+3)\epsilon(|W|+|D|)(\sum|c_k|+R)$ for the polynomial in double precision and
 $\frac12(n+3)\epsilon'(|W|+|D|)R$ for symbols in theirs, and by as much as the former for the
-network itself as it is computed; weights, interpolated, err by $8\epsilon(|W^A|+|W^B|)$. Larger
+network itself as it is computed; weights, interpolated, err by $\epsilon(|W^A|+|W^B|)$ (as $b +
+t(a-b)$ for $t < \frac12$, else $a - (1-t)(a-b)$; the network's and the model's), where $8$ is
+counted. Functions err by $2\epsilon$ of their value and of what their argument's size moves them
+by, interpolation by $16\epsilon$ of the largest value (both measured in ball arithmetic), where
+$128$ is counted. Larger
 multiples, $(n+76+16\cdot64)\epsilon$ and $\frac12(n+42)\epsilon'$, join $r$ before it is
 multiplied by the larger of $|W|+|D|$ and $\frac1{64}(|W^A|+|W^B|)$; other operations likewise add
 multiples of $\epsilon(\sum|c_k|+R)$ and $\epsilon'R$. What bounds are computed to be is a sum
 of terms at least 0, of relative error $n\epsilon$ at most, and is multiplied by $1 + c\epsilon$,
-$c \ge n$; operator norms by $1+10^{-9}$; extreme values of polynomials are moved outward by
-$64\epsilon\sum|c_k|$; underflow adds a smallest number. So each computed model
-holds for exact networks and for those computed in double precision.
+$c \ge n$; operator norms, certified by Cholesky's algorithm, by $1+10^{-9}$; extreme values of
+polynomials are moved outward by $64\epsilon\sum|c_k|$; underflow adds a smallest number. So each
+computed model holds for exact networks and for those computed in double precision.
 """,
 )
 

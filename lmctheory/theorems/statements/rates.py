@@ -1127,6 +1127,96 @@ and the mean of $|x - y|^2$ over different points is $2 \operatorname{tr} \Lambd
 )
 
 theorem(
+    "R17",
+    "k-d tree in polar coordinates",
+    statement=(
+        Formula(
+            "M(m)",
+            r"\le",
+            "2*v - 2*Sum(b(k)/m*G(k), (k, 1, K))",
+            names={"v": r"\mathbb E |X|^2"},
+            indexed=("b", "G"),
+        ),
+        r"G_k = |h|^2 \; (b_k = 1), \quad G_k = |h|^2 + \tfrac14 \operatorname{mean}_{\varepsilon,"
+        r" \varepsilon'} |\langle h_\varepsilon - h_{-\varepsilon}, h_{\varepsilon'} -"
+        r" h_{-\varepsilon'} \rangle| \; (b_k = 2)",
+        r"h = \bar r\, (\bar c_1,\; \bar s_1 \bar c_2,\; \dots,\; \bar s_1 \cdots \bar s_{d-2}"
+        r" \bar c_{d-1},\; \bar s_1 \cdots \bar s_{d-2} \bar s_{d-1})",
+        Formula(r"\mathbb E U_{(j:m)}^{1/d}", "=", "Product(k/(k + 1/d), (k, j, m))"),
+    ),
+    symbols={
+        **_COST,
+        r"\mathbb E |X|^2": "mean square of a neuron",
+        "K": "number of leaves of the tree",
+        "b_k": "neurons of leaf $k$: 1 or 2",
+        "G_k": "gain of leaf $k$ per neuron",
+        "h": "mean of a neuron of a leaf",
+        r"\bar r": (
+            "mean of the radius of a neuron of the leaf: of its expected order statistics there"
+        ),
+        r"\bar c_i, \bar s_i": (
+            r"means of $\cos \varphi_i$ and of $\sin \varphi_i$ there, by the order of $\varphi_i$"
+        ),
+        r"\varphi_i": "the polar angles of a neuron; the last one goes all around",
+        r"h_\varepsilon": (
+            "mean of a neuron of a leaf of two that is the lower one in those coordinates, of some"
+            r" that are listened to, in which $\varepsilon$ says so, and the upper one in others"
+        ),
+        r"\varepsilon, \varepsilon'": "all sequences of signs, one for each of these coordinates",
+        "U_{(j:m)}": (
+            r"the $j$-th smallest of $m$ uniform draws from $[0, 1]$; $U^{1/d}$ is the radius in"
+            " the unit ball"
+        ),
+        "d": "dimension, 2 or more",
+        "k, j": "indices",
+    },
+    status="derived",
+    sources=(),
+    note="derived: ranks of radius and angles",
+    hypotheses=(
+        "the neurons of A and of B are independent draws from one law, whose directions are uniform"
+        " and independent of the radius",
+        _TREES,
+        "cuts are made in the radius or in an angle",
+    ),
+    depends=("R2", "R15"),
+    functions=("rates.polar_tree", "rates.upper_bound"),
+    checks="rates",
+    proof=r"""
+\textbf{1.} Radius and angles of a neuron are independent: the density of a uniform direction is
+$\prod_{i<d-1} \sin^{d-1-i} \varphi_i$ up to a constant, in $\varphi_i \in [0, \pi]$ and
+$\varphi_{d-1} \in [0, 2 \pi)$. So a tree that cuts their ranks is R15's tree of the vector of
+radius and angles: the coordinates of a neuron of a leaf are independent, each with the law of an
+order statistic at a rank drawn at random among those that the leaf has there.
+
+\textbf{2.} Hence the mean of a product of functions of one coordinate each is the product of their
+means, and $\mathbb E[x \mid \text{leaf}] = h$, as every component of $x$ is such a product.
+
+\textbf{3.} A neuron $x$ of A and one $y$ of B that are matched at random in a leaf are independent
+with the same law given the leaf: $\mathbb E |x - y|^2 = 2 \mathbb E |x|^2 - 2 |h|^2$. The mean of
+$\mathbb E |x|^2$ over all neurons is $\mathbb E |X|^2$.
+
+\textbf{4.} In a leaf of two, $x, x'$ of A and $y, y'$ of B, the two pairings cost
+$|x|^2 + |x'|^2 + |y|^2 + |y'|^2 - 2 \langle x, y \rangle - 2 \langle x', y' \rangle$ and the
+same with $y$ and $y'$ exchanged. They differ by $2 |S|$, $S = \langle x - x', y - y'
+\rangle$, so that the better one saves $|S|$ against their mean, $|S| / 2$ for each neuron: $2 \cdot
+\frac14 |S|$.
+
+\textbf{5.} Let $\varepsilon$ say in which of the coordinates that are listened to $x$ is lower than
+$x'$, and $\varepsilon'$ the same of $y$ and $y'$. The orders of coordinates are independent and
+uniform (step 1), hence all sequences are equally likely, and independent in A and B. Given
+$\varepsilon$ the coordinates of $x$ are independent still, those that are listened to with the law
+of the lower or of the upper rank: $\mathbb E[x - x' \mid \varepsilon] = h_\varepsilon -
+h_{-\varepsilon}$. By Jensen's inequality $\mathbb E |S| \ge \mathbb E |\mathbb E[S \mid
+\varepsilon, \varepsilon']|$.
+
+\textbf{6.} The radius in the unit ball has the law of $U^{1/d}$, and $U_{(j:m)}$ is
+$\mathrm{Beta}(j, m + 1 - j)$: $\mathbb E U_{(j:m)}^a = \frac{\Gamma(j + a) \Gamma(m + 1)}{\Gamma(j)
+\Gamma(m + 1 + a)} = \prod_{k=j}^m \frac{k}{k + a}$.
+""",
+)
+
+theorem(
     "R18",
     "k-d tree of a law on atoms",
     statement=(

@@ -1,4 +1,4 @@
-"""Steps of the proofs on trees of cells and clusters of given points (R5, R16, R18, R22)."""
+"""Steps of the proofs on trees of cells and clusters of given points (R5, R16 to R18, R22)."""
 
 from collections.abc import Iterator
 from itertools import permutations, product
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
-from scipy.special import betainc
+from scipy.special import beta, betainc, gammaln
 
 from lmctheory.rates import wasserstein_pow
 from lmctheory.theorems._registry import equality, identity, inequality, unchecked
@@ -190,6 +190,84 @@ def _different_points(rng: np.random.Generator) -> Pairs:
 def _one_cell() -> Pairs:
     n, left, tr = sp.symbols("n l tr", positive=True)
     yield (n * left - 0) * (2 * tr * n / (n - 1)) / 2, printed("R16", 0, n=n, l=left, tr=tr)
+
+
+@equality("R17", 1, "the density of polar angles", count=40)
+def _directions(rng: np.random.Generator) -> Pairs:
+    """The mean of a monomial of a direction, by Gamma functions and as a product over angles."""
+    while True:
+        d = int(rng.integers(2, 7))
+        half = rng.integers(0, 3, d)  # exponents are even, others give 0
+        by_gamma = gammaln(half + 0.5).sum() - gammaln(half.sum() + d / 2)
+        by_gamma -= d * gammaln(0.5) - gammaln(d / 2)
+        product = 1.0
+        for i in range(d - 1):
+            # E cos^{2 a} sin^{2 b} for the density sin^{d - 2 - i}
+            a, b, power = half[i], half[i + 1 :].sum(), d - 2 - i
+            product *= beta(a + 0.5, b + (power + 1) / 2) / beta(0.5, (power + 1) / 2)
+        yield float(np.exp(by_gamma)), float(product)
+
+
+@equality("R17", 2, "the mean of a neuron of a leaf", count=40)
+def _polar_mean(rng: np.random.Generator) -> Pairs:
+    """Three coordinates with three values each: over all of them, and as a product of means."""
+    while True:
+        radius, first, second = rng.random((3, 3)) * np.array([[1], [np.pi], [2 * np.pi]])
+        r, u, v = np.meshgrid(radius, first, second, indexing="ij")
+        x = r * np.array([np.cos(u), np.sin(u) * np.cos(v), np.sin(u) * np.sin(v)])
+        c, s = np.cos(first).mean(), np.sin(first).mean()
+        h = np.array([c, s * np.cos(second).mean(), s * np.sin(second).mean()]) * radius.mean()
+        k = int(rng.integers(3))
+        yield float(x[k].mean()), float(h[k])
+
+
+unchecked("R17", 3, "cited", "R18, step 2")
+
+
+@identity("R17", 4, "what the better pairing saves")
+def _two_pairings() -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    x, x2, y, y2 = (sp.Matrix(sp.symbols(f"{name}1:3")) for name in ("x", "u", "y", "v"))
+
+    def apart(a: sp.Matrix, b: sp.Matrix) -> sp.Expr:
+        return (a - b).dot(a - b)
+
+    straight, crossed = apart(x, y) + apart(x2, y2), apart(x, y2) + apart(x2, y)
+    yield sp.expand(crossed - straight), sp.expand(2 * (x - x2).dot(y - y2))
+
+
+@inequality("R17", 5, "signs tell no more than there is")
+def _signs_heard(rng: np.random.Generator) -> Iterator[Trial]:
+    """Every rank of two coordinates has one or two places; with one, signs tell all there is."""
+    while True:
+        places = rng.standard_normal((2, 2, int(rng.integers(1, 3))))  # coordinate, rank, place
+        told = _differences(places.mean(axis=2, keepdims=True))
+        every = _differences(places)
+        yield Trial(float(np.abs(told @ told.T).mean()), float(np.abs(every @ every.T).mean()))
+
+
+def _differences(places: np.ndarray) -> np.ndarray:
+    """Of the two neurons of a leaf, for all ranks and places, which are equally likely."""
+    of_one = [
+        [places[i, e, p] - places[i, 1 - e, q] for e in (0, 1) for p, q in _all_places(places)]
+        for i in (0, 1)
+    ]
+    return np.array(list(product(*of_one)))
+
+
+def _all_places(places: np.ndarray) -> Iterator[tuple[int, ...]]:
+    return product(range(places.shape[2]), repeat=2)
+
+
+@identity("R17", 6, "powers of order statistics")
+def _powers() -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    a, j = sp.symbols("a j", positive=True)
+    for count in range(4):
+        m = j + count
+        gammas = sp.gamma(j + a) * sp.gamma(m + 1) / sp.gamma(j) / sp.gamma(m + 1 + a)
+        yield (
+            sp.gammasimp(gammas),
+            sp.prod([(j + k) / (j + k + a) for k in range(count + 1)]),
+        )
 
 
 @equality("R18", 1, "coordinates of a neuron of a leaf", count=40)
