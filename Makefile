@@ -9,7 +9,8 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
-    permutations simplices predict laws rising below coupling factors learning-rates
+    permutations simplices predict laws rising below coupling factors initialisation dimension \
+    learning-rates
 .PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -29,6 +30,8 @@ rising: STUDY = rising_barriers
 below: STUDY = from_below
 coupling: STUDY = trained_coupling
 factors: STUDY = factors
+initialisation: STUDY = initialisation
+dimension: STUDY = dimension
 learning-rates: STUDY = learning_rate_sweep
 
 $(STUDIES): .venv/ready

@@ -23,6 +23,8 @@ STUDIES = {
         "from_below",
         "trained_coupling",
         "factors",
+        "initialisation",
+        "dimension",
         "learning_rate_sweep",
     )
 }

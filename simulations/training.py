@@ -47,7 +47,7 @@ class Training:
 
 def widths_of(data: Dataset, width: int, depth: int) -> tuple[int, ...]:
     """Of an MLP for data, its hidden layers of one width."""
-    return (data.train.inputs[0].numel(), *[width] * depth, data.classes)
+    return (data.train.inputs[0].numel(), *[width] * depth, data.outputs)
 
 
 def trained_mlps(

@@ -47,12 +47,26 @@ SMALL = {
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
     "factors": Small(23, "claim by claim"),
+    "initialisation": Small(12, "no barrier, unmatched"),
+    "dimension": Small(49, "costs and errors between bounds"),
     "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
 }
 SLOW = (
-    *("barrier_prediction", "deep_widths", "factors", "layerwise", "learning_rate_sweep"),
-    *("matching_methods", "matching_rates", "path_certificates", "rising_barriers", "simplices"),
-    *("trained_widths", "two_layer_widths", "width_sweep"),
+    "barrier_prediction",
+    "deep_widths",
+    "dimension",
+    "factors",
+    "initialisation",
+    "layerwise",
+    "learning_rate_sweep",
+    "matching_methods",
+    "matching_rates",
+    "path_certificates",
+    "rising_barriers",
+    "simplices",
+    "trained_widths",
+    "two_layer_widths",
+    "width_sweep",
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
@@ -177,6 +191,16 @@ REFUSED = {
         "--examples 2000": "examples must be at most 1437 of digits, got 2000",
         "--pairs 1": "greater than or equal to 2",
     },
+    "initialisation": {
+        "--inputs 1": "greater than or equal to 2",
+        "--widest 15": "greater than or equal to 16",
+        "--deepest 15": "greater than or equal to 16",
+        "--pairs 1": "greater than or equal to 2",
+    },
+    "dimension": {
+        "--widest 15": "greater than or equal to 16",
+        "--draws 1": "greater than or equal to 2",
+    },
     "learning_rate_sweep": {
         "--dataset mnist --data-dir missing": "missing",
         "--rate 6": "less than or equal to 5",
@@ -254,6 +278,14 @@ KEYS = {
     "factors": (
         (142, "4d4eb46805981eb2cc4e555e864583e7d85cb79da67d345e6c5d1beada4cf997"),
         (23, "92c30eccc9614b0126deb5c30b1472e2369e63d00dc6c6bacb8144bfcb358459"),
+    ),
+    "initialisation": (
+        (70, "75b8c71b4715ab5e8ef9e9854c8e6c9df51a2277c91336949c7dcd22310c5766"),
+        (12, "ce5eec2df6e0c9d436ce1b766e7566fe62bf267640327660d582145cc479c450"),
+    ),
+    "dimension": (
+        (144, "8807d7bd2a1bdaac9395a49a0d16c75915c352f2b52d2439ab26d6b3ae4d1e25"),
+        (49, "4e47fca9fa41d28164b1d9c78cecff7c980ce09629193c845fb214316638d816"),
     ),
     "learning_rate_sweep": (
         (36, "562b8584d7824b7e37583be4df1680920e372c4c371c173545f039e7cacfab66"),

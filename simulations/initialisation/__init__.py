@@ -1,0 +1,1 @@
+"""Random networks at initialisation: function errors and barriers against published exponents."""
