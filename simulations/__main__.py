@@ -25,6 +25,9 @@ STUDIES = {
         "factors",
         "initialisation",
         "dimension",
+        "potentials",
+        "star",
+        "alignment_free",
         "learning_rate_sweep",
     )
 }

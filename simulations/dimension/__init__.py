@@ -1,1 +1,1 @@
-"""Neurons of low dimension: costs, errors and barriers, and where their noise takes over."""
+"""Neurons of low dimension: costs, errors, barriers, and where noise takes over."""

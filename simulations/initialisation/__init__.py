@@ -1,1 +1,1 @@
-"""Random networks at initialisation: function errors and barriers against published exponents."""
+"""Random networks: errors and barriers at initialisation, beside exponents."""
