@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from lmctheory.matching import match
@@ -86,6 +87,39 @@ def test_dimensions_are_those_of_the_published_formulas(measured, networks):
 
 def _squares(rows):
     return rows.mT @ rows
+
+
+@torch.no_grad()
+def test_matchings_gain_what_the_published_algorithm_does(networks):
+    """Layer by layer an assignment each, on weights or the covariance of activations."""
+    a, b, data = networks
+    x = data.train.inputs.double()
+    for name in THEIRS:
+        found = match(
+            a,
+            b,
+            "activation" if name == "covariance" else name,
+            data.train.inputs,
+            centred=name == "covariance",
+        )
+        seen_a, seen_b, columns = x, x, np.arange(64)
+        layers = zip(a.linears[:2], b.linears[:2], found.permutations.values(), strict=True)
+        for of_a, of_b, order in layers:
+            W_a, W_b = of_a.weight.double(), of_b.weight.double()[:, columns]
+            sigma = seen_a.mT @ seen_a / len(x)
+            seen_a, seen_b = (
+                torch.relu(seen @ one.weight.double().mT + one.bias.double())
+                for seen, one in ((seen_a, of_a), (seen_b, of_b))
+            )
+            gain = {
+                "naive": W_a @ W_b.mT,
+                "weighted": W_a @ sigma @ W_b.mT,
+                "covariance": (seen_a - seen_a.mean(0)).mT @ (seen_b - seen_b.mean(0)),
+            }[name].numpy()
+            rows, columns = linear_sum_assignment(gain, maximize=True)
+            # neurons that are dead may stand in any order
+            assert gain[rows, order].sum() == pytest.approx(gain[rows, columns].sum()), name
+            columns = order
 
 
 @torch.no_grad()
