@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
-    potentials star alignment-free
+    potentials star alignment-free learning-rates
 .PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -35,6 +35,7 @@ dimension: STUDY = dimension
 potentials: STUDY = potentials
 star: STUDY = star
 alignment-free: STUDY = alignment_free
+learning-rates: STUDY = learning_rate_sweep
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

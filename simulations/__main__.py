@@ -28,6 +28,7 @@ STUDIES = {
         "potentials",
         "star",
         "alignment_free",
+        "learning_rate_sweep",
     )
 }
 """All studies, by name."""

@@ -54,6 +54,7 @@ SMALL = {
     "potentials": Small(14, "What the midpoint recovers"),
     "star": Small(8, "everything matched with the centre"),
     "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
+    "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
 }
 SLOW = (
     "barrier_prediction",
@@ -62,6 +63,7 @@ SLOW = (
     "factors",
     "initialisation",
     "layerwise",
+    "learning_rate_sweep",
     "matching_methods",
     "matching_rates",
     "path_certificates",
@@ -224,6 +226,12 @@ REFUSED = {
         "--dimension 65": "less than or equal to 64",
         "--learning-rate -1": "learning_rate must be positive",
     },
+    "learning_rate_sweep": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--rate 6": "less than or equal to 5",
+        "--optimiser lion": "optimiser must be one of ['sgd', 'adam']",
+        "--epochs 0": "greater than or equal to 1",
+    },
 }
 
 
@@ -315,6 +323,10 @@ KEYS = {
     "alignment_free": (
         (40, "2cb3d221f17a41bf81e6709bf958ed0562496c68fbc98feed7e806114da13489"),
         (19, "db3f27f9c704cb959006b90bcf608f255b8ad4a76487d30fe0b485a7cbc8b36e"),
+    ),
+    "learning_rate_sweep": (
+        (36, "562b8584d7824b7e37583be4df1680920e372c4c371c173545f039e7cacfab66"),
+        (4, "92be12d8513f897535d856567cf6b9f901e0ad5609784e04ff7fa8954e42db26"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
