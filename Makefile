@@ -11,7 +11,7 @@ test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
     potentials star alignment-free learning-rates
-.PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
+.PHONY: $(STUDIES) lab paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
 rates: STUDY = matching_rates
@@ -40,6 +40,9 @@ learning-rates: STUDY = learning_rate_sweep
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)
 	$(BIN)/python -m paper_figures.$(STUDY)
+
+# The studies of published experiments that need nothing but what is installed.
+lab: learning-rates factors initialisation dimension star alignment-free
 
 # Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
 paper: .venv/ready
