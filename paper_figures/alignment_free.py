@@ -1,6 +1,6 @@
 """Barriers of asymmetric networks without matching: `python -m paper_figures.alignment_free`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -37,7 +37,9 @@ def draw(results: Results) -> Figure:
     _against(left, found.widths, "width")
     ordinary = [row for row in found.widths if row.task.kind == "ordinary"]
     matched = {row.task.width: Mean.over(row.found.matched) for row in ordinary}
-    _curve(left, matched, "o:", _COLOUR["ordinary"], "ordinary, matched")
+    style.means(
+        left, list(matched), list(matched.values()), "o:", _COLOUR["ordinary"], "ordinary, matched"
+    )
     style.width_axis(left, sorted(matched))
     left.set_title("no matching")
     left.set_ylabel("barrier of the test loss")
@@ -66,28 +68,10 @@ def _against(axes: Axes, found: Sequence[Row], name: str) -> None:
             if row.task.kind == kind
         }
         if means:
-            _curve(axes, means, "o-", _COLOUR[kind], _LABEL[kind])
+            style.means(axes, list(means), list(means.values()), "o-", _COLOUR[kind], _LABEL[kind])
     axes.set_yscale("log")
     style.decimals(axes.yaxis)
     axes.set_xlabel(name)
-
-
-def _curve(
-    axes: Axes,
-    means: Mapping[int, Mean] | Mapping[float, Mean],
-    form: str,
-    colour: str,
-    label: str,
-) -> None:
-    axes.errorbar(
-        list(means),
-        [mean.value for mean in means.values()],
-        [mean.error for mean in means.values()],
-        fmt=form,
-        color=colour,
-        elinewidth=0.6,
-        label=label,
-    )
 
 
 def main(

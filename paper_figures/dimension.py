@@ -65,15 +65,7 @@ def draw(results: Results) -> Figure:
 
 def _curve(axes: Axes, one: Curve, what: str, colour: str, form: str, label: str | None) -> None:
     means = {m: point.mean(what) for m, point in one.points.items()}
-    axes.errorbar(
-        list(means),
-        [mean.value for mean in means.values()],
-        [mean.error for mean in means.values()],
-        fmt=form,
-        color=colour,
-        label=label,
-        elinewidth=0.6,
-    )
+    style.means(axes, list(means), list(means.values()), form, colour, label)
 
 
 def main(

@@ -69,29 +69,14 @@ def draw(results: Results) -> Figure:
 
 def _errors(axes: Axes, rows: Sequence[Shape], name: str, form: str, colour: str) -> None:
     found = [(row.width, mean) for row in rows if (mean := row.error(name)) is not None]
-    axes.errorbar(
-        [width for width, _ in found],
-        [mean.value for _, mean in found],
-        [mean.error for _, mean in found],
-        fmt=form,
-        color=colour,
-        elinewidth=0.6,
-    )
+    style.means(axes, [width for width, _ in found], [mean for _, mean in found], form, colour)
 
 
 def _exponents(axes: Axes, curves: dict[int, list[Shape]]) -> None:
     inputs = list(curves)
     for (name, form), colour in zip(_KINDS.items(), style.COLOURS, strict=False):
         found = {d: r for d, rows in curves.items() if (r := exponent(rows, name)) is not None}
-        axes.errorbar(
-            list(found),
-            [r.value for r in found.values()],
-            [r.error for r in found.values()],
-            fmt=form[0],
-            color=colour,
-            elinewidth=0.6,
-            label=f"measured, {name}",
-        )
+        style.means(axes, list(found), list(found.values()), form[0], colour, f"measured, {name}")
     for of, label, line in (
         (published, "$1/(2d+4)$, published", "-"),
         (by_hidden_weights, "$1/d$ (T7)", "--"),

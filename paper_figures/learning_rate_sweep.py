@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lmctheory.sweeps.mean import Mean
 from paper_figures import command, style
 from simulations.learning_rate_sweep.command import STUDY
 from simulations.learning_rate_sweep.measurement import THEIRS
@@ -49,10 +48,10 @@ def draw(results: Results) -> Figure:
 
 
 def _losses(axes: Axes, rows: Sequence[Setting]) -> None:
-    _curve(axes, rows, [row.loss for row in rows], style.GREY, "o--")
+    style.means(axes, [row.rate for row in rows], [row.loss for row in rows], "o--", style.GREY)
     for name, colour in zip(_MATCHINGS, style.COLOURS, strict=False):
         means = [row.mean(lambda pair, n=name: pair.aligned[n].midpoint) for row in rows]  # type: ignore[misc]
-        _curve(axes, rows, means, colour, "o-")
+        style.means(axes, [row.rate for row in rows], means, "o-", colour)
     axes.set_yscale("log")
     style.decimals(axes.yaxis)
 
@@ -60,7 +59,7 @@ def _losses(axes: Axes, rows: Sequence[Setting]) -> None:
 def _barriers(axes: Axes, rows: Sequence[Setting]) -> None:
     for name, colour in zip(_MATCHINGS, style.COLOURS, strict=False):
         means = [row.mean(lambda pair, n=name: pair.aligned[n].barrier) for row in rows]  # type: ignore[misc]
-        _curve(axes, rows, means, colour, "o-")
+        style.means(axes, [row.rate for row in rows], means, "o-", colour)
     axes.axhline(0, color=style.GREY, linewidth=0.5, zorder=0)
 
 
@@ -68,22 +67,9 @@ def _dimensions(axes: Axes, rows: Sequence[Setting], kind: str) -> None:
     for name, colour in zip(THEIRS, style.COLOURS, strict=False):
         for layer, fmt in zip(layers_shown(rows[0]), _LAYERS, strict=False):
             means = [row.dimension(name, layer, kind) for row in rows]
-            _curve(axes, rows, means, colour, fmt)
+            style.means(axes, [row.rate for row in rows], means, fmt, colour)
     axes.set_yscale("log")
     style.decimals(axes.yaxis)
-
-
-def _curve(
-    axes: Axes, rows: Sequence[Setting], means: Sequence[Mean], colour: str, fmt: str
-) -> None:
-    axes.errorbar(
-        [row.rate for row in rows],
-        [mean.value for mean in means],
-        [mean.error for mean in means],
-        fmt=fmt,
-        color=colour,
-        elinewidth=0.6,
-    )
 
 
 def _legend(rows: Sequence[Setting]) -> list[Line2D]:

@@ -65,15 +65,7 @@ def _curves(axes: Axes, rows: Sequence[Shape], curves: Curves) -> None:
     widths = [shape.width for shape in rows]
     for label, (form, colour, of) in curves.items():
         means = [shape.mean(of) for shape in rows]
-        axes.errorbar(
-            widths,
-            [mean.value for mean in means],
-            [mean.error for mean in means],
-            fmt=form,
-            color=colour,
-            elinewidth=0.6,
-            label=label,
-        )
+        style.means(axes, widths, means, form, colour, label)
     axes.set_yscale("log")
     style.width_axis(axes, widths)
     style.decimals(axes.yaxis)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -9,10 +10,33 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-__all__ = ["COLOURS", "COLUMN", "GREY", "decimals", "save", "use", "width_axis"]
+__all__ = [
+    "COLOURS",
+    "COLUMN",
+    "GREY",
+    "HasError",
+    "decimals",
+    "means",
+    "save",
+    "use",
+    "width_axis",
+]
 
 COLUMN = 3.25
 """Width of a column, in inches."""
+
+
+class HasError(Protocol):
+    """A number and its error, as `Mean` is."""
+
+    @property
+    def value(self) -> float:
+        """The number."""
+
+    @property
+    def error(self) -> float:
+        """Of either side."""
+
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette, told apart by colour-blind readers."""
@@ -50,6 +74,35 @@ def width_axis(axes: Axes, widths: Sequence[int]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths[::2], [f"{width}" for width in widths[::2]])
     axes.set_xticks(widths, [""] * len(widths), minor=True)
+
+
+def means(
+    axes: Axes,
+    x: Sequence[float],
+    values: Sequence[HasError],
+    form: str,
+    colour: str,
+    label: str | None = None,
+) -> None:
+    """A curve of values with their errors as thin bars.
+
+    Args:
+        axes: to draw in.
+        x: where.
+        values: as many.
+        form: marker and line, as of `plot`.
+        colour: of all.
+        label: in the legend.
+    """
+    axes.errorbar(
+        x,
+        [one.value for one in values],
+        [one.error for one in values],
+        fmt=form,
+        color=colour,
+        elinewidth=0.6,
+        label=label,
+    )
 
 
 def save(figure: Figure, stem: Path) -> None:
