@@ -1,1 +1,1 @@
-"""Function errors from below: the least over permutations, with signs and without."""
+"""Function errors from below: the least over permutations, seeing signs and not."""

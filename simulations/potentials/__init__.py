@@ -1,1 +1,1 @@
-"""Published interatomic potentials: what is left between matched members, and why."""
+"""Published interatomic potentials: what is left between matched members, why."""

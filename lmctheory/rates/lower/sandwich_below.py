@@ -4,11 +4,13 @@ Every argument (`lower_arguments`) is a function of the law, the width and p tha
 by name, or raises `NotApplicable` with what is lacking; the largest bound wins. Two of them pass
 between powers: for p > 2, W_p >= W_2 and Jensen's inequality give E W_p^p >= (E W_2^2)^{p/2}; for
 p < 2 on a support of diameter D, |x - y|^2 <= D^{2-p} |x - y|^p gives E W_p^p >= D^{p-2} E W_2^2.
+The image of a law under a map that shrinks no distance below a share of itself inherits this share
+to the power p of the base's bound.
 """
 
 import numpy as np
 
-from lmctheory.measures import Bounded, Measure, Modulo
+from lmctheory.measures import Bounded, LipschitzImage, Measure, Modulo
 from lmctheory.measures.arguments import positive
 from lmctheory.measures.measure import require_law
 from lmctheory.measures.quotient import by_signs, quotient_diameter
@@ -66,10 +68,11 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         if EXACT in terms:  # the others can only round up to it
             break
     else:
-        try:
-            terms |= _from_two(mu, m, p, modulo)
-        except NotApplicable as reason:
-            missing["p = 2"] = str(reason)
+        for name, inherited in {"p = 2": _from_two, "base": _from_base}.items():
+            try:
+                terms |= inherited(mu, m, p, modulo)
+            except NotApplicable as reason:
+                missing[name] = str(reason)
     terms = terms or {"no argument": 0.0}
     key = max(terms, key=lambda name: terms[name])
     assumptions = (
@@ -91,3 +94,11 @@ def _from_two(mu: Measure, m: int, p: float, modulo: Modulo) -> dict[str, float]
     if not np.greater(diameter, 0):
         raise NotApplicable("a positive diameter")
     return {"p = 2, diameter": diameter ** (p - 2) * lower_bound(mu, m, modulo=modulo).value}
+
+
+def _from_base(mu: Measure, m: int, p: float, modulo: Modulo) -> dict[str, float]:
+    if not isinstance(mu, LipschitzImage) or mu.least == 0:
+        raise NotApplicable("a map with a Lipschitz inverse")
+    if by_signs(modulo):
+        raise NotApplicable("a map that is known to be odd")
+    return {"base": mu.least**p * lower_bound(mu.base, m, p).value}

@@ -27,7 +27,7 @@ from lmctheory.measures import (
     UniformCube,
     UniformSphere,
 )
-from lmctheory.rates import lower_bound, matching_cost, normal_matching_cost
+from lmctheory.rates import lower_bound, matching_cost, normal_matching_cost, upper_bound
 from lmctheory.rates.lower.blocks import best_block_sum
 from lmctheory.rates.lower.box_balls import box_bound
 from lmctheory.rates.lower.small_ball import isotropic_bound
@@ -233,3 +233,34 @@ def test_widths_out_of_range_are_refused(m):
 def test_powers_out_of_range_are_refused(p):
     with pytest.raises(ValueError, match=f"p must be positive and finite, got {p}"):
         lower_bound(UniformCube(2), 10, p)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0])
+def test_images_inherit_from_their_base_what_distances_keep(p):
+    line = Gaussian(spectrum=[1.0])
+    stretched = LipschitzImage(lambda x: 3 * x, 3.0, line, least=3.0)
+    assert lower_bound(stretched, 40, p).value == pytest.approx(
+        3**p * lower_bound(line, 40, p).value, rel=1e-12
+    )
+    base = Gaussian(spectrum=[1.0, 0.5, 0.5])
+    wavy = LipschitzImage(lambda x: x + 0.5 * np.sin(x), 1.5, base, least=0.5)
+    bound = lower_bound(wavy, 40, p)
+    assert bound.value == pytest.approx(0.5**p * lower_bound(base, 40, p).value)
+    assert bound.terms["base"] == bound.value
+    cost = matching_cost(wavy, 40, p=p, repeats=60, rng=np.random.default_rng(0))
+    assert bound.value < cost.mean - 4 * cost.standard_error
+    assert cost.mean + 4 * cost.standard_error < upper_bound(wavy, 40, p).value
+    # an image of an image
+    twice = LipschitzImage(lambda x: 2 * x, 2.0, wavy, least=2.0)
+    assert lower_bound(twice, 40, p).value == pytest.approx(2**p * bound.value)
+
+
+def test_what_an_image_does_not_inherit():
+    folded = LipschitzImage(np.abs, 1.0, UniformCube(2))
+    assert lower_bound(folded, 9).value == 0
+    assert "Lipschitz inverse" in lower_bound(folded, 9).missing["base"]
+    kept = LipschitzImage(lambda x: x, 1.0, UniformCube(2), least=1.0)
+    assert "odd" in lower_bound(kept, 9, modulo="signs").missing["base"]
+    for least in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="least must be"):
+            LipschitzImage(np.abs, 1.0, UniformCube(2), least=least)
