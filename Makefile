@@ -9,7 +9,7 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
-    permutations simplices predict laws rising below coupling
+    permutations simplices predict laws rising below coupling federated
 .PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -28,6 +28,7 @@ laws: STUDY = fixed_laws
 rising: STUDY = rising_barriers
 below: STUDY = from_below
 coupling: STUDY = trained_coupling
+federated: STUDY = federated
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

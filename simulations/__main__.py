@@ -22,6 +22,7 @@ STUDIES = {
         "rising_barriers",
         "from_below",
         "trained_coupling",
+        "federated",
     )
 }
 """All studies, by name."""

@@ -1,0 +1,1 @@
+"""Clients that average some of their layers: accuracy, layer-wise barriers, robustness."""
