@@ -5,7 +5,7 @@ round, between the networks as their own training leaves them, layer-wise barrie
 of clients, and the rise of the loss under noise of one norm in four kinds of directions.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -22,7 +22,17 @@ from simulations.federated.clients import AVERAGED, mean_network, rounds, split
 from simulations.layerwise.networks import NETWORKS
 from simulations.training import Training
 
-__all__ = ["DIRECTIONS", "Measured", "Outcome", "Task", "cost_of", "rises", "run"]
+__all__ = [
+    "DIRECTIONS",
+    "Measured",
+    "Outcome",
+    "Task",
+    "basis",
+    "cost_of",
+    "directions",
+    "rises",
+    "run",
+]
 
 DIRECTIONS = ("difference", "span", "outside", "outside by layer")
 """To one other client and away from it; in the span of all differences; Gaussian and orthogonal to
@@ -129,7 +139,7 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
             kind: _outcome(history[kind], last.local[kind], last.shared[kind], data, parts, task)
             for kind in AVERAGED
         },
-        float(np.mean([len(part.labels.unique()) for part in parts])),
+        float(np.mean([len(_classes(part)) for part in parts])),
     )
 
 
@@ -141,7 +151,7 @@ def _outcome(
     parts: Sequence[Examples],
     task: Task,
 ) -> Outcome:
-    own = [data.test[torch.isin(data.test.labels, part.labels.unique())] for part in parts]
+    own = [data.test[torch.isin(data.test.labels, _classes(part))] for part in parts]
     mean = _scores(mean_network(shared), data.test)
     before = _means([_scores(one, data.test) for one in local])
     pairs = [
@@ -167,6 +177,10 @@ def _outcome(
         rises={kind: value for kind, (value, _) in found.items()},
         own_rises={kind: value for kind, (_, value) in found.items()},
     )
+
+
+def _classes(data: Examples) -> Tensor:
+    return torch.from_numpy(np.unique(data.labels.numpy()))
 
 
 def _scores(network: nn.Module, data: Examples) -> tuple[float, float]:
@@ -205,14 +219,15 @@ def rises(
         rng: draws them.
     """
     vectors = torch.stack([_vector(one) for one in networks])
-    span = _basis(vectors[1:] - vectors[0])
+    span = basis(vectors[1:] - vectors[0])
     found: Mapping[str, list[tuple[float, float]]] = {kind: [] for kind in DIRECTIONS}
     for k, (network, data) in enumerate(zip(networks, own, strict=True)):
         before = np.array([_scores(network, one)[1] for one in (test, data)])
         others = [j for j in range(len(networks)) if j != k]
         for _ in range(draws):
             other = others[int(torch.randint(len(others), (1,), generator=rng))]
-            for kind, direction in _directions(networks, vectors, span, (k, other), rng):
+            drawn = directions(networks, vectors, span, (k, other), rng)
+            for kind, direction in drawn.items():
                 step = radius * direction / direction.norm()
                 after = [
                     [_scores(moved, one)[1] for one in (test, data)]
@@ -223,20 +238,28 @@ def rises(
     return {kind: _means(values) for kind, values in found.items()}
 
 
-def _basis(rows: Tensor) -> Tensor:
+def basis(rows: Tensor) -> Tensor:
     """Orthonormal columns that span the rows."""
     _, sizes, right = torch.linalg.svd(rows, full_matrices=False)
     return right[sizes > 1e-9 * sizes[0]].T
 
 
-def _directions(
+def directions(
     networks: Sequence[nn.Module],
     vectors: Tensor,
     span: Tensor,
     pair: tuple[int, int],
     rng: torch.Generator,
-) -> Iterator[tuple[str, Tensor]]:
-    """One of each of `DIRECTIONS`, of any length."""
+) -> dict[str, Tensor]:
+    """One of each of `DIRECTIONS`, of any length.
+
+    Args:
+        networks: of the clients.
+        vectors: their parameters, row by row.
+        span: orthonormal columns that span their differences.
+        pair: the numbers of the client that is moved and of the other.
+        rng: draws them.
+    """
     base, other = pair
 
     def outside(direction: Tensor) -> Tensor:
@@ -246,13 +269,13 @@ def _directions(
         return torch.randn(size, generator=rng, dtype=torch.float64)
 
     by_layer = _vector(perturbed(networks[base], networks[other], rng=rng)) - vectors[base]
-    made: Sequence[Callable[[], Tensor]] = (
-        lambda: vectors[other] - vectors[base],
-        lambda: span @ drawn(span.shape[1]),
-        lambda: outside(drawn(vectors.shape[1])),
-        lambda: outside(by_layer),
+    made = (
+        vectors[other] - vectors[base],
+        span @ drawn(span.shape[1]),
+        outside(drawn(vectors.shape[1])),
+        outside(by_layer),
     )
-    return ((kind, make()) for kind, make in zip(DIRECTIONS, made, strict=True))
+    return dict(zip(DIRECTIONS, made, strict=True))
 
 
 def _moved(network: nn.Module, vector: Tensor) -> nn.Module:

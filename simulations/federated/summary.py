@@ -145,7 +145,7 @@ def _barriers(found: Sequence[Row]) -> Table[Row]:
 
 def _noise(found: Sequence[Row]) -> Table[Row]:
     def column(kind: str) -> Column[Row]:
-        return _column(kind, lambda one: one.rises[kind], 1e-4)
+        return _column(kind, lambda one: one.rises[kind], 1e-4, _HEADS.get(kind, kind))
 
     def own(kind: str) -> Column[Row]:
         return _column(
@@ -153,7 +153,7 @@ def _noise(found: Sequence[Row]) -> Table[Row]:
         )
 
     return Table(
-        "Rise of the loss under noise of half the distance between clients",
+        "Rise of a client's loss under noise of half the distance between clients",
         "Along the difference to one other client, in the span of all, outside it, and outside with"
         " the difference's norm in every layer. own: on test examples of the client's own classes.",
         [_SPLIT, _AVERAGED, *map(column, DIRECTIONS), *map(own, _HEADS)],
@@ -183,10 +183,9 @@ def _reaching(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
     for what, quantity in sides.items():
         whole = np.array(ours["all"].draws(quantity))
         for name in _PARTIAL:
-            effect = Effect.over(
-                [(np.array(ours[name].draws(quantity)) - whole + _MARGIN).tolist()]
-            )
-            yield Claim(f"(a) {split}, {what}: {name}", _SOURCE, effect, _MARGIN)
+            less = np.array(ours[name].draws(quantity)) - whole
+            effect = Effect.over([(less + _MARGIN).tolist()])
+            yield Claim(f"(a) {split}{what}: {name}", _SOURCE, effect, _MARGIN)
 
 
 def _nil_layers(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
@@ -210,7 +209,7 @@ def _fragile(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
 def _claims_table(found: Sequence[Row]) -> Table[Claim]:
     return claims_table(
         claims(found),
-        f"(a) accuracy, of clients or of mean weights, less that of averaging all, plus {_MARGIN:g}."
+        f"(a) accuracy, of clients or mean weights, less that of averaging all, plus {_MARGIN:g}."
         f" (b) large: full barrier less {_LARGE:g} nats; nil: where it is large, {_LARGE:g} of it"
         " less the largest of one layer. (c) rise of the loss along differences less that outside"
         " by layer.",

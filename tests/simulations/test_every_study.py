@@ -46,6 +46,7 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "federated": Small(4, "Barriers at t = 1/2 between two clients"),
 }
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
@@ -166,6 +167,13 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
     },
+    "federated": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--architecture LSTM": "architecture must be one of ['MLP 2',",
+        "--clients 1": "greater than or equal to 2",
+        "--clients 800": "clients * pieces must be at most 1437 examples, got 1600",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -233,6 +241,10 @@ KEYS = {
     "trained_coupling": (
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
+    ),
+    "federated": (
+        (12, "d6d6e3b10d4793e4fbb4b60edbd24e005e015448b1b81b302b0a7fc2b122d803"),
+        (4, "07bdb4350c46fdcad11693ea845a2ac4ac428d7744208951536631afb8a87034"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
