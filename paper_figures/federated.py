@@ -90,19 +90,20 @@ def _noise(axes: Axes, found: Sequence[Row]) -> None:
     shown = [row for row in found if row.averaged in _BARS]
     places = np.arange(len(shown))
     width = 0.8 / len(DIRECTIONS)
-    for k, (kind, colour) in enumerate(zip(DIRECTIONS, style.COLOURS, strict=False)):
+    for k, (kind, marker) in enumerate(zip(DIRECTIONS, "os^v", strict=True)):
         draws = [[one.rises[kind] for one in row.outcomes] for row in shown]
         means = [Mean.over(ones) for ones in draws]
         axes.errorbar(
             places + (k - 1.5) * width,
             [mean.value for mean in means],
             [mean.error for mean in means],
-            fmt="os^v"[k],
-            color=colour,
+            fmt=marker,
+            color=style.GREY if k % 2 else "black",
+            fillstyle="none" if "outside" in kind else "full",
             label=kind,
             elinewidth=0.6,
         )
-    axes.set_yscale("symlog", linthresh=1e-3)
+    axes.set_yscale("symlog", linthresh=1e-4)
     axes.set_xticks(places, [row.averaged.replace(" ", "\n") for row in shown])
 
 

@@ -177,39 +177,39 @@ def claims(found: Sequence[Row]) -> list[Claim]:
 
 def _reaching(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
     sides: dict[str, Quantity] = {
-        "": lambda one: one.accuracy[-1],
-        " mean": lambda one: one.mean_accuracy,
+        "(a)": lambda one: one.accuracy[-1],
+        "(a')": lambda one: one.mean_accuracy,
     }
-    for what, quantity in sides.items():
+    for letter, quantity in sides.items():
         whole = np.array(ours["all"].draws(quantity))
         for name in _PARTIAL:
             less = np.array(ours[name].draws(quantity)) - whole
             effect = Effect.over([(less + _MARGIN).tolist()])
-            yield Claim(f"(a) {split}{what}: {name}", _SOURCE, effect, _MARGIN)
+            yield Claim(f"{letter} {split}: {name}", _SOURCE, effect, _MARGIN)
 
 
 def _nil_layers(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
     for name in ("none", OWN_START):
         large = Effect.over([ours[name].draws(lambda one: one.path - _LARGE)])
-        yield Claim(f"(b) {split}, {name}: large", _SOURCE, large, _SEEN)
+        yield Claim(f"(b) {split} {name}: large", _SOURCE, large, _SEEN)
         nil = Effect.over([ours[name].draws(lambda one: _LARGE * one.path - max(one.single))])
         # a share of a barrier that there is not says nothing
         seen = nil if large.interval[0] > 0 else None
-        yield Claim(f"(b) {split}, {name}: nil", _SOURCE, seen, _SEEN)
+        yield Claim(f"(b) {split} {name}: nil", _SOURCE, seen, _SEEN)
 
 
 def _fragile(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
-    for name in ("none", "all"):
+    for name in ("all", "none", OWN_START):
         effect = Effect.over(
             [ours[name].draws(lambda one: one.rises["difference"] - one.rises["outside by layer"])]
         )
-        yield Claim(f"(c) {split}, {name}: difference", _SOURCE, effect, _SEEN)
+        yield Claim(f"(c) {split} {name}: diff.", _SOURCE, effect, _SEEN)
 
 
 def _claims_table(found: Sequence[Row]) -> Table[Claim]:
     return claims_table(
         claims(found),
-        f"(a) accuracy, of clients or mean weights, less that of averaging all, plus {_MARGIN:g}."
+        f"(a) accuracy of clients, (a') of mean weights, less that of averaging all, plus {_MARGIN:g}."
         f" (b) large: full barrier less {_LARGE:g} nats; nil: where it is large, {_LARGE:g} of it"
         " less the largest of one layer. (c) rise of the loss along differences less that outside"
         " by layer.",

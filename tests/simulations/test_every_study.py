@@ -51,7 +51,7 @@ SMALL = {
 SLOW = (
     *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
     *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
-    "width_sweep",
+    *("width_sweep", "federated"),
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
