@@ -113,6 +113,9 @@ def rounds(
         config: of the whole training, all rounds; the optimiser begins anew in each.
         local_epochs: between two averages; a divisor of all epochs.
         rng: draws data orders and halves of the layers.
+
+    Raises:
+        ValueError: if the training of a client diverges.
     """
     names = [layer.name for layer in layers(initial[0])]
     seeds = [int(seed) for seed in rng.integers(2**31, size=len(parts))]
@@ -130,8 +133,15 @@ def rounds(
             )
             for k, (part, seed) in enumerate(zip(parts, seeds, strict=True))
         ]
+        _require_finite(trained, start + local_epochs)
         local = {kind: list(ones) for kind, *ones in zip(AVERAGED, *trained, strict=True)}
         clients = {
             kind: partly_averaged(ones, AVERAGED[kind](names, rng)) for kind, ones in local.items()
         }
         yield Round(local, clients)
+
+
+def _require_finite(trained: Sequence[Sequence[nn.Module]], epoch: int) -> None:
+    values = (value for ones in trained for one in ones for value in one.parameters())
+    if not all(bool(value.isfinite().all()) for value in values):
+        raise ValueError(f"a client has diverged by epoch {epoch}: lower the learning rate")

@@ -209,8 +209,8 @@ def _fragile(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
 def _claims_table(found: Sequence[Row]) -> Table[Claim]:
     return claims_table(
         claims(found),
-        f"(a) accuracy of clients, (a') of mean weights, less that of averaging all, plus {_MARGIN:g}."
-        f" (b) large: full barrier less {_LARGE:g} nats; nil: where it is large, {_LARGE:g} of it"
-        " less the largest of one layer. (c) rise of the loss along differences less that outside"
-        " by layer.",
+        "(a) accuracy of clients, (a') of mean weights, less that of averaging all, plus"
+        f" {_MARGIN:g}. (b) large: full barrier less {_LARGE:g} nats; nil: where it is large,"
+        f" {_LARGE:g} of it less the largest of one layer. (c) rise of the loss along differences"
+        " less that outside by layer.",
     )

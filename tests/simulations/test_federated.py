@@ -120,6 +120,13 @@ def test_clients_have_a_common_start_but_for_one_kind(two_rounds):
         torch.testing.assert_close(weights(one), weights(first.local[kind][1]))
 
 
+def test_clients_that_diverge_are_told_of_the_rate():
+    config = TrainingConfig(epochs=4, batch_size=16, learning_rate=1e6, schedule="constant")
+    parts = split(DATA.train[:120], "iid", 3, 1, np.random.default_rng(0))
+    with pytest.raises(ValueError, match=r"diverged by epoch 2: lower the learning rate"):
+        list(rounds(networks(3), parts, config, 2, np.random.default_rng(5)))
+
+
 def test_noise_is_inside_or_outside_the_differences():
     clients = networks(4)
     vectors = torch.stack([weights(one).double() for one in clients])
