@@ -1,1 +1,1 @@
-"""Clients that average some of their layers: accuracy, layer-wise barriers, robustness."""
+"""Clients that average some of their layers: accuracy, barriers, noise."""
