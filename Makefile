@@ -9,8 +9,9 @@ ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
-    permutations simplices predict laws rising below coupling federated
-.PHONY: $(STUDIES) paper test test-slow benchmark lint types programs
+    permutations simplices predict laws rising below coupling factors initialisation dimension \
+    potentials star alignment-free learning-rates federated
+.PHONY: $(STUDIES) lab paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
 rates: STUDY = matching_rates
@@ -28,11 +29,21 @@ laws: STUDY = fixed_laws
 rising: STUDY = rising_barriers
 below: STUDY = from_below
 coupling: STUDY = trained_coupling
+factors: STUDY = factors
+initialisation: STUDY = initialisation
+dimension: STUDY = dimension
+potentials: STUDY = potentials
+star: STUDY = star
+alignment-free: STUDY = alignment_free
+learning-rates: STUDY = learning_rate_sweep
 federated: STUDY = federated
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)
 	$(BIN)/python -m paper_figures.$(STUDY)
+
+# The studies of published experiments that need nothing but what is installed.
+lab: learning-rates factors initialisation dimension star alignment-free
 
 # Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
 paper: .venv/ready

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lmctheory.sweeps.store import StoreError
 from lmctheory.sweeps.typed import TypedStudy
 from lmctheory.terminal import print_any_text
-from paper_figures import style
+from paper_figures import kept, style
 
 __all__ = ["Output", "Results", "draw_stored"]
 
@@ -31,12 +31,15 @@ def draw_stored(
 ) -> None:
     """Draws a study's figure from its stored results, if they are what it needs.
 
+    Where there are none, those that the repository keeps are drawn.
+
     Raises:
         SystemExit: with one line, if they cannot be read or drawn.
     """
     print_any_text()
     try:
-        records = study.read(results)
+        with kept.stored(results) as found:
+            records = study.read(found)
         require(records)
         style.save(draw(records), output)
     except (StoreError, ValueError, OSError) as error:

@@ -22,6 +22,13 @@ STUDIES = {
         "rising_barriers",
         "from_below",
         "trained_coupling",
+        "factors",
+        "initialisation",
+        "dimension",
+        "potentials",
+        "star",
+        "alignment_free",
+        "learning_rate_sweep",
         "federated",
     )
 }

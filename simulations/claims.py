@@ -1,127 +1,114 @@
-"""Published claims beside what is measured: a verdict from the data, one line each.
+"""Published claims and what a study makes of them, each in one line that the data decide."""
 
-A claim says on which side of zero an effect lies. It is *reproduced* if the 95 % interval of what
-is measured lies there. The finding is *different* if the interval lies on the other side, or, where
-a size was published, if all of it is below half that size. If it holds zero, the claim is *not
-reproduced* where the published effect would have been found with a power of 80 %, and *undecided*
-where it would not.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
+from simulations.power_law import power_law
 
-__all__ = ["Claim", "Effect", "claims_table"]
+__all__ = ["Claim", "Exponent", "Verdict", "claims_table", "pooled"]
 
+Verdict = Literal["reproduced", "not reproduced", "different", "undecided"]
 _LEVEL = 0.95
-_POWER = 0.8
-
-
-@dataclass(frozen=True)
-class Effect:
-    """A measured effect.
-
-    Attributes:
-        mean: with its standard error.
-        freedom: degrees of freedom of that error.
-    """
-
-    mean: Mean
-    freedom: int
-
-    @classmethod
-    def over(cls, groups: Sequence[Sequence[float]]) -> "Effect":
-        """The mean of the means of groups of independent draws, each with two draws or more.
-
-        Example:
-            >>> str(Effect.over([[1.0, 3.0], [2.0, 2.0]]).mean)
-            '2.0(5)'
-        """
-        means = [Mean.over(group) for group in groups]
-        error = float(np.sqrt(sum(mean.error**2 for mean in means)) / len(means))
-        centre = float(np.mean([mean.value for mean in means]))
-        return cls(Mean(centre, error), sum(len(group) - 1 for group in groups))
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Of 95 %, by Student's law."""
-        reach = float(stats.t.ppf((1 + _LEVEL) / 2, self.freedom)) * self.mean.error
-        return self.mean.value - reach, self.mean.value + reach
-
-    def power(self, effect: float) -> float:
-        """With which an effect of that size would be told from zero, on its own side."""
-        critical = float(stats.t.ppf((1 + _LEVEL) / 2, self.freedom))
-        if not self.mean.error > 0:
-            return 1.0
-        return float(stats.nct.sf(critical, self.freedom, abs(effect) / self.mean.error))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What was published, and what is measured here.
+    """A claim and its fate.
 
     Attributes:
-        text: of the claim.
-        source: where it was published.
-        effect: measured; None where nothing was.
-        published: the effect that is claimed; its sign is the side of zero.
-        sized: whether that size was published, and not the side alone.
+        claim: in few words.
+        source: who says so; a theory key for this package's own.
+        verdict: from the data.
+        found: the number behind it.
     """
 
-    text: str
+    claim: str
     source: str
-    effect: Effect | None
-    published: float
-    sized: bool = False
-
-    @property
-    def verdict(self) -> str:
-        """One of "reproduced", "different", "not reproduced" and "undecided"."""
-        if self.effect is None or not np.isfinite(self.effect.mean.error):
-            return "undecided"
-        low, high = sorted(np.sign(self.published) * end for end in self.effect.interval)
-        if high < 0 or (low > 0 and self.sized and high < abs(self.published) / 2):
-            return "different"
-        if low > 0:
-            return "reproduced"
-        return "not reproduced" if self.effect.power(self.published) >= _POWER else "undecided"
+    verdict: Verdict
+    found: str
 
 
-def _said(claim: Claim) -> str:
-    size = f"{claim.published:+.2g}"
-    return size if claim.sized else f"({size})"
-
-
-def claims_table(claims: Sequence[Claim], caption: str) -> Table[Claim]:
-    """One line for each claim, with what was measured and its 95 % interval.
-
-    Args:
-        claims: in their order.
-        caption: says what the effects are.
-    """
-
-    def end(claim: Claim, which: int) -> float | None:
-        if claim.effect is None or not np.isfinite(claim.effect.mean.error):
-            return None
-        return claim.effect.interval[which]
-
+def claims_table(claims: Sequence[Claim]) -> Table[Claim]:
+    """One line for each."""
     return Table(
-        "Published claims, and what is found here",
-        f"{caption} said: the size that was published, or, in brackets, at which a claim of a side"
-        " alone is judged if it is not seen (power of 80 %). from, to: the 95 % interval.",
+        "Claims, and what was found",
+        "Intervals are of 95 %.",
         [
-            Column("claim", lambda one: one.text, left=True),
+            Column("claim", lambda one: one.claim, left=True),
             Column("source", lambda one: one.source, left=True),
-            Column("said", _said),
-            Column("effect", lambda one: None if one.effect is None else one.effect.mean),
-            Column("from", lambda one: end(one, 0), form="+.2g"),
-            Column("to", lambda one: end(one, 1), form="+.2g"),
             Column("verdict", lambda one: one.verdict, left=True),
+            Column("found", lambda one: one.found, left=True),
         ],
         claims,
     )
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """The r of a law y ~ m^-r, with its 95 % interval.
+
+    Attributes:
+        value: r.
+        error: half the length of the interval.
+    """
+
+    value: float
+    error: float
+
+    @classmethod
+    def of(cls, draws: Mapping[int, Sequence[float]], power: float = 1.0) -> "Exponent | None":
+        """Fitted to the means of draws by width; None for fewer than three, without an interval.
+
+        The relative spread of draws is taken to be the same at all widths, as few draws say little
+        of it. The interval is the wider of two of Student's: from that spread, and, as the law may
+        be rough, from how far the means scatter about it.
+
+        Args:
+            draws: positive, two or more in all widths together beyond one each.
+            power: of the mean, of which r is asked: 1/2 for the root of a mean square.
+        """
+        if len(draws) < 3:
+            return None
+        law = power_law(pooled(draws)).law
+        by_draws = _quantile(sum(map(len, draws.values())) - len(draws))
+        by_scatter = _quantile(len(draws) - 2) * law.misfit**0.5
+        reach = law.standard_error * max(by_draws, by_scatter)
+        return cls(-power * law.slope, power * reach)
+
+    @property
+    def low(self) -> float:
+        """Lower end."""
+        return self.value - self.error
+
+    @property
+    def high(self) -> float:
+        """Upper end."""
+        return self.value + self.error
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the interval."""
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f}+-{self.error:.3f}"
+
+
+def _quantile(freedom: int) -> float:
+    return float(stats.t.ppf((1 + _LEVEL) / 2, freedom))
+
+
+def pooled(draws: Mapping[int, Sequence[float]]) -> dict[int, Mean]:
+    """Means by width, their errors from one relative spread of all draws."""
+    freedom = sum(len(ones) - 1 for ones in draws.values())
+    squares = sum(
+        float(np.square(np.array(ones) / np.mean(ones) - 1).sum()) for ones in draws.values()
+    )
+    spread = (squares / freedom) ** 0.5
+    means = {m: float(np.mean(ones)) for m, ones in draws.items()}
+    return {m: Mean(mean, spread * mean / len(draws[m]) ** 0.5) for m, mean in means.items()}

@@ -117,4 +117,4 @@ def require_equal(tasks: Iterable[object], names: Iterable[str], what: str = "st
         values = [getattr(task, name) for task in tasks]
         if any(value != values[0] for value in values):
             different = [value for k, value in enumerate(values) if value not in values[:k]]
-            raise ValueError(f"the results mix {what} with {name} {sorted(different)}")
+            raise ValueError(f"the results mix {what} with {name} {different}")

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
+from torch import nn
 
-__all__ = ["Layer", "Reduction", "matched_layers", "reduced_layers"]
+__all__ = ["Layer", "Reduction", "matched_layers", "reduced_layers", "relu_network"]
 
 Rows = Callable[[int, int], np.ndarray]
 """Draws a layer: from m and the number of inputs to independent weights ``[m, inputs]`` of variance
@@ -102,6 +104,20 @@ def reduced_layers(
         whole = _relu(z)
         alone = ((doubled - whole[:, :half]) ** 2).mean() + (whole[:, half:] ** 2).mean()
         yield Reduction(float(((merged - whole) ** 2).mean()), float(alone / 2))
+
+
+def relu_network(*weights: np.ndarray) -> nn.Sequential:
+    """The network without biases whose layers have these weights, relus in between; no gradients.
+
+    Args:
+        weights: ``[m_1, m_0]``, ``[m_2, m_1]`` and so on.
+    """
+    parts: list[nn.Module] = []
+    for weight in weights:
+        layer = nn.Linear(weight.shape[1], len(weight), bias=False, dtype=torch.float64)
+        layer.weight = nn.Parameter(torch.from_numpy(np.ascontiguousarray(weight)))
+        parts += [layer, nn.ReLU()]
+    return nn.Sequential(*parts[:-1]).requires_grad_(False)
 
 
 def _relu(z: Array) -> Array:

@@ -27,7 +27,12 @@ __all__ = [
     "require_architectures",
 ]
 
-DataSet = Annotated[str, typer.Option(help="digits, mnist, fashion_mnist, cifar10 or cifar100.")]
+DataSet = Annotated[
+    str,
+    typer.Option(
+        help="digits, mnist, fashion_mnist, cifar10, cifar100, breast_cancer, diabetes or mixture."
+    ),
+]
 DataDir = Annotated[Path | None, typer.Option(help="Directory of the data set's files.")]
 Widths = Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")]
 Pairs = Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")]

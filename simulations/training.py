@@ -15,7 +15,8 @@ class Training:
     """The fields that `TrainingConfig` had when the first results were stored.
 
     A key holds all of them, so that they must not change with the package: what it gains or loses
-    has no part in what studies vary. The loss is that of the data.
+    has no part in what studies vary. The loss is that of the data. `warmup_from` came later, and is
+    in keys only where it is not None.
     """
 
     epochs: int
@@ -31,6 +32,7 @@ class Training:
     milestones: tuple[int, ...] = ()
     factor: float = 0.1
     loss: str = "cross_entropy"
+    warmup_from: float | None = None
 
     def __post_init__(self) -> None:
         _ = self.config  # refuses what training would
@@ -45,7 +47,7 @@ class Training:
 
 def widths_of(data: Dataset, width: int, depth: int) -> tuple[int, ...]:
     """Of an MLP for data, its hidden layers of one width."""
-    return (data.train.inputs[0].numel(), *[width] * depth, data.classes)
+    return (data.train.inputs[0].numel(), *[width] * depth, data.outputs)
 
 
 def trained_mlps(
@@ -55,10 +57,17 @@ def trained_mlps(
     seeds: Sequence[int],
     activation: str = "relu",
     parametrisation: str = "standard",
+    initialisation: str = "he",
 ) -> list[nn.Module]:
     """One MLP for each seed, of its weights and its data order."""
-    initial = [
-        MLP(widths, activation, parametrisation=parametrisation, rng=seeded_generators(seed)[0])
+    initial: list[MLP] = [
+        MLP(
+            widths,
+            activation,
+            initialisation=initialisation,
+            parametrisation=parametrisation,
+            rng=seeded_generators(seed)[0],
+        )
         for seed in seeds
     ]
     factors = initial[0].rate_factors(config.optimiser)

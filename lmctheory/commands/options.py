@@ -56,8 +56,9 @@ DataSource = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="digits, mnist, fashion_mnist, cifar10, cifar100, a file .npz, .pt or .safetensors"
-        " with inputs and labels or targets, or package.module:function.",
+        help="digits, mnist, fashion_mnist, cifar10, cifar100, breast_cancer, diabetes, mixture,"
+        " a file .npz, .pt or .safetensors with inputs and labels or targets, or"
+        " package.module:function.",
     ),
 ]
 Split = Annotated[str, typer.Option(metavar="train|test", help="Part of a named data set.")]

@@ -47,7 +47,7 @@ def read_examples(
     """Examples by the name of a data set, of a file, or of a function.
 
     Args:
-        source: "digits" or "mnist" (see `load_dataset`); a file .npz, .pt, .pth or .safetensors
+        source: a name that `load_dataset` knows; a file .npz, .pt, .pth or .safetensors
             with entries ``inputs`` (or the names of several arguments) and ``labels`` or
             ``targets``; or package.module:function, which is called and gives anything that
             `as_examples` takes.

@@ -48,6 +48,7 @@ from lmctheory.results import Result
 
 __all__ = ["Matching", "match", "require_shapes", "tried"]
 
+_CENTRED = ("weighted", "activation")
 _CHECKED = 4
 """Inputs on which a matching is checked; a wrong permutation shows on almost any one of them."""
 
@@ -130,6 +131,7 @@ def match(
     *,
     solver: str | Solver | None = None,
     signs: bool = True,
+    centred: bool = False,
     restarts: int = 0,
     rng: RandomSource | None = None,
 ) -> Matching:
@@ -164,6 +166,8 @@ def match(
         solver: the name of one that solves the method's problem, or a
             `lmctheory.matching.solvers.Solver` of one's own; None is the method's default.
         signs: whether neurons may be negated where the function allows it.
+        centred: for ``weighted`` and ``activation``, takes the covariance of activations in place
+            of their second moment: the mean over the data is removed from each.
         restarts: so many further starts from random permutations, and signs.
         rng: draws the random starts and the order of the groups in ``coordinate_descent``; None,
             where nothing has to be drawn, goes from the input on.
@@ -178,7 +182,8 @@ def match(
         ValueError: for an unknown method or solver or one that does not solve the method's problem,
             different architectures, NaN or infinite weights, data that are missing, empty, not
             finite or of the wrong width, labels that are missing or no classes, negative restarts,
-            restarts of a solver without starts, a missing `rng`, or too many permutations to try.
+            restarts of a solver without starts, a missing `rng`, too many permutations to try, or
+            `centred` for a method that takes no moments of activations.
 
     Reference: theory key R1; Ferbach et al. 2024; Ainsworth et al. 2023; Crisostomi et al. 2024;
         Pena et al. 2023; Entezari et al. 2022.
@@ -192,6 +197,8 @@ def match(
         True
         >>> aligned = matching.apply(b)
     """
+    if centred and method not in _CENTRED:
+        raise ValueError(f"centred is of methods {_CENTRED}, got {method!r}")
     chosen, rng = _solver(method, solver), None if rng is None else generator(rng)
     restarts = _checked_restarts(chosen, restarts, rng)
     a, b = as_chains(model_a, model_b)
@@ -203,7 +210,7 @@ def match(
     if not pair.symmetry.groups:
         reasons = some(f"{name!r}: {reason}" for name, reason in groups.fixed.items())
         warnings.warn(f"no neurons can be reordered: {reasons}", stacklevel=2)
-    cost = _cost(method, a, b, inputs)
+    cost = _cost(method, a, b, inputs, centred=centred)
     objective = _midpoint_loss(b, data) if method == LOSS else similarity
     found = chosen.solve(Search(pair, method, cost, objective, restarts, rng))
     start = max(found, key=lambda name: found[name].trace[-1])
@@ -248,7 +255,9 @@ def _checked_restarts(solver: Solver, restarts: int, rng: np.random.Generator | 
     return restarts
 
 
-def _cost(method: str, model_a: Network, model_b: Network, inputs: Inputs | None) -> Cost:
+def _cost(
+    method: str, model_a: Network, model_b: Network, inputs: Inputs | None, *, centred: bool
+) -> Cost:
     if method == "naive":
         return naive
     if method in ("weight", LOSS):
@@ -256,8 +265,11 @@ def _cost(method: str, model_a: Network, model_b: Network, inputs: Inputs | None
     if inputs is None:
         raise ValueError(f"method {method!r} needs data, got None")
     if method == "weighted":
-        return weighted(second_moments(model_a, inputs))
-    return activation(layer_inputs(model_a, inputs), layer_inputs(model_b, inputs))
+        return weighted(second_moments(model_a, inputs, centred=centred))
+    seen = [layer_inputs(model, inputs) for model in (model_a, model_b)]
+    if centred:
+        seen = [{name: x - x.mean(0) for name, x in of.items()} for of in seen]
+    return activation(*seen)
 
 
 def _midpoint_loss(network: Network, data: Inputs | AnyExamples | None) -> MidpointLoss:

@@ -17,6 +17,7 @@ from lmctheory.networks.data_variants import subset, with_label_noise
 from lmctheory.networks.example_sources import as_examples
 from lmctheory.networks.image_files import read_cifar, read_idx
 from lmctheory.networks.locally_connected import LocallyConnected2d
+from lmctheory.networks.mixture_data import mixture_bayes_error, mixture_dataset
 from lmctheory.networks.mlp import MLP
 from lmctheory.networks.resnet import ResNet20
 from lmctheory.networks.teacher_data import teacher_dataset
@@ -46,6 +47,8 @@ __all__ = [
     "find_chain",
     "load_dataset",
     "magnitude_masks",
+    "mixture_bayes_error",
+    "mixture_dataset",
     "random_masks",
     "read_cifar",
     "read_idx",

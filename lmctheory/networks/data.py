@@ -1,4 +1,4 @@
-"""Labelled examples, and real data: scikit-learn's digits and published sets of images."""
+"""Labelled examples, and data by name: scikit-learn's, published sets of images, a mixture."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,16 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from lmctheory.choices import require_choice
+from lmctheory.networks.bundled_tables import TABLES
 from lmctheory.networks.calling import Inputs, as_inputs, count, each, parts, rows
 from lmctheory.networks.image_sets import IMAGE_SETS
-from lmctheory.networks.losses import CROSS_ENTROPY, Loss, LossLike, as_loss
+from lmctheory.networks.losses import (
+    CROSS_ENTROPY,
+    BinaryCrossEntropy,
+    Loss,
+    LossLike,
+    as_loss,
+)
 
 __all__ = [
     "DATASETS",
@@ -23,7 +30,10 @@ __all__ = [
     "require_inputs",
 ]
 
-DATASETS = ("cifar10", "cifar100", "digits", "fashion_mnist", "mnist")
+DATASETS = (
+    *("breast_cancer", "cifar10", "cifar100", "diabetes", "digits", "fashion_mnist", "mixture"),
+    "mnist",
+)
 """The names that `load_dataset` knows."""
 
 
@@ -120,13 +130,13 @@ def require_inputs(inputs: SomeInputs) -> SomeInputs:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification problem with its fixed split.
+    """A classification or regression problem with its fixed split.
 
     Attributes:
         name: see `load_dataset`.
         train: examples to train on.
         test: examples to test on.
-        classes: the number of classes; labels are 0, ..., classes - 1.
+        classes: the number of classes; labels are 0, ..., classes - 1. 0 for values.
     """
 
     name: str
@@ -134,19 +144,29 @@ class Dataset:
     test: Examples
     classes: int
 
+    @property
+    def outputs(self) -> int:
+        """How many outputs a network needs: one for each class or value, one for two classes."""
+        if self.train.loss == BinaryCrossEntropy():
+            return 1
+        return self.classes or self.train.labels[0].numel()
+
 
 def load_dataset(name: str, *, data_dir: Path | None = None, split_seed: int = 0) -> Dataset:
-    """Images as vectors with pixels in [0, 1], not centred.
+    """Images as vectors with pixels in [0, 1], not centred; or tables, standardised.
 
     Args:
         name: "digits" (scikit-learn's, 1,797 of 8 x 8), "mnist" or "fashion_mnist" (70,000 of 28 x
-            28), "cifar10" or "cifar100" (60,000 of 3 x 32 x 32, with the fine labels).
+            28), "cifar10" or "cifar100" (60,000 of 3 x 32 x 32, with the fine labels). Tables, of
+            which every column is standardised on the training part: "breast_cancer" (569 of 30,
+            one logit, binary cross-entropy), "diabetes" (442 of 10, a value, standardised too,
+            squared error), "mixture" (`mixture_dataset` as it is by default).
         data_dir: the directory of the files as they are published: the four IDX files, gzipped or
             not, or the files of CIFAR's binary version, which may lie in the folder that their
             archive unpacks to. By default they are downloaded once, and checked, to
             ``$LMCTHEORY_CACHE`` (``~/.cache/lmctheory``), a folder of the set's name.
-        split_seed: for digits, fixes the stratified split in 80 % training and 20 % test examples;
-            the others come with their split.
+        split_seed: for scikit-learn's, fixes the split in 80 % training and 20 % test examples,
+            stratified by class; for the mixture, all draws; the others come with their split.
 
     Raises:
         ValueError: if the name is unknown or a file is corrupt.
@@ -159,16 +179,37 @@ def load_dataset(name: str, *, data_dir: Path | None = None, split_seed: int = 0
         (1437, 360, (1437, 64))
     """
     require_choice("name", name, DATASETS)
-    if name == "digits":
+    if name not in IMAGE_SETS:
         if data_dir is not None:
             raise ValueError(
-                f"data_dir is for sets of files, scikit-learn holds digits; got {data_dir}"
+                f"data_dir is for sets of files, and {name} has none to be read; got {data_dir}"
             )
-        return _digits(split_seed)
+        return _without_files(name, split_seed)
     images = IMAGE_SETS[name]
     parts = images.load(images.downloaded(name) if data_dir is None else data_dir)
     train, test = (_examples(pixels / np.float32(255), labels) for pixels, labels in parts)
     return Dataset(name, train, test, images.classes)
+
+
+def _without_files(name: str, split_seed: int) -> Dataset:
+    if name == "digits":
+        return _digits(split_seed)
+    if name == "mixture":
+        # built of what stands here
+        from lmctheory.networks.mixture_data import mixture_dataset
+
+        return mixture_dataset(rng=torch.Generator().manual_seed(split_seed))
+    table = TABLES[name]
+    train, test = (_rows(*part, table.loss) for part in table.load(split_seed))
+    return Dataset(name, train, test, table.classes)
+
+
+def _rows(rows: np.ndarray, targets: np.ndarray, loss: str) -> Examples:
+    """Of a table; values are floating point, one by one."""
+    inputs = torch.from_numpy(rows.astype(np.float32))
+    if np.issubdtype(targets.dtype, np.integer):
+        return Examples(inputs, torch.from_numpy(targets.astype(np.int64)), loss)
+    return Examples(inputs, torch.from_numpy(targets.astype(np.float32))[:, None], loss)
 
 
 def _digits(split_seed: int) -> Dataset:

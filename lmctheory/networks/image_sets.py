@@ -16,11 +16,21 @@ from jaxtyping import UInt8
 
 from lmctheory.networks.image_files import decompressed, read_cifar, read_idx
 
-__all__ = ["IMAGE_SETS", "ImageSet", "Part", "Published"]
+__all__ = ["IMAGE_SETS", "ImageSet", "Part", "Published", "cached"]
 
 Part = tuple[UInt8[np.ndarray, "n pixels"], UInt8[np.ndarray, " n"]]
 """Images as vectors of bytes, and their labels."""
 _TIMEOUT_SECONDS = 30
+
+
+def cached(name: str) -> Path:
+    """The folder of that name among those kept for later runs; LMCTHEORY_CACHE moves them.
+
+    Args:
+        name: of what is kept there.
+    """
+    cache = Path(os.environ.get("LMCTHEORY_CACHE") or Path.home() / ".cache" / "lmctheory")
+    return cache / name
 
 
 @dataclass(frozen=True)
@@ -83,8 +93,7 @@ class ImageSet:
             FileNotFoundError: if files cannot be downloaded; says what to put where.
             ValueError: if what was downloaded is not what was published.
         """
-        cache = Path(os.environ.get("LMCTHEORY_CACHE") or Path.home() / ".cache" / "lmctheory")
-        directory = cache / name
+        directory = cached(name)
         for stored, published in self.published.items():
             lacking = [file for file in self._from(stored) if self._found(directory, file) is None]
             if lacking:

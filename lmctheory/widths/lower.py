@@ -67,7 +67,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import gammaincc, gammaincinv, gammaln, lambertw
 
-from lmctheory.measures import Gaussian, UniformSphere
+from lmctheory.measures import Gaussian, HasSpectrum, Measure, UniformSphere
 from lmctheory.measures.arguments import (
     ArrayLike,
     array,
@@ -95,7 +95,7 @@ __all__ = [
     "unsigned_error_bound",
 ]
 
-_NEAREST = ("one neuron", "R9 density", "R9 tilted", "R9 isotropic")
+_NEAREST = ("one neuron", "R9 density", "R9 nearest neighbour", "R9 tilted", "R9 isotropic")
 """Those lower bounds of matching costs that are bounds of the distance to the nearest neighbour."""
 _CELLS = 400
 """Of the norm of a neuron, half of them in its lower tail, where neurons are cheap to pair."""
@@ -127,17 +127,17 @@ def _slope(slope: Any) -> float:
     return found
 
 
-def error_between(mu: Gaussian, m: int, *, t: float = 0.5, slope: float = 0.0) -> ErrorBetween:
+def error_between(mu: Measure, m: int, *, t: float = 0.5, slope: float = 0.0) -> ErrorBetween:
     """Both sides of the least function error over permutations that do not see output weights (T7).
 
     Args:
-        mu: law of Sigma^{1/2} w, see `lmctheory.widths.metric_law`.
+        mu: law of Sigma^{1/2} w, see `lmctheory.widths.metric_law`; of w itself where Sigma = I.
         m: number of neurons, >= 1.
         t: place on the line, in [0, 1].
         slope: a of the leaky relu, in [-1, 1]; 0 is the relu.
 
     Raises:
-        TypeError: unless all are real numbers.
+        TypeError: for a law without known moments, or what is no real number.
         ValueError: if one is out of range.
 
     Reference:
@@ -149,15 +149,17 @@ def error_between(mu: Gaussian, m: int, *, t: float = 0.5, slope: float = 0.0) -
         (0.0059, 0.0225)
     """
     t, a = share("t", t), _slope(slope)
+    if not isinstance(mu, HasSpectrum):
+        raise TypeError(f"mu must be a law with known moments, got {type(mu).__name__}")
     moved = t**2 * (1 - t) ** 2
     least = ((1 + a**2) / 2 + (1 + a) ** 2 / 4) * moved
     most = (1 + a**2) * moved
     low, high = lower_bound(mu, m).value, upper_bound(mu, m).value
-    scale = (1 + a**2) / 2 * float(np.sum(mu.spectrum))
+    scale = (1 + a**2) / 2 * mu.second_moment
     return ErrorBetween(least * low, most * high, scale)
 
 
-def unsigned_error_bound(mu: Gaussian, m: int, *, t: float = 0.5, slope: float = 0.0) -> float:
+def unsigned_error_bound(mu: Measure, m: int, *, t: float = 0.5, slope: float = 0.0) -> float:
     """What no permutation undercuts that may see hidden weights and |u|, but no sign of u (T8).
 
     Args:

@@ -8,8 +8,8 @@ import numpy as np
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
-from simulations.claims import Claim, Effect, claims_table
 from simulations.declaration import Part, require_equal
+from simulations.effects import Claim, Effect, effects_table
 from simulations.federated.clients import AVERAGED, OWN_START, SPLITS
 from simulations.federated.measurement import DIRECTIONS, Measured, Outcome, Task
 
@@ -207,7 +207,7 @@ def _fragile(split: str, ours: dict[str, Row]) -> Iterator[Claim]:
 
 
 def _claims_table(found: Sequence[Row]) -> Table[Claim]:
-    return claims_table(
+    return effects_table(
         claims(found),
         "(a) accuracy of clients, (a') of mean weights, less that of averaging all, plus"
         f" {_MARGIN:g}. (b) large: full barrier less {_LARGE:g} nats; nil: where it is large,"

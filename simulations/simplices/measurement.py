@@ -19,7 +19,7 @@ from lmctheory.networks import (
     TrainingConfig,
     load_dataset,
 )
-from lmctheory.networks.state import in_type_of, placed, slots
+from lmctheory.networks.state import in_type_of
 from lmctheory.paths import (
     barrier,
     certified_barrier,
@@ -29,7 +29,7 @@ from lmctheory.paths import (
     certify_star,
     connect,
 )
-from lmctheory.paths.blends import blended_state
+from simulations.simplex_grid import combined, grid_shares
 from simulations.timing import timed
 from simulations.training import trained_mlps, widths_of
 
@@ -192,8 +192,8 @@ def _trained(task: Task, data: Dataset) -> list[nn.Module]:
 
 
 def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simplex:
-    points = _shares(len(models))
-    losses, right = zip(*(_judged(_combined(models, x), test) for x in points), strict=True)
+    points = grid_shares(len(models), GRID)
+    losses, right = zip(*(_judged(combined(models, x), test) for x in points), strict=True)
     ends = [_judged(model, test)[0] for model in models]
     whole, seconds = timed(lambda: certify_simplex(models, test, budget=budget))
     star, star_seconds = timed(lambda: certify_star(models[0], models[1:], test, budget=budget))
@@ -214,21 +214,6 @@ def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simp
         boxes=boxes if len(models) == 3 else [],
         ends=ends,
     )
-
-
-def _shares(count: int) -> list[tuple[float, ...]]:
-    """A grid of the simplex."""
-    grid = np.stack(np.meshgrid(*[np.arange(GRID + 1)] * (count - 1)), -1).reshape(-1, count - 1)
-    rest = GRID - grid.sum(1)
-    return [
-        tuple((np.array([k, *row]) / GRID).tolist())
-        for k, row in zip(rest, grid, strict=True)
-        if k >= 0
-    ]
-
-
-def _combined(models: Sequence[nn.Module], shares: tuple[float, ...]) -> nn.Module:
-    return placed(models[0], blended_state([slots(model) for model in models], shares))
 
 
 def _judged(model: nn.Module, test: Examples) -> tuple[float, np.ndarray]:

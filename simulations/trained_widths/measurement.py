@@ -16,6 +16,7 @@ from torch import Tensor
 
 from lmctheory.matching import permute
 from lmctheory.networks import AffineChain, load_dataset
+from lmctheory.prediction.error_terms import chain_error_sizes
 from lmctheory.rates import optimal_permutation
 from lmctheory.rates.empirical.independence import (
     coordinate_products,
@@ -107,39 +108,16 @@ def _gain(chain: AffineChain, inputs: Tensor) -> float:
 def _errors(
     networks: Networks, orders: Sequence[dict[tuple[int, int], np.ndarray]]
 ) -> tuple[Float[np.ndarray, "K K"], Float[np.ndarray, "K K"]]:
-    """E|f_{1/2} - f-bar|^2 of every pair, and its incoherent part, relative to E|f|^2.
-
-    With the outgoing weights w_i and activations phi_i of the last hidden neurons, f_{1/2} - f-bar
-    = sum_i v_i, v_i = (w_i^A + w_i^B)/2 (phi_i^{1/2} - phi-bar_i) - (w_i^A - w_i^B)/4 (phi_i^A -
-    phi_i^B). If the v_i were uncorrelated, as they are for independent output weights, the mean
-    square were sum_i E|v_i|^2: the incoherent part, which D1 bounds. Independent v_i of mean E v
-    give 1 + (m-1) |E v|^2 / E|v|^2 times that: a small bias counts in wide layers.
-    """
-    chains, x = networks.chains, networks.inputs
+    """E|f_{1/2} - f-bar|^2 of every pair, and its incoherent part, relative to E|f|^2."""
+    chains = networks.chains
     whole, incoherent = (np.zeros((len(chains), len(chains))) for _ in range(2))
     for j, k in combinations(range(len(chains)), 2):
         names = chains[j].names
         own = {name: order[j, k] for name, order in zip(names, orders, strict=False)}
-        a, b = chains[j], permute(chains[k], own)
-        middle = _midpoint(a, b)
-        phi_a, phi_b, phi = (chain.hidden(x)[-1][1] for chain in (a, b, middle))
-        curved, gap = phi - (phi_a + phi_b) / 2, phi_a - phi_b
-        W, dW = middle.weights[-1], (b.weights[-1] - a.weights[-1]) / 4
-        scale = float(a(x).square().sum() + b(x).square().sum()) / 2
-        whole[j, k] = float((curved @ W.mT + gap @ dW.mT).square().sum()) / scale
-        parts = (curved.square() @ W.square().sum(0)).sum()
-        parts += (gap.square() @ dW.square().sum(0)).sum()
-        parts += 2 * ((curved * gap) @ (W * dW).sum(0)).sum()
-        incoherent[j, k] = float(parts) / scale
+        found = chain_error_sizes(chains[j], permute(chains[k], own), networks.inputs)
+        whole[j, k] = found.whole / found.scale
+        incoherent[j, k] = found.incoherent / found.scale
     return whole, incoherent
-
-
-def _midpoint(a: AffineChain, b: AffineChain) -> AffineChain:
-    weights, biases = (
-        tuple((u + v) / 2 for u, v in zip(of_a, of_b, strict=True))
-        for of_a, of_b in ((a.weights, b.weights), (a.biases, b.biases))
-    )
-    return AffineChain(a.names, weights, biases, a.activations)
 
 
 def _layer(

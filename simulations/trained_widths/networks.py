@@ -77,7 +77,7 @@ class Networks:
 
 def trained_networks(task: Task, width: int, count: int, data: Dataset) -> Networks:
     """Trains so many networks of one width; without a training they stay at initialisation."""
-    widths = (data.train.inputs.shape[1], *[width] * task.depth, data.classes)
+    widths = (data.train.inputs.shape[1], *[width] * task.depth, data.outputs)
     # different for every shape: equal seeds would share first-layer weights
     sequence = np.random.SeedSequence([task.seed, task.depth, width])
     seeds = sequence.generate_state(count).tolist()

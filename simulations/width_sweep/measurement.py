@@ -33,7 +33,7 @@ class Task:
     """All networks of one shape in one phase.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         phase: of `PHASES`.
         depth: number of hidden layers.
         width: of each.
@@ -60,7 +60,7 @@ class Task:
 def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Measures all networks of one shape, at initialisation or after training."""
     data = load_dataset(task.dataset, data_dir=data_dir)
-    widths = (data.train.inputs.shape[1], *[task.width] * task.depth, data.classes)
+    widths = (data.train.inputs.shape[1], *[task.width] * task.depth, data.outputs)
     seeds = task.seeds
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
     if task.training is None:

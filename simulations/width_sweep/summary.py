@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
+
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measured import METRICS, Measured
 from lmctheory.tables import Column, Table
@@ -68,7 +70,7 @@ def _barriers(shapes: Sequence[Shape]) -> Table[Shape]:
     columns = [
         Column[Shape]("depth", lambda shape: shape.task.depth, form="d"),
         Column[Shape]("width", lambda shape: shape.task.width, form="d"),
-        Column[Shape]("accuracy", lambda shape: shape.measured.accuracy()),
+        Column[Shape]("accuracy", _accuracy),
         *(Column[Shape](alignment, of(alignment)) for alignment in ALIGNMENTS),
         *(Column[Shape](f"certified {side}", _enclosed(side), head=side) for side in _SIDES),
     ]
@@ -79,6 +81,12 @@ def _barriers(shapes: Sequence[Shape]) -> Table[Shape]:
         columns,
         shapes,
     )
+
+
+def _accuracy(shape: Shape) -> Mean | None:
+    """None where the loss does not judge classes."""
+    found = shape.measured.accuracy()
+    return None if np.isnan(found.value) else found
 
 
 _SIDES = {"from": "lower", "to": "upper"}

@@ -75,7 +75,7 @@ def test_files_without_examples_are_refused(entries, message, tmp_path):
 @pytest.mark.parametrize(
     ("source", "kind", "message"),
     [
-        ("cifar", ValueError, r"data must be one of \['cifar10', .*\], a file .npz, .pt"),
+        ("cifar", ValueError, r"data must be one of \['breast_cancer', .*\], a file .npz, .pt"),
         ("a.npz", FileNotFoundError, "a.npz is no file"),
         ("math:pi", TypeError, "data must be Examples, a pair"),
         ("math:nothing", ValueError, "data: math has no 'nothing'"),

@@ -109,10 +109,13 @@ def test_one_hidden_layer_attains_the_least_cost_of_all_permutations():
         (W_a, b_a), (W_b, b_b) = arrays(a), arrays(b)
         phi_a = layer_inputs(a, x)["layers.1.weight"].numpy().T
         phi_b = layer_inputs(b, x)["layers.1.weight"].numpy().T
+        about_a = _about_mean(x.numpy().T)
         features = {
             "naive": (W_a[0], W_b[0]),
             "weighted": (W_a[0] @ x.numpy().T / 30**0.5, W_b[0] @ x.numpy().T / 30**0.5),
             "activation": (phi_a / 30**0.5, phi_b / 30**0.5),
+            "weighted centred": (W_a[0] @ about_a, W_b[0] @ about_a),
+            "activation centred": (_about_mean(phi_a), _about_mean(phi_b)),
             "weight": (
                 np.column_stack([W_a[0], b_a[0], W_a[1].T]),
                 np.column_stack([W_b[0], b_b[0], W_b[1].T]),
@@ -122,8 +125,14 @@ def test_one_hidden_layer_attains_the_least_cost_of_all_permutations():
             least = min(
                 ((f_a - f_b[list(order)]) ** 2).sum() / 5 for order in all_permutations(range(5))
             )
-            cost = match(a, b, method, x).cost
+            name, _, centred = method.partition(" ")
+            cost = match(a, b, name, x, centred=bool(centred)).cost
             assert cost == {"layers.0": pytest.approx(least, rel=1e-10)}, method
+
+
+def _about_mean(rows):
+    """Columns over examples, so that inner products are covariances."""
+    return (rows - rows.mean(1, keepdims=True)) / rows.shape[1] ** 0.5
 
 
 def test_coordinate_descent_over_two_groups_against_all_permutations():
@@ -524,6 +533,9 @@ def test_unfit_data_are_refused():
         match(a, b, "weight", torch.zeros(5, 4))
     with pytest.raises(ValueError, match="data must be finite"):
         match(a, b, "activation", torch.full((5, 3), float("nan")))
+    for method in ("naive", "weight", "loss"):
+        with pytest.raises(ValueError, match=rf"centred is of methods .* got '{method}'"):
+            match(a, b, method, torch.ones(5, 3), centred=True)
 
 
 def test_a_matching_is_not_applied_to_another_shape():

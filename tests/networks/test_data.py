@@ -86,7 +86,9 @@ def test_the_real_mnist() -> None:
 
 
 def test_unknown_data_set_and_needless_directory_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"name must be one of \['cifar10', .*\], got 'cifar'"):
+    with pytest.raises(
+        ValueError, match=r"name must be one of \['breast_cancer', .*\], got 'cifar'"
+    ):
         load_dataset("cifar")
     with pytest.raises(ValueError, match="data_dir is for sets of files"):
         load_dataset("digits", data_dir=tmp_path)

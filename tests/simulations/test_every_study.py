@@ -16,6 +16,8 @@ from lmctheory.sweeps.typed import dump, load
 from lmctheory.tables import FORMATS
 from simulations.__main__ import STUDIES
 from simulations.command_line import application
+from simulations.potentials.folder import Folder
+from tests.simulations.small_potentials import write_small
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,34 @@ SMALL = {
     "rising_barriers": Small(5, "where the law of neurons does not move"),
     "from_below": Small(10, "make errors cancel"),
     "trained_coupling": Small(4, "0 of"),
+    "factors": Small(23, "claim by claim"),
+    "initialisation": Small(12, "no barrier, unmatched"),
+    "dimension": Small(49, "costs and errors between bounds"),
+    "potentials": Small(14, "What the midpoint recovers"),
+    "star": Small(8, "everything matched with the centre"),
+    "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
+    "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
     "federated": Small(4, "Barriers at t = 1/2 between two clients"),
 }
 SLOW = (
-    *("barrier_prediction", "deep_widths", "layerwise", "matching_methods", "matching_rates"),
-    *("path_certificates", "rising_barriers", "simplices", "trained_widths", "two_layer_widths"),
-    *("width_sweep", "federated"),
+    "barrier_prediction",
+    "deep_widths",
+    "dimension",
+    "factors",
+    "federated",
+    "initialisation",
+    "layerwise",
+    "learning_rate_sweep",
+    "matching_methods",
+    "matching_rates",
+    "path_certificates",
+    "potentials",
+    "rising_barriers",
+    "simplices",
+    "star",
+    "trained_widths",
+    "two_layer_widths",
+    "width_sweep",
 )
 NOT_DRAWN = {
     "deep_widths": "the results hold one width",
@@ -167,6 +191,49 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--longest 0": "greater than or equal to 1",
     },
+    "factors": {
+        "--factor colour": "factor must be one of ['sparsity',",
+        "--factor rate --factor batch": "factors must be 3 to 11, got 2",
+        "--dataset mnist --data-dir missing": "missing",
+        "--dataset cifar10 --data-dir missing": "missing",
+        "--other digits": "other must be another data set than 'digits'",
+        "--examples 2000": "examples must be at most 1437 of digits, got 2000",
+        "--pairs 1": "greater than or equal to 2",
+    },
+    "initialisation": {
+        "--inputs 1": "greater than or equal to 2",
+        "--widest 15": "greater than or equal to 16",
+        "--deepest 15": "greater than or equal to 16",
+        "--pairs 1": "greater than or equal to 2",
+    },
+    "dimension": {
+        "--widest 15": "greater than or equal to 16",
+        "--draws 1": "greater than or equal to 2",
+    },
+    "potentials": {
+        "--data-dir missing": "missing holds no potentials",
+        "--members 2": "greater than or equal to 3",
+    },
+    "star": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--method naive": "method must be one of ['activation', 'weight']",
+        "--held-out 2": "greater than or equal to 3",
+        "--sources 1": "greater than or equal to 2",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
+    "alignment_free": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--share 1": "less than or equal to 0.99",
+        "--kappa -1": "greater than or equal to 0",
+        "--dimension 65": "less than or equal to 64",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
+    "learning_rate_sweep": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--rate 6": "less than or equal to 5",
+        "--optimiser lion": "optimiser must be one of ['sgd', 'adam']",
+        "--epochs 0": "greater than or equal to 1",
+    },
     "federated": {
         "--dataset mnist --data-dir missing": "missing",
         "--architecture LSTM": "architecture must be one of ['MLP 2',",
@@ -242,6 +309,34 @@ KEYS = {
         (20, "b99591f72b3390c5a330ecb2ae46409476131ce38745356cf48b117aca9c6385"),
         (4, "5dfa6e15386af32a4997ae51db4e7f493b78a1468446288d1194ee08276de1ba"),
     ),
+    "factors": (
+        (142, "4d4eb46805981eb2cc4e555e864583e7d85cb79da67d345e6c5d1beada4cf997"),
+        (23, "92c30eccc9614b0126deb5c30b1472e2369e63d00dc6c6bacb8144bfcb358459"),
+    ),
+    "initialisation": (
+        (70, "75b8c71b4715ab5e8ef9e9854c8e6c9df51a2277c91336949c7dcd22310c5766"),
+        (12, "ce5eec2df6e0c9d436ce1b766e7566fe62bf267640327660d582145cc479c450"),
+    ),
+    "dimension": (
+        (144, "8807d7bd2a1bdaac9395a49a0d16c75915c352f2b52d2439ab26d6b3ae4d1e25"),
+        (49, "4e47fca9fa41d28164b1d9c78cecff7c980ce09629193c845fb214316638d816"),
+    ),
+    "potentials": (
+        (28, "0558a5b9c93b44524581a12a48cecbae8ba28c6a6289ec72cc1f3e32d38c58a8"),
+        (14, "a1ce55ef0b5630543fc0aa35bf9375cdd416ced3131d4940355faeeeb1225543"),
+    ),
+    "star": (
+        (32, "617f2be71a39045c63bcfe20d0010ff3d85897d7d86336a5cf89884d29949e0a"),
+        (8, "23f7cdd04b033f3804b3b6169a60f1866a81b0bd77476e6764fc0824fff66517"),
+    ),
+    "alignment_free": (
+        (40, "2cb3d221f17a41bf81e6709bf958ed0562496c68fbc98feed7e806114da13489"),
+        (19, "db3f27f9c704cb959006b90bcf608f255b8ad4a76487d30fe0b485a7cbc8b36e"),
+    ),
+    "learning_rate_sweep": (
+        (36, "562b8584d7824b7e37583be4df1680920e372c4c371c173545f039e7cacfab66"),
+        (4, "92be12d8513f897535d856567cf6b9f901e0ad5609784e04ff7fa8954e42db26"),
+    ),
     "federated": (
         (12, "d6d6e3b10d4793e4fbb4b60edbd24e005e015448b1b81b302b0a7fc2b122d803"),
         (4, "07bdb4350c46fdcad11693ea845a2ac4ac428d7744208951536631afb8a87034"),
@@ -250,6 +345,17 @@ KEYS = {
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
 
 Where they change without a new version of the study, old results are not found again."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kept_files(tmp_path_factory):
+    """Potentials where the study looks for them, of which the digest depends on rounding."""
+    kept = tmp_path_factory.mktemp("kept")
+    write_small(kept / "ani", members=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LMCTHEORY_CACHE", str(kept))
+        patch.setattr(Folder, "digest", lambda *_: "digest")
+        yield
 
 
 @pytest.mark.parametrize("name", STUDIES)

@@ -121,3 +121,21 @@ def test_a_diverged_training_says_so():
     diverging = replace(config(), training=replace(TRAINING, learning_rate=1e30))
     with pytest.raises(ValueError, match="lower --learning-rate"):
         run(diverging)
+
+
+@pytest.mark.parametrize("dataset", ["breast_cancer", "diabetes"])
+def test_other_losses_and_tables_are_swept(dataset, printed):
+    results = [
+        (task, run(task))
+        for phase in PHASES
+        for task in [replace(config(phase, depth=1, width=4, pairs=1), dataset=dataset)]
+    ]
+    text = printed(report, results)
+    assert "nan" not in text
+    shown = summarise(results, "trained")[0].measured
+    assert np.isnan(shown.accuracy().value) == (dataset == "diabetes")
+    enclosed = shown.enclosed("weighted")
+    assert enclosed is not None
+    # the certified maximum is over all t, the ends among them, where the barrier is 0
+    largest = max(0.0, shown.barrier("weighted").value)
+    assert enclosed.lower - 1e-3 <= largest <= enclosed.upper + 1e-4

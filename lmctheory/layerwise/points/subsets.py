@@ -73,6 +73,14 @@ class Moebius(Result):
         """``[L + 1]`` the sum of the terms of 0, 1, ..., L layers; together v(all)."""
         return np.bincount(_subsets(len(self.layers)).sum(1), self.terms)
 
+    @property
+    def shapley(self) -> "Shapley":
+        """What each layer contributes, exactly."""
+        inside = _subsets(len(self.layers))
+        values = inside.T @ (self.terms / np.maximum(inside.sum(1), 1))
+        total = float(self.loss[-1] - self.loss[0])
+        return Shapley(self.layers, values, np.zeros(len(values)), total, 0)
+
 
 @dataclass(frozen=True, eq=False)
 class Shapley(Result):
@@ -195,7 +203,7 @@ def shapley(
     if draws and rng is None:
         raise ValueError("rng must be given to draw orders, got None")
     if rng is None or not draws:
-        return _exact(moebius(model_a, model_b, data, base=base, layers=layers))
+        return moebius(model_a, model_b, data, base=base, layers=layers).shapley
     pair, chosen = _from_base(model_a, model_b, base, layers)
     forward = np.argsort(generator(rng).random((draws, len(chosen))), axis=1)
     place = np.argsort(np.concatenate([forward, forward[:, ::-1]]), axis=1)
@@ -207,13 +215,6 @@ def shapley(
     error = pairs.std(axis=0, ddof=1) / np.sqrt(draws)
     names = tuple(layer.name for layer in chosen)
     return Shapley(names, pairs.mean(0), error, float(loss[0, -1] - loss[0, 0]), draws)
-
-
-def _exact(found: Moebius) -> Shapley:
-    inside = _subsets(len(found.layers))
-    values = inside.T @ (found.terms / np.maximum(inside.sum(1), 1))
-    total = float(found.loss[-1] - found.loss[0])
-    return Shapley(found.layers, values, np.zeros(len(values)), total, 0)
 
 
 def _from_base(

@@ -47,6 +47,8 @@ class TrainingConfig:
         weight_decay: factor of the L2 term; it applies to biases too.
         schedule: "constant", "cosine", "linear" or "step".
         warmup_steps: the rate grows linearly to its peak: (s + 1) / (warmup_steps + 1) of it.
+        warmup_from: the rate at step 0, from which it grows linearly to its peak at step
+            `warmup_steps`, as `warmup_cosine_decay_schedule` of Optax has it; None is as above.
         optimiser: "sgd", "adam" or "adamw".
         betas: beta_1 and beta_2 of "adam" and "adamw", in [0, 1).
         eps: of "adam" and "adamw", > 0.
@@ -73,6 +75,7 @@ class TrainingConfig:
     eps: float = 1e-8
     milestones: Sequence[int] = ()
     factor: float = 0.1
+    warmup_from: float | None = None
 
     def __post_init__(self) -> None:
         require_choice("schedule", self.schedule, _SCHEDULES)
@@ -98,6 +101,8 @@ class TrainingConfig:
             raise ValueError(f"betas must be two numbers, got {self.betas}")
         self._require_used()
         self._require_milestones()
+        if self.warmup_from is not None:
+            self._require_warmup_from(self.warmup_from)
 
     def _require_used(self) -> None:
         defaults = {field.name: field.default for field in fields(self)}
@@ -115,6 +120,12 @@ class TrainingConfig:
                 f"milestones must be rising epochs in 1..{self.epochs - 1}, got {self.milestones}"
             )
 
+    def _require_warmup_from(self, rate: float) -> None:
+        rate = number("warmup_from", rate, least=0.0)
+        if self.warmup_steps == 0:
+            raise ValueError(f"warmup_from needs warmup_steps > 0, got warmup_from={rate}")
+        object.__setattr__(self, "warmup_from", rate)
+
     def steps(self, examples: int) -> int:
         """Steps of training on that many examples."""
         return self.epochs * math.ceil(examples / self.batch_size)
@@ -123,6 +134,9 @@ class TrainingConfig:
         """The learning rate at a step 0, ..., steps - 1."""
         past_warmup = step - self.warmup_steps
         if past_warmup < 0:
+            if self.warmup_from is not None:
+                rise = self.learning_rate - self.warmup_from
+                return self.warmup_from + rise * step / self.warmup_steps
             return self.learning_rate * (step + 1) / (self.warmup_steps + 1)
         if self.schedule == "constant":
             return self.learning_rate

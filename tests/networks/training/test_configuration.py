@@ -50,6 +50,17 @@ def test_schedules_are_pytorch_s(config: TrainingConfig, schedule: Callable[...,
         scheduler.step()
 
 
+def test_warm_up_from_a_given_rate_is_optax_s() -> None:
+    """`warmup_cosine_decay_schedule(1e-6, 0.1, 10, 110)`: linear, then a cosine to 0."""
+    config = TrainingConfig(epochs=1, learning_rate=0.1, warmup_steps=10, warmup_from=1e-6)
+    rates = [config.rate(step, 110) for step in range(110)]
+    assert rates[:10] == pytest.approx([1e-6 + (0.1 - 1e-6) * step / 10 for step in range(10)])
+    expected = [0.05 * (1 + math.cos(math.pi * (step - 10) / 100)) for step in range(10, 110)]
+    assert rates[10:] == pytest.approx(expected)
+    falling = replace(config, warmup_from=0.2, schedule="constant")
+    assert [falling.rate(step, 110) for step in (0, 5, 10)] == pytest.approx([0.2, 0.15, 0.1])
+
+
 def test_drops_fall_at_their_epochs_whatever_the_warm_up() -> None:
     config = TrainingConfig(epochs=4, schedule="step", milestones=[1, 3], warmup_steps=2)
     assert config.milestones == (1, 3)
@@ -86,6 +97,8 @@ def test_drops_fall_at_their_epochs_whatever_the_warm_up() -> None:
         ({"weight_decay": math.inf}, "weight_decay must be finite and >= 0, got inf"),
         ({"schedule": "exponential"}, "schedule must be one of .* got 'exponential'"),
         ({"warmup_steps": -1}, "warmup_steps must be >= 0, got -1"),
+        ({"warmup_from": 0.1}, "warmup_from needs warmup_steps > 0, got warmup_from=0.1"),
+        ({"warmup_steps": 2, "warmup_from": -0.1}, "warmup_from must be finite and >= 0, got -0.1"),
     ],
 )
 def test_bad_configurations_are_refused(wrong: dict[str, object], message: str) -> None:
@@ -110,7 +123,7 @@ def test_configurations_of_other_types_are_refused(wrong: dict[str, Any], messag
 
 
 def test_a_configuration_survives_json() -> None:
-    for config in (CONFIG, ADAM, DROPS):
+    for config in (CONFIG, ADAM, DROPS, replace(CONFIG, warmup_from=1e-6)):
         again = TrainingConfig(**json.loads(json.dumps(asdict(config))))
         assert again == config
         assert hash(again) == hash(config)

@@ -1,6 +1,6 @@
 """What several steps are tried on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +17,12 @@ __all__ = [
     "huber",
     "leaky",
     "link",
+    "listed",
     "printed",
     "rms",
     "secant",
+    "step_density",
+    "value",
 ]
 
 Pairs = Iterator[tuple[Any, Any]]
@@ -86,6 +89,11 @@ def link(trials: Callable[[np.random.Generator], Iterator[tuple[Trial, ...]]], k
     return lambda rng: (drawn[k] for drawn in trials(rng))
 
 
+def listed(values: Sequence[float] | np.ndarray) -> Callable[[float], float]:
+    """Numbers as a function of their place from 1 on, as formulas index them."""
+    return lambda place: float(values[int(place) - 1])
+
+
 def printed(key: str, line: int, **values: Any) -> Any:
     """The right-hand side of a formula of a statement, which a proof must arrive at.
 
@@ -97,6 +105,17 @@ def printed(key: str, line: int, **values: Any) -> Any:
     right = registry()[key].formulas[line].right
     names = {symbol.name: symbol for symbol in right.free_symbols}
     return right.subs({names[name]: value for name, value in values.items()}, simultaneous=True)
+
+
+def value(key: str, line: int, **given: Any) -> float:
+    """The same in numbers.
+
+    Args:
+        key: of the statement.
+        line: which of its formulas.
+        given: a number for every symbol and a function for every function, by name.
+    """
+    return registry()[key].formulas[line].value(**given)
 
 
 def rms(values: np.ndarray) -> float:
@@ -115,3 +134,17 @@ def finite_law(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.nda
     """Atoms, their chances, and a neuron."""
     chance = rng.exponential(size=3)
     return rng.standard_normal((3, 2)), chance / chance.sum(), rng.standard_normal(2)
+
+
+def step_density(rng: np.random.Generator) -> tuple[float, float]:
+    """A step density f on [0, 1]: W_2^2 to the uniform law, and the squared norm of f - 1.
+
+    By the integrals of squares of quantiles and of distribution functions, less those of the
+    uniform law; f is often near 1.
+    """
+    cells = int(rng.integers(2, 5))
+    masses = rng.dirichlet(np.full(cells, 10.0 ** rng.integers(0, 7)))
+    apart = np.r_[0.0, np.cumsum(masses)] - np.linspace(0, 1, cells + 1)
+    # what goes linearly from one value to another
+    squares = (apart[:-1] ** 2 + apart[:-1] * apart[1:] + apart[1:] ** 2) / 3
+    return float(masses @ squares), float(squares.mean())

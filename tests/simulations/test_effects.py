@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
-from simulations.claims import Claim, Effect, claims_table
+from simulations.effects import Claim, Effect, effects_table
 
 
 def test_the_interval_is_that_of_a_t_test():
@@ -46,7 +46,7 @@ def test_power_is_that_of_simulated_t_tests():
 def test_verdicts(value, error, published, verdict):
     claim = Claim("it falls", "Someone", Effect(Mean(value, error), 20), published)
     assert claim.verdict == verdict
-    assert claims_table([claim], "A caption.").records[0]["verdict"] == verdict
+    assert effects_table([claim], "A caption.").records[0]["verdict"] == verdict
 
 
 def test_less_than_half_of_a_published_size_is_different():
@@ -59,9 +59,9 @@ def test_less_than_half_of_a_published_size_is_different():
     ]
     assert verdict(-0.1, sized=False) == "reproduced"
     rows = [Claim("it", "S", None, -0.6, sized) for sized in (False, True)]
-    assert [row[2] for row in claims_table(rows, "").cells] == ["(-0.6)", "-0.6"]
+    assert [row[2] for row in effects_table(rows, "").cells] == ["(-0.6)", "-0.6"]
 
 
 def test_nothing_measured_is_undecided():
     assert Claim("it falls", "Someone", None, -1.0).verdict == "undecided"
-    assert claims_table([Claim("it", "S", None, -1.0)], "").cells[0][3:6] == ["-"] * 3
+    assert effects_table([Claim("it", "S", None, -1.0)], "").cells[0][3:6] == ["-"] * 3

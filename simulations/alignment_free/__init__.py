@@ -1,0 +1,1 @@
+"""Networks without permutation symmetry, joined as they are; costs of swaps."""

@@ -1,0 +1,1 @@
+"""Neurons of low dimension: costs, errors, barriers, and where noise takes over."""

@@ -1,0 +1,127 @@
+"""Published claims that an effect has a sign, or a size: judged by its interval, and by its power.
+
+A claim says on which side of zero an effect lies. It is *reproduced* if the 95 % interval of what
+is measured lies there. The finding is *different* if the interval lies on the other side, or, where
+a size was published, if all of it is below half that size. If it holds zero, the claim is *not
+reproduced* where the published effect would have been found with a power of 80 %, and *undecided*
+where it would not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from lmctheory.sweeps.mean import Mean
+from lmctheory.tables import Column, Table
+
+__all__ = ["Claim", "Effect", "effects_table"]
+
+_LEVEL = 0.95
+_POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A measured effect.
+
+    Attributes:
+        mean: with its standard error.
+        freedom: degrees of freedom of that error.
+    """
+
+    mean: Mean
+    freedom: int
+
+    @classmethod
+    def over(cls, groups: Sequence[Sequence[float]]) -> "Effect":
+        """The mean of the means of groups of independent draws, each with two draws or more.
+
+        Example:
+            >>> str(Effect.over([[1.0, 3.0], [2.0, 2.0]]).mean)
+            '2.0(5)'
+        """
+        means = [Mean.over(group) for group in groups]
+        error = float(np.sqrt(sum(mean.error**2 for mean in means)) / len(means))
+        centre = float(np.mean([mean.value for mean in means]))
+        return cls(Mean(centre, error), sum(len(group) - 1 for group in groups))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of 95 %, by Student's law."""
+        reach = float(stats.t.ppf((1 + _LEVEL) / 2, self.freedom)) * self.mean.error
+        return self.mean.value - reach, self.mean.value + reach
+
+    def power(self, effect: float) -> float:
+        """With which an effect of that size would be told from zero, on its own side."""
+        critical = float(stats.t.ppf((1 + _LEVEL) / 2, self.freedom))
+        if not self.mean.error > 0:
+            return 1.0
+        return float(stats.nct.sf(critical, self.freedom, abs(effect) / self.mean.error))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What was published, and what is measured here.
+
+    Attributes:
+        text: of the claim.
+        source: where it was published.
+        effect: measured; None where nothing was.
+        published: the effect that is claimed; its sign is the side of zero.
+        sized: whether that size was published, and not the side alone.
+    """
+
+    text: str
+    source: str
+    effect: Effect | None
+    published: float
+    sized: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """One of "reproduced", "different", "not reproduced" and "undecided"."""
+        if self.effect is None or not np.isfinite(self.effect.mean.error):
+            return "undecided"
+        low, high = sorted(np.sign(self.published) * end for end in self.effect.interval)
+        if high < 0 or (low > 0 and self.sized and high < abs(self.published) / 2):
+            return "different"
+        if low > 0:
+            return "reproduced"
+        return "not reproduced" if self.effect.power(self.published) >= _POWER else "undecided"
+
+
+def _said(claim: Claim) -> str:
+    size = f"{claim.published:+.2g}"
+    return size if claim.sized else f"({size})"
+
+
+def effects_table(claims: Sequence[Claim], caption: str) -> Table[Claim]:
+    """One line for each claim, with what was measured and its 95 % interval.
+
+    Args:
+        claims: in their order.
+        caption: says what the effects are.
+    """
+
+    def end(claim: Claim, which: int) -> float | None:
+        if claim.effect is None or not np.isfinite(claim.effect.mean.error):
+            return None
+        return claim.effect.interval[which]
+
+    return Table(
+        "Published claims, and what is found here",
+        f"{caption} said: the size that was published, or, in brackets, at which a claim of a side"
+        " alone is judged if it is not seen (power of 80 %). from, to: the 95 % interval.",
+        [
+            Column("claim", lambda one: one.text, left=True),
+            Column("source", lambda one: one.source, left=True),
+            Column("said", _said),
+            Column("effect", lambda one: None if one.effect is None else one.effect.mean),
+            Column("from", lambda one: end(one, 0), form="+.2g"),
+            Column("to", lambda one: end(one, 1), form="+.2g"),
+            Column("verdict", lambda one: one.verdict, left=True),
+        ],
+        claims,
+    )

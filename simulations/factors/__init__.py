@@ -1,0 +1,1 @@
+"""Which component of training breaks linear mode connectivity: a factorial design."""

@@ -1,0 +1,1 @@
+"""Random networks: errors and barriers at initialisation, beside exponents."""

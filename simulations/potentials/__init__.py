@@ -1,0 +1,1 @@
+"""Published interatomic potentials: what is left between matched members, and why."""
