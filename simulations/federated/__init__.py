@@ -1,1 +1,1 @@
-"""Clients that average some of their layers: accuracy, barriers, noise."""
+"""Clients that average some layers: accuracy, barriers, noise."""
