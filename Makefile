@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
-    potentials star alignment-free learning-rates
+    potentials star alignment-free learning-rates federated
 .PHONY: $(STUDIES) lab paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -36,6 +36,7 @@ potentials: STUDY = potentials
 star: STUDY = star
 alignment-free: STUDY = alignment_free
 learning-rates: STUDY = learning_rate_sweep
+federated: STUDY = federated
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)

@@ -29,6 +29,7 @@ STUDIES = {
         "star",
         "alignment_free",
         "learning_rate_sweep",
+        "federated",
     )
 }
 """All studies, by name."""

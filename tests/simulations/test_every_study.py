@@ -55,12 +55,14 @@ SMALL = {
     "star": Small(8, "everything matched with the centre"),
     "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
     "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
+    "federated": Small(4, "Barriers at t = 1/2 between two clients"),
 }
 SLOW = (
     "barrier_prediction",
     "deep_widths",
     "dimension",
     "factors",
+    "federated",
     "initialisation",
     "layerwise",
     "learning_rate_sweep",
@@ -232,6 +234,13 @@ REFUSED = {
         "--optimiser lion": "optimiser must be one of ['sgd', 'adam']",
         "--epochs 0": "greater than or equal to 1",
     },
+    "federated": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--architecture LSTM": "architecture must be one of ['MLP 2',",
+        "--clients 1": "greater than or equal to 2",
+        "--clients 800": "clients * pieces must be at most 1437 examples, got 1600",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -327,6 +336,10 @@ KEYS = {
     "learning_rate_sweep": (
         (36, "562b8584d7824b7e37583be4df1680920e372c4c371c173545f039e7cacfab66"),
         (4, "92be12d8513f897535d856567cf6b9f901e0ad5609784e04ff7fa8954e42db26"),
+    ),
+    "federated": (
+        (12, "d6d6e3b10d4793e4fbb4b60edbd24e005e015448b1b81b302b0a7fc2b122d803"),
+        (4, "07bdb4350c46fdcad11693ea845a2ac4ac428d7744208951536631afb8a87034"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

@@ -1,0 +1,1 @@
+"""Clients that average some layers: accuracy, barriers, noise."""
