@@ -43,7 +43,7 @@ $(STUDIES): .venv/ready
 	$(BIN)/python -m paper_figures.$(STUDY)
 
 # The studies of published experiments that need nothing but what is installed.
-lab: learning-rates factors initialisation dimension star alignment-free
+lab: learning-rates factors initialisation dimension star alignment-free federated
 
 # Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
 paper: .venv/ready

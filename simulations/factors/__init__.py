@@ -1,1 +1,1 @@
-"""Which component of training breaks linear mode connectivity? A factorial design."""
+"""Which component of training breaks linear mode connectivity: factorial design."""
