@@ -30,6 +30,7 @@ STUDIES = {
         "alignment_free",
         "learning_rate_sweep",
         "federated",
+        "teacher_student",
     )
 }
 """All studies, by name."""

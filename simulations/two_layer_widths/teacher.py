@@ -8,7 +8,7 @@ from lmctheory.rates import optimal_permutation
 from lmctheory.sweeps.typed import entropy_of
 from simulations.two_layer_widths.tasks import Teacher, TeacherTask
 
-__all__ = ["INPUTS", "STUDENTS", "TEACHER", "run_teacher"]
+__all__ = ["INPUTS", "STUDENTS", "TEACHER", "run_teacher", "target", "teacher_neurons"]
 
 INPUTS = (5, 20)
 TEACHER = 4
@@ -30,13 +30,10 @@ def run_teacher(task: TeacherTask) -> Teacher:
     torch.set_num_threads(1)
     seeds = np.random.SeedSequence(entropy_of(task)).generate_state(1)
     rng = torch.Generator().manual_seed(int(seeds[0]))
-    directions = torch.randn(
-        TEACHER, task.inputs, generator=torch.Generator().manual_seed(task.seed)
-    )
-    teacher = torch.nn.functional.normalize(directions)
+    teacher = teacher_neurons(TEACHER, task.inputs, rng=torch.Generator().manual_seed(task.seed))
     w, a = _trained(teacher, task.width, 2 * task.pairs, rng)
     x = torch.randn(TEST, task.inputs, generator=rng)
-    y = _target(teacher, x)
+    y = target(teacher, x)
     power = float(y.square().mean())
     order = torch.from_numpy(np.random.default_rng(seeds).permutation(task.width))
     found = Teacher(loss=[], matched=[], unmatched=[])
@@ -52,8 +49,14 @@ def run_teacher(task: TeacherTask) -> Teacher:
     return found
 
 
-def _target(teacher: Tensor, x: Tensor) -> Tensor:
-    signs = 1.0 - 2.0 * (torch.arange(TEACHER) % 2)
+def teacher_neurons(neurons: int, inputs: int, *, rng: torch.Generator) -> Tensor:
+    """Directions of the teacher's neurons, unit vectors ``[neurons, inputs]``."""
+    return torch.nn.functional.normalize(torch.randn(neurons, inputs, generator=rng))
+
+
+def target(teacher: Tensor, x: Tensor) -> Tensor:
+    """What the teacher says of inputs ``[n, d]``: its output weights are 1 and -1 in turn."""
+    signs = 1.0 - 2.0 * (torch.arange(len(teacher)) % 2)
     return (x @ teacher.T).relu() @ signs
 
 
@@ -68,7 +71,7 @@ def _trained(teacher: Tensor, width: int, nets: int, rng: torch.Generator) -> tu
         x = torch.randn(BATCH, d, generator=rng)
         f = torch.einsum("nm,nbm->nb", a, (x @ w.mT).relu()) / width
         optimiser.zero_grad()
-        loss = (f - _target(teacher, x)).square().mean(dim=1).sum()
+        loss = (f - target(teacher, x)).square().mean(dim=1).sum()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
