@@ -223,7 +223,10 @@ def _sparsities(found: Sequence[Setting]) -> Table[_Line]:
         " contributions over m. active: neurons that are not negligible.",
         [
             *_PLACE,
-            *(_of(name) for name in ("negligible", "inactive", "spread")),
+            *(
+                Column(name, lambda line, n=name: line[1].mean(n))
+                for name in ("negligible", "inactive", "spread")
+            ),
             Column(
                 "active",
                 lambda line: Mean.over(
@@ -304,6 +307,7 @@ def _table(judged: Sequence[Claim]) -> Table[Claim]:
     return effects_table(
         judged,
         "rises, falls: of the matched barrier, over its mean up to m = 2k, between widths that"
-        " other pairs chose. m^-1/2: its exponent from 2k on. sparse: share of negligible neurons at a"
-        " rate less that at the next smaller. barrier: likewise, over that at the smaller rate.",
+        " other pairs chose. m^-1/2: its exponent from 2k on. sparse: share of negligible neurons"
+        " at a rate less that at the next smaller. barrier: likewise, over that at the smaller"
+        " rate.",
     )

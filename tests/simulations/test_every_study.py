@@ -56,6 +56,7 @@ SMALL = {
     "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
     "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
     "federated": Small(4, "Barriers at t = 1/2 between two clients"),
+    "teacher_student": Small(28, "Where the matched barrier rises again"),
 }
 SLOW = (
     "barrier_prediction",
@@ -73,6 +74,7 @@ SLOW = (
     "rising_barriers",
     "simplices",
     "star",
+    "teacher_student",
     "trained_widths",
     "two_layer_widths",
     "width_sweep",
@@ -241,6 +243,11 @@ REFUSED = {
         "--clients 800": "clients * pieces must be at most 1437 examples, got 1600",
         "--learning-rate -1": "learning_rate must be positive",
     },
+    "teacher_student": {
+        "--neurons 1": "greater than or equal to 2",
+        "--pairs 3": "greater than or equal to 4",
+        "--adam -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -340,6 +347,10 @@ KEYS = {
     "federated": (
         (12, "d6d6e3b10d4793e4fbb4b60edbd24e005e015448b1b81b302b0a7fc2b122d803"),
         (4, "07bdb4350c46fdcad11693ea845a2ac4ac428d7744208951536631afb8a87034"),
+    ),
+    "teacher_student": (
+        (64, "721111ce79a38b2c51ab2119c6bc1df5f08f607d05f6fe8e4cf37286e5322a3a"),
+        (28, "29d9fe7d16a1ea940d60911d9ec82fb1fd51de517c5f8dd663e644fb5678d36d"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
