@@ -15,7 +15,7 @@ __all__ = ["DECLARATION", "STUDY", "teacher_student"]
 
 STUDY = study("teacher_student", 1, run, cost=cost_of)
 
-_EIGHTHS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 48, 64, 128)
+_EIGHTHS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 24, 32, 64, 128)
 """Of the teacher's neurons, the students' widths."""
 _RATES = {"sgd": (0.002, 0.02), "adam": (0.003, 0.03)}
 

@@ -7,7 +7,7 @@ pairs and compared on the other, and the other way round: the largest of many no
 peak.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -190,6 +190,10 @@ def _of(name: str, head: str | None = None) -> Column[_Line]:
     return Column(name, shown, head=head or name)
 
 
+def _plain(name: str) -> Column[_Line]:
+    return Column(name, lambda line: line[1].mean(name))
+
+
 _PLACE = (
     Column[_Line]("setting", lambda line: line[0].name, head=" ", left=True, once=True),
     Column[_Line]("width", lambda line: line[1].width, head="m", form="d"),
@@ -223,10 +227,7 @@ def _sparsities(found: Sequence[Setting]) -> Table[_Line]:
         " contributions over m. active: neurons that are not negligible.",
         [
             *_PLACE,
-            *(
-                Column(name, lambda line, n=name: line[1].mean(n))
-                for name in ("negligible", "inactive", "spread")
-            ),
+            *(_plain(name) for name in ("negligible", "inactive", "spread")),
             Column(
                 "active",
                 lambda line: Mean.over(
@@ -240,8 +241,11 @@ def _sparsities(found: Sequence[Setting]) -> Table[_Line]:
 
 
 def _peaks(found: Sequence[Setting]) -> Table[Setting]:
-    def of(name: str) -> Callable[[Setting], object]:
-        return lambda setting: getattr(peak(setting), name, None)
+    def dip(setting: Setting) -> int | None:
+        return None if (seen := peak(setting)) is None else seen.dip
+
+    def top(setting: Setting) -> int | None:
+        return None if (seen := peak(setting)) is None else seen.top
 
     return Table(
         "Where the matched barrier rises again, from all pairs, and the width that fits",
@@ -251,8 +255,8 @@ def _peaks(found: Sequence[Setting]) -> Table[Setting]:
             Column("setting", lambda one: one.name, head=" ", left=True),
             Column("window", lambda one: _ends(one.window), left=True),
             Column("fitted", lambda one: one.fitted, form="d"),
-            Column("dip", of("dip"), form="d"),
-            Column("top", of("top"), form="d"),
+            Column("dip", dip, form="d"),
+            Column("top", top, form="d"),
         ],
         found,
     )

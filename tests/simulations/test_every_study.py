@@ -349,7 +349,7 @@ KEYS = {
         (4, "07bdb4350c46fdcad11693ea845a2ac4ac428d7744208951536631afb8a87034"),
     ),
     "teacher_student": (
-        (64, "721111ce79a38b2c51ab2119c6bc1df5f08f607d05f6fe8e4cf37286e5322a3a"),
+        (60, "368edf72dd39592cd2ce420802f53b28949349f600377f79f6f59cfde0c6c138"),
         (28, "29d9fe7d16a1ea940d60911d9ec82fb1fd51de517c5f8dd663e644fb5678d36d"),
     ),
 }

@@ -137,5 +137,5 @@ def test_rates_are_compared_within_an_optimiser(printed):
 def test_widths_lie_around_the_teachers():
     tasks = list(teacher_student(neurons=16, sgd=[0.01], adam=[0.02]))
     widths = [task.width for task in tasks]
-    assert widths[:16] == [4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 32, 48, 64, 96, 128, 256]
-    assert [task.training.optimiser for task in tasks[::16]] == ["sgd", "adam"]
+    assert widths[:15] == [4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 32, 48, 64, 128, 256]
+    assert [task.training.optimiser for task in tasks[::15]] == ["sgd", "adam"]
