@@ -186,18 +186,18 @@ def _barriers(rows: Sequence[_Row]) -> Table[_Row]:
 
     return Table(
         "Networks and their barriers along training",
-        "Mean over pairs, in brackets the standard error, at least 1 in the third decimal. accuracy"
-        " and loss of the networks; barrier: largest over t, of the test loss, then of the test"
-        " error (err.), without matching and after weighted matching.",
+        "Mean over pairs, in brackets the standard error, at least 1 in the third decimal. acc. and"
+        " loss on training data, then both on test data; barriers: largest over t, of the test"
+        " loss, then of the test error (err.), without matching and after weighted matching (m.).",
         [
             *_SHAPE,
-            network("train", "accuracy", "accuracy"),
+            network("train", "accuracy", "acc."),
             network("train", "loss", "loss"),
-            network("test", "accuracy", "test acc."),
-            network("test", "loss", "test loss"),
+            network("test", "accuracy", "test"),
+            network("test", "loss", "its loss"),
             barrier(UNMATCHED, "test loss", "none"),
             barrier(MATCHED, "test loss", "matched"),
-            barrier(UNMATCHED, "test error", "err. none"),
+            barrier(UNMATCHED, "test error", "err."),
             barrier(MATCHED, "test error", "err. m."),
         ],
         rows,
