@@ -156,7 +156,7 @@ class _Row:
 
 
 _SHAPE: tuple[Column[_Row], ...] = (
-    Column("depth", lambda row: row.course.depth, form="d", once=True),
+    Column("depth", lambda row: row.course.depth, form="d", head="d", once=True),
     Column("width", lambda row: row.course.width, form="d", head="m", once=True),
     Column("epoch", lambda row: row.course.epochs[row.place], form="d"),
 )
@@ -186,9 +186,10 @@ def _barriers(rows: Sequence[_Row]) -> Table[_Row]:
 
     return Table(
         "Networks and their barriers along training",
-        "Mean over pairs, in brackets the standard error, at least 1 in the third decimal. acc. and"
-        " loss on training data, then both on test data; barriers: largest over t, of the test"
-        " loss, then of the test error (err.), without matching and after weighted matching (m.).",
+        "d: hidden layers. Mean over pairs, in brackets the standard error, at least 1 in the third"
+        " decimal. acc. and loss on training data, then both on test data; barriers: largest over"
+        " t, of the test loss, then of the test error (err.), without matching and after weighted"
+        " matching (m.).",
         [
             *_SHAPE,
             network("train", "accuracy", "acc."),
@@ -214,10 +215,10 @@ def _costs(rows: Sequence[_Row]) -> Table[_Row]:
 
     return Table(
         "Matched neurons and certificates along training",
-        "After weighted matching: barrier of the training loss (train), cost per neuron of the last"
-        " hidden layer in the metric of the data between its bounds L and U, dimension of its law."
-        " At t = 1/2 on test data: function error, its bound C1', C3 of the barrier, and the share"
-        " of examples that is certified.",
+        "d: hidden layers. After weighted matching: barrier of the training loss (train), cost per"
+        " neuron of the last hidden layer in the metric of the data between its bounds L and U. At"
+        " t = 1/2 on test data: function error, its bound C1', C3 of the barrier, and the share of"
+        " examples that is certified.",
         [
             *_SHAPE,
             _column(
@@ -228,7 +229,6 @@ def _costs(rows: Sequence[_Row]) -> Table[_Row]:
             bound("lower", "L"),
             _column("cost", lambda row: row.seen.measured.cost(MATCHED, "data")),
             bound("upper", "U"),
-            bound("dimension", "dim."),
             midpoint("error", lambda one: one.function_error),
             midpoint("C1'", lambda one: one.error_bound),
             midpoint("C3", lambda one: one.certified_barrier),
