@@ -134,7 +134,8 @@ def test_every_public_function_of_networks_is_called():
     takes_no_network = {
         *("cumulative", "moving_windows", "random_groups", "single_layers", "proof"),
         "permute",  # by `apply`
-        "singular_alignment",  # of weights
+        *("singular_alignment", "lowest_pass", "minima_components", "orientations"),  # of weights
+        *("chord_barrier", "chord_distance", "orbit_acceleration", "orbit_error", "sagitta"),
         *("barriers", "certificates", "operator_norms"),  # of chains, which are tensors
     }
     for package in (matching, paths, layerwise, comparison):

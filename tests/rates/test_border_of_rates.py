@@ -77,6 +77,7 @@ CALLS = {
         f.array(SPECTRUM), f.number(0.5)
     ),
     "cube_tree": lambda f: rates.cube_tree(f.array(A[:4]), f.array([0.25] * 4), f.integer(9)),
+    "polar_tree": lambda f: rates.polar_tree(f.integer(3), f.integer(9), solid=True),
     "product_tree": lambda f: rates.product_tree(f.array([0.5, 2.0]), f.integer(9)),
     "required_width": lambda f: rates.required_width(
         SQUARE, f.number(0.25), delta=f.number(0.5), p=f.number(2.0)

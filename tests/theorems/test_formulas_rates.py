@@ -33,7 +33,7 @@ from lmctheory.rates import (
 )
 from lmctheory.rates.upper.covering import mean_left_over
 from lmctheory.rates.upper.pairs import normal_pair_costs, uniform_pair_gains
-from lmctheory.rates.upper.polar_tree import _cosines, _radii, _sines, polar_tree
+from lmctheory.rates.upper.polar_tree import _radii, polar_tree, root
 from lmctheory.rates.upper.thinning import thinning
 from lmctheory.theorems import registry
 
@@ -411,7 +411,7 @@ def test_the_polar_tree():
     d, m = 3, 5
     radii = [both("R17", r"\mathbb E U_{(j:m)}^{1/d}", j=j, m=m, d=d) for j in range(1, m + 1)]
     assert radii == pytest.approx(_radii(d, m), rel=1e-12)
-    square = (_cosines(0, 1)[0] ** 2 + _sines(0, 1)[0] ** 2).item()
+    square = float(np.square(root(2, 1, 1, solid=False)[1:]).sum())
     given = {"v": 1, "m": 1, "K": 1, "b": indexed([1]), "G": indexed([square])}
     assert both("R17", "M(m)", **given) == pytest.approx(polar_tree(2, 1, solid=False), rel=1e-12)
 

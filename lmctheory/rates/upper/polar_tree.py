@@ -22,17 +22,16 @@ Jensen, E|<a - a', b - b'>| >= mean over eps, eps' of |<D_eps, D_eps'>|, and
 *Only so many angles* are tracked: the components of h beyond the last of them are 0.
 """
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import BSpline, make_interp_spline
-from scipy.special import betaincinv, ndtr
+from scipy.special import betaincinv, log_ndtr, ndtr, ndtri
 
 from lmctheory.measures.arguments import at_least
 from lmctheory.rates.upper.product_tree import cut_places
-from lmctheory.rates.upper.thinning import WIDEST, order_statistic_means, thinning
+from lmctheory.rates.upper.thinning import WIDEST, thinning
 
 __all__ = ["polar_tree"]
 
@@ -42,6 +41,8 @@ _SIGNS = 8
 """Most coordinates whose signs tell a pair apart; Jensen averages over the others."""
 
 
+_BLOCK, _NODES = 32, 6
+"""Ranks that share nodes, and nodes in a standard deviation."""
 _FARTHEST = -12.0
 """Normals beyond have a probability of 1e-33; where they lie in the tail does not matter."""
 
@@ -49,7 +50,7 @@ _FARTHEST = -12.0
 def polar_tree(dimension: int, m: int, *, solid: bool) -> float:
     """M(m) for the uniform law on the unit ball or on the unit sphere in R^d.
 
-    Rounding: about 1e-12. Beyond 8192 neurons it stays the bound of 8192 (R2).
+    Rounding: about 1e-11. Beyond 8192 neurons it stays the bound of 8192 (R2).
 
     Args:
         dimension: d >= 2.
@@ -79,12 +80,33 @@ def polar_tree(dimension: int, m: int, *, solid: bool) -> float:
 @lru_cache(maxsize=256)
 def _polar_tree(d: int, m: int, solid: bool) -> float:
     angles = min(d - 1, _ANGLES)
-    rows = [_radii(d, m) if solid else np.ones(m)]
-    rows += [_cosines(d - 1 - k, m) for k in range(1, angles + 1)]
-    rows += [_sines(d - 1 - k, m) for k in range(1, angles + 1)]
     mean_square = d / (d + 2) if solid else 1.0
     tree = _Tree(solid=solid, closed=angles == d - 1)
-    return max(2 * mean_square - 2 * tree.gain(np.stack(rows)), 0.0)
+    return max(2 * mean_square - 2 * tree.gain(root(d, m, angles, solid=solid)), 0.0)
+
+
+def root(d: int, m: int, angles: int, *, solid: bool) -> Float[np.ndarray, "n m"]:
+    """The node of all neurons ``[1 + 2 angles, m]``: E R, E cos phi and E sin phi by rank.
+
+    Angles go from pi down, the last one all around. To about 1e-13: by the trapezoidal rule in
+    z = Phi^{-1}(u), as densities of order statistics are analytic there and decay on both sides.
+
+    Args:
+        d: dimension, >= 2.
+        m: number of neurons.
+        angles: how many are tracked.
+        solid: the ball; radii are 1 otherwise.
+    """
+    powers = range(d - 2, d - 2 - angles, -1)
+    j = np.arange(1.0, (m + 1) // 2 + 1)
+    lower = np.concatenate(
+        [_means(part, m, powers) for part in np.array_split(j, len(j) // _BLOCK + 1)], axis=1
+    )
+    # cosines are odd in z and sines even, but for the last angle, where it is the other way round
+    signs = np.array([1.0 if power == 0 else -1.0 for power in powers])
+    upper = np.concatenate([signs, -signs])[:, None] * lower[:, : m // 2][:, ::-1]
+    radii = _radii(d, m) if solid else np.ones(m)
+    return np.concatenate([radii[None], np.concatenate([lower, upper], axis=1)])
 
 
 def _radii(d: int, m: int) -> Float[np.ndarray, " m"]:
@@ -93,29 +115,29 @@ def _radii(d: int, m: int) -> Float[np.ndarray, " m"]:
     return np.cumprod(k / (k + 1 / d))[::-1]
 
 
-def _cosines(power: int, m: int) -> Float[np.ndarray, " m"]:
-    """E cos phi_(j:m) for the density sin^power, from phi = pi down; all around for power 0."""
-    if power == 0:
-        return order_statistic_means(lambda z: np.cos(2 * np.pi * ndtr(z)), m, odd=False)
-    return order_statistic_means(partial(_angle, power, _cosine), m, odd=True)
-
-
-def _sines(power: int, m: int) -> Float[np.ndarray, " m"]:
-    """E sin phi_(j:m), likewise."""
-    if power == 0:
-        return order_statistic_means(lambda z: np.sin(2 * np.pi * ndtr(z)), m, odd=True)
-    return order_statistic_means(partial(_angle, power, _sine), m, odd=False)
+def _means(j: Float[np.ndarray, " b"], m: int, powers: range) -> Float[np.ndarray, "n b"]:
+    """E cos phi_(j:m), and below it E sin phi_(j:m), for the densities sin^power."""
+    p = j / (m + 1)
+    centre = ndtri(p)
+    spread = np.minimum(np.sqrt(2 * np.pi * p * (1 - p) / (m + 2)) * np.exp(centre**2 / 2), 1.5)
+    reach = spread * 12 * np.maximum(1, 3 / np.sqrt(j))
+    low, high = (centre - reach).min(), (centre + reach).max()
+    z = np.linspace(low, high, int(_NODES * (high - low) / spread.min()) + 2)
+    log_law = np.outer(j - 1, log_ndtr(z)) + np.outer(m - j, log_ndtr(-z)) - z**2 / 2
+    law = np.exp(log_law - log_law.max(axis=1, keepdims=True))
+    cosines, sines = zip(*(_angle(power, z) for power in powers), strict=True)
+    return np.asarray(np.stack(cosines + sines) @ (law / law.sum(axis=1, keepdims=True)).T)
 
 
 def _angle(
-    power: int,
-    function: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]],
-    z: Float[np.ndarray, " n"],
-) -> Float[np.ndarray, " n"]:
-    """A function of (1 - |cos phi|) / 2 at a normal z, odd or even: (1 + cos phi) / 2 is Beta."""
-    log_tail = _log_tail(power)(np.maximum(-np.abs(z), _FARTHEST))
-    values = function(np.minimum(np.exp(log_tail), 0.5))
-    return np.where(z < 0, -values, values) if function is _cosine else values
+    power: int, z: Float[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Cosine and sine of the angle that is transported to a normal z: (1 + cos phi) / 2 is Beta."""
+    if power == 0:
+        turn = 2 * np.pi * ndtr(z)
+        return np.cos(turn), np.sin(turn)
+    tail = np.minimum(np.exp(_log_tail(power)(np.maximum(-np.abs(z), _FARTHEST))), 0.5)
+    return np.copysign(1 - 2 * tail, z), 2 * np.sqrt(tail * (1 - tail))
 
 
 @lru_cache(maxsize=64)
@@ -124,14 +146,6 @@ def _log_tail(power: int) -> BSpline:
     z = np.linspace(_FARTHEST, 0.0, 513)
     a = (power + 1) / 2
     return make_interp_spline(z, np.log(betaincinv(a, a, ndtr(z))), k=7)
-
-
-def _cosine(tail: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    return 1 - 2 * tail
-
-
-def _sine(tail: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    return 2 * np.sqrt(tail * (1 - tail))
 
 
 class _Tree:

@@ -10,7 +10,6 @@ so the expected order statistics of the s are H e, e those of the b. Order does 
 coordinates: a cut of theirs takes away neurons at random.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -20,13 +19,7 @@ from scipy.special import gammaln, log_ndtr, ndtri
 
 from lmctheory.measures.marginal import Marginal
 
-__all__ = [
-    "WIDEST",
-    "expected_order_statistics",
-    "marginal_matching_cost",
-    "order_statistic_means",
-    "thinning",
-]
+__all__ = ["WIDEST", "expected_order_statistics", "marginal_matching_cost", "thinning"]
 
 WIDEST = 8192
 """Most neurons whose order statistics are tabulated: thinning takes matrices of that size."""
@@ -36,26 +29,13 @@ WIDEST = 8192
 def expected_order_statistics(marginal: Marginal | None, m: int) -> Float[np.ndarray, " m"]:
     """E X_(j:m), j = 1..m, for a symmetric law of variance 1, to about 1e-13.
 
-    Args:
-        marginal: the law; None for the standard normal.
-        m: number of neurons, >= 1.
-    """
-    return order_statistic_means(marginal.transport if marginal else np.asarray, m, odd=True)
-
-
-def order_statistic_means(
-    values: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]], m: int, *, odd: bool
-) -> Float[np.ndarray, " m"]:
-    """E T(Z_(j:m)), j = 1..m, Z normal, to about 1e-13 of the largest; not to be written to.
-
     Gauss and Legendre's rule in z = Phi^{-1}(u) over 12 standard deviations, 36 for the extremes,
     whose tail on one side is only exponential; around 0, where T may kink or be as steep as a
     logarithm, in two pieces whose nodes crowd there.
 
     Args:
-        values: T, smooth but at 0.
+        marginal: the law; None for the standard normal.
         m: number of neurons, >= 1.
-        odd: whether T is odd; it is even otherwise.
     """
     j = np.arange(1.0, (m + 1) // 2 + 1)
     p = j / (m + 1)
@@ -66,13 +46,12 @@ def order_statistic_means(
     hard = (j <= 36) | (high >= 0)
     lower = np.empty_like(j)
     easy = ~hard
-    lower[easy] = _means(values, m, j[easy], low[easy], [high[easy]], *_gauss(64, 1))
+    lower[easy] = _means(marginal, m, j[easy], low[easy], [high[easy]], *_gauss(64, 1))
     middle = high.clip(max=0)[hard]
-    lower[hard] = _means(values, m, j[hard], middle, [low[hard], high[hard]], *_gauss(320, 3))
-    if m % 2 and odd:
+    lower[hard] = _means(marginal, m, j[hard], middle, [low[hard], high[hard]], *_gauss(320, 3))
+    if m % 2:
         lower[-1] = 0.0
-    upper = lower[: m // 2][::-1]
-    result = np.r_[lower, -upper if odd else upper]
+    result = np.r_[lower, -lower[: m // 2][::-1]]
     result.setflags(write=False)
     return result
 
@@ -95,7 +74,7 @@ def _gauss(nodes: int, power: int) -> tuple[Float[np.ndarray, " n"], Float[np.nd
 
 
 def _means(
-    values: Callable[[Float[np.ndarray, " n"]], Float[np.ndarray, " n"]],
+    marginal: Marginal | None,
     m: int,
     j: Float[np.ndarray, " n"],
     start: Float[np.ndarray, " n"],
@@ -108,8 +87,8 @@ def _means(
     z = (start[:, None, None] + width * t).reshape(len(j), len(ends) * len(t))
     log_law = (j[:, None] - 1) * log_ndtr(z) + (m - j[:, None]) * log_ndtr(-z) - z**2 / 2
     law = np.exp(log_law - log_law.max(axis=1, keepdims=True)) * (abs(width) * w).reshape(z.shape)
-    at_nodes = values(z.ravel()).reshape(z.shape)
-    return np.asarray((law * at_nodes).sum(axis=1) / law.sum(axis=1))
+    values = z if marginal is None else marginal.transport(z.ravel()).reshape(z.shape)
+    return np.asarray((law * values).sum(axis=1) / law.sum(axis=1))
 
 
 @lru_cache(maxsize=256)

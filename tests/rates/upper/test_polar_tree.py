@@ -6,37 +6,41 @@ import pytest
 
 from lmctheory.measures import UniformBall, UniformSphere
 from lmctheory.rates import matching_cost, upper_bound
-from lmctheory.rates.upper.polar_tree import _cosines, _radii, _rows, _sines, _Tree, polar_tree
+from lmctheory.rates.upper.polar_tree import _radii, _rows, _Tree, polar_tree, root
 from lmctheory.rates.upper.thinning import thinning
 from tests.rarely import rarely
 
 
-@pytest.mark.parametrize("m", [1, 2, 7, 600])
+def cosines_and_sines(power, m):
+    """Of one angle of density sin^power, the first in R^{power + 2}."""
+    return root(power + 2, m, 1, solid=False)[1:]
+
+
+@pytest.mark.parametrize("m", [1, 2, 7, 600, 8192])
 def test_order_statistics_in_closed_form(m):
     j = np.arange(1, m + 1)
     # in three dimensions the cosine is uniform: (1 + cos) / 2 is Beta(j, m + 1 - j)
-    assert _cosines(1, m) == pytest.approx(2 * j / (m + 1) - 1, abs=1e-13)
+    cosines, sines = cosines_and_sines(1, m)
+    assert cosines == pytest.approx(2 * j / (m + 1) - 1, abs=1e-12)
     assert _radii(1, m) == pytest.approx(j / (m + 1), abs=1e-12)
-    # all around, E e^{2 pi i B}
+    around = cosines_and_sines(0, m)
     for k in {1, m // 2 + 1, m}:
+        # all around, E e^{2 pi i B}
         turned = mpmath.hyp1f1(k, m + 1, 2j * mpmath.pi)
-        assert _cosines(0, m)[k - 1] == pytest.approx(float(turned.real), abs=1e-12)
-        assert _sines(0, m)[k - 1] == pytest.approx(float(turned.imag), abs=1e-12)
+        assert around[0, k - 1] == pytest.approx(float(turned.real), abs=1e-12)
+        assert around[1, k - 1] == pytest.approx(float(turned.imag), abs=1e-12)
         sine = 2 * mpmath.beta(k + 0.5, m + 1.5 - k) / mpmath.beta(k, m + 1 - k)
-        assert _sines(1, m)[k - 1] == pytest.approx(float(sine), abs=1e-12)
+        assert sines[k - 1] == pytest.approx(float(sine), abs=1e-12)
 
 
 @pytest.mark.parametrize("power", [2, 5, 40])
 def test_order_statistics_of_drawn_angles(power):
-    """|cos phi| of a direction in R^{power + 2}; 5 standard errors each, false alarm 1e-5."""
+    """cos phi of a direction in R^{power + 2}; 5 standard errors each, false alarm 1e-5."""
     x = np.random.default_rng(power).standard_normal((20_000, 6, power + 2))
     cosine = np.sort(x[..., 0] / np.linalg.norm(x, axis=2), axis=1)
-    for found, drawn in (
-        (_cosines(power, 6), cosine),
-        (_sines(power, 6), np.sqrt(1 - cosine**2)),
-    ):
-        error = drawn.std(axis=0) / 20_000**0.5
-        assert (np.abs(found - drawn.mean(axis=0)) < 5 * error).all()
+    drawn = (cosine, np.sqrt(1 - cosine**2))
+    for found, of in zip(cosines_and_sines(power, 6), drawn, strict=True):
+        assert (np.abs(found - of.mean(axis=0)) < 5 * of.std(axis=0) / 20_000**0.5).all()
 
 
 def polar(x, solid):
@@ -70,11 +74,7 @@ def carried_out(tree, node, a, b, solid):
 @pytest.mark.parametrize("m", [4, 11, 24])
 def test_its_own_matching_costs_what_it_says(d, solid, m):
     """By a coin the cost is known exactly; by the better pairing it is below the bound."""
-    rows = [_radii(d, m) if solid else np.ones(m)]
-    rows += [_cosines(d - 1 - k, m) for k in range(1, d)] + [
-        _sines(d - 1 - k, m) for k in range(1, d)
-    ]
-    node = np.stack(rows)
+    node = root(d, m, d - 1, solid=solid)
     tree = _Tree(solid=solid, closed=True)
     mu = UniformBall(d) if solid else UniformSphere(d)
     rng = np.random.default_rng(m)

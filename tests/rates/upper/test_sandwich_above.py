@@ -117,7 +117,7 @@ def test_a_wide_layer_costs_much_less_than_a_narrow_one(name):
         (UniformCube(1), "R7"),
         (UniformCube(3), "R14"),
         (UniformSphere(3), "R6b"),
-        (UniformBall(3), "R6b"),
+        (UniformBall(3), "R17"),
         (Gaussian(spectrum=[1.0] * 9), "R15"),
         (Gaussian(spectrum=1 / np.arange(1, 51)), "R13"),
         pytest.param(MIXTURE, "R5 clusters", marks=pytest.mark.slow),
