@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
-    potentials star alignment-free learning-rates federated teacher-student
+    potentials star alignment-free learning-rates federated training-time teacher-student
 .PHONY: $(STUDIES) lab paper test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -37,6 +37,7 @@ star: STUDY = star
 alignment-free: STUDY = alignment_free
 learning-rates: STUDY = learning_rate_sweep
 federated: STUDY = federated
+training-time: STUDY = training_time
 teacher-student: STUDY = teacher_student
 
 $(STUDIES): .venv/ready
@@ -44,7 +45,8 @@ $(STUDIES): .venv/ready
 	$(BIN)/python -m paper_figures.$(STUDY)
 
 # The studies of published experiments that need nothing but what is installed.
-lab: learning-rates factors initialisation dimension star alignment-free federated teacher-student
+lab: learning-rates factors initialisation dimension star alignment-free federated training-time \
+    teacher-student
 
 # Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
 paper: .venv/ready

@@ -30,6 +30,7 @@ STUDIES = {
         "alignment_free",
         "learning_rate_sweep",
         "federated",
+        "training_time",
         "teacher_student",
     )
 }

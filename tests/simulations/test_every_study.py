@@ -56,6 +56,7 @@ SMALL = {
     "alignment_free": Small(19, "Swapping two neurons of the last hidden layer"),
     "learning_rate_sweep": Small(4, "What Figure 2 of Ferbach et al. shows, and what adam does"),
     "federated": Small(4, "Barriers at t = 1/2 between two clients"),
+    "training_time": Small(12, "When barriers are largest"),
     "teacher_student": Small(28, "Where the matched barrier rises again"),
 }
 SLOW = (
@@ -76,6 +77,7 @@ SLOW = (
     "star",
     "teacher_student",
     "trained_widths",
+    "training_time",
     "two_layer_widths",
     "width_sweep",
 )
@@ -243,6 +245,13 @@ REFUSED = {
         "--clients 800": "clients * pieces must be at most 1437 examples, got 1600",
         "--learning-rate -1": "learning_rate must be positive",
     },
+    "training_time": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--epoch 1 --epoch 2": "--epoch must name 0 and later ones, got [1, 2]",
+        "--epoch 0": "--epoch must name 0 and later ones, got [0]",
+        "--pairs 2": "greater than or equal to 3",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
     "teacher_student": {
         "--neurons 1": "greater than or equal to 2",
         "--pairs 3": "greater than or equal to 4",
@@ -347,6 +356,10 @@ KEYS = {
     "federated": (
         (12, "d6d6e3b10d4793e4fbb4b60edbd24e005e015448b1b81b302b0a7fc2b122d803"),
         (4, "07bdb4350c46fdcad11693ea845a2ac4ac428d7744208951536631afb8a87034"),
+    ),
+    "training_time": (
+        (130, "38ea2b8608ce212834405ff0b72e92022657e6ab334d93751c2bc513bf63a361"),
+        (12, "41c08ff319441abb5a249e85de6d0ab576d4650f579287244351062ca8f72a33"),
     ),
     "teacher_student": (
         (60, "368edf72dd39592cd2ce420802f53b28949349f600377f79f6f59cfde0c6c138"),

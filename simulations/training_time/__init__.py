@@ -1,0 +1,1 @@
+"""Barriers along training: do they peak where networks first fit the data?"""
