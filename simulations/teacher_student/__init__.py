@@ -1,1 +1,1 @@
-"""Students of a teacher: does the barrier descend twice as they widen (T6)?"""
+"""Students of a teacher: does the barrier descend twice as they widen (T6)."""
