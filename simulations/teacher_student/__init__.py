@@ -1,1 +1,1 @@
-"""Students of a teacher: does the barrier descend twice as they widen (T6)."""
+"""Students of one teacher: barriers against width, and whether they fall twice."""

@@ -1,1 +1,1 @@
-"""Barriers along training: do they peak where networks first fit the data."""
+"""Barriers along training: when they peak, beside when networks first fit."""

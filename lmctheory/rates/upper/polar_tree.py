@@ -160,13 +160,13 @@ class _Tree:
         """G of a node."""
         b = node.shape[1]
         if b == 1:
-            return float(self._square(node[:, 0]))
+            return self._square(node).item()
         key = _up_to_symmetry(node)
         if key not in self.known:
             self.known[key] = self._pair(node) if b == 2 else self._cut(node)
         return self.known[key]
 
-    def _square(self, means: Float[np.ndarray, "n ..."]) -> Float[np.ndarray, "..."]:
+    def _square(self, means: Float[np.ndarray, "n c"]) -> Float[np.ndarray, " c"]:
         """|h|^2 = R^2 (C_1^2 + S_1^2 (C_2^2 + ...))."""
         radius, cosines, sines = _parts(means)
         total = np.full(radius.shape, self.rest)
@@ -216,7 +216,7 @@ class _Tree:
                 means[row] = node[row, sign]
         h = self._vectors(means)
         differences = h - h[:, ::-1]
-        return float(self._square(node.mean(axis=1))) + float(
+        return self._square(node.mean(axis=1, keepdims=True)).item() + float(
             np.abs(differences.T @ differences).mean() / 4
         )
 
@@ -244,8 +244,8 @@ def _rows(node: Float[np.ndarray, "n b"], coordinate: int) -> list[int]:
 
 
 def _parts(
-    means: Float[np.ndarray, "n ..."],
-) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "k ..."], Float[np.ndarray, "k ..."]]:
+    means: Float[np.ndarray, "n c"],
+) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, "k c"], Float[np.ndarray, "k c"]]:
     angles = len(means) // 2
     return means[0], means[1 : 1 + angles], means[1 + angles :]
 
