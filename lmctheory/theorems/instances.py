@@ -46,7 +46,7 @@ class Instance(Result):
         Example:
             >>> import lmctheory as lmc
             >>> lmc.theorems["T10"].instantiate(20, 512).rounded(2)
-            {'lower': '0.14', 'upper': '0.65'}
+            {'lower': '0.14', 'upper': '0.59'}
         """
         to = {**dict.fromkeys(self.at_least, math.floor), **dict.fromkeys(self.at_most, math.ceil)}
         return {

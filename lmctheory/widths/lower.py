@@ -332,7 +332,7 @@ def equal_outputs_mean(d: int, N: int, output: float = 1.0) -> tuple[float, floa
     Example:
         >>> low, high = equal_outputs_mean(5, 2048)
         >>> round(low, 4), round(high, 4)
-        (0.0035, 0.0388)
+        (0.0035, 0.0299)
     """
     d, N = at_least("d", d, 2), at_least("N", N, 1)
     factor = abs(number("output", output)) / (2 * np.sqrt(2 * np.pi))

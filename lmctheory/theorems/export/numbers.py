@@ -31,7 +31,7 @@ def number_macros(numbers: Mapping[str, Mapping[str, str]]) -> str:
         >>> import lmctheory as lmc
         >>> found = lmc.theorems["T10"].instantiate(20, 512)
         >>> print(number_macros({"T10": found.rounded(2)}).splitlines()[-1])
-        \lmcdefine{T10}{upper}{0.65}
+        \lmcdefine{T10}{upper}{0.59}
     """
     lines = []
     for name, quantities in numbers.items():
