@@ -82,7 +82,7 @@ def run_dimensions(task: DimensionTask) -> Dimensions:
 def _cost_sees(data: Sampler, points: int, rng: np.random.Generator) -> float:
     """The Wasserstein dimension at widths up to half the points, p = 2.
 
-    Costs of points on a few planes vary as widely as they are large: fewer draws do not tell a slope.
+    Costs of points on a few planes vary as widely as they are large: four draws tell no slope.
     """
     widths = [points // parts for parts in (32, 16, 8, 4, 2)]
     return wasserstein_dimension(matching_cost_curve(data, widths, repeats=16, rng=rng))

@@ -116,9 +116,14 @@ def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if a cost was measured twice, with different options, or curves are not
-            complete.
+        ValueError: if a cost or the dimension of data was measured twice, with different options,
+            or curves are not complete.
     """
+    for data, times in Counter(
+        c.data for c, _ in of_kind(results, DimensionTask, Dimensions)
+    ).items():
+        if times > 1:
+            raise ValueError(f"the results mix studies: they hold the dimension of {data} twice")
     costs = [(c.law, c.p, c.width) for c, _ in of_kind(results, CostTask, Cost)]
     for (law, p, width), times in Counter(costs).items():
         if times > 1:
