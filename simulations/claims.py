@@ -23,13 +23,13 @@ class Claim:
 
     Attributes:
         claim: in few words.
-        source: who says so; a theory key for this package's own.
+        of: who says so, a theory key for this package's own; or what it is said of.
         verdict: from the data.
         found: the number behind it.
     """
 
     claim: str
-    source: str
+    of: str
     verdict: Verdict
     found: str
 
@@ -41,7 +41,7 @@ def claims_table(claims: Sequence[Claim]) -> Table[Claim]:
         "Intervals are of 95 %.",
         [
             Column("claim", lambda one: one.claim, left=True),
-            Column("source", lambda one: one.source, left=True),
+            Column("source", lambda one: one.of, left=True),
             Column("verdict", lambda one: one.verdict, left=True),
             Column("found", lambda one: one.found, left=True),
         ],

@@ -7,7 +7,7 @@ reproduced* where the published effect would have been found with a power of 80 
 where it would not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
+from simulations.claims import Verdict
+from simulations.power_law import power_law
 
 __all__ = ["Claim", "Effect", "effects_table"]
 
@@ -46,6 +48,17 @@ class Effect:
         error = float(np.sqrt(sum(mean.error**2 for mean in means)) / len(means))
         centre = float(np.mean([mean.value for mean in means]))
         return cls(Mean(centre, error), sum(len(group) - 1 for group in groups))
+
+    @classmethod
+    def of_slope(cls, means: Mapping[int, Mean], freedom: int) -> "Effect | None":
+        """The exponent of positive means by width; None for fewer than two, or one without error.
+
+        Args:
+            means: by width.
+            freedom: degrees of freedom of its error.
+        """
+        usable = all(mean.value > 0 and mean.error > 0 for mean in means.values())
+        return cls(power_law(means).slope, freedom) if len(means) > 1 and usable else None
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -80,7 +93,7 @@ class Claim:
     sized: bool = False
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Verdict:
         """One of "reproduced", "different", "not reproduced" and "undecided"."""
         if self.effect is None or not np.isfinite(self.effect.mean.error):
             return "undecided"

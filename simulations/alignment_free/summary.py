@@ -238,11 +238,6 @@ def claims(found: Rows) -> list[Claim]:
         by_kind[row.task.kind][row.task.width] = row
     none, large = (_at_kappa(found, end) for end in (min, max))
     lim, buergin = "Lim", "Buergin"
-    swaps_by_dimension = {
-        row.task.dimension: mean
-        for row in found.dimensions
-        if row.task.kind == "fixed" and (mean := row.weight_cost(0)) is not None
-    }
     half = float(np.log(0.5))
     return [
         Claim(
@@ -280,7 +275,7 @@ def claims(found: Rows) -> list[Claim]:
         ),
         Claim(
             "swap cost rises with dimension",
-            *(buergin, _exponent(swaps_by_dimension), 0.25),
+            *(buergin, _cost_of_swaps(found.dimensions), 0.25),
         ),
         Claim(
             "costlier swaps, lower barriers",
@@ -347,15 +342,14 @@ def _loss(first: Mapping[int, Row], second: Mapping[int, Row]) -> Effect | None:
 def _slope(by_width: Mapping[int, Row]) -> Effect | None:
     means = {width: Mean.over(row.found.unmatched) for width, row in sorted(by_width.items())}
     freedom = sum(len(row.found.unmatched) - 1 for row in by_width.values())
-    return _exponent(means, freedom)
+    return Effect.of_slope(means, freedom)
 
 
-def _exponent(means: Mapping[int, Mean], freedom: int = 10) -> Effect | None:
-    """None where there is no power law to fit."""
-    usable = all(mean.value > 0 and mean.error > 0 for mean in means.values())
-    if len(means) < 2 or not usable:
-        return None
-    return Effect(power_law(means).slope, freedom)
+def _cost_of_swaps(rows: Sequence[Row]) -> Effect | None:
+    """The exponent of the first layer's swap cost in the dimension, of fixed networks."""
+    costs = {row.task.dimension: row for row in rows if row.task.kind == "fixed"}
+    means = {d: mean for d, row in costs.items() if (mean := row.weight_cost(0)) is not None}
+    return Effect.of_slope(means, sum(len(costs[d].found.weight_cost) - 1 for d in means))
 
 
 def _correlation(found: Rows) -> Effect | None:

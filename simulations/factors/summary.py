@@ -11,6 +11,7 @@ from scipy.stats import t as student
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
+from simulations.claims import Claim, Verdict
 from simulations.declaration import Part, require_equal
 from simulations.factors.design import Design, Word, design_of, spelled
 from simulations.factors.effects import LEVEL, Effect, Fit, fit, holm
@@ -469,16 +470,6 @@ def _other_scales(found: Factorial) -> Table[str]:
     )
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What becomes of one claim in one way of joining networks."""
-
-    claim: str
-    way: str
-    number: str
-    verdict: str
-
-
 _CLAIMS = {
     "architecture": "sparsity or sharing",
     "training": "the optimisation",
@@ -488,7 +479,7 @@ _CLAIMS = {
 
 def _verdicts(
     found: Factorial, fits: dict[str, Fit], alone: dict[tuple[str, ...], Measured]
-) -> Table[Verdict]:
+) -> Table[Claim]:
     rows = [_robust(alone[()], way) for way in WAYS]
     for way in ("same start", "matched"):
         of = fits.get(way)
@@ -508,8 +499,8 @@ def _verdicts(
         " the second of its introduction, others of its abstract.",
         [
             Column("claim", lambda one: one.claim, left=True, once=True),
-            Column("networks", lambda one: one.way, left=True),
-            Column("number", lambda one: one.number, left=True),
+            Column("networks", lambda one: one.of, left=True),
+            Column("number", lambda one: one.found, left=True),
             Column("verdict", lambda one: one.verdict, left=True),
         ],
         sorted(rows, key=lambda row: [one.claim for one in rows].index(row.claim)),
@@ -520,14 +511,14 @@ def _percent(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
-def _robust(base: Measured, way: str) -> Verdict:
+def _robust(base: Measured, way: str) -> Claim:
     low, high = at_once(base.joined[way].drop)
-    verdict = "undecided"
+    verdict: Verdict = "undecided"
     if high < CONNECTED:
         verdict = "reproduced"
     elif low > CONNECTED:
         verdict = "not reproduced"
-    return Verdict("two layers are robust", way, f"error barrier {_percent(low, high)}", verdict)
+    return Claim("two layers are robust", way, verdict, f"error barrier {_percent(low, high)}")
 
 
 @dataclass(frozen=True)
@@ -540,7 +531,7 @@ class _Judged:
     raised: bool
     powerful: bool
 
-    def verdict(self, tests: int) -> str:
+    def verdict(self, tests: int) -> Verdict:
         low, high = at_once(self.drop, tests)
         if low > CONNECTED:
             return "reproduced"
@@ -566,7 +557,7 @@ def _breaks(found: Factorial, of: Fit | None, name: str, one: Measured, way: str
     return _Judged(name, drop, ratio, effect.found and effect.value > 0, powerful)
 
 
-def _spoken(claim: str, way: str, judged: Sequence[_Judged]) -> Verdict:
+def _spoken(claim: str, way: str, judged: Sequence[_Judged]) -> Claim:
     """Of the component that comes nearest to what is claimed."""
     tests = len(judged)
     best = min(
@@ -574,4 +565,4 @@ def _spoken(claim: str, way: str, judged: Sequence[_Judged]) -> Verdict:
         key=lambda one: (_RANKS.index(one.verdict(tests)), -float(np.mean(one.drop))),
     )
     number = f"{best.name}: {best.ratio}{_percent(*at_once(best.drop, tests))}"
-    return Verdict(claim, way, number, best.verdict(tests))
+    return Claim(claim, way, best.verdict(tests), number)

@@ -8,6 +8,7 @@ import numpy as np
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
+from simulations.claims import Claim
 from simulations.declaration import Part, require_equal
 from simulations.learning_rate_sweep.correlations import Correlation
 from simulations.learning_rate_sweep.measurement import (
@@ -25,7 +26,7 @@ from simulations.learning_rate_sweep.observations import (
     observations,
 )
 from simulations.learning_rate_sweep.published import DIMENSIONS, LOSSES, RATES
-from simulations.learning_rate_sweep.verdicts import Verdict, verdicts
+from simulations.learning_rate_sweep.verdicts import verdicts
 
 __all__ = ["Results", "Setting", "layers_shown", "report", "require_one_study", "settings"]
 
@@ -284,7 +285,7 @@ def _correlations(optimiser: str, seen: Sequence[Observation]) -> Table[_Correla
     )
 
 
-def _verdicts(optimiser: str, rows: Sequence[Verdict]) -> Table[Verdict]:
+def _verdicts(optimiser: str, rows: Sequence[Claim]) -> Table[Claim]:
     published = optimiser == "sgd"
     return Table(
         f"What Figure 2 of Ferbach et al. shows, and what {optimiser} does",
@@ -293,8 +294,8 @@ def _verdicts(optimiser: str, rows: Sequence[Verdict]) -> Table[Verdict]:
         " figure. Barriers" + (" are" if published else ", and adam, are") + " not in it.",
         [
             Column("claim", lambda row: row.claim, left=True, once=True),
-            Column("matching", lambda row: row.matching, left=True),
-            Column("number", lambda row: row.number, left=True),
+            Column("matching", lambda row: row.of, left=True),
+            Column("number", lambda row: row.found, left=True),
             Column("verdict", lambda row: row.verdict, left=True),
         ],
         rows,

@@ -7,31 +7,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import t as student
 
+from simulations.claims import Claim, Verdict
 from simulations.learning_rate_sweep.correlations import Correlation, power
 from simulations.learning_rate_sweep.measurement import THEIRS
 from simulations.learning_rate_sweep.observations import Observation, correlated
 
-__all__ = ["Verdict", "verdicts"]
+__all__ = ["verdicts"]
 
 _EFFECT = 0.5
 _POWER = 0.8
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim and what became of it.
-
-    Attributes:
-        claim: in words.
-        matching: that it is about.
-        number: what was measured.
-        verdict: "reproduced", "different", "not reproduced" or "undecided".
-    """
-
-    claim: str
-    matching: str
-    number: str
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +50,7 @@ _TRENDS = {
 """By claim: the first two are the figure's, and the signs of the second."""
 
 
-def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Verdict]:
+def verdicts(optimiser: str, seen: Sequence[Observation]) -> list[Claim]:
     """What became of all claims for the networks of one optimiser."""
     own = [one for one in seen if one.optimiser == optimiser and one.matching in THEIRS]
     by_matching = {name: [one for one in own if one.matching == name] for name in THEIRS}
@@ -90,11 +74,11 @@ def _found(trend: _Trend, seen: Sequence[Observation]) -> Correlation | None:
     return correlated(trend.x, trend.y, fit, trend.given)
 
 
-def _trend(claim: str, matching: str, found: Correlation | None, sign: int) -> Verdict:
-    return Verdict(claim, matching, "-" if found is None else str(found), _judged(found, sign))
+def _trend(claim: str, matching: str, found: Correlation | None, sign: int) -> Claim:
+    return Claim(claim, matching, _judged(found, sign), "-" if found is None else str(found))
 
 
-def _judged(found: Correlation | None, sign: int) -> str:
+def _judged(found: Correlation | None, sign: int) -> Verdict:
     if found is None:
         return "undecided"
     if found.low * found.high > 0:
@@ -102,7 +86,7 @@ def _judged(found: Correlation | None, sign: int) -> str:
     return "not reproduced" if power(_EFFECT, found.freedom) >= _POWER else "undecided"
 
 
-def _of_naive(seen: Mapping[str, Sequence[Observation]]) -> list[Verdict]:
+def _of_naive(seen: Mapping[str, Sequence[Observation]]) -> list[Claim]:
     """The figure has its midpoint loss largest at all rates but the last, and least there."""
     losses = {
         name: {(one.width, one.rate, one.pair): one.midpoint for one in own}
@@ -121,7 +105,7 @@ def _of_naive(seen: Mapping[str, Sequence[Observation]]) -> list[Verdict]:
     ]
 
 
-def _everywhere(claim: str, found: Sequence[Float[np.ndarray, "n k"]]) -> Verdict:
+def _everywhere(claim: str, found: Sequence[Float[np.ndarray, "n k"]]) -> Claim:
     """Whether paired differences from both others are above 0 at every rate and width.
 
     So everywhere is what all intervals of 95 % have to say, not so somewhere what any of them may,
@@ -130,11 +114,11 @@ def _everywhere(claim: str, found: Sequence[Float[np.ndarray, "n k"]]) -> Verdic
     positive = sum(bool((one.mean(0) > 0).all()) for one in found)
     sure = sum(bool((_ends(one, 0.05)[0] > 0).all()) for one in found)
     against = sum(bool((_ends(one, 0.05 / (2 * len(found)))[1] < 0).any()) for one in found)
-    verdict = "different" if against else "undecided"
+    verdict: Verdict = "different" if against else "undecided"
     if found and sure == len(found):
         verdict = "reproduced"
     number = f"{positive} of {len(found)} means; sure {sure}, sure not {against}"
-    return Verdict(claim, "naive", number, verdict)
+    return Claim(claim, "naive", verdict, number)
 
 
 def _ends(differences: Float[np.ndarray, "n k"], share: float) -> tuple[np.ndarray, np.ndarray]:

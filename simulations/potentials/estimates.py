@@ -14,6 +14,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from lmctheory.sweeps.mean import Mean
+from simulations.claims import Verdict
 from simulations.potentials.measurement import Pair, PairTask
 
 __all__ = ["CCX", "ONE_X", "TUNED", "Estimate", "Measured", "kind_of", "mean_rms", "verdict"]
@@ -88,7 +89,7 @@ class Estimate:
         return self.value - reach, self.value + reach
 
 
-def verdict(found: Estimate, published: float | None) -> str:
+def verdict(found: Estimate, published: float | None) -> Verdict:
     """What a number says of a claim that it is positive.
 
     Args:

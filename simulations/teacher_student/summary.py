@@ -17,7 +17,6 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.effects import Claim, Effect, effects_table
-from simulations.power_law import power_law
 from simulations.teacher_student.measurement import Measured, Student, Task
 
 __all__ = [
@@ -287,10 +286,8 @@ def claims(found: Sequence[Setting]) -> list[Claim]:
 def exponent(setting: Setting) -> Effect | None:
     """Of the matched barrier in the width, from 2k on; None where no power law can be fitted."""
     means = {row.width: row.mean("matched") for row in setting.wide}
-    if len(means) < 2 or any(one.value <= 0 or not one.error > 0 for one in means.values()):
-        return None
     # the scatter about the law counts in its error: as many degrees of freedom as it has
-    return Effect(power_law(means).slope, max(1, len(means) - 2))
+    return Effect.of_slope(means, max(1, len(means) - 2))
 
 
 def _higher(small: Setting, large: Setting, name: str, *, relative: bool = False) -> Effect | None:

@@ -27,11 +27,11 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import BSpline, make_interp_spline
-from scipy.special import betaincinv, log_ndtr, ndtr, ndtri
+from scipy.special import betaincinv, ndtr
 
 from lmctheory.measures.arguments import at_least
-from lmctheory.rates.upper.product_tree import cut_places
-from lmctheory.rates.upper.thinning import WIDEST, thinning
+from lmctheory.rates.upper.product_tree import cut_places, first_of_the_best
+from lmctheory.rates.upper.thinning import WIDEST, densities, thinning, window
 
 __all__ = ["polar_tree"]
 
@@ -117,14 +117,10 @@ def _radii(d: int, m: int) -> Float[np.ndarray, " m"]:
 
 def _means(j: Float[np.ndarray, " b"], m: int, powers: range) -> Float[np.ndarray, "n b"]:
     """E cos phi_(j:m), and below it E sin phi_(j:m), for the densities sin^power."""
-    p = j / (m + 1)
-    centre = ndtri(p)
-    spread = np.minimum(np.sqrt(2 * np.pi * p * (1 - p) / (m + 2)) * np.exp(centre**2 / 2), 1.5)
-    reach = spread * 12 * np.maximum(1, 3 / np.sqrt(j))
-    low, high = (centre - reach).min(), (centre + reach).max()
-    z = np.linspace(low, high, int(_NODES * (high - low) / spread.min()) + 2)
-    log_law = np.outer(j - 1, log_ndtr(z)) + np.outer(m - j, log_ndtr(-z)) - z**2 / 2
-    law = np.exp(log_law - log_law.max(axis=1, keepdims=True))
+    lows, highs, deviations = window(j, m)
+    low, high = lows.min(), highs.max()
+    z = np.linspace(low, high, int(_NODES * (high - low) / deviations.min()) + 2)
+    law = densities(j, m, z[None])
     cosines, sines = zip(*(_angle(power, z) for power in powers), strict=True)
     return np.asarray(np.stack(cosines + sines) @ (law / law.sum(axis=1, keepdims=True)).T)
 
@@ -202,8 +198,7 @@ class _Tree:
                 means[rows] = half[rows]
                 gains = gains + share * self._square(means)
             scores[coordinate] = gains / root_entropy
-        best = (scores >= scores.max() * (1 - 1e-9)).argmax()
-        coordinate, choice = divmod(int(best), len(ranks))
+        coordinate, choice = first_of_the_best(scores)
         return coordinate, int(ranks[choice])
 
     def _pair(self, node: Float[np.ndarray, "n 2"]) -> float:

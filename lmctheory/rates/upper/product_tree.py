@@ -49,7 +49,7 @@ from lmctheory.measures.arguments import ArrayLike, array, at_least
 from lmctheory.measures.marginal import Marginal
 from lmctheory.rates.upper.thinning import WIDEST, expected_order_statistics, thinning
 
-__all__ = ["GROUPS", "ODD", "VIRTUAL", "Tree", "cut_places", "product_tree"]
+__all__ = ["GROUPS", "ODD", "VIRTUAL", "Tree", "cut_places", "first_of_the_best", "product_tree"]
 
 _FRACTIONS = (1 / 2, 1 / 3, 2 / 3, 1 / 4, 3 / 4)
 ODD = np.arange(1.0, 256.0, 2.0)
@@ -225,8 +225,14 @@ def _best_cut(vectors: Float[np.ndarray, "n b"]) -> tuple[int, int]:
     lower, whole = sums[:, ranks - 1], sums[:, -1:]
     gains = (lower**2 / ranks + (whole - lower) ** 2 / (b - ranks) - whole**2 / b) / b
     scores = gains / root_entropy
-    axis, choice = divmod(int((scores >= scores.max() * (1 - 1e-9)).argmax()), len(ranks))
+    axis, choice = first_of_the_best(scores)
     return axis, int(ranks[choice])
+
+
+def first_of_the_best(scores: Float[np.ndarray, "n c"]) -> tuple[int, int]:
+    """Row and column of the largest score; the first of those that differ by rounding alone."""
+    place = int((scores >= scores.max() * (1 - 1e-9)).argmax())
+    return divmod(place, scores.shape[1])
 
 
 @lru_cache(maxsize=WIDEST)

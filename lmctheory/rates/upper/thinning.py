@@ -19,7 +19,14 @@ from scipy.special import gammaln, log_ndtr, ndtri
 
 from lmctheory.measures.marginal import Marginal
 
-__all__ = ["WIDEST", "expected_order_statistics", "marginal_matching_cost", "thinning"]
+__all__ = [
+    "WIDEST",
+    "densities",
+    "expected_order_statistics",
+    "marginal_matching_cost",
+    "thinning",
+    "window",
+]
 
 WIDEST = 8192
 """Most neurons whose order statistics are tabulated: thinning takes matrices of that size."""
@@ -38,11 +45,7 @@ def expected_order_statistics(marginal: Marginal | None, m: int) -> Float[np.nda
         m: number of neurons, >= 1.
     """
     j = np.arange(1.0, (m + 1) // 2 + 1)
-    p = j / (m + 1)
-    centre = ndtri(p)
-    spread = np.sqrt(2 * np.pi * p * (1 - p) / (m + 2)) * np.exp(centre**2 / 2)
-    reach = np.minimum(spread, 1.5) * 12 * np.maximum(1, 3 / np.sqrt(j))
-    low, high = centre - reach, centre + reach
+    low, high, _ = window(j, m)
     hard = (j <= 36) | (high >= 0)
     lower = np.empty_like(j)
     easy = ~hard
@@ -66,6 +69,40 @@ def marginal_matching_cost(marginal: Marginal | None, m: int) -> float:
     return 2 - 2 * float(np.mean(expected_order_statistics(marginal, m) ** 2))
 
 
+def window(
+    j: Float[np.ndarray, " n"], m: int
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Where the j-th smallest of m normals lies, of the lower half: both ends, and its deviation.
+
+    Twelve deviations on either side, 36 for the extremes, whose tail on one side is only
+    exponential.
+
+    Args:
+        j: ranks ``[n]``, at most (m + 1) / 2.
+        m: number of neurons.
+    """
+    p = j / (m + 1)
+    centre = ndtri(p)
+    spread = np.sqrt(2 * np.pi * p * (1 - p) / (m + 2)) * np.exp(centre**2 / 2)
+    deviation = np.minimum(spread, 1.5)
+    reach = deviation * 12 * np.maximum(1, 3 / np.sqrt(j))
+    return centre - reach, centre + reach, deviation
+
+
+def densities(
+    j: Float[np.ndarray, " n"], m: int, z: Float[np.ndarray, "#n k"]
+) -> Float[np.ndarray, "n k"]:
+    """Of the j-th smallest of m normals at z, each over its largest value there.
+
+    Args:
+        j: ranks ``[n]``.
+        m: number of neurons.
+        z: places, the same for all ranks ``[1, k]`` or not ``[n, k]``.
+    """
+    log_law = (j[:, None] - 1) * log_ndtr(z) + (m - j[:, None]) * log_ndtr(-z) - z**2 / 2
+    return np.asarray(np.exp(log_law - log_law.max(axis=1, keepdims=True)))
+
+
 def _gauss(nodes: int, power: int) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Gauss and Legendre's rule on [0, 1] in t^power: graded towards 0."""
     x, w = np.polynomial.legendre.leggauss(nodes)
@@ -85,8 +122,7 @@ def _means(
     """E T(Z_(j:m)), by a rule between the start and every end."""
     width = np.stack(ends, axis=1)[..., None] - start[:, None, None]
     z = (start[:, None, None] + width * t).reshape(len(j), len(ends) * len(t))
-    log_law = (j[:, None] - 1) * log_ndtr(z) + (m - j[:, None]) * log_ndtr(-z) - z**2 / 2
-    law = np.exp(log_law - log_law.max(axis=1, keepdims=True)) * (abs(width) * w).reshape(z.shape)
+    law = densities(j, m, z) * (abs(width) * w).reshape(z.shape)
     values = z if marginal is None else marginal.transport(z.ravel()).reshape(z.shape)
     return np.asarray((law * values).sum(axis=1) / law.sum(axis=1))
 
