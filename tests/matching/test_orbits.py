@@ -66,6 +66,14 @@ def test_ends_are_on_the_curve():
     assert not orbit_error(X, W.T, U, 1.0).any()
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.7])
+def test_a_parabola_above_its_chord_attains_the_rise_of_the_loss(slope):
+    """(s, -K s (1 - s) / 2), loss slope z + beta z^2 / 2, z the height above the lowest point."""
+    K, beta = 1.6, 3.0
+    z = K / 8  # of the chord at t = 1/2
+    assert chord_barrier(K, beta, slope=slope) == pytest.approx(slope * z + beta * z**2 / 2)
+
+
 def test_an_arc_bows_less_than_its_acceleration_allows():
     for turn in (1e-6, 0.5, np.pi):
         assert sagitta(2.0, turn / 2) <= chord_distance(turn**2 / 2) * (1 + 1e-12)
