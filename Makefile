@@ -11,7 +11,7 @@ test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
     potentials star alignment-free learning-rates federated training-time teacher-student
-.PHONY: $(STUDIES) lab paper test test-slow benchmark lint types programs
+.PHONY: $(STUDIES) lab paper docs test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
 rates: STUDY = matching_rates
@@ -54,6 +54,10 @@ paper: .venv/ready
 	cd docs/paper && pdflatex $(ONCE) && bibtex paper && pdflatex $(ONCE) && pdflatex $(ONCE)
 paper: ONCE = -interaction=batchmode -halt-on-error paper
 
+# The site, into site/, without a network; a reference that leads nowhere is an error.
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
 test: lint types
 	$(BIN)/pytest $(SPREAD) --ignore tests/test_docstrings.py
 	$(BIN)/pytest -n 2 $(ANNOTATIONS) tests/test_docstrings.py
@@ -81,5 +85,5 @@ programs:
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lmctheory needs Python >= 3.11; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster,frames,models]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster,docs,frames,models]'
 	touch $@

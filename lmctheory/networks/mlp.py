@@ -28,8 +28,8 @@ class MLP(nn.Module):
         widths: ``(m_0, m_1, ..., m_L, n_out)``; inputs are flattened to m_0 numbers.
         activation_name: see `lmctheory.networks.activation`.
         initialisation: "he", "lecun", "lecun_truncated" or "uniform" (`initialise`).
-        parametrisation: "standard"; "mu", whose last layer begins smaller by m_L^-1/2, and which is
-            trained with the learning rates of `rate_factors`; or "mean_field", the same with one
+        parametrisation: "standard"; "mu", whose last layer begins smaller by m_L^(-1/2), and which
+            is trained with the learning rates of `rate_factors`; or "mean_field", the same with one
             hidden layer. Formulas and sources: `lmctheory.networks.parametrisation`.
         rng: the torch generator that draws the weights.
         dtype: of the parameters.

@@ -11,16 +11,16 @@ With n_l the width of a hidden layer l, and 1 for inputs and outputs, whose numb
 
 | layer | standard deviation | rate, SGD | rate, Adam |
 |---|---|---|---|
-| hidden W_l: n_l from n_{l-1} | ~ fan_in^-1/2 | n_l / n_{l-1} | 1 / n_{l-1} |
+| hidden W_l: n_l from n_{l-1} | ~ fan_in^(-1/2) | n_l / n_{l-1} | 1 / n_{l-1} |
 | last W | ~ fan_in^-1 | 1 / n_L | 1 / n_L |
 | biases | | n_l | 1 |
 
 is "mu", the maximal update parametrisation: every layer's change moves the activations by O(1) in
-the width. "standard" has standard deviations ~ fan_in^-1/2 and the rate 1 everywhere. "mean_field"
-is f(x) = 1/n sum_i a_i sigma(w_i x + c_i), each neuron (a_i, w_i, c_i) with a law that does not
-depend on n and trained at the rate eta n; written with W_2 = a / n, it is "mu" with one hidden
-layer. With more, 1/n before every layer sends all activations to 0 from centred weights, and from
-four hidden layers on the limit does not move: it is refused, "mu" is what extends it.
+the width. "standard" has standard deviations ~ fan_in^(-1/2) and the rate 1 everywhere.
+"mean_field" is f(x) = 1/n sum_i a_i sigma(w_i x + c_i), each neuron (a_i, w_i, c_i) with a law that
+does not depend on n and trained at the rate eta n; written with W_2 = a / n, it is "mu" with one
+hidden layer. With more, 1/n before every layer sends all activations to 0 from centred weights,
+and from four hidden layers on the limit does not move: it is refused, "mu" is what extends it.
 
 Reference: Yang and Hu 2021 (abc-parametrisations, mu); Yang et al. 2021 (Tensor Programs V, Table
 3: widths that differ, Adam); Mei, Misiakiewicz and Montanari 2019 (mean field); Hajjar, Chizat and

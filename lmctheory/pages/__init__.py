@@ -10,7 +10,7 @@ __all__ = ["environment"]
 
 @cache
 def environment(package: str) -> Environment:
-    """Reads the templates that lie in a package; ``pages/buttons.js`` lies here.
+    """Reads the templates that lie in a package; ``pages/theme.js`` and ``pages/copy.js`` lie here.
 
     Args:
         package: its name.

@@ -30,10 +30,10 @@ gradient: rate times decay is the same for all n. So a member of width n
 
 - learns by SGD at the rates of width m times r (first weights, hidden biases), 1 (hidden weights),
   1/r (output weights); by Adam times 1 (first weights, biases) and 1/r (hidden and output weights);
-- has output weights that are a standard draw of width n times r^-1/2: a_i = n v_i has the variance
-  that it has at width m;
-- is trained minus (1 - r^1/2) f_0, a frozen function: its own initial function f_0 is r^-1/2 times
-  too large, and r^1/2 f_0 has the variance of the initial function of width m.
+- has output weights that are a standard draw of width n times r^(-1/2): a_i = n v_i has the
+  variance that it has at width m;
+- is trained minus (1 - r^(1/2)) f_0, a frozen function: its own initial function f_0 is r^(-1/2)
+  times too large, and r^(1/2) f_0 has the variance of the initial function of width m.
 
 At r = 1 all of this is the standard network itself, bit for bit. The law of neurons given f_0's
 limit is a model of that of width m, exact for neither: a member sees the fluctuations of its own n

@@ -69,7 +69,7 @@ class Curve(Result, Readable):
         """Weighted least squares on log means; their errors are se/mean (delta method).
 
         Widths weigh by errors smoothed over all of them. In simulations with 2 to 16 draws a width,
-        relative spreads of .1, or of .3 m^-1/2, and seven widths, 96 to 99.9 % of 95 % intervals
+        relative spreads of .1, or of .3 m^(-1/2), and seven widths, 96 to 99.9 % of 95 % intervals
         hold the exponent; with errors as they are 89 to 94 %.
 
         Args:

@@ -1,0 +1,1 @@
+"""The documentation site: what MkDocs does not know of pages, theorems and docstrings."""
