@@ -23,7 +23,8 @@ _INDEX = rf"(?:{_SCRIPT}|[A-Za-z0-9]{{1,3}}(?![A-Za-z_0-9]))"
 _TOKEN = re.compile(
     rf"""
     (?P<code>``.*?``|`[^`]*`)
-    | (?<![\w.])(?P<letter>{_LETTER})(?P<low>_{_INDEX})(?P<high>\^(?:{_SCRIPT}))?
+    | (?<![\w.])(?P<letter>{_LETTER})
+      (?:(?P<bar>-bar)(?P<below>_{_INDEX})?|(?P<low>_{_INDEX}))(?P<high>\^(?:{_SCRIPT}))?
     | (?P<power>(?<=[\w)\]|}}'])\^(?:{_SCRIPT}))
     | (?P<sign><=|>=|->|\+-|sqrt\()
     | (?P<special>[<>&_*]|\]\()
@@ -94,7 +95,8 @@ def _token(found: re.Match[str], *, plain: bool) -> str:
         return html.escape(found["code"], quote=False) if plain else found["code"]
     if found["letter"]:
         letter = _NAMES.get(found["letter"], found["letter"])
-        return letter + _low(found["low"]) + _high(found["high"])
+        bar = "\u0304" if found["bar"] else ""
+        return letter + bar + _low(found["low"] or found["below"]) + _high(found["high"])
     if found["power"]:
         return _high(found["power"])
     if found["sign"]:
@@ -105,8 +107,8 @@ def _token(found: re.Match[str], *, plain: bool) -> str:
     return found["special"] if plain else escaped.get(found["special"], found["special"])
 
 
-def _low(script: str) -> str:
-    return f"<sub>{_script(script)}</sub>"
+def _low(script: str | None) -> str:
+    return f"<sub>{_script(script)}</sub>" if script else ""
 
 
 def _high(script: str | None) -> str:

@@ -35,8 +35,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Lets links to pictures lead where `on_files` puts them, and those to the README home."""
-    return _OUTSIDE.sub(r"](\g<up>\g<path>", markdown).replace("](../README.md", "](index.md")
+    """Lets links to pictures lead where `on_files` puts them."""
+    return _OUTSIDE.sub(r"](\g<up>\g<path>", markdown)
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001

@@ -53,7 +53,7 @@ class Theorem:
     """A registered statement.
 
     Attributes:
-        key: its key, as in the README's table.
+        key: its key, as in the table of what is computed where.
         title: a few words.
         lines: the statement, as lines of LaTeX without dollar signs, and formulas.
         hypotheses: in words, with LaTeX between dollar signs.

@@ -16,6 +16,7 @@ from documentation.formulas import typeset
         ("10^-1.5 a_i.", "10<sup>-1.5</sup> a<sub>i</sub>."),
         ("<u_i, v> & sqrt(m)", "&lt;u<sub>i</sub>, v&gt; &amp; √(m)"),
         ("[f(x)](s)", r"[f(x)]\(s)"),
+        ("f-bar, phi-bar_l^t", "f\u0304, φ\u0304<sub>l</sub><sup>t</sup>"),
         ("sigma_lambda", "σ<sub>λ</sub>"),
     ],
 )
