@@ -1,9 +1,9 @@
 """Recovery of planted permutations under noise: `python -m paper_figures.matching_methods`."""
 
-from itertools import zip_longest
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,64 +18,51 @@ __all__ = ["draw", "main"]
 
 _LOOKS = dict(zip(CURVES, zip(style.COLOURS, "osD^vx", strict=True), strict=True))
 """Colour and marker of each method."""
-
-_COLUMNS = 2
+_SHIFTS = np.linspace(-0.3, 0.3, len(CURVES))
+"""Of methods about the height of their architecture."""
 
 
 def draw(results: Results) -> Figure:
-    """A panel for each architecture: share of neurons recovered against the size of the noise."""
+    """The noise at which half of a planted permutation is found, by architecture and method."""
     style.use()
     measured = summarise(results)
-    rows = -(-len(measured) // _COLUMNS)
-    figure, axes = plt.subplots(
-        rows,
-        _COLUMNS,
-        figsize=(style.COLUMN, 0.5 + 1.3 * rows),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
-    for panel, one in zip_longest(axes.flat, measured):
-        if one is None:
-            panel.set_axis_off()
-        else:
-            _curves(panel, one)
-    for panel in axes[:, 0]:
-        panel.set_ylabel("share recovered")
-    for panel in axes[-1]:
-        panel.set_xlabel("noise / network, norms")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    size = (style.COLUMN, 0.9 + 0.33 * len(measured))
+    figure, axes = plt.subplots(figsize=size, layout="constrained")
+    for place, one in enumerate(measured):
+        _row(axes, place, one)
+    axes.set_xscale("log", base=2)
+    axes.axvline(NOISES[-1], color=style.GREY, linewidth=0.5, linestyle=":")
+    axes.set_xlabel("noise at which half is recovered / network, norms")
+    axes.set_yticks(range(len(measured)), [one.architecture for one in measured])
+    axes.invert_yaxis()
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.grid(axis="y", linewidth=0.3)
+    handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
 
 
-def _curves(axes: Axes, one: Summary) -> None:
-    places = range(len(NOISES))  # equally far apart: none at all has no place on a log axis
-    for method, (colour, marker) in _LOOKS.items():
-        shares = one.recovered(method)
-        axes.errorbar(
-            places,
-            [share.value for share in shares],
-            yerr=[share.error for share in shares] if len(one.pairs) > 1 else None,
+def _row(axes: Axes, place: int, one: Summary) -> None:
+    """Every pair as a mark, those of one method joined."""
+    for shift, (method, (colour, marker)) in zip(_SHIFTS, _LOOKS.items(), strict=True):
+        noises = one.half_recovered(method)
+        axes.plot(
+            noises,
+            [place + shift] * len(noises),
+            f"{marker}-",
             color=colour,
-            marker=marker,
             markerfacecolor="none",
             markersize=3.5,
-            linestyle="--" if method == CURVES[-1] else "-",  # it often lies on the one before
-            elinewidth=0.6,
-            label=method,
+            linewidth=0.6,
+            label=method if place == 0 else None,
         )
-    axes.set_xticks(list(places), [f"{size:g}" for size in NOISES])
-    axes.set_ylim(-0.03, 1.06)
-    axes.set_title(one.architecture)
 
 
 def main(
     results: command.Results = STUDY.results,
     output: command.Output = Path("paper_figures/matching_methods"),
 ) -> None:
-    """Draws the share of a planted permutation that is found under noise, from stored results."""
+    """Draws the noise at which half of a planted permutation is found, from stored results."""
     command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,9 +12,12 @@ from lmctheory.sweeps.typed import of_kind
 from simulations.declaration import require_equal
 from simulations.matching_methods.architectures import ARCHITECTURES
 from simulations.matching_methods.narrow import NETWORKS
+from simulations.matching_methods.planted import NOISES
 from simulations.matching_methods.tasks import Line, NarrowPairs, NarrowTask, Pair, PairTask, Search
 
 __all__ = ["Narrow", "Results", "Summary", "narrow", "require_one_study", "summarise"]
+
+_HALF = 0.5
 
 Results = Sequence[tuple[PairTask | NarrowTask, Pair | NarrowPairs]]
 
@@ -52,6 +56,14 @@ class Summary:
         shares = [pair.planted.recovered[method] for pair in self.pairs]
         return [Mean.over(at_noise) for at_noise in zip(*shares, strict=True)]
 
+    def half_recovered(self, method: str) -> list[float]:
+        """For each pair, the noise at which half of the planted permutation is found.
+
+        Between two noises the share is taken as linear in the logarithm of the noise; the largest
+        noise stands for what lies beyond it, the least for what lies below.
+        """
+        return [_half_noise(pair.planted.recovered[method]) for pair in self.pairs]
+
     def recovered_exactly(self, method: str) -> tuple[int, int]:
         """Neurons found without noise, and all neurons."""
         found = sum(round(pair.planted.recovered[method][0] * pair.neurons) for pair in self.pairs)
@@ -60,6 +72,17 @@ class Summary:
     def tied(self, method: str) -> bool:
         """Whether all that was not found without noise the method cannot tell apart."""
         return all(pair.planted.tied[method] for pair in self.pairs)
+
+
+def _half_noise(shares: Sequence[float]) -> float:
+    """Where a curve over `NOISES`, the first of which is 0, first falls below one half."""
+    curve = list(zip(np.log(NOISES[1:]), shares[1:], strict=True))
+    if curve[0][1] < _HALF:
+        return NOISES[1]
+    for (before, high), (after, low) in pairwise(curve):
+        if low < _HALF:
+            return float(np.exp(before + (after - before) * (high - _HALF) / (high - low)))
+    return NOISES[-1]
 
 
 @dataclass(frozen=True)

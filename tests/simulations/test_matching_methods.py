@@ -29,7 +29,13 @@ from simulations.matching_methods.narrow import (
     similarity,
 )
 from simulations.matching_methods.planted import NOISES, is_tied, noisy, recovery, shares
-from simulations.matching_methods.summary import Narrow, narrow, require_one_study, summarise
+from simulations.matching_methods.summary import (
+    Narrow,
+    Summary,
+    narrow,
+    require_one_study,
+    summarise,
+)
 from simulations.matching_methods.tables import report, verdict
 from simulations.matching_methods.tasks import (
     Line,
@@ -150,6 +156,18 @@ def test_the_barrier_after_repair_is_a_loss_less_the_chord(monkeypatch):
         chord = sum(cross_entropy(net(test.inputs), test.labels) for net in (a, b)) / 2
     found = repaired(a, b, DIGITS, curve)
     assert found == pytest.approx(float(loss - chord), abs=1e-5)
+
+
+def test_half_of_a_permutation_is_recovered_at_the_noise_between():
+    at = pair_record("MLP", 0)
+    steep = [1.0, 1.0, 1.0, 0.9, 0.75, 0.25, 0.0]
+    kept, lost = [1.0] * len(NOISES), [1.0] + [0.4] * (len(NOISES) - 1)
+    shares = {"naive": steep, "weighted": kept, "activation": lost}
+    planted = dataclasses.replace(at.planted, recovered={**at.planted.recovered, **shares})
+    one = Summary("MLP", (dataclasses.replace(at, planted=planted), at))
+    assert one.half_recovered("naive") == pytest.approx([2**0.5, 1.0])
+    assert one.half_recovered("weighted")[0] == NOISES[-1]
+    assert one.half_recovered("activation")[0] == NOISES[1]
 
 
 @pytest.mark.parametrize(
@@ -291,15 +309,12 @@ def test_the_verdict_counts_ties_and_failures(results):
 
 
 def test_the_figure_shows_what_was_stored(results):
-    figure = figure_module.draw(results)
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles == list(ARCHITECTURES)
-    naive = figure.axes[0].containers[list(CURVES).index("naive")]
-    np.testing.assert_allclose(
-        naive.lines[0].get_ydata(orig=False), [1, *[1 / (1 + n) for n in NOISES[1:]]]
-    )
-    odd = [(c, r) for c, r in results if getattr(c, "architecture", "") != "ViT"]
-    assert not figure_module.draw(odd).axes[-1].axison
+    [axes] = figure_module.draw(results).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(ARCHITECTURES)
+    shown = [line for line in axes.lines if line.get_linestyle() == "-"]
+    assert len(shown) == len(ARCHITECTURES) * len(CURVES)
+    for line in shown:  # of two pairs whose share is 1/2 at the noise 1
+        np.testing.assert_allclose(line.get_xdata(), [1, 1])
 
 
 def test_the_command_asks_for_what_its_options_say(results, monkeypatch):
