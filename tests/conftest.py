@@ -24,7 +24,7 @@ def as_users_call():
 
 
 LONGEST = (
-    "tests/test_tutorial.py",
+    "tests/docs/test_documents.py",
     "tests/simulations/test_layerwise_study.py",
     "tests/sweeps/test_resume.py",
     "tests/rates/test_bounds_modulo_signs.py",

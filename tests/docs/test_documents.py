@@ -1,0 +1,95 @@
+"""The tutorials, and the page of wishes: what they say is run, and prints what they show."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.docs.running import Reader, blocks, difference
+
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
+PAGES = [*TUTORIALS]
+INSTEAD = {}
+LINKS = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+
+
+def run(page, folder):
+    """Follows a page, and says where it prints something else."""
+    reader = Reader(folder, INSTEAD)
+    for block in blocks(page.read_text(encoding="utf-8")):
+        printed = reader.run(block)
+        if block.shown is None:
+            assert block.language == "console" or not printed, f"line {block.line} prints {printed}"
+        else:
+            found = difference(block.shown, printed)
+            assert found is None, f"{page.name}, line {block.line}\n{found}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_prints_what_it_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(page, tmp_path)
+    if page.stem == "two_checkpoints":
+        written = {path.name for path in tmp_path.iterdir()}
+        assert {"barrier.pdf", "B_matched.safetensors", "mean.safetensors"} <= written
+        with np.load("permutations.npz") as arrays:
+            assert {len(arrays[name]) for name in arrays.files} == {64}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_has_code_and_shows_what_it_prints(page):
+    found = blocks(page.read_text(encoding="utf-8"))
+    assert len([block for block in found if block.shown is not None]) >= 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for path, anchor in LINKS.findall(page.read_text(encoding="utf-8")):
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), path
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {_slug(head) for head in heads}, (path, anchor)
+
+
+def _slug(head):
+    return re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("a  1.00 b", "a 1.05\nb\n", True),
+        ("a 1.00 b", "a 1.2 b", False),
+        ("a 1.00 b", "a 1.00 c", False),
+        ("0.92(5)", "0.93(6)", True),
+        ("0.92(5)", "0.92(9)", False),
+        ("one ... last", "one\n2 3\nlast", True),
+        ("one ... last", "one last", True),
+        ("one ... last", "one 2 other", False),
+        ("...", "anything", True),
+        ("... last 4", "first\nlast 4", True),
+        ("layer C6 of 64-128", "layer C6 of 64-128", True),
+        ("layer C6", "layer C5", False),
+        ("1e-3", "1.05e-03", True),
+        ("1e-3", "1e-2", False),
+        ("8,442", "8,442 more", False),
+        ("", "printed", False),
+    ],
+)
+def test_what_is_shown_is_compared(shown, printed, same):
+    assert (difference(shown, printed) is None) is same
+
+
+def test_numbers_may_be_left_out():
+    assert difference("a 1.0 b", "a 7 b", numbers=False) is None
+    assert difference("a 1.0 b", "a 7 c", numbers=False) is not None
+
+
+def test_blocks_of_unknown_kinds_are_refused():
+    with pytest.raises(ValueError, match="line 1: neither code nor what it prints: 'sh'"):
+        blocks("```sh\nls\n```\n")
+    with pytest.raises(ValueError, match="line 1: this is printed by no code"):
+        blocks("```text\n1\n```\n")
