@@ -121,7 +121,7 @@ def difference(shown: str, printed: str, *, numbers: bool = True) -> str | None:
         numbers: whether they are compared.
     """
     shown, printed = (_RULE.sub(" ", text) for text in (shown, printed))
-    hit = re.fullmatch(rf"\s*{_pattern(shown)}\s*", printed)
+    hit = re.fullmatch(rf"\s*{_pattern(shown)}\s*", printed, re.DOTALL)
     if hit is None:
         return f"shown:\n{shown}\nprinted:\n{printed}"
     wanted = _NUMBER.findall(shown)
@@ -133,7 +133,7 @@ def difference(shown: str, printed: str, *, numbers: bool = True) -> str | None:
 
 def _pattern(shown: str) -> str:
     words = [r".*?" if word == "..." else _word(word) for word in shown.split()]
-    return r"\s+".join(words).replace(r"\s+.*?", r"(?:\s.*?)?").replace(r"^\.\*\?", ".*?")
+    return r"\s+".join(words).replace(r"\s+.*?", r"(?:\s.*?)?")
 
 
 def _word(word: str) -> str:

@@ -69,6 +69,7 @@ def _slug(head):
         ("one ... last", "one\n2 3\nlast", True),
         ("one ... last", "one last", True),
         ("one ... last", "one 2 other", False),
+        ("one ...", "one\n2\n3", True),
         ("...", "anything", True),
         ("... last 4", "first\nlast 4", True),
         ("layer C6 of 64-128", "layer C6 of 64-128", True),
