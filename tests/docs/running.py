@@ -9,8 +9,8 @@ import re
 import runpy
 import shlex
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -78,8 +78,7 @@ class Reader:
         if named := _FILE.match(block.code):
             (self.folder / named[1]).write_text(block.code, encoding="utf-8")
             return ""
-        printed = io.StringIO()
-        with redirect_stdout(printed):
+        with _terminal() as printed:
             exec(compile(block.code, "the page", "exec"), self.names)
         return printed.getvalue()
 
@@ -101,13 +100,20 @@ class Reader:
     def _script(self, name: str) -> str:
         """Run in this process: another one would take seconds to import PyTorch."""
         known = set(sys.modules)
-        printed = io.StringIO()
-        with mock.patch.object(sys, "path", [str(self.folder), *sys.path]), redirect_stdout(printed):
+        with mock.patch.object(sys, "path", [str(self.folder), *sys.path]), _terminal() as printed:
             runpy.run_path(str(self.folder / name), run_name="__main__")
         for name in set(sys.modules) - known:
             if str(self.folder) in str(getattr(sys.modules[name], "__file__", "")):
                 del sys.modules[name]
         return printed.getvalue()
+
+
+@contextmanager
+def _terminal() -> Iterator[io.StringIO]:
+    """Both streams, as a reader sees them."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        yield printed
 
 
 def difference(shown: str, printed: str, *, numbers: bool = True) -> str | None:
