@@ -69,6 +69,7 @@ class Reader:
     def __init__(self, folder: Path, instead: Mapping[str, Callable[[Path], object]]) -> None:
         self.folder, self.instead = folder, instead
         self.names: dict[str, object] = {"__name__": "__main__"}
+        self.known = set(sys.modules)
 
     def run(self, block: Block) -> str:
         """What a block prints."""
@@ -99,13 +100,15 @@ class Reader:
 
     def _script(self, name: str) -> str:
         """Run in this process: another one would take seconds to import PyTorch."""
-        known = set(sys.modules)
         with mock.patch.object(sys, "path", [str(self.folder), *sys.path]), _terminal() as printed:
             runpy.run_path(str(self.folder / name), run_name="__main__")
-        for name in set(sys.modules) - known:
-            if str(self.folder) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
         return printed.getvalue()
+
+    def leave(self) -> None:
+        """Forgets the modules of the folder: other pages have others of the same names."""
+        own = {path.stem for pattern in ("*.py", "*/*.py") for path in self.folder.glob(pattern)}
+        for name in own - self.known:
+            sys.modules.pop(name, None)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from tests.simulations.small_potentials import WIDTHS, write_small
 
 DOCS = Path(__file__).parents[2] / "docs"
 TUTORIALS = sorted((DOCS / "tutorials").glob("*.md"))
-PAGES = [*TUTORIALS]
+PAGES = [*TUTORIALS, DOCS / "how_do_i.md"]
 
 
 def potentials(folder):
@@ -37,13 +37,16 @@ def run(page, folder):
     """Follows a page, and says where it prints something else."""
     reader = Reader(folder, INSTEAD)
     published = page.stem != "networks_of_others" or cached("ani").is_dir()
-    for block in blocks(page.read_text(encoding="utf-8")):
-        printed = reader.run(block)
-        if block.shown is None:
-            assert block.language == "console" or not printed, f"line {block.line} prints {printed}"
-        else:
-            found = difference(block.shown, printed, numbers=published)
-            assert found is None, f"{page.name}, line {block.line}\n{found}"
+    try:
+        for block in blocks(page.read_text(encoding="utf-8")):
+            place, printed = f"{page.name}, line {block.line}", reader.run(block)
+            if block.shown is None:
+                assert block.language == "console" or not printed, f"{place} prints\n{printed}"
+            else:
+                found = difference(block.shown, printed, numbers=published)
+                assert found is None, f"{place}\n{found}"
+    finally:
+        reader.leave()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
