@@ -1,7 +1,7 @@
 """Pages of documentation run as a reader would: their blocks in order, in one empty folder.
 
-A page holds fenced blocks: `python`, run in one namespace, or written to a file if the first line is
-its name; `console`, whose lines after a dollar are typed; and, behind either, what is printed.
+A page holds fenced blocks: `python`, run in one namespace, or written to a file if its first line is
+a name; `console`, whose lines after a dollar are typed; and, behind either, what is printed.
 """
 
 import io
