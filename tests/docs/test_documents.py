@@ -1,6 +1,5 @@
 """The tutorials, and the page of wishes: what they say is run, and prints what they show."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,6 @@ INSTEAD = {
     "python -m simulations.potentials wheels --out ani": potentials,
 }
 """What needs a network, or stands in a checkout."""
-LINKS = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 
 
 def run(page, folder):
@@ -64,20 +62,6 @@ def test_a_page_prints_what_it_shows(page, tmp_path, monkeypatch):
 def test_a_page_has_code_and_shows_what_it_prints(page):
     found = blocks(page.read_text(encoding="utf-8"))
     assert len([block for block in found if block.shown is not None]) >= 2
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_links_lead_somewhere(page):
-    for path, anchor in LINKS.findall(page.read_text(encoding="utf-8")):
-        target = (page.parent / path).resolve() if path else page
-        assert target.is_file(), path
-        if anchor:
-            heads = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in {_slug(head) for head in heads}, (path, anchor)
-
-
-def _slug(head):
-    return re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize(
