@@ -35,7 +35,7 @@ class Boxes:
     """
 
     means: Float[np.ndarray, "v d"]
-    ends: tuple[Float[np.ndarray, " e"], ...]
+    ends: tuple[Float[np.ndarray, " _"], ...]
     lower: Int[np.ndarray, "k v"]
     upper: Int[np.ndarray, "k v"]
 
