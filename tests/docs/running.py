@@ -1,7 +1,7 @@
 """Pages of documentation run as a reader would: their blocks in order, in one empty folder.
 
-A page holds fenced blocks: `python`, run in one namespace, or written to a file if its first line is
-a name; `console`, whose lines after a dollar are typed; and, behind either, what is printed.
+A page holds fenced blocks: `python`, run in one namespace, or written to a file if its first line
+is a name; `console`, whose lines after a dollar are typed; and, behind either, what is printed.
 """
 
 import io
@@ -74,7 +74,7 @@ class Reader:
     def run(self, block: Block) -> str:
         """What a block prints."""
         if block.language == "console":
-            commands = re.findall(r"^\$ (.*)$", block.code, re.MULTILINE)
+            commands = re.findall(r"^\$ (.*)$", block.code.replace("\\\n", ""), re.MULTILINE)
             return "".join(map(self.type, commands))
         if named := _FILE.match(block.code):
             (self.folder / named[1]).write_text(block.code, encoding="utf-8")

@@ -58,6 +58,10 @@ def test_a_page_prints_what_it_shows(page, tmp_path, monkeypatch):
             assert {len(arrays[name]) for name in arrays.files} == {64}
 
 
+def test_there_are_tutorials():
+    assert len(TUTORIALS) == 5
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_has_code_and_shows_what_it_prints(page):
     found = blocks(page.read_text(encoding="utf-8"))
@@ -93,6 +97,24 @@ def test_what_is_shown_is_compared(shown, printed, same):
 def test_numbers_may_be_left_out():
     assert difference("a 1.0 b", "a 7 b", numbers=False) is None
     assert difference("a 1.0 b", "a 7 c", numbers=False) is not None
+
+
+def test_a_page_that_prints_something_else_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(6 * 7)\n```\n\n```text\n42\n```\n")
+    run(page, tmp_path)
+    page.write_text("```python\nx = 6\n```\n\n```python\nprint(x * 8)\n```\n\n```text\n42\n```\n")
+    with pytest.raises(AssertionError, match=r"page\.md, line 5\n *shown 42, printed 48"):
+        run(page, tmp_path)
+    page.write_text("```python\nprint(6 * 7)\n```\n")
+    with pytest.raises(AssertionError, match=r"line 1 prints\n *42"):
+        run(page, tmp_path)
+    page.write_text("```console\n$ lmctheory bound matching \\\n    --width 0\n```\n")
+    with pytest.raises(RuntimeError, match="Invalid value for '--width'"):
+        run(page, tmp_path)
+    page.write_text("```console\n$ rm everything\n```\n")
+    with pytest.raises(ValueError, match="no way to run 'rm everything'"):
+        run(page, tmp_path)
 
 
 def test_blocks_of_unknown_kinds_are_refused():
