@@ -1,5 +1,6 @@
 """Users' own code by name: models, data and losses, from modules or from files."""
 
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -58,17 +59,23 @@ def _module(name: str, argument: str) -> ModuleType:
 def _file(path: Path, argument: str) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"{argument}: {path} is no file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(_name_of(path), path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         with _beside(path.parent.resolve()):
-            sys.modules.setdefault(path.stem, module)  # data classes look their module up
+            sys.modules[module.__name__] = module  # data classes look their module up
             spec.loader.exec_module(module)
     except Exception as error:
         raise ValueError(f"{argument}: {path} cannot be run: {_said(error)}") from error
     return module
+
+
+def _name_of(path: Path) -> str:
+    """A name that no import means, and no other file of the same name has."""
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
+    return f"{path.stem}_{digest[:8]}"
 
 
 @contextmanager

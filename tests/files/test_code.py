@@ -1,5 +1,6 @@
 """Users' code by name."""
 
+import inspect
 import sys
 
 import pytest
@@ -39,7 +40,6 @@ def model_file(tmp_path):
     (tmp_path / "mine.py").write_text(MODEL)
     yield str(tmp_path / "mine.py")
     sys.modules.pop("helper", None)
-    sys.modules.pop("mine", None)
 
 
 def test_factories_are_found_in_files_and_modules(model_file):
@@ -84,4 +84,14 @@ def test_files_that_fail_are_named(tmp_path):
     (tmp_path / "broken.py").write_text("import no_such_package")
     with pytest.raises(ValueError, match=r"broken.py cannot be run: ModuleNotFoundError"):
         load_object(f"{tmp_path / 'broken.py'}:anything")
-    sys.modules.pop("broken", None)
+
+
+def test_files_of_one_name_do_not_stand_in_for_each_other(tmp_path):
+    for folder, width in (("a", 3), ("b", 4)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(
+            MODEL.replace("from helper import WIDTH", f"WIDTH = {width}")
+        )
+    networks = [build_model(f"{tmp_path / folder}/mine.py:Net", "[1]") for folder in "ab"]
+    assert "mine" not in sys.modules
+    assert [inspect.getmodule(type(network)).WIDTH for network in networks] == [3, 4]
