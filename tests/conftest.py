@@ -24,7 +24,8 @@ def as_users_call():
 
 
 LONGEST = (
-    "tests/docs/test_documents.py",
+    "tests/documentation/test_documents.py",
+    "tests/documentation/test_site.py",
     "tests/simulations/test_layerwise_study.py",
     "tests/sweeps/test_resume.py",
     "tests/rates/test_bounds_modulo_signs.py",

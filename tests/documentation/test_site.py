@@ -1,5 +1,6 @@
 """The site is built, needs no network, and has every theorem and every public name."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from lunr import lunr
 
 import lmctheory as lmc
 from documentation.mathematics import with_formulas
@@ -84,6 +86,21 @@ def test_every_public_name_has_its_place(site, module):
     text = page(site, f"reference/{module}.md")
     for name in getattr(lmc, module).__all__:
         assert f'id="lmctheory.{module}.{name}"' in text, name
+
+
+def test_every_wish_is_found_by_one_search(site):
+    """By the words of its heading, with the Python port of the library that the site has."""
+    found = json.loads((site / "search/search_index.json").read_text())["docs"]
+    sections = [
+        {name: re.sub("<[^>]+>", " ", one[name]) for name in ("location", "title", "text")}
+        for one in found
+    ]
+    index = lunr("location", ({"field_name": "title", "boost": 1000}, "text"), sections)
+    wishes = {one["location"]: one["title"] for one in sections if "how_do_i/#" in one["location"]}
+    assert len(wishes) >= 10
+    for location, title in wishes.items():
+        words = title.removeprefix("How do I ").rstrip("?")
+        assert location in [result["ref"] for result in index.search(words)[:2]], title
 
 
 def test_nothing_is_left_as_it_was_written(site):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmctheory.networks.image_sets import cached
-from tests.docs.running import Reader, blocks, difference
+from tests.documentation.running import Reader, blocks, difference
 from tests.simulations.small_potentials import WIDTHS, write_small
 
 DOCS = Path(__file__).parents[2] / "docs"
