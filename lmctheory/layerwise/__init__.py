@@ -15,6 +15,9 @@ from lmctheory.layerwise.barriers.selection import (
 )
 from lmctheory.layerwise.barriers.temperature import RecalibratedBarrier, recalibrated_barrier
 from lmctheory.layerwise.connectivity.linearity import FeatureConnectivity, feature_connectivity
+from lmctheory.layerwise.connectivity.stitching import stitch
+from lmctheory.layerwise.connectivity.subspaces import principal_angles
+from lmctheory.layerwise.connectivity.vanishing import Vanishing, vanishing
 from lmctheory.layerwise.convexity.convexity import TwoLayerConvexity, two_layer_convexity
 from lmctheory.layerwise.convexity.one_layer import LayerBounds, layer_bounds
 from lmctheory.layerwise.points.derivatives import LayerCube, layer_cube
@@ -56,6 +59,7 @@ __all__ = [
     "Recommendation",
     "Shapley",
     "TwoLayerConvexity",
+    "Vanishing",
     "cumulative",
     "curvature",
     "evaluate",
@@ -71,6 +75,7 @@ __all__ = [
     "moebius",
     "moving_windows",
     "perturbed",
+    "principal_angles",
     "proof",
     "random_directions",
     "random_groups",
@@ -78,6 +83,8 @@ __all__ = [
     "recommend",
     "shapley",
     "single_layers",
+    "stitch",
     "two_layer_convexity",
+    "vanishing",
     "windows",
 ]

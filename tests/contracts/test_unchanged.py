@@ -14,6 +14,7 @@ import torch
 from lmctheory import comparison, layerwise, matching, networks, paths
 from lmctheory.comparison import compare
 from lmctheory.networks import Examples, TrainingConfig
+from lmctheory.networks.state import Evaluation
 from tests.contracts.awkward import BUILD, built, data, fingerprint, saves, world
 from tests.rarely import rarely
 
@@ -26,6 +27,10 @@ def rng():
 
 def generator():
     return torch.Generator().manual_seed(0)
+
+
+def last(a):
+    return layerwise.layers(a)[-1].name
 
 
 def alpha(a):
@@ -126,6 +131,11 @@ CALLS = {
     "feature_connectivity": layerwise.feature_connectivity,
     "recalibrated_barrier": lambda a, b, d: layerwise.recalibrated_barrier(a, b, d, d),
     "two_layer_convexity": layerwise.two_layer_convexity,
+    "stitch": lambda a, b, d: Evaluation(layerwise.stitch(a, b, last(a)))(d.inputs),
+    "stitch fitted": lambda a, b, d: Evaluation(layerwise.stitch(a, b, last(a), d.inputs))(
+        d.inputs
+    ),
+    "vanishing": lambda a, b, d: layerwise.vanishing(a, a, b, d.inputs),
 }
 
 
@@ -133,6 +143,7 @@ def test_every_public_function_of_networks_is_called():
     named = {name.split()[0] for name in CALLS}
     takes_no_network = {
         *("cumulative", "moving_windows", "random_groups", "single_layers", "proof"),
+        "principal_angles",  # of matrices
         "permute",  # by `apply`
         *("singular_alignment", "lowest_pass", "minima_components", "orientations"),  # of weights
         *("chord_barrier", "chord_distance", "orbit_acceleration", "orbit_error", "sagitta"),
