@@ -32,6 +32,7 @@ STUDIES = {
         "federated",
         "training_time",
         "teacher_student",
+        "features",
     )
 }
 """All studies, by name."""
