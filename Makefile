@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
 test test-slow: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
-    potentials star alignment-free learning-rates federated training-time teacher-student
+    potentials star alignment-free learning-rates federated training-time teacher-student features
 .PHONY: $(STUDIES) lab paper docs test test-slow benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -39,6 +39,7 @@ learning-rates: STUDY = learning_rate_sweep
 federated: STUDY = federated
 training-time: STUDY = training_time
 teacher-student: STUDY = teacher_student
+features: STUDY = features
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)
@@ -46,7 +47,7 @@ $(STUDIES): .venv/ready
 
 # The studies of published experiments that need nothing but what is installed.
 lab: learning-rates factors initialisation dimension star alignment-free federated training-time \
-    teacher-student
+    teacher-student features
 
 # Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
 paper: .venv/ready

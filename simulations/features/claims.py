@@ -157,9 +157,13 @@ def _conditions(own: _Own, last: Setting | None) -> _Said:
     for method in MATCHINGS:
         taken = _less(own[UNMATCHED], own[method], commutes)
         yield f"commute, {_SHORT[method]}", source, taken, _SHARE
-    weights = _less(own["activation"], own["weight"], lambda one: np.mean(one.features.weights))
+
+    def mean(field: str) -> Quantity:
+        return lambda one: float(np.mean(getattr(one.features, field)))
+
+    weights = _less(own["activation"], own["weight"], mean("weights"))
     yield "W by wt.", source, weights, _SHARE
-    features = _less(own["weight"], own["activation"], lambda one: np.mean(one.features.distance))
+    features = _less(own["weight"], own["activation"], mean("distance"))
     yield "phi by act.", source, features, _SHARE
 
 

@@ -27,7 +27,7 @@ __all__ = ["DECLARATION", "STUDY", "features"]
 
 STUDY: TypedStudy[Task, Measured] = study("features", 1, run, cost=cost_of)
 
-_ARCHITECTURES = ("MLP 4", "CNN")
+_ARCHITECTURES = ("MLP 2", "MLP 4", "CNN")
 _SPAWNS = (0, 1, 2, 4)
 
 
@@ -36,7 +36,7 @@ def features(
     data_dir: DataDir = None,
     architecture: Annotated[list[str] | None, architecture_option(NETWORKS)] = None,
     width: Annotated[
-        int | None, typer.Option(min=1, help="Of all networks; of 4 to 64 without it.")
+        int | None, typer.Option(min=1, help="Of all networks; 64, or 12 channels, without it.")
     ] = None,
     spawn: Annotated[
         list[int] | None,

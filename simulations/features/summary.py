@@ -122,6 +122,10 @@ class _Along:
         return Mean.over([max(row) for row in hidden])
 
 
+def _at(place: int) -> Column[_Along]:
+    return Column(f"t = {POINTS[place]:g}", lambda row: row.at(place), form=_printed)
+
+
 def _along(found: Sequence[Setting]) -> Table[_Along]:
     names = {
         "weak additivity": "additivity",
@@ -143,10 +147,7 @@ def _along(found: Sequence[Setting]) -> Table[_Along]:
             Column("shared", lambda row: row.setting.shared, left=True, once=True),
             Column("matching", lambda row: row.setting.matching, left=True, once=True),
             Column("law", lambda row: row.name, left=True),
-            *(
-                Column(f"t = {t:g}", lambda row, place=place: row.at(place), form=_printed)
-                for place, t in enumerate(POINTS)
-            ),
+            *map(_at, range(len(POINTS))),
         ],
         rows,
         sections=lambda row: row.setting.architecture,

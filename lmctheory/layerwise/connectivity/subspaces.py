@@ -56,6 +56,7 @@ def principal_angles(
 def _leading(name: str, matrix: np.ndarray, rank: int) -> np.ndarray:
     _, sizes, right = np.linalg.svd(matrix, full_matrices=False)
     rounding = sizes[0] * max(matrix.shape) * np.finfo(float).eps
-    if not 1 <= rank <= (highest := int((sizes > rounding).sum())):
+    highest = int((sizes > rounding).sum())
+    if not 1 <= rank <= highest:
         raise ValueError(f"rank must lie between 1 and that of {name}, {highest}, got {rank}")
     return np.asarray(right[:rank].T)

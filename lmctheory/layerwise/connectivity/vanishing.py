@@ -115,7 +115,7 @@ def _squares(network: nn.Module, inputs: Tensor) -> dict[str, _Squares]:
     found = {}
     for name, rows in seen.items():
         offset = at_zero[name]  # [positions, channels]
-        induced = rows.unflatten(0, (-1, len(offset))) - offset
+        induced = rows.view(-1, *offset.shape) - offset
         found[name] = _Squares(
             float(induced.square().mean()),
             float(rows.var(0, correction=0).mean()),
