@@ -31,7 +31,7 @@ def draw(results: Results) -> Figure:
     figure, panels = plt.subplots(
         _ROWS,
         len(names),
-        figsize=(style.COLUMN, 8.4),
+        figsize=(2 * style.COLUMN, 7.6),
         layout="constrained",
         squeeze=False,
         sharey="row",
@@ -56,7 +56,7 @@ def draw(results: Results) -> Figure:
     for axes, label in zip(panels[:, 0], _LABELS, strict=True):
         axes.set_ylabel(label)
     handles, labels = panels[1, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, ncols=2, loc="outside upper center", handlelength=1.4)
+    figure.legend(handles, labels, ncols=5, loc="outside upper center", handlelength=1.4)
     return figure
 
 
@@ -82,7 +82,7 @@ def _barriers(axes: Axes, ours: Sequence[Setting]) -> None:
         style.means(axes, x, values, _MARKERS[kind], colour)
     axes.axhline(0, color=style.GREY, linewidth=0.5)
     axes.set_xticks(range(len(shared)), shared)
-    axes.set_xlabel("common epochs (own: none, own start)")
+    axes.set_xlabel("common epochs (own: own start)")
 
 
 def _shown(ours: Sequence[Setting]) -> list[tuple[Setting, str, str]]:
@@ -121,6 +121,7 @@ def _along(axes: Axes, shown: Sequence[tuple[Setting, str, str]]) -> None:
             [[max(row) for row in one.features.additivity] for one in setting.aligned]
         )
         style.means(axes, POINTS, [Mean.over(column) for column in values.T], "o-", colour)
+    axes.set_xticks(POINTS)
     axes.set_xlabel("t")
 
 

@@ -106,13 +106,13 @@ def _barriers(zero: Setting | None, last: Setting | None) -> _Said:
     def margin(one: Aligned) -> float:
         return _ERRORS - one.error
 
-    yield "at 0, connected", "Frankle 2020", _of(zero, margin), _ERRORS
-    yield "later, lower", "Fort 2020", _less(zero, last, lambda one: one.barrier), _NATS
-    yield "last, connected", "Frankle 2020", _of(last, margin), _ERRORS
+    yield "at 0, connected", "Frankle", _of(zero, margin), _ERRORS
+    yield "later, lower", "Fort", _less(zero, last, lambda one: one.barrier), _NATS
+    yield "last, connected", "Frankle", _of(last, margin), _ERRORS
 
 
 def _llfc(ours: Sequence[Setting], own: _Own, last: Setting | None) -> _Said:
-    source = "Zhou 2023"
+    source = "Zhou"
 
     def margin(one: Aligned) -> float:
         return _ANGLE - max(one.features.dissimilarity[MIDDLE])
@@ -142,7 +142,7 @@ def _ranked(ours: Sequence[Setting], quantity: Quantity) -> Effect | None:
 
 
 def _conditions(own: _Own, last: Setting | None) -> _Said:
-    source = "Zhou 2023"
+    source = "Zhou"
 
     def additive(one: Aligned) -> float:
         return _RELATIVE - max(max(row) for row in one.features.additivity)
@@ -181,7 +181,7 @@ def _stitches(own: _Own, last: Setting | None) -> _Said:
     def margin(setting: Setting | None, field: str, most: float) -> Effect | None:
         return _over([most - above for above in _above_ends(setting, field)])
 
-    zhou, own_start = "Zhou 2023", own[UNMATCHED]
+    zhou, own_start = "Zhou", own[UNMATCHED]
     yield "stitched, last", zhou, margin(_joined(last), "error", _ERRORS), _ERRORS
     for method in MATCHINGS:
         effect = margin(_joined(own[method]), "error", _ERRORS)
@@ -189,7 +189,7 @@ def _stitches(own: _Own, last: Setting | None) -> _Said:
     fails = _over([above - _ERRORS for above in _above_ends(own_start, "error")])
     yield "unstitched, own", "control", fails, _ERRORS
     fitted = margin(own_start, "fitted_error", _FITTED_ERRORS)
-    yield "mapped, own", "Bansal 2021", fitted, _FITTED_ERRORS
+    yield "mapped, own", "Bansal", fitted, _FITTED_ERRORS
 
 
 def _directions(own: _Own, last: Setting | None) -> _Said:
@@ -204,7 +204,7 @@ def _directions(own: _Own, last: Setting | None) -> _Said:
 
 
 def _vanishing(ours: Sequence[Setting], own: _Own) -> _Said:
-    qu, jordan = "Qu 2025", "Jordan 2023"
+    qu, jordan = "Qu", "Jordan"
 
     def left(one: Aligned) -> float:
         return one.midpoint.induced[-1]

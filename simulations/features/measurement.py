@@ -398,9 +398,13 @@ def _subspaces(a: nn.Module, b: nn.Module, inputs: Tensor) -> Subspaces:
 
 
 def _leading(x: Tensor, y: Tensor) -> tuple[np.ndarray, int]:
-    """Principal angles and the dimension that the subspaces lie in."""
+    """Principal angles and the dimension that the subspaces lie in.
+
+    Where all is dead in one network there is nothing in common: a right angle.
+    """
     rank = min(RANK, *(int(torch.linalg.matrix_rank(matrix.double())) for matrix in (x, y)))
-    return principal_angles(x.numpy(), y.numpy(), rank), x.shape[1]
+    angles = principal_angles(x.numpy(), y.numpy(), rank) if rank else np.array([np.pi / 2])
+    return angles, x.shape[1]
 
 
 def _overlap(angles: np.ndarray) -> float:

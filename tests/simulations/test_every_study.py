@@ -58,12 +58,14 @@ SMALL = {
     "federated": Small(4, "Barriers at t = 1/2 between two clients"),
     "training_time": Small(12, "When barriers are largest"),
     "teacher_student": Small(28, "Where the matched barrier rises again"),
+    "features": Small(9, "networks stitched after layer l"),
 }
 SLOW = (
     "barrier_prediction",
     "deep_widths",
     "dimension",
     "factors",
+    "features",
     "federated",
     "initialisation",
     "layerwise",
@@ -257,6 +259,14 @@ REFUSED = {
         "--pairs 3": "greater than or equal to 4",
         "--adam -1": "learning_rate must be positive",
     },
+    "features": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--dataset diabetes": "dataset must hold grey square images of ten classes",
+        "--architecture LSTM": "architecture must be one of ['MLP 2',",
+        "--spawn 13": "every --spawn must be at most --epochs, 12, got 13",
+        "--pairs 2": "greater than or equal to 3",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -364,6 +374,10 @@ KEYS = {
     "teacher_student": (
         (60, "368edf72dd39592cd2ce420802f53b28949349f600377f79f6f59cfde0c6c138"),
         (28, "29d9fe7d16a1ea940d60911d9ec82fb1fd51de517c5f8dd663e644fb5678d36d"),
+    ),
+    "features": (
+        (90, "baa41db11e8c9f311e5aaeda3e4424427c37a83e0331698786ceb4275e58052d"),
+        (9, "38de8502dd270cf72070621b46a232dabe289c989556ea1ae5ab645a0728d8c3"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.
