@@ -83,8 +83,8 @@ def _barriers(found: Sequence[Setting]) -> Table[Setting]:
         "Barriers between networks that share their first epochs",
         "shared: epochs until the networks part; own: initial weights of their own. loss, error: of"
         " the networks on test data; barrier, of err.: largest over t of the loss, of the share of"
-        " wrong examples. half, recal.: at t = 1/2 on half of the test data, before and after the"
-        " temperature is set on the others. 1-cos: mean over layers at t = 1/2. In brackets the"
+        " wrong examples. temp.: nats that a temperature takes off it at t = 1/2, on half of the"
+        " test data, chosen on the others. 1-cos: mean over layers at t = 1/2. In brackets the"
         " standard error over pairs, at least 1 in the third decimal.",
         [
             _NETWORK,
@@ -93,8 +93,7 @@ def _barriers(found: Sequence[Setting]) -> Table[Setting]:
             ends("error", lambda one: one.errors),
             _column("barrier", lambda one: one.barrier),
             _column("barrier of the error", lambda one: one.error, "of err."),
-            _column("half", lambda one: one.half),
-            Column("recalibrated", _recalibrated, form=_printed, head="recal."),
+            Column("temperature", _recalibrated, form=_printed, head="temp."),
             _column("1-cos", lambda one: float(np.mean(one.features.dissimilarity[MIDDLE]))),
         ],
         found,
@@ -103,7 +102,7 @@ def _barriers(found: Sequence[Setting]) -> Table[Setting]:
 
 
 def _recalibrated(row: Setting) -> Mean | None:
-    values = [one.recalibrated for one in row.aligned if one.recalibrated is not None]
+    values = [one.half - one.recalibrated for one in row.aligned if one.recalibrated is not None]
     return Mean.over(values) if len(values) > 1 else None
 
 
