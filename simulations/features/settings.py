@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lmctheory.sweeps.mean import Mean
 from simulations.features.measurement import MATCHINGS, UNMATCHED, Aligned, Measured, Task
+from simulations.layerwise.networks import NETWORKS
 
 __all__ = ["Quantity", "Setting", "settings"]
 
@@ -63,7 +64,8 @@ class Setting:
 def settings(results: Sequence[tuple[Task, Measured]]) -> list[Setting]:
     """By architecture, time of parting and alignment."""
     found = []
-    for name in dict.fromkeys(task.architecture for task, _ in results):
+    present = {task.architecture for task, _ in results}
+    for name in (name for name in NETWORKS if name in present):
         ours = [(task, one) for task, one in results if task.architecture == name]
         times = {task.spawn for task, _ in ours}
         spawns = sorted(time for time in times if time is not None)
