@@ -41,6 +41,7 @@ CALLS = {
     "curvature": lambda a, b, data: lmc.layerwise.curvature(a, b, data, 5),
     "interaction": lmc.layerwise.interaction_matrix,
     "features": lmc.layerwise.feature_connectivity,
+    "vanishing": lambda a, b, data: lmc.layerwise.vanishing(a, a, b, data.inputs),
     "bound": lambda a, b, data: lmc.rates.upper_bound(lmc.measures.UniformCube(3), 64),
     "check": lambda a, b, data: lmc.theorems.registry()["T3"].check(
         rng=np.random.default_rng(0), quick=True
