@@ -1,1 +1,1 @@
-"""Features of networks that part during training: connectivity, stitching, subspaces, vanishing."""
+"""Features of networks that part during training: LLFC, stitches, subspaces."""
