@@ -7,11 +7,11 @@ BIN := .venv/bin
 ANNOTATIONS := --jaxtyping-packages=lmctheory,beartype.beartype
 # Two processes, one thread each; modules in the order that tests/conftest.py gives them.
 SPREAD := -n 2 --dist loadscope --no-loadscope-reorder
-test test-slow: export OMP_NUM_THREADS := 1
+test test-slow test-lowest: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
     potentials star alignment-free learning-rates federated training-time teacher-student features
-.PHONY: $(STUDIES) lab paper docs test test-slow benchmark lint types programs
+.PHONY: $(STUDIES) lab paper docs test test-slow test-lowest benchmark lint types programs
 
 sweep: STUDY = width_sweep
 rates: STUDY = matching_rates
@@ -67,6 +67,10 @@ test-slow: .venv/ready
 	$(BIN)/pytest -m slow
 	$(BIN)/pytest $(SPREAD) $(ANNOTATIONS)
 
+# With the oldest versions that pyproject.toml admits.
+test-lowest: .venv-lowest/ready
+	.venv-lowest/bin/pytest $(SPREAD)
+
 benchmark: .venv/ready
 	$(BIN)/pytest -m benchmark -s
 
@@ -87,4 +91,9 @@ programs:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lmctheory needs Python >= 3.11; name one with: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster,docs,frames,models]'
+	touch $@
+
+.venv-lowest/ready: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --constraint constraints-lowest.txt --editable '.[dev,cluster,frames,models]'
 	touch $@
