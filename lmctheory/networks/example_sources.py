@@ -88,7 +88,7 @@ def _collected(batches: Iterable[Any], limit: int | None) -> tuple[Inputs, Tenso
         place: torch.cat([parts(inputs)[place] for inputs, _ in kept])[:limit]
         for place in parts(first)
     }
-    return (joined[None] if isinstance(first, Tensor) else joined), labels  # type: ignore
+    return (joined[None] if isinstance(first, Tensor) else joined), labels  # type: ignore[return-value]
 
 
 def _split(batch: Any) -> tuple[Inputs, Tensor]:

@@ -48,7 +48,7 @@ class Program:
     @property
     def output(self) -> Node:
         """The step that gives the output."""
-        return next(reversed(self.graph.nodes))
+        return _last(self.graph)
 
     @property
     def inputs(self) -> Node:
@@ -140,11 +140,15 @@ class Program:
 
 def needed(graph: Graph) -> frozenset[Node]:
     """The steps on which the output depends."""
-    found = {next(reversed(graph.nodes))}
+    found = {_last(graph)}
     for node in reversed(graph.nodes):
         if node in found:
             found.update(node.all_input_nodes)
     return frozenset(found)
+
+
+def _last(graph: Graph) -> Node:
+    return next(iter(reversed(graph.nodes)))  # of PyTorch 2.6, `reversed` gives no iterator
 
 
 def opaque(model: nn.Module) -> Program:
