@@ -8,13 +8,16 @@ import lmctheory
 from lmctheory.commands.about_networks import add_commands
 from lmctheory.commands.atlas_command import atlas
 from lmctheory.commands.export_command import export
+from lmctheory.commands.summaries import WholeSummaries
 from lmctheory.commands.verify_command import verify
-from lmctheory.terminal import print_any_text
+from lmctheory.terminal import WIDTH, print_any_text
 from lmctheory.theorems import registry
 
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=WholeSummaries,
+    context_settings={"max_content_width": WIDTH},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,  # errors in a line, not in a box

@@ -27,7 +27,7 @@ from lmctheory.sweeps.flat import flat_row
 from lmctheory.sweeps.status import status
 from lmctheory.sweeps.store import read_rows
 from lmctheory.tables import FORMATS, Table, csv_text, tables_text
-from lmctheory.terminal import print_any_text, show
+from lmctheory.terminal import WIDTH, print_any_text, show
 from simulations.declaration import Declaration, Entry
 from simulations.options import Jobs, Results, Scheduler
 from simulations.presets import presets
@@ -88,6 +88,7 @@ def _about_a_study(studies: Mapping[str, Entry], build: Build) -> type[TyperGrou
 def _typer(group: type[TyperGroup] = TyperGroup) -> typer.Typer:
     return typer.Typer(
         cls=group,
+        context_settings={"max_content_width": WIDTH},
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,  # errors in a line, not in a box

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import lmctheory
 from lmctheory.cli import app
+from lmctheory.commands.bound_command import bound
 from lmctheory.theorems import Trial, registry
 from lmctheory.theorems.step import Step
 from lmctheory.theorems.theorem import Tried
@@ -100,6 +101,19 @@ def test_subpackages_are_attributes_and_nothing_else_is():
     assert (
         sorted(name.name for n in seen for name in n.names) == lmctheory.__all__
     )  # by type checkers
+
+
+@pytest.mark.parametrize(
+    ("columns", "group", "listed"), [(60, [], app), (100, ["bound"], bound)], ids=["all", "bound"]
+)
+def test_commands_are_listed_whole(columns, group, listed):
+    program = "from lmctheory.cli import app; app()"
+    text = run("-c", program, *group, "--help", COLUMNS=str(columns)).stdout.decode()
+    widest = max(map(len, text.splitlines()))
+    assert columns - 15 < widest <= columns
+    for command in listed.registered_commands:
+        sentence = command.callback.__doc__.partition("\n")[0]
+        assert sentence.rstrip(".") in " ".join(text.split())
 
 
 def test_theorems_are_listed_whole(monkeypatch):

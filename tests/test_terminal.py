@@ -1,6 +1,10 @@
 """Printing: nothing cut, nothing that the terminal cannot show."""
 
 import io
+import os
+import pty
+import re
+import subprocess
 import sys
 
 import pytest
@@ -57,3 +61,35 @@ def test_a_stream_without_an_encoding_is_left_alone(monkeypatch):
     print_any_text()
     print("≤")
     assert sys.stdout.getvalue() == "≤\n"
+
+
+REPORT = """
+from lmctheory.sweeps.run_progress import tracking
+from lmctheory.tables import Column, Table
+from lmctheory.terminal import show
+
+with tracking([1.0]) as advance:
+    advance(1.0)
+show(Table("title", "caption", (Column("name"),), ()))
+"""
+
+
+@pytest.mark.parametrize(("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colours_unless_it_wants_none(environment, coloured):
+    """In a terminal of its own: a bar on standard error, a table on standard output."""
+    usual = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    mine, theirs = pty.openpty()
+    ran = subprocess.run(
+        [sys.executable, "-c", REPORT],
+        env={**usual, "TERM": "xterm-256color", "COLUMNS": "100", **environment},
+        stdout=theirs,
+        stderr=theirs,
+        check=True,
+    )
+    assert ran.returncode == 0
+    shown = os.read(mine, 10**5).decode()
+    os.close(mine)
+    os.close(theirs)
+    assert "1/1 tasks" in shown
+    assert "title" in shown
+    assert bool(re.search(r"\x1b\[(3[0-9]|9[0-7]|38;|48;)", shown)) == coloured

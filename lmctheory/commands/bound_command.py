@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from lmctheory.commands.options import DataDir, DataSource, Format, Json, Split
+from lmctheory.commands.summaries import WholeSummaries
 
 __all__ = ["bound"]
 
 bound = typer.Typer(
+    cls=WholeSummaries,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Bounds of the theory: matching costs of neurons, errors and widths of networks.",
