@@ -58,6 +58,7 @@ def ratio(
         fast(), slow()  # warm up
         pairs = [(seconds(fast), seconds(slow)) for _ in range(rounds)]
         measured = Ratio(*zip(*pairs, strict=True))
+        request.node.user_properties.append(("ratio", measured.median))
         with capsys.disabled():
             print(f"\n{request.node.name}: {measured}")
         return measured

@@ -1,0 +1,1 @@
+"""What asv keeps over commits."""
