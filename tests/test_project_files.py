@@ -27,6 +27,7 @@ NOT_TRIED = {
     "scipy-stubs": "likewise",
     "mkdocs-material": "the site is made with one version",
     "mkdocstrings": "likewise",
+    "lunr": "tries the search of the site",
 }
 """What is not run with its oldest version, and why."""
 

@@ -15,7 +15,7 @@ def test_versions_device_and_threads_are_named():
     made = provenance()
     assert made["lmctheory"].split()[0] == lmctheory.__version__
     assert made["python"] == platform.python_version()
-    assert made["torch"] == torch.__version__
+    assert torch.__version__.startswith(made["torch"])  # or with +cu124 and such
     assert made["device"].startswith("cpu: ")
     assert made["threads"] == str(torch.get_num_threads())
     assert all(made.values())

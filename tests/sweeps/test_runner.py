@@ -104,7 +104,7 @@ def test_every_row_says_what_it_was_computed_with(tmp_path):
     [row] = read_rows(STUDY, results)
     assert row.provenance["lmctheory"].startswith(lmctheory.__version__)
     assert row.provenance["numpy"] == np.__version__
-    assert row.provenance["torch"] == torch.__version__
+    assert torch.__version__.startswith(row.provenance["torch"])  # or with +cu124
     assert row.provenance["device"].startswith("cpu: ")
     assert int(row.provenance["threads"]) >= 1
 
