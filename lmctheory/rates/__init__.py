@@ -39,6 +39,7 @@ from lmctheory.rates.simulated_bounds import (
     simulated_upper_bound,
     upper_bound_from_costs,
 )
+from lmctheory.rates.tabulated import tabulated_lower_bound, tabulated_upper_bound
 from lmctheory.rates.upper.box_tree import box_tree
 from lmctheory.rates.upper.covering import NestedPartition, covering_bound
 from lmctheory.rates.upper.cube_tree import cube_tree
@@ -93,6 +94,8 @@ __all__ = [
     "simulated_lower_bound",
     "simulated_upper_bound",
     "stable_rank",
+    "tabulated_lower_bound",
+    "tabulated_upper_bound",
     "truncated_gaussian_bound",
     "two_nn_dimension",
     "upper_bound",

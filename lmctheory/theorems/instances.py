@@ -206,6 +206,19 @@ def _sandwich(mu: Any, m: int, p: float = 2.0, modulo: Any = None) -> Found:
     return Found((line,), {lower: low, upper: high}, (lower,), (upper,))
 
 
+def _tabulated(mu: Any, m: int, delta: float = 1e-9) -> Found:
+    from lmctheory.rates import tabulated_lower_bound, tabulated_upper_bound
+
+    key, high = "R21 tabulated", tabulated_upper_bound(mu, m, delta=delta)
+    if key not in high.terms:
+        raise ValueError(f"R21 does not apply: {high.missing[key]}")
+    ends = tabulated_lower_bound(mu, m, delta=delta).terms.get(key, 0.0), high.terms[key]
+    line = rf"{below(ends[0])} \le {_cost(m)} \le {above(ends[1])}"
+    chance = rf"\text{{with probability }} 1 - {above(delta)}"
+    lower, upper = (f"{_cost(m)} from {side}" for side in ("below", "above"))
+    return Found((line, chance), {lower: ends[0], upper: ends[1]}, (lower,), (upper,))
+
+
 def _box(sides: Any, m: int) -> Found:
     from lmctheory.rates import box_tree
 
@@ -412,6 +425,7 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R16": partial(_term, "R16"),
     "R17": partial(_term, "R17"),
     "R18": partial(_term, "R18"),
+    "R21": _tabulated,
     "R22": _gaps,
     "S1": partial(_sandwich, modulo="signs"),
     "S1a": partial(_matching, modulo="signs"),

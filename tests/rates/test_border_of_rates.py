@@ -95,6 +95,12 @@ CALLS = {
         rng=f.rng(7),
     ),
     "stable_rank": lambda f: rates.stable_rank(f.array(SPECTRUM)),
+    "tabulated_lower_bound": lambda f: rates.tabulated_lower_bound(
+        SQUARE, f.integer(9), delta=f.number(0.5)
+    ),
+    "tabulated_upper_bound": lambda f: rates.tabulated_upper_bound(
+        SQUARE, f.integer(9), delta=f.number(0.5)
+    ),
     "truncated_gaussian_bound": lambda f: rates.truncated_gaussian_bound(LINE, f.integer(9)),
     "two_nn_dimension": lambda f: rates.two_nn_dimension(f.array(A)),
     "upper_bound": lambda f: rates.upper_bound(SQUARE, f.integer(9), f.number(2.0)),

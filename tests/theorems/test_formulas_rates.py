@@ -28,6 +28,8 @@ from lmctheory.rates import (
     product_tree,
     semigroup_bound,
     stable_rank,
+    tabulated_lower_bound,
+    tabulated_upper_bound,
     truncated_gaussian_bound,
     upper_bound,
 )
@@ -421,6 +423,31 @@ def test_costs_that_bound_themselves():
     for left in (line.left for line in registry()["R20"].formulas):
         s = deviation(law, m * n, delta).distance
         assert both("R20", left, m=m, n=n, s=s, C=3.0) == pytest.approx(delta, rel=1e-9)
+
+
+def test_tangents_in_the_spectrum():
+    """The least over stored dimensions, and the layers, of ends that the package makes of costs."""
+    law, m, key, dimensions = (
+        Gaussian(spectrum=[3.0, 2.0, 0.5, 0.1]),
+        64,
+        "R21 tabulated",
+        (1, 2, 3, 4),
+    )
+    isotropic = [Gaussian(spectrum=[1.0] * k) for k in dimensions]
+    spectrum = indexed([*law.spectrum, 0.0])
+    above, below = (
+        indexed([bound(iso, m).terms[key] for iso in isotropic])
+        for bound in (tabulated_upper_bound, tabulated_lower_bound)
+    )
+    values = [
+        formula("R21", r"M(m; \lambda)").value(k=k, d=4, M=above, l=spectrum) for k in dimensions
+    ]
+    assert min(values) == pytest.approx(tabulated_upper_bound(law, m).terms[key], rel=1e-8)
+    assert both("R21", r"M(m; \lambda)", k=2, d=4, M=above, l=spectrum) == values[1]
+    line = registry()["R21"].formulas[1]
+    given = {"d": 4, "M": below, "l": spectrum}
+    assert value(line, **given) == pytest.approx(line.value(**given), rel=1e-9)
+    assert line.value(**given) == pytest.approx(tabulated_lower_bound(law, m).terms[key], rel=1e-8)
 
 
 def test_gaps_between_clusters():

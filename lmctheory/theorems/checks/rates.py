@@ -28,6 +28,7 @@ from lmctheory.rates import (
     upper_bound,
     wasserstein_pow,
 )
+from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
 from lmctheory.theorems.checks.finite_laws import FiniteLaw, few_atoms, many_on_a_line
@@ -350,6 +351,52 @@ tries("R20", counts=(60, 20_000), searched=400)(_self_bounding())
 breaks("R20", "2C in place of 4C")(_self_bounding(0.5**0.5))
 
 breaks("R20", "C in place of 4C")(_self_bounding(0.5))
+
+
+def _two_neurons(spectrum: np.ndarray) -> float:
+    """M(2) of a Gaussian, exactly."""
+    return float(normal_pair_costs(spectrum, 1)[0])
+
+
+def _tangent(spectrum: np.ndarray, isotropic: np.ndarray, k: int) -> float:
+    return float(isotropic[k - 1] / k * spectrum[:k].sum() + 2 * spectrum[k:].sum())
+
+
+def _layers(spectrum: np.ndarray, isotropic: np.ndarray) -> float:
+    return float(-np.diff(spectrum, append=0.0) @ isotropic[: len(spectrum)])
+
+
+def _spectra(
+    above: Callable[[np.ndarray, np.ndarray, int], float] = _tangent,
+    below: Callable[[np.ndarray, np.ndarray], float] = _layers,
+) -> Trials:
+    """Two Gaussian neurons, whose cost is known for every spectrum; all is sharp for equal ones."""
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            d = int(rng.integers(1, 9))
+            spectrum = -np.sort(-(10 ** (-2 * rng.random() * rng.random(d))))
+            k, j = int(rng.integers(1, d + 1)), d + int(rng.integers(1, 9))
+            isotropic = np.array([_two_neurons(np.ones(i)) for i in range(1, j + 1)])
+            cost = _two_neurons(spectrum)
+            yield Trial(cost, above(spectrum, isotropic, k))
+            yield Trial(below(spectrum, isotropic), cost)
+            yield Trial(j / d * isotropic[d - 1], isotropic[j - 1])
+
+    return trials
+
+
+tries("R21", counts=(60, 20_000), searched=400)(_spectra())
+
+breaks("R21", "half as much in the other coordinates")(
+    _spectra(above=lambda x, M, k: _tangent(x, M, k) - float(x[k:].sum()))
+)
+
+breaks("R21", "M_k / (k + 1) in each coordinate")(
+    _spectra(above=lambda x, M, k: _tangent(x, M * k / (k + 1), k))
+)
+
+breaks("R21", "M_{k+1} in place of M_k")(_spectra(below=lambda x, M: _layers(x, M[1:])))
 
 
 def _linked(law: Measure, m: int, p: float) -> float:

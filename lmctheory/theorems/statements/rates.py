@@ -1326,6 +1326,77 @@ $e^{-n (\sqrt x - \sqrt M)^2 / k}$, at $1 \mp kt = \sqrt{M/x}$.
 )
 
 theorem(
+    "R21",
+    "Tangents in the spectrum",
+    statement=(
+        r"M(m; \lambda) \le \sum_i \lambda_i \, g_i(\nu), \qquad M(m; \lambda + \nu) \ge"
+        r" M(m; \lambda) + M(m; \nu)",
+        Formula(
+            r"M(m; \lambda)",
+            r"\le",
+            "M(k)/k*Sum(l(i), (i, 1, k)) + 2*Sum(l(i), (i, k + 1, d))",
+            names={"l": r"\lambda"},
+            indexed=("M", "l"),
+        ),
+        Formula(
+            r"M(m; \lambda)",
+            r"\ge",
+            "Sum((l(k) - l(k + 1))*M(k), (k, 1, d))",
+            names={"l": r"\lambda"},
+            indexed=("M", "l"),
+        ),
+        r"M_j \ge \frac jk M_k \qquad (j \ge k)",
+    ),
+    symbols={
+        r"M(m; \lambda)": (
+            r"$\mathbb E W_2^2(\mu_m, \nu_m)$ of neurons $(\sqrt{\lambda_1} \xi_1, \dots,"
+            r" \sqrt{\lambda_d} \xi_d)$"
+        ),
+        "m": _SAMPLES["m"],
+        r"\lambda, \nu": r"variances of coordinates, $\ge 0$; $\lambda_{d+1} = 0$",
+        r"g_i(\nu)": (
+            r"mean squared distance in coordinate $i$, of variance 1, at a matching that is optimal"
+            r" for $\nu$"
+        ),
+        "M_k": r"$M(m; \lambda)$ where $\lambda_1 = \dots = \lambda_k = 1$ and all others are 0",
+        "d": "dimension",
+        "i, j, k": "numbers of coordinates, from 1 to $d$",
+    },
+    status="derived",
+    sources=(),
+    note="derived: concavity in the variances",
+    hypotheses=(
+        r"all $2m$ vectors $\xi$ are independent, of one law that does not depend on $\lambda$",
+        r"from the second line on, coordinates $\xi_i$ are independent, of one law and variance 1,"
+        r" and $\lambda$ is decreasing in the third",
+    ),
+    depends=("R2", "R7", "R20"),
+    functions=("rates.tabulated_upper_bound", "rates.tabulated_lower_bound"),
+    checks="rates",
+    proof=r"""
+\textbf{1.} $W_2^2 = \min_\pi \sum_i \lambda_i c_i(\pi)$ with $c_i(\pi) = \frac1m \sum_j
+(\xi_{j,i} - \xi'_{\pi(j),i})^2$, where $\xi_j$ belong to A and $\xi'_j$ to B. At a matching $\pi$
+that is optimal for $\nu$ the sum is no less, and its mean is $\sum_i \lambda_i g_i(\nu)$.
+
+\textbf{2.} The least of $\sum_i (\lambda_i + \nu_i) c_i(\pi)$ is at least that of $\sum_i \lambda_i
+c_i(\pi)$ and that of $\sum_i \nu_i c_i(\pi)$ together: in the mean, $M(m; \lambda + \nu) \ge M(m;
+\lambda) + M(m; \nu)$.
+
+\textbf{3.} Let $\nu$ be 1 in the first $k$ coordinates and 0 in others, and the matching a function
+of these coordinates that treats them alike, ties broken at random. By symmetry $g_i(\nu)$ is the
+same for all $i \le k$; their sum is $M_k$. For $i > k$ the matching is independent of $\xi_{j,i}$
+and $\xi'_{j,i}$, so that $g_i(\nu) = \mathbb E (\xi_i - \xi'_i)^2 = 2$.
+
+\textbf{4.} $\lambda$ is the sum of $(\lambda_k - \lambda_{k+1}) 1_{i \le k}$ over $k$, and by step
+2 costs of the parts add up to no more than that of the whole.
+
+\textbf{5.} Every coordinate lies in $\binom{j-1}{k-1}$ of the $\binom jk$ sets of $k$ of the first
+$j$ coordinates. By step 2, $\binom{j-1}{k-1} M_j \ge \binom jk M_k$, that is $M_j \ge \frac jk
+M_k$.
+""",
+)
+
+theorem(
     "R22",
     "Nearest neighbours and gaps between clusters",
     statement=(

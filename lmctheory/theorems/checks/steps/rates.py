@@ -1,7 +1,7 @@
-"""Steps of the proofs on matching costs of any law (R1 to R3, R7 to R12, R20)."""
+"""Steps of the proofs on matching costs of any law (R1 to R3, R7 to R12, R20, R21)."""
 
 from collections.abc import Iterator
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 import sympy as sp
@@ -169,6 +169,81 @@ def _chernoff() -> Pairs:
         yield exponent, -n * (sp.sqrt(x) - sp.sqrt(M)) ** 2 / k
     s = sp.symbols("s", positive=True)
     yield sp.log(printed("R20", 0, m=m, n=n, C=C, s=s)), -n * s**2 / (4 * C / m)
+
+
+def _cost(xi: np.ndarray, other: np.ndarray, variances: np.ndarray) -> float:
+    """W_2^2 with these variances of coordinates."""
+    root = np.sqrt(variances)
+    return float(wasserstein_pow(xi * root, other * root, 2))
+
+
+def _spectra(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Both samples and two lists of variances, now and then proportional."""
+    d = int(rng.integers(1, 4))
+    samples = rng.standard_normal((2, int(rng.integers(1, 6)), d))
+    first, second = rng.exponential(size=(2, d))
+    return samples, first, first * 2.0 if rng.random() < 0.3 else second
+
+
+@inequality("R21", 1, "the cost at a matching that is optimal for other variances")
+def _tangent(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        (xi, other), variances, elsewhere = _spectra(rng)
+        order = optimal_permutation(xi * np.sqrt(elsewhere), other * np.sqrt(elsewhere))
+        c = np.square(xi - other[order]).mean(axis=0)
+        yield Trial(_cost(xi, other, variances), float(variances @ c))
+
+
+@inequality("R21", 2, "costs of parts of the variances")
+def _superadditive(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        (xi, other), first, second = _spectra(rng)
+        parts = _cost(xi, other, first) + _cost(xi, other, second)
+        yield Trial(parts, _cost(xi, other, first + second))
+
+
+@equality("R21", 3, "the cost in every coordinate", count=20)
+def _alike(rng: np.random.Generator) -> Pairs:
+    """Two neurons with coordinates -x or 1/x: all samples, matched by two of three coordinates."""
+    upper = np.array(list(product((False, True), repeat=6)))
+    while True:
+        x = float(rng.uniform(0.5, 2))
+        chance = np.where(upper, x**2, 1.0).prod(axis=1) / (1 + x**2) ** 6
+        xi = np.where(upper, 1 / x, -x).reshape(64, 2, 3)
+        straight, crossed = (
+            np.square(xi[:, None] - other).mean(axis=2) for other in (xi, xi[:, ::-1])
+        )
+        saved = (straight - crossed)[..., :2].sum(axis=2)
+        share = np.where(np.abs(saved) < 1e-9, 0.5, saved > 0)[..., None]
+        chosen = straight + share * (crossed - straight)
+        each = np.einsum("a,b,abi->i", chance, chance, chosen)
+        least = np.minimum(straight[..., :2].sum(axis=2), crossed[..., :2].sum(axis=2))
+        whole = float(chance @ least @ chance)
+        yield from zip(each.tolist(), (whole / 2, whole / 2, 2.0), strict=True)
+
+
+@identity("R21", 4, "variances in layers")
+def _layered() -> Pairs:
+    x = sp.symbols("x1:5", positive=True)
+    for i in range(4):
+        yield sum((x[k] - (x[k + 1] if k < 3 else 0) for k in range(i, 4)), sp.Integer(0)), x[i]
+
+
+@identity("R21", 5, "the share of coordinates")
+def _share() -> Pairs:
+    j, k = sp.symbols("j k", positive=True, integer=True)
+    yield sp.combsimp(sp.binomial(j, k) / sp.binomial(j - 1, k - 1)), j / k
+
+
+@inequality("R21", 5, "the cost of more coordinates by the mean of fewer")
+def _more(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        (xi, other), _, _ = _spectra(rng)
+        j = xi.shape[1]
+        k = int(rng.integers(1, j + 1))
+        sets = [np.isin(np.arange(j), chosen) * 1.0 for chosen in combinations(range(j), k)]
+        mean = float(np.mean([_cost(xi, other, chosen) for chosen in sets]))
+        yield Trial(j / k * mean, _cost(xi, other, np.ones(j)))
 
 
 @inequality("R3", 1, "the mean over one sample is convex", count=60)

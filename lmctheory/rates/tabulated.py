@@ -1,0 +1,179 @@
+r"""Bounds from stored costs of isotropic laws, for every spectrum (R21): instant, but not certain.
+
+Let neurons be (sqrt(lambda_1) xi_1, sqrt(lambda_2) xi_2, ...) with xi_i independent, of one law and
+of variance 1, lambda_i decreasing, and M_k the cost where the first k of them are 1 and no others.
+As a function of lambda the cost is the mean of a minimum, over matchings, of linear functions with
+coefficients >= 0: concave, of degree 1, and so superadditive. The matching that is best for the
+first k coordinates, taken as they are, costs M_k / k in each of them, and 2 in every other:
+
+    M(m) <= (M_k / k) sum_{i<=k} lambda_i + 2 sum_{i>k} lambda_i          for every k,
+    M(m) >= sum_k (lambda_k - lambda_{k+1}) M_k,       M_j >= (j / k) M_k  for j >= k.
+
+M_1 is known (R7). For the others the package holds costs that were simulated beforehand
+(`cost_table`), at some dimensions and widths; R20 makes ends of them, each of which fails with
+probability delta / N at most, N the number of all ends of a law. So *all bounds that rest on the
+stored costs of a law, for every spectrum and every width, hold together with probability 1 - delta*
+over the draws of the table. Upper ends serve all larger widths, lower ends all smaller ones (R2).
+
+The table is what it is, whatever law is asked for: nothing is simulated, and a choice of the best
+bound among many costs no confidence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+from lmctheory.measures import Gaussian, LipschitzImage, Measure, UniformCube
+from lmctheory.measures.arguments import probability
+from lmctheory.measures.measure import require_law
+from lmctheory.rates.bound import Bound, NotApplicable, width
+from lmctheory.rates.cost_table import SEED, Law, stored
+from lmctheory.rates.lower.box_balls import interval_matching_cost
+from lmctheory.rates.lower.sandwich_below import lower_bound
+from lmctheory.rates.upper.order_statistics import normal_matching_cost
+from lmctheory.rates.upper.sandwich_above import upper_bound
+from lmctheory.rates.upper.upper_arguments import uniform_box
+
+__all__ = ["tabulated_lower_bound", "tabulated_upper_bound"]
+
+_KEY = "R21 tabulated"
+_DIGITS = 1e-9
+"""Of the stored costs, and of sums of them, relative."""
+
+
+def tabulated_upper_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
+    """M(m) at most, by `upper_bound` or, with probability 1 - delta, by stored costs.
+
+    The probability is that with which all bounds from the stored costs of normal coordinates, or
+    of uniform ones, hold together. ``failure`` is 0 where another argument is better.
+
+    Args:
+        mu: the law of a neuron. Stored costs serve Gaussians, uniform laws on boxes, and their
+            Lipschitz images.
+        m: number of neurons in each sample, 1 <= m <= 10^12.
+        delta: probability of failure, between 0 and 1.
+
+    Returns:
+        The bound, in squared units of the weights, per neuron; its assumptions name the table.
+
+    Raises:
+        TypeError: if mu is no law, or no argument applies to it.
+        ValueError: if m or delta is out of range.
+
+    Reference:
+        theory keys R2, R7, R20, R21; derived here.
+
+    Example:
+        >>> law = Gaussian(spectrum=[1.0, 1.0, 1.0])
+        >>> bound = tabulated_upper_bound(law, 128)
+        >>> bound.key, bound.failure, upper_bound(law, 128).value / bound.value > 1.5
+        ('R21 tabulated', 1e-09, True)
+    """
+    require_law("mu", mu)
+    m, delta = width("m", m), probability("delta", delta)
+    return _better(mu, upper_bound(mu, m), m, delta, upper=True)
+
+
+def tabulated_lower_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
+    """M(m) at least, by `lower_bound` or, with probability 1 - delta, by stored costs.
+
+    The probability is that of `tabulated_upper_bound`; both hold together with it.
+
+    Args:
+        mu: the law of a neuron; images have stored costs if their maps have Lipschitz inverses.
+        m: number of neurons in each sample, 1 <= m <= 10^12.
+        delta: probability of failure, between 0 and 1.
+
+    Returns:
+        The bound, in squared units of the weights, per neuron; its assumptions name the table.
+
+    Raises:
+        TypeError: if mu is no law.
+        ValueError: if m or delta is out of range.
+
+    Reference:
+        theory keys R2, R7, R20, R21; derived here.
+
+    Example:
+        >>> law = UniformCube(3)
+        >>> bound = tabulated_lower_bound(law, 128)
+        >>> bound.key, bound.failure, bound.value / lower_bound(law, 128).value > 1.3
+        ('R21 tabulated', 1e-09, True)
+    """
+    require_law("mu", mu)
+    m, delta = width("m", m), probability("delta", delta)
+    return _better(mu, lower_bound(mu, m), m, delta, upper=False)
+
+
+def _better(mu: Measure, certain: Bound, m: int, delta: float, *, upper: bool) -> Bound:
+    try:
+        law, spectrum = _coordinates(mu, upper=upper)
+    except NotApplicable as reason:
+        return replace(certain, missing={**certain.missing, _KEY: str(reason)})
+    value = _above(law, spectrum, m, delta) if upper else _below(law, spectrum, m, delta)
+    terms = {**certain.terms, _KEY: value}
+    if (value >= certain.value) if upper else (value <= certain.value):
+        return replace(certain, terms=terms)
+    assumptions = (
+        *certain.assumptions,
+        f"the stored costs of {law} coordinates (seed {SEED}) are draws among those, of probability"
+        f" {1 - delta:g} or more, whose bounds hold, all of them together",
+    )
+    return Bound(value, _KEY, terms, assumptions, failure=delta, missing=certain.missing)
+
+
+def _coordinates(mu: Measure, *, upper: bool) -> tuple[Law, Float[np.ndarray, " d"]]:
+    """The law of independent coordinates, and their variances, decreasing.
+
+    Raises:
+        NotApplicable: if there are none whose costs are stored.
+    """
+    if isinstance(mu, LipschitzImage):
+        share = mu.L if upper else mu.least
+        if share == 0:
+            raise NotApplicable("the map has no Lipschitz inverse")
+        law, spectrum = _coordinates(mu.base, upper=upper)
+        return law, share**2 * spectrum
+    if isinstance(mu, Gaussian):
+        return "normal", mu.spectrum
+    if isinstance(mu, UniformCube):
+        return "uniform", np.full(mu.dimension, mu.side**2 / 12)
+    return "uniform", -np.sort(-(uniform_box(mu) ** 2) / 12)
+
+
+@lru_cache(maxsize=64)
+def _ends(law: Law, delta: float) -> Mapping[bool, Float[np.ndarray, "k w"]]:
+    """Upper (True) and lower ends of M_k at the stored dimensions and widths."""
+    costs = stored(law)
+    ends = 2 * costs.means.size
+    s = np.sqrt(4 * costs.constant * np.log(ends / delta) / (costs.pairs * costs.widths))
+    roots = np.sqrt(costs.means)
+    return {True: (roots + s) ** 2, False: np.maximum(roots - s, 0.0) ** 2}
+
+
+def _line(law: Law, m: int) -> float:
+    """M_1."""
+    return normal_matching_cost(m) if law == "normal" else 12 * interval_matching_cost(m)
+
+
+def _above(law: Law, spectrum: Float[np.ndarray, " d"], m: int, delta: float) -> float:
+    costs = stored(law)
+    counts = np.r_[1, costs.dimensions]
+    known = _ends(law, delta)[True][:, costs.widths <= m].min(axis=1, initial=np.inf)
+    per_coordinate = np.minimum(np.r_[_line(law, m), known] / counts, 2.0)
+    sums = np.r_[0.0, np.cumsum(spectrum)]
+    first = sums[np.minimum(counts, len(spectrum))]
+    return float((per_coordinate * first + 2 * (sums[-1] - first)).min()) * (1 + _DIGITS)
+
+
+def _below(law: Law, spectrum: Float[np.ndarray, " d"], m: int, delta: float) -> float:
+    costs = stored(law)
+    counts = np.r_[1, costs.dimensions]
+    known = _ends(law, delta)[False][:, costs.widths >= m].max(axis=1, initial=0.0)
+    per_coordinate = np.maximum.accumulate(np.r_[_line(law, m), known] / counts)
+    j = np.arange(1, len(spectrum) + 1)
+    isotropic = j * per_coordinate[np.searchsorted(counts, j, side="right") - 1]
+    return float(-np.diff(spectrum, append=0.0) @ isotropic) * (1 - _DIGITS)
