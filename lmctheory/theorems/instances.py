@@ -425,6 +425,7 @@ INSTANCES: Mapping[str, Callable[..., Found]] = {
     "R16": partial(_term, "R16"),
     "R17": partial(_term, "R17"),
     "R18": partial(_term, "R18"),
+    "R19": partial(_term, "R19"),
     "R21": _tabulated,
     "R22": _gaps,
     "S1": partial(_sandwich, modulo="signs"),

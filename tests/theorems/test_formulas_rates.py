@@ -33,6 +33,7 @@ from lmctheory.rates import (
     truncated_gaussian_bound,
     upper_bound,
 )
+from lmctheory.rates.upper.chain import _PERIOD, _WAVES, Chain
 from lmctheory.rates.upper.covering import mean_left_over
 from lmctheory.rates.upper.pairs import normal_pair_costs, uniform_pair_gains
 from lmctheory.rates.upper.polar_tree import _radii, polar_tree, root
@@ -423,6 +424,34 @@ def test_costs_that_bound_themselves():
     for left in (line.left for line in registry()["R20"].formulas):
         s = deviation(law, m * n, delta).distance
         assert both("R20", left, m=m, n=n, s=s, C=3.0) == pytest.approx(delta, rel=1e-9)
+
+
+def test_a_chain_of_two_atoms():
+    """One edge, along which all that is left over flows."""
+    points, q, m, p = np.array([[0.0], [2.0]]), np.array([0.3, 0.7]), 50, 3.0
+    deviation = (2 * m * q[0] * q[1]) ** 0.5
+    h = 2 * np.pi / (_PERIOD * deviation)
+    r = indexed(
+        [abs(q @ np.exp(1j * k * h * np.array([1.0, 0.0]))) ** 2 for k in range(1, _WAVES + 1)]
+    )
+    size = both("R19", r"\mathbb E |f_e|", m=m, s=deviation, h=h, K=_WAVES, r=r)
+    assert 2**p * size / m == pytest.approx(Chain(points, q, p).parts(m)[0], rel=1e-9)
+    assert size == pytest.approx(m * float(mean_left_over(q[:1], m)[0]), rel=1e-2)
+
+
+def test_what_chains_have_to_put_back():
+    q, C, m, w = np.array([0.2, 0.3, 0.5]), np.array([0.4, -0.1, 0.2]), 9, 0.6
+    theta = np.geomspace(0.01, 20, 4000)
+    a, b = (np.exp(np.outer(theta, sign * C - w * np.eye(3)[0])) @ q for sign in (1, -1))
+    given = [{"a": x, "b": y, "t": t, "m": m} for x, y, t in zip(a, b, theta, strict=True)]
+    line = next(line for line in registry()["R19"].formulas if "pm" in line.left)
+    values = [line.value(**some) for some in given[::400]]
+    assert values == pytest.approx([value(line, **some) for some in given[::400]], rel=1e-9)
+    least = min(line.value(**some) for some in given)
+    counts = np.random.default_rng(0).multinomial(m, q, (2, 200_000))
+    flow = (counts[0] - counts[1]) @ C
+    assert np.maximum(flow - w * counts[..., 0].sum(axis=0), 0).mean() < least
+    assert least < 4 * np.maximum(flow - w * counts[..., 0].sum(axis=0), 0).mean()
 
 
 def test_tangents_in_the_spectrum():

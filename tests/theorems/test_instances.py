@@ -46,6 +46,7 @@ ARGUMENTS = {
     "R16": lambda: (lmc.measures.Empirical(A), 20),
     "R17": lambda: (lmc.measures.UniformBall(3), 20),
     "R18": lambda: (lmc.measures.Empirical(A), 20),
+    "R19": lambda: (lmc.measures.Empirical(A), 100),
     "R21": lambda: (LAW, 50),
     "R22": lambda: (lmc.measures.Empirical(A), 20),
     "S1": lambda: (LAW, 50),

@@ -33,7 +33,8 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
 
     The least of all arguments that apply to the law: any permutation; R4 and R5 (bounded support,
     clusters, atoms); R6a, R6b, R6c (semigroups); R7 and R8 (one coordinate); R13 to R18
-    (trees); D5 (clipping). The image of a law under a Lipschitz map inherits L^p times every bound.
+    (trees); R19 (chains of atoms); D5 (clipping). The image of a law under a Lipschitz map inherits
+    L^p times every bound.
 
     Args:
         mu: the law of a neuron.
@@ -50,7 +51,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         ValueError: if m or p is out of range, or for an unknown modulo.
 
     Reference:
-        theory keys R2, R4-R8, R11, R13-R18, D5, S1.
+        theory keys R2, R4-R8, R11, R13-R19, D5, S1.
 
     Example:
         >>> from lmctheory.measures import Gaussian, UniformSphere

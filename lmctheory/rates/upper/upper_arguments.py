@@ -35,6 +35,7 @@ from lmctheory.rates.bound import ROUNDED_UP, NotApplicable
 from lmctheory.rates.lower.small_ball import NEGLIGIBLE
 from lmctheory.rates.upper.atoms import atomic_bound
 from lmctheory.rates.upper.box_tree import box_tree
+from lmctheory.rates.upper.chain import FEWEST, MOST_ATOMS, Chain
 from lmctheory.rates.upper.clusters import cluster_bound
 from lmctheory.rates.upper.covering import box_covering_bound, covering_bound
 from lmctheory.rates.upper.cube_tree import CubeTree
@@ -164,6 +165,21 @@ def _equal_cells(mu: Measure, m: int) -> float:
     if not isinstance(mu, Empirical):
         raise lacks(mu, "is not the law of given points")
     return equal_cells_bound(np.asarray(mu.points), m)
+
+
+_CHAINS: WeakKeyDictionary[Empirical, dict[float, Chain]] = WeakKeyDictionary()
+
+
+def _chain(mu: Measure, m: int, p: float) -> float:
+    if not isinstance(mu, Empirical):
+        raise lacks(mu, "is not the law of given points")
+    n = len(mu.points)
+    if not (1 < n <= min(MOST_ATOMS, m / FEWEST) and np.ptp(mu.points, axis=0).any()):
+        raise lacks(mu, f"has not 2 to {MOST_ATOMS} points with {FEWEST} neurons for each")
+    chains = _CHAINS.setdefault(mu, {})
+    if p not in chains:
+        chains[p] = Chain(np.asarray(mu.points), np.full(n, 1 / n), p)
+    return chains[p].bound(m)
 
 
 def uniform_box(mu: Measure) -> Float[np.ndarray, " d"]:
@@ -335,6 +351,7 @@ ARGUMENTS: dict[str, Argument] = {
     "R16": from_squares(_equal_cells),
     "R17": from_squares(_polar_tree),
     "R18": from_squares(_cube_tree),
+    "R19": _chain,
     "D5": from_squares(_clipping),
     "moments": _moments,
 }

@@ -28,6 +28,7 @@ from lmctheory.rates import (
     upper_bound,
     wasserstein_pow,
 )
+from lmctheory.rates.upper.chain import Chain
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
@@ -300,6 +301,50 @@ breaks("R18", _SQUARED)(_atoms(lambda x, q, m: cube_tree(x, q, m * m)))
 breaks("R18", "equal masses for all atoms")(
     _atoms(lambda x, q, m: cube_tree(x, np.full(len(q), 1 / len(q)), m))
 )
+
+
+def _chain(x: np.ndarray, q: np.ndarray, m: int, p: float) -> float:
+    return Chain(x, q, p).bound(m)
+
+
+def _chains(bound: Callable[[np.ndarray, np.ndarray, int, float], float] = _chain) -> Trials:
+    """Few atoms, exactly, two of them for many neurons, where a chain is sharp; many on a line.
+
+    And 12 points in up to four dimensions.
+    """
+
+    def trials(rng: np.random.Generator) -> Iterator[Trial]:
+        while True:
+            p = float(rng.choice([1, 2, 3]))
+            atoms, m = few_atoms(rng, 2)
+            yield Trial(atoms.two_samples(m, p), bound(atoms.points, atoms.masses, m, p))
+            two, m = (
+                FiniteLaw(rng.random((2, 2)), rng.integers(1, 6, size=2)),
+                int(10 ** rng.uniform(1, 3)),
+            )
+            yield Trial(two.two_samples(m, p), bound(two.points, two.masses, m, p))
+            line, m = many_on_a_line(rng)
+            yield Trial(line.two_samples(m, p), bound(line.points, line.masses, m, p))
+            points, m = (
+                rng.standard_normal((12, int(rng.integers(1, 5)))),
+                int(rng.integers(2, 200)),
+            )
+            cost = bound(points, np.full(12, 1 / 12), m, p)
+            yield held(Empirical(points), m, cost, p=p, rng=rng)
+
+    return trials
+
+
+tries("R19", counts=(24, 600))(_chains())
+
+breaks("R19", _SQUARED)(_chains(lambda x, q, m, p: _chain(x, q, m * m, p)))
+
+breaks("R19", "half as many neurons of B")(
+    _chains(lambda x, q, m, p: 0.75**0.5 * _chain(x, q, m, p))
+)
+
+
+breaks("R19", "what lacks is free")(_chains(lambda x, q, m, p: Chain(x, q, p).parts(m)[0]))
 
 
 def _equal_cells(law: Empirical, m: int) -> float:

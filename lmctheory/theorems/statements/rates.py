@@ -1277,6 +1277,87 @@ the coordinates of a neuron of a leaf are independent.
 )
 
 theorem(
+    "R19",
+    "Chains of atoms",
+    statement=(
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \le \frac1m \Bigl(\sum_e |e|^p \, \mathbb E |f_e| + D^p"
+        r" \sum_v \mathbb E \kappa_v\Bigr)",
+        r"\kappa_v = \tfrac12 \Bigl(\sum_{e \ni v} |f_e| - n_v\Bigr)_+ \le \tfrac12 \sum_{e \ni v}"
+        r" \bigl[(f_e - w_e n_v)_+ + (-f_e - w_e n_v)_+\bigr]",
+        Formula(
+            r"\mathbb E |f_e|",
+            r"\le",
+            "2/pi*(h*s**2/4 + (pi**2/6 - Sum(r(k)**m/k**2, (k, 1, K)))/h)",
+            indexed=("r",),
+        ),
+        Formula(
+            r"\mathbb E (\pm f_e - w_e n_v)_+",
+            r"\le",
+            "exp(-1)*(a*b)**m/t",
+            names={"t": r"\theta"},
+        ),
+    ),
+    symbols={
+        **_SAMPLES,
+        "e": r"edges of a connected graph of the atoms of $\mu$, of length $|e|$",
+        "v": "atoms",
+        "D": "diameter of the set of atoms",
+        "f_e": (
+            "flow through $e$, linear in the differences $N_A(v) - N_B(v)$, which are what flows"
+            " out of $v$, less what flows into it"
+        ),
+        r"\kappa_v": "what flows out of $v$ beyond what is there",
+        "N_A, N_B": "numbers of neurons of A and of B at an atom",
+        "n_v": "$N_A(v) + N_B(v)$",
+        "w_e": r"weights $\ge 0$ whose sum over the edges at $v$ is 1",
+        "s": r"$s^2 = \mathbb E f_e^2 = 2 m \operatorname{Var} C_e(X)$",
+        "C_e(x)": "coefficient of $N_A(x) - N_B(x)$ in $f_e$; $X$ is a neuron",
+        "r_k": r"$|\mathbb E e^{ikhC_e(X)}|^2$",
+        "a, b": (
+            r"$\mathbb E e^{\theta (C_e(X) - w_e 1_{X = v})}$ and"
+            r" $\mathbb E e^{-\theta (C_e(X) + w_e 1_{X = v})}$"
+        ),
+        r"h, \theta": "any numbers $> 0$",
+        "K, k": "how many waves are summed, and an index",
+    },
+    status="derived",
+    sources=(),
+    note="derived: flows between atoms, realised by single steps",
+    hypotheses=(
+        _INDEPENDENT,
+        r"$\mu$ has finitely many atoms and nothing else",
+        "graph, flow and weights do not depend on the samples",
+    ),
+    depends=("R1",),
+    functions=("rates.upper_bound",),
+    checks="rates",
+    proof=r"""
+\textbf{1.} Let the plan move $|f_e|$ along $e$, in the direction of the flow, and leave $N_A(v) -
+o_v$ at $v$, $o_v$ the flow out of $v$. The neurons of A at $v$ are all accounted for, and with the
+flow $i_v$ into $v$ there arrive $N_A(v) - o_v + i_v = N_B(v)$. It costs $\sum_e |e|^p |f_e|$.
+
+\textbf{2.} What stays is $N_A(v) - o_v = N_B(v) - i_v$, half of $n_v - o_v - i_v$. It is below 0 by
+$\kappa_v$ exactly.
+
+\textbf{3.} Where it is, put 0 in its place; $v$ now sends and receives $\kappa_v$ too much. Take as
+much away of what it sends, which is at least $\kappa_v$, and then, of what it still receives, what
+is too much. With $K = \sum_v \kappa_v$ both together leave at most $K$ to be sent and as much to be
+received, at a cost of at most $D^p$ a unit. By R1 a plan that need not be whole is no cheaper than
+the best matching.
+
+\textbf{4.} For $0 \le x \le 2 \pi$, $\sum_{k \ge 1} (1 - \cos kx)/k^2 = \frac{\pi x}2 -
+\frac{x^2}4$; the left-hand side has period $2 \pi$. With $x = h |s|$, $|s| \le \frac2\pi [\frac{h
+s^2}4 + \sum_k \frac{1 - \cos khs}{k^2 h}]$ for all $s$. The flow is the sum of $C_e(a_j) -
+C_e(b_j)$ over $j$, which are independent, so that $\mathbb E \cos kh f_e = r_k^m \ge 0$: leave it
+out for $k > K$.
+
+\textbf{5.} $(\sum_e |f_e| - n_v)_+ \le \sum_e (|f_e| - w_e n_v)_+$, and $s_+ \le e^{\theta s - 1} /
+\theta$. $f_e - w_e n_v$ is the sum over $j$ of independent terms, $C_e(a_j) - w_e 1_{a_j = v}$ and
+$-C_e(b_j) - w_e 1_{b_j = v}$; of $-f_e - w_e n_v$ the terms of A and B change places.
+""",
+)
+
+theorem(
     "R20",
     "Self-bounding costs",
     statement=(

@@ -1,4 +1,4 @@
-"""Steps of the proofs on trees of cells and clusters of given points (R5, R16 to R18, R22)."""
+"""Steps of the proofs on trees of cells and clusters of given points (R5, R16 to R19, R22)."""
 
 from collections.abc import Iterator
 from itertools import permutations, product
@@ -310,6 +310,152 @@ def _leaf(rng: np.random.Generator) -> Pairs:
 
 
 unchecked("R18", 3, "argument", "every neuron is in one leaf")
+
+
+class _Counts(NamedTuple):
+    """Neurons of A and B at atoms, and a flow whose sum out of each is their difference."""
+
+    x: np.ndarray
+    there: np.ndarray
+    after: np.ndarray
+    edges: np.ndarray
+    flow: np.ndarray
+
+
+def _counts(rng: np.random.Generator) -> _Counts:
+    """On a path through the atoms and some more edges, now and then with few neurons at most."""
+    n, m = int(rng.integers(2, 5)), int(rng.integers(1, 6))
+    x = np.cumsum(rng.exponential(size=(n, 1)), axis=0) * [1.0, 0.0]
+    if rng.random() < 0.5:
+        x = rng.standard_normal((n, 2))
+    there, after = (np.bincount(rng.integers(0, n, m), minlength=n) for _ in range(2))
+    edges = np.array(
+        [(i, j) for j in range(n) for i in range(j) if j == i + 1 or rng.random() < 0.5]
+    )
+    out = np.zeros((n, len(edges)))
+    out[edges[:, 0], np.arange(len(edges))] = 1.0
+    out[edges[:, 1], np.arange(len(edges))] = -1.0
+    flow = np.linalg.lstsq(out, (there - after).astype(float), rcond=None)[0]
+    return _Counts(x, there, after, edges, flow)
+
+
+def _through(counts: _Counts) -> tuple[np.ndarray, np.ndarray]:
+    """What flows out of every atom, and into it."""
+    (i, j), flow, n = counts.edges.T, counts.flow, len(counts.x)
+    ahead, back = np.maximum(flow, 0.0), np.maximum(-flow, 0.0)
+    out = np.bincount(i, ahead, n) + np.bincount(j, back, n)
+    into = np.bincount(j, ahead, n) + np.bincount(i, back, n)
+    return out, into
+
+
+@equality("R19", 1, "what arrives at an atom")
+def _arrives(rng: np.random.Generator) -> Pairs:
+    while True:
+        counts = _counts(rng)
+        out, into = _through(counts)
+        v = int(rng.integers(len(out)))
+        yield 1 + float(counts.there[v] - out[v] + into[v]), 1.0 + counts.after[v]
+
+
+@equality("R19", 2, "what lacks at an atom")
+def _lacks(rng: np.random.Generator) -> Pairs:
+    while True:
+        counts = _counts(rng)
+        out, into = _through(counts)
+        v = int(rng.integers(len(out)))
+        n = counts.there[v] + counts.after[v]
+        yield (
+            1 + max(float(out[v] - counts.there[v]), 0.0),
+            1 + max(float(out[v] + into[v] - n), 0) / 2,
+        )
+
+
+@inequality("R19", 3, "the cost of a plan that is put right")
+def _put_right(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        counts, p = _counts(rng), float(rng.uniform(0.5, 4))
+        x, m = counts.x, int(counts.there.sum())
+        apart = np.linalg.norm(x[:, None] - x, axis=2)
+        out, _ = _through(counts)
+        moved = float((apart[tuple(counts.edges.T)] ** p) @ np.abs(counts.flow))
+        lacking = float(np.maximum(out - counts.there, 0.0).sum())
+        a, b = (np.repeat(x, number, axis=0) for number in (counts.there, counts.after))
+        yield Trial(m * wasserstein_pow(a, b, p), moved + float(apart.max()) ** p * lacking)
+
+
+@equality("R19", 4, "the parabola and its waves", count=40)
+def _waves(rng: np.random.Generator) -> Pairs:
+    """Up to the remainder of the series, which lies within 1/K of its mean."""
+    k = np.arange(1, 2_000_001)
+    while True:
+        x = float(rng.uniform(0.5, 2 * np.pi - 0.5))
+        series = float(((1 - np.cos(k * x)) / k**2).sum()) + 1 / (k[-1] + 0.5)
+        yield series, np.pi * x / 2 - x**2 / 4
+
+
+@inequality("R19", 4, "a number by a parabola and waves")
+def _majorant(rng: np.random.Generator) -> Iterator[Trial]:
+    """The series by its closed form in one period."""
+    while True:
+        h, s = float(rng.uniform(0.1, 2)), float(rng.exponential() * 4)
+        x = (h * s) % (2 * np.pi)
+        series = np.pi * x / 2 - x**2 / 4
+        yield Trial(s, float(2 / np.pi * (h * s**2 / 4 + series / h)))
+
+
+def _linear(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """A law on three atoms, coefficients of a flow, and one or two neurons."""
+    return rng.dirichlet(np.ones(3)), rng.standard_normal(3), int(rng.integers(1, 3))
+
+
+def _samples(q: np.ndarray, m: int) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """All pairs of samples, with their chances."""
+    for a in product(range(3), repeat=m):
+        for b in product(range(3), repeat=m):
+            yield float(q[list(a)].prod() * q[list(b)].prod()), np.array(a), np.array(b)
+
+
+@equality("R19", 4, "the mean of a wave")
+def _wave(rng: np.random.Generator) -> Pairs:
+    while True:
+        q, C, m = _linear(rng)
+        t = float(rng.exponential())
+        mean = sum(
+            chance * np.cos(t * (C[a].sum() - C[b].sum())) for chance, a, b in _samples(q, m)
+        )
+        yield 1 + mean, 1 + abs(q @ np.exp(1j * t * C)) ** (2 * m)
+
+
+@inequality("R19", 5, "what is there, shared among edges")
+def _shared(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        sizes, n = rng.exponential(size=3), float(rng.exponential())
+        w = sizes / sizes.sum() if rng.random() < 0.5 else rng.dirichlet(np.ones(3))
+        parts = float(np.maximum(sizes - w * n, 0.0).sum())
+        yield Trial(max(float(sizes.sum()) - n, 0.0), parts)
+
+
+@inequality("R19", 5, "a positive part by an exponential")
+def _positive_part(rng: np.random.Generator) -> Iterator[Trial]:
+    while True:
+        theta, s = rng.exponential(size=2)
+        s = 1 / theta if rng.random() < 0.3 else s
+        yield Trial(float(s), float(np.exp(theta * s - 1) / theta))
+
+
+@equality("R19", 5, "the exponential moment")
+def _moment(rng: np.random.Generator) -> Pairs:
+    while True:
+        q, C, m = _linear(rng)
+        theta, w = float(rng.exponential()), float(rng.uniform())
+        mean = sum(
+            chance
+            * np.exp(theta * (C[a].sum() - C[b].sum() - w * ((a == 0).sum() + (b == 0).sum())))
+            for chance, a, b in _samples(q, m)
+        )
+        at = np.array([1.0, 0.0, 0.0])
+        up, down = (float(q @ np.exp(theta * (sign * C - w * at))) for sign in (1, -1))
+        yield float(mean) / (np.e * theta), (up * down) ** m / (np.e * theta)
 
 
 def _linkage(x: np.ndarray) -> np.ndarray:

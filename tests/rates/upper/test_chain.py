@@ -1,0 +1,116 @@
+"""Chains of atoms: exact cases, enumerated and simulated costs, what is refused.
+
+Statistical tests: see `tests.rates.finite_laws`, and 60 draws with 6 standard errors (t law, 59
+degrees of freedom, false alarm 7e-8 each).
+"""
+
+import numpy as np
+import pytest
+
+from lmctheory.measures import Empirical, Gaussian
+from lmctheory.rates import lower_bound, matching_cost, upper_bound
+from lmctheory.rates.upper.chain import FEWEST, MOST_ATOMS, Chain
+from lmctheory.rates.upper.covering import mean_left_over
+from lmctheory.theorems.checks.finite_laws import line_cost
+from tests.rates.finite_laws import awkward_atoms, awkward_cloud, enumerated_cost
+
+
+def equal(points, p=2.0):
+    return Chain(points, np.full(len(points), 1 / len(points)), p)
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0])
+def test_two_atoms(p):
+    """All that is left over flows: exact but for what could lack, which is next to nothing."""
+    points, q = np.array([[0.0, 1.0], [3.0, 1.0]]), np.array([0.2, 0.8])
+    for m in (30, 100, 3000, 10**6):
+        exact = 3**p * float(mean_left_over(q[:1], m)[0])
+        moved, back = Chain(points, q, p).parts(m)
+        assert exact * (1 - 1e-12) <= moved <= exact * (1 + 0.3 / m)
+        assert back <= 0.02 * exact * np.exp(-(m - 30) / 20)
+
+
+def test_a_line_of_atoms_and_p_1():
+    """W_1 is what flows from atom to atom; so is W_2^2, for as many neurons."""
+    x = np.sort(np.random.default_rng(0).random(9))
+    m, q = 3000, np.full(9, 1 / 9)
+    for p, slack in ((1.0, 1.015), (2.0, 1.001)):
+        exact = line_cost(x, q, p, m)
+        assert exact <= Chain(x[:, None], q, p).bound(m) <= slack * exact
+
+
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 10))]
+)
+def test_no_small_law_costs_more(part):
+    """All samples of up to five atoms enumerated: chains hold for few neurons too."""
+    rng = np.random.default_rng(part)
+    for _ in range(60):
+        points, copies = awkward_atoms(rng)
+        m, p = int(rng.integers(1, 5)), float(rng.choice([0.5, 1.0, 2.0, 3.0]))
+        if len(points) > 1:
+            cost = enumerated_cost(points, copies, m, p)
+            bound = Chain(points, copies / copies.sum(), p).bound(m)
+            assert cost <= bound * (1 + 1e-9), (points, copies, m, p)
+
+
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 10))]
+)
+def test_no_cloud_costs_more(part):
+    rng = np.random.default_rng(part)
+    for _ in range(25):
+        points, p = awkward_cloud(rng), float(rng.choice([1.0, 2.0, 3.0]))
+        m = int(rng.integers(1, 40)) * int(rng.integers(1, 8))
+        if np.ptp(points, axis=0).any():
+            measured = matching_cost(Empirical(points), m, repeats=60, p=p, rng=rng)
+            bound = equal(points, p).bound(m)
+            assert measured.mean - 6 * measured.standard_error <= bound * (1 + 1e-9)
+            assert lower_bound(Empirical(points), m, p).value <= bound * (1 + 1e-9)
+
+
+def test_it_does_not_depend_on_the_origin_or_the_scale():
+    x = np.round(np.random.default_rng(5).standard_normal((30, 3)) * 2**20) / 2**20
+    bound = equal(x).bound(500)
+    assert equal(x + 2.0**30).bound(500) == pytest.approx(bound, rel=1e-6)
+    assert equal(2.0**-400 * x).bound(500) == pytest.approx(2.0**-800 * bound, rel=1e-6)
+
+
+def test_equal_points_are_one_atom():
+    x = np.random.default_rng(1).standard_normal((8, 2))
+    copies = np.array([1, 2, 3, 1, 1, 1, 2, 1])
+    repeated = equal(np.repeat(x, copies, axis=0)).bound(400)
+    assert repeated == pytest.approx(Chain(x, copies / 12, 2.0).bound(400), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "m", "truth", "ratio"),
+    [  # truths +- 1.5 %
+        ((20, 3), 1000, 0.1514, 1.2),
+        ((20, 3), 16_000, 0.0378, 1.15),
+        ((100, 5), 4000, 0.2595, 1.32),
+    ],
+)
+def test_how_tight_it_is(shape, m, truth, ratio):
+    mu = Empirical(np.random.default_rng(0).standard_normal(shape))
+    bound = upper_bound(mu, m)
+    assert bound.key == "R19"
+    assert 0.97 * truth < bound.value < ratio * truth
+    trees = min(bound.terms["R16"], bound.terms["R18"])
+    assert bound.value < 0.75 * trees
+
+
+def test_other_exponents_are_no_detour():
+    mu = Empirical(np.random.default_rng(0).standard_normal((20, 3)))
+    bound = upper_bound(mu, 2000, 1.0)
+    assert bound.key == "R19"
+    assert 0.0785 < bound.value < 0.8 * min(bound.terms[key] for key in ("R5", "R16", "R18"))
+
+
+def test_what_does_not_apply():
+    points = np.random.default_rng(0).standard_normal((MOST_ATOMS + 1, 1))
+    assert "R19" in upper_bound(Empirical(points), 10**5).missing
+    assert "R19" in upper_bound(Empirical(points[:20]), 20 * FEWEST - 1).missing
+    assert "R19" in upper_bound(Empirical(points[:20]), 20 * FEWEST).terms
+    for mu in (Empirical(np.ones((3, 2))), Empirical(points[:1]), Gaussian(spectrum=[1.0])):
+        assert "R19" in upper_bound(mu, 100).missing
