@@ -60,6 +60,8 @@ Argument = Callable[[Measure, int, float, bool], dict[str, float]]
 EXACT = "one neuron"
 """The bound that is no bound but the cost."""
 
+_GAP = 9.0
+"""Ratio of successive variances of points, from which ranks along the larger ones may count."""
 _SIDES = 100
 """Sides of a box that are kept for its small balls at most; the exponential moment sees all."""
 
@@ -225,10 +227,7 @@ def _coordinates(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]
     if isinstance(mu, Empirical):
         _require(not signs, "neurons that keep their signs")
         _require(len(mu.points) * m <= MOST_PRODUCTS, f"{MOST_PRODUCTS} points times neurons")
-        along = centred(np.asarray(mu.points))
-        if mu.dimension > 1:
-            along = along @ np.linalg.svd(along, full_matrices=False)[2].T
-        return {"R7 in every coordinate": ROUNDED_DOWN * float(line_costs(along, m).sum())}
+        return {"R7 in every coordinate": float(line_costs(_principal(mu), m).sum()) * ROUNDED_DOWN}
     if not isinstance(mu, UniformCube | SubGaussianProduct):
         raise NotApplicable("independent coordinates")
     if isinstance(mu, SubGaussianProduct) and not isinstance(mu.marginal, Uniform):
@@ -236,6 +235,30 @@ def _coordinates(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]
         cost = folded_matching_cost if signs else marginal_matching_cost
         return {"R7 in every coordinate": cost(mu.marginal, m) * float(mu.spectrum.sum())}
     return {"R7 in every coordinate": _interval(m, signs) * float((_sides(mu) ** 2).sum())}
+
+
+def _principal(mu: Empirical) -> np.ndarray:
+    """Coordinates of given points along their principal axes, the longest first."""
+    along = centred(np.asarray(mu.points))
+    return along @ np.linalg.svd(along, full_matrices=False)[2].T if mu.dimension > 1 else along
+
+
+def _point_blocks(mu: Measure, m: int, p: float, signs: bool) -> dict[str, float]:
+    """R7 along the axes before the widest gap of the spectrum, R22 across the others."""
+    _require(p == 2 and not signs, "p = 2, and neurons that keep their signs")
+    if not isinstance(mu, Empirical):
+        raise NotApplicable("given points")
+    n = len(mu.points)
+    _require(1 < n <= MOST_POINTS and n * m <= MOST_PRODUCTS, "2 points or more, and not too many")
+    along = _principal(mu)
+    squares = np.square(along).sum(axis=0)
+    kept = squares > NEGLIGIBLE * squares[0]
+    ratios = squares[:-1][kept[1:]] / squares[1:][kept[1:]]
+    _require(ratios.size > 0 and ratios.max() >= _GAP, "a gap in the spectrum")
+    first = int(ratios.argmax()) + 1
+    along = along[:, kept]
+    lines = float(line_costs(along[:, :first], m).sum()) * ROUNDED_DOWN
+    return {"R22 blocks": lines + linkage_bound(Empirical(along[:, first:]), m, 2.0)}
 
 
 def _interval(m: int, signs: bool) -> float:
@@ -271,6 +294,7 @@ ARGUMENTS: Mapping[str, Argument] = {
     "R9 density": _density,
     "R9 nearest neighbour": _nearest_neighbour,
     "R22": _linkage,
+    "R22 blocks": _point_blocks,
     "R9 Voronoi cells": _voronoi,
     "R9 Gaussian small balls": _gaussian,
     "R9 blocks of a box": _box_blocks,

@@ -118,6 +118,52 @@ def test_how_tight_it_is(shape, truth, ratios):
         assert cost / ratio <= lower_bound(mu, m).value <= 1.03 * cost
 
 
+# blocks
+
+
+def test_a_long_axis_and_the_others():
+    """Ranks along it, neighbours across: more than either alone, less than the cost."""
+    points = np.random.default_rng(0).standard_normal((300, 8)) * [6.0, *[0.5] * 7]
+    points = points @ np.linalg.qr(np.random.default_rng(1).standard_normal((8, 8)))[0]
+    mu = Empirical(points)
+    bound, measured = lower_bound(mu, 100), matching_cost(mu, 100, repeats=60, rng=0)
+    assert bound.key == "R22 blocks"
+    assert bound.value < measured.mean + 6 * measured.standard_error
+    rest = sorted(bound.terms.values())[-2]
+    assert bound.value > 1.15 * rest
+    centred = points - points.mean(axis=0)
+    along = centred @ np.linalg.svd(centred)[2].T
+    parts = line_costs(along[:, :1], 100)[0] + linkage_bound(Empirical(along[:, 1:]), 100, 2.0)
+    assert bound.value == pytest.approx(parts, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 6))]
+)
+def test_no_cloud_with_a_gap_costs_less(part):
+    rng = np.random.default_rng(part)
+    for _ in range(20):
+        points = awkward_cloud(rng)
+        points[:, : int(rng.integers(1, 3))] *= 10 ** rng.uniform(0.5, 2)
+        mu, m = Empirical(points), int(rng.integers(2, 80))
+        measured = matching_cost(mu, m, repeats=60, rng=rng)
+        bound = lower_bound(mu, m).terms.get("R22 blocks", 0.0)
+        assert bound <= measured.mean + 6 * measured.standard_error + 1e-9 * measured.mean
+        points, copies = awkward_atoms(rng)
+        points[:, 0] *= 10
+        m = int(rng.integers(2, 4))
+        terms = lower_bound(Empirical(np.repeat(points, np.minimum(copies, 300), axis=0)), m).terms
+        cost = enumerated_cost(points, np.minimum(copies, 300), m)
+        assert terms.get("R22 blocks", 0.0) <= cost * (1 + 1e-9)
+
+
+def test_without_a_gap_there_are_no_blocks():
+    mu = Empirical(np.random.default_rng(0).standard_normal((50, 3)))
+    assert lower_bound(mu, 20).missing["R22 blocks"] == "a gap in the spectrum"
+    assert "R22 blocks" in lower_bound(Empirical(np.ones((5, 2))), 20).missing
+    assert "R22 blocks" in lower_bound(Empirical(np.arange(5.0)[:, None]), 20).missing
+
+
 # mixtures
 
 
