@@ -20,6 +20,8 @@ these pairs of points is matched equally often at Q in the mean, and a pair cost
 of the tree of the others, each a child by itself: pairs matched there are of two kinds, with one
 such point or with two, and cost at most the larger of two means.
 
+*Other exponents.* Cells are those of p = 2, with means of |x - y|^p over pairs.
+
 R16 proper goes from the root down and leaves neurons over without a look at where they are needed.
 It needs no equal cells, but in the end passes on 2.4 times as many. In many dimensions, where all
 distances are alike, only what is matched at once counts: one cell that holds everything is best.
@@ -27,11 +29,12 @@ distances are alike, only what is matched at once counts: one cell that holds ev
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.distance import cdist
 
 from lmctheory.rates.bound import ROUNDED_UP
 from lmctheory.rates.upper.covering import mean_left_over
 
-__all__ = ["equal_cells_bound"]
+__all__ = ["equal_cells_bound", "equal_cells_power_bound"]
 
 
 def equal_cells_bound(points: Float[np.ndarray, "n d"], m: int) -> float:
@@ -55,12 +58,77 @@ def equal_cells_bound(points: Float[np.ndarray, "n d"], m: int) -> float:
         >>> round(equal_cells_bound(np.array([[0.0], [2.0]]), 1), 9)
         2.0
     """
-    n = len(points)
     x = points - points[0]
     x = x - x.mean(axis=0)
+    return ROUNDED_UP * float(min(min(_levels(x, aside, m)) for aside in _set_aside(x)))
+
+
+def _set_aside(x: Float[np.ndarray, "n d"]) -> list[Int[np.ndarray, " r"]]:
+    """No points, and as many, the nearest to the mean, as leave no prime factor above 5."""
+    n = len(x)
     nearest = np.argsort(np.square(x).sum(axis=1), kind="stable")
     smooth = next(size for size in range(n, 0, -1) if max(_prime_factors(size), default=1) <= 5)
-    return ROUNDED_UP * float(min(min(_levels(x, nearest[:r], m)) for r in {0, n - smooth}))
+    return [nearest[:r] for r in sorted({0, n - smooth})]
+
+
+def equal_cells_power_bound(points: Float[np.ndarray, "n d"], m: int, p: float) -> float:
+    """E W_p^p <= (1/2) sum_Q [sum_i g(Q_i) - g(Q)] D_Q for points of equal chances; see above.
+
+    O(n^2 d) operations.
+
+    Args:
+        points: of which some may be equal.
+        m: number of neurons in each sample, >= 1.
+        p: exponent > 0.
+
+    Reference:
+        theory keys R5, R16; derived here.
+
+    Example:
+        >>> round(equal_cells_power_bound(np.array([[0.0], [2.0]]), 1, 1.0), 9)
+        1.0
+    """
+    x = points - points[0]
+    x = x - x.mean(axis=0)
+    return ROUNDED_UP * min(min(_power_levels(x, aside, m, p)) for aside in _set_aside(x))
+
+
+def _power_levels(
+    x: Float[np.ndarray, "n d"], aside: Int[np.ndarray, " r"], m: int, p: float
+) -> list[float]:
+    """As `_levels`."""
+    n, rest, cells = len(x), x[aside], np.delete(x, aside, axis=0)[None]
+    size = cells.shape[1]
+    numbers = [1]
+    for parts in _prime_factors(size):
+        cells = _cut(cells, parts)
+        numbers.append(numbers[-1] * parts)
+    y = cells.reshape(size, -1)
+    powers = cdist(y, y) ** p
+    inside = [float(_diagonal_blocks(powers, number).sum()) for number in numbers]
+    single = float(_left_over(np.array([1 / n]), m)[0])
+    left = np.array(numbers) * _left_over(size / (n * np.array(numbers)), m)
+    whole = 0.0
+    if len(rest):
+        among = cdist(rest, rest) ** p
+        far = max(float(np.mean(cdist(rest, y) ** p)), among.sum() / max(among.size - len(rest), 1))
+        whole = (left[0] + len(rest) * single) / 2 * far
+    found = []
+    for k, number in enumerate(numbers):
+        apart = inside[k] / max(size * (size / number - 1), 1)
+        found.append(whole + (size * single - left[k]) / 2 * apart)
+        if number < size:
+            pairs = size * (size / number - size / numbers[k + 1])
+            whole += (left[k + 1] - left[k]) / 2 * (inside[k] - inside[k + 1]) / pairs
+    return found
+
+
+def _diagonal_blocks(
+    matrix: Float[np.ndarray, "n n"], number: int
+) -> Float[np.ndarray, "number size size"]:
+    size = len(matrix) // number
+    k = np.arange(number)
+    return matrix.reshape(number, size, number, size)[k, :, k]
 
 
 def _levels(x: Float[np.ndarray, "n d"], aside: Int[np.ndarray, " r"], m: int) -> list[float]:

@@ -32,6 +32,7 @@ from lmctheory.measures import (
 from lmctheory.measures.arguments import is_value
 from lmctheory.rates.atom_lines import MOST_PRODUCTS, line_costs
 from lmctheory.rates.bound import ROUNDED_UP, NotApplicable
+from lmctheory.rates.lower.linkage import MOST_POINTS
 from lmctheory.rates.lower.small_ball import NEGLIGIBLE
 from lmctheory.rates.upper.atoms import atomic_bound
 from lmctheory.rates.upper.box_tree import box_tree
@@ -40,7 +41,7 @@ from lmctheory.rates.upper.clusters import cluster_bound
 from lmctheory.rates.upper.covering import box_covering_bound, covering_bound
 from lmctheory.rates.upper.cube_tree import CubeTree
 from lmctheory.rates.upper.dyadic import dyadic_bound
-from lmctheory.rates.upper.equal_cells import equal_cells_bound
+from lmctheory.rates.upper.equal_cells import equal_cells_bound, equal_cells_power_bound
 from lmctheory.rates.upper.holder import central_moment, interpolated
 from lmctheory.rates.upper.order_statistics import normal_matching_cost
 from lmctheory.rates.upper.polar_tree import polar_tree
@@ -161,10 +162,14 @@ def _cube_tree(mu: Measure, m: int) -> float:
     return _CUBE_TREES[mu].bound(m)
 
 
-def _equal_cells(mu: Measure, m: int) -> float:
+def _equal_cells(mu: Measure, m: int, p: float) -> float:
     if not isinstance(mu, Empirical):
         raise lacks(mu, "is not the law of given points")
-    return equal_cells_bound(np.asarray(mu.points), m)
+    points = np.asarray(mu.points)
+    by_squares = from_squares(lambda _, m: equal_cells_bound(points, m))(mu, m, p)
+    if p == 2 or len(points) > MOST_POINTS:
+        return by_squares
+    return min(by_squares, equal_cells_power_bound(points, m, p))
 
 
 _CHAINS: WeakKeyDictionary[Empirical, dict[float, Chain]] = WeakKeyDictionary()
@@ -348,7 +353,7 @@ ARGUMENTS: dict[str, Argument] = {
     "R13": from_squares(_rank_blocks),
     "R14": from_squares(_box_tree),
     "R15": from_squares(_product_tree),
-    "R16": from_squares(_equal_cells),
+    "R16": _equal_cells,
     "R17": from_squares(_polar_tree),
     "R18": from_squares(_cube_tree),
     "R19": _chain,

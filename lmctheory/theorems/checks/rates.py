@@ -347,30 +347,31 @@ breaks("R19", "half as many neurons of B")(
 breaks("R19", "what lacks is free")(_chains(lambda x, q, m, p: Chain(x, q, p).parts(m)[0]))
 
 
-def _equal_cells(law: Empirical, m: int) -> float:
-    return upper_bound(law, m).terms["R16"]
+def _equal_cells(law: Empirical, m: int, p: float) -> float:
+    return upper_bound(law, m, p).terms["R16"]
 
 
-def _equal(bound: Callable[[Empirical, int], float] = _equal_cells) -> Trials:
+def _equal(bound: Callable[[Empirical, int, float], float] = _equal_cells) -> Trials:
     """Two or three atoms, exactly, where one cell is sharp; up to 40 points in many dimensions."""
 
     def trials(rng: np.random.Generator) -> Iterator[Trial]:
         while True:
-            atoms, m = few_atoms(rng, 2)
-            yield Trial(atoms.two_samples(m, 2.0), bound(Empirical(atoms.repeated), m))
-            n, d = int(rng.integers(2, 41)), int(10 ** (2 * rng.random()))
-            law, m = Empirical(rng.standard_normal((n, d))), int(rng.integers(2, 64))
-            yield held(law, m, bound(law, m), rng=rng)
+            for p in (2.0, float(rng.choice([0.5, 1, 3]))):
+                atoms, m = few_atoms(rng, 2)
+                yield Trial(atoms.two_samples(m, p), bound(Empirical(atoms.repeated), m, p))
+                n, d = int(rng.integers(2, 41)), int(10 ** (2 * rng.random()))
+                law, m = Empirical(rng.standard_normal((n, d))), int(rng.integers(2, 64))
+                yield held(law, m, bound(law, m, p), p=p, rng=rng)
 
     return trials
 
 
 tries("R16", counts=(24, 600))(_equal())
 
-breaks("R16", _SQUARED)(_equal(lambda law, m: _equal_cells(law, m * m)))
+breaks("R16", _SQUARED)(_equal(lambda law, m, p: _equal_cells(law, m * m, p)))
 
 breaks("R16", "the mean over all pairs of points, equal ones included")(
-    _equal(lambda law, m: _equal_cells(law, m) * (1 - 1 / len(law.points)))
+    _equal(lambda law, m, p: _equal_cells(law, m, p) * (1 - 1 / len(law.points)))
 )
 
 

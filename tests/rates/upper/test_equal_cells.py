@@ -6,8 +6,19 @@ from scipy.stats import binom
 
 from lmctheory.measures import Empirical, Gaussian, GaussianMixture
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
-from lmctheory.rates.upper.equal_cells import _cut, _levels, _prime_factors, equal_cells_bound
-from tests.rates.finite_laws import awkward_atoms, enumerated_cost, no_cloud_costs_more
+from lmctheory.rates.upper.equal_cells import (
+    _cut,
+    _levels,
+    _prime_factors,
+    equal_cells_bound,
+    equal_cells_power_bound,
+)
+from tests.rates.finite_laws import (
+    awkward_atoms,
+    awkward_cloud,
+    enumerated_cost,
+    no_cloud_costs_more,
+)
 
 
 def left_over_matched(a, b, groups, rng):
@@ -172,3 +183,41 @@ def test_prime_factors():
     assert _prime_factors(1) == []
     assert _prime_factors(360) == [2, 2, 2, 3, 3, 5]
     assert _prime_factors(503) == [503]
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1), (60, 3), (53, 2), (101, 6)])
+def test_other_exponents_know_the_second(shape):
+    x = np.random.default_rng(0).standard_normal(shape)
+    for m in (1, 7, 200):
+        bound = equal_cells_bound(x, m)
+        assert equal_cells_power_bound(x, m, 2.0) == pytest.approx(bound, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("p", [0.5, 1.0, 3.0])
+def test_no_small_law_costs_more_for_another_exponent(p):
+    rng = np.random.default_rng(int(10 * p))
+    for _ in range(40):
+        points, copies = awkward_atoms(rng)
+        copies, m = np.minimum(copies, 40), int(rng.integers(1, 5))
+        bound = equal_cells_power_bound(np.repeat(points, copies, axis=0), m, p)
+        assert enumerated_cost(points, copies, m, p) <= bound * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 10))]
+)
+def test_no_cloud_costs_more_for_another_exponent(part):
+    """60 draws, 6 standard errors: t law, 59 degrees of freedom, false alarm 7e-8 each."""
+    rng = np.random.default_rng(part)
+    for _ in range(25):
+        points, m, p = awkward_cloud(rng), int(rng.integers(1, 80)), float(rng.choice([0.5, 1, 3]))
+        measured = matching_cost(Empirical(points), m, repeats=60, p=p, rng=rng)
+        bound = equal_cells_power_bound(points, m, p)
+        assert measured.mean - 6 * measured.standard_error <= bound * (1 + 1e-9)
+
+
+def test_it_is_no_detour_for_p_1():
+    mu = Empirical(np.random.default_rng(0).standard_normal((500, 3)))
+    bound = upper_bound(mu, 1000, 1.0)  # measured .241
+    assert bound.key == "R16"
+    assert 0.241 < bound.value < 0.46 < 0.55 * upper_bound(mu, 1000).terms["R16"] ** 0.5
