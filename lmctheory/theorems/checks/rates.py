@@ -29,6 +29,7 @@ from lmctheory.rates import (
     wasserstein_pow,
 )
 from lmctheory.rates.upper.chain import Chain
+from lmctheory.rates.upper.equal_cells import equal_cells_bound, equal_cells_power_bound
 from lmctheory.rates.upper.pairs import normal_pair_costs
 from lmctheory.theorems._registry import breaks, tries, tries_trained
 from lmctheory.theorems.adversary import Trials
@@ -348,7 +349,8 @@ breaks("R19", "what lacks is free")(_chains(lambda x, q, m, p: Chain(x, q, p).pa
 
 
 def _equal_cells(law: Empirical, m: int, p: float) -> float:
-    return upper_bound(law, m, p).terms["R16"]
+    points = np.asarray(law.points)
+    return equal_cells_bound(points, m) if p == 2 else equal_cells_power_bound(points, m, p)
 
 
 def _equal(bound: Callable[[Empirical, int, float], float] = _equal_cells) -> Trials:
