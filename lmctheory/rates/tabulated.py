@@ -68,8 +68,8 @@ def tabulated_upper_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
 
     Example:
         >>> law = Gaussian(spectrum=[1.0, 1.0, 1.0])
-        >>> bound = tabulated_upper_bound(law, 1000)
-        >>> bound.key, bound.failure, upper_bound(law, 1000).value / bound.value > 1.5
+        >>> bound = tabulated_upper_bound(law, 512)
+        >>> bound.key, bound.failure, upper_bound(law, 512).value / bound.value > 1.5
         ('R21 tabulated', 1e-09, True)
     """
     require_law("mu", mu)
@@ -99,8 +99,8 @@ def tabulated_lower_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
 
     Example:
         >>> law = UniformCube(3)
-        >>> bound = tabulated_lower_bound(law, 1000)
-        >>> bound.key, bound.failure, bound.value / lower_bound(law, 1000).value > 1.3
+        >>> bound = tabulated_lower_bound(law, 512)
+        >>> bound.key, bound.failure, bound.value / lower_bound(law, 512).value > 1.3
         ('R21 tabulated', 1e-09, True)
     """
     require_law("mu", mu)

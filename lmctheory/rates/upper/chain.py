@@ -119,7 +119,7 @@ class Chain:
         if octave not in self._flows:
             self._flows[octave] = self._flow(1.4 * 2 ** (octave - 1))
         flow, q = self._flows[octave], self._q
-        deviations = _deviations(flow.C, q, m)
+        deviations = _deviations(flow.C, q, float(m))
         sizes = _mean_sizes(flow.C, q, m, deviations)
         lacking = _lacking(flow, q, m, deviations, sizes)
         unit = self._unit / m
@@ -242,6 +242,7 @@ def _log_mean(
     q: Float[np.ndarray, " n"],
 ) -> Float[np.ndarray, " e"]:
     """The logarithm of E exp, of exponents that are less at an atom v of every edge."""
-    exponents[np.arange(len(v)), v] -= less
+    shifted = exponents.copy()
+    shifted[np.arange(len(v)), v] -= less
     with np.errstate(over="ignore"):
-        return np.asarray(np.log(np.maximum(np.exp(exponents) @ q, 1e-300)))
+        return np.asarray(np.log(np.maximum(np.exp(shifted) @ q, 1e-300)))

@@ -90,7 +90,7 @@ def equal_cells_power_bound(points: Float[np.ndarray, "n d"], m: int, p: float) 
     """
     x = points - points[0]
     x = x - x.mean(axis=0)
-    return ROUNDED_UP * min(min(_power_levels(x, aside, m, p)) for aside in _set_aside(x))
+    return ROUNDED_UP * float(min(min(_power_levels(x, a, m, p)) for a in _set_aside(x)))
 
 
 def _power_levels(

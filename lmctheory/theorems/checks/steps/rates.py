@@ -185,7 +185,7 @@ def _spectra(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return samples, first, first * 2.0 if rng.random() < 0.3 else second
 
 
-@inequality("R21", 1, "the cost at a matching that is optimal for other variances")
+@inequality("R21", 1, "the cost at a matching for other variances")
 def _tangent(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         (xi, other), variances, elsewhere = _spectra(rng)
@@ -235,7 +235,7 @@ def _share() -> Pairs:
     yield sp.combsimp(sp.binomial(j, k) / sp.binomial(j - 1, k - 1)), j / k
 
 
-@inequality("R21", 5, "the cost of more coordinates by the mean of fewer")
+@inequality("R21", 5, "more coordinates by the mean of fewer")
 def _more(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         (xi, other), _, _ = _spectra(rng)
