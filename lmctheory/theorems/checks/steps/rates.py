@@ -174,7 +174,7 @@ def _chernoff() -> Pairs:
 def _cost(xi: np.ndarray, other: np.ndarray, variances: np.ndarray) -> float:
     """W_2^2 with these variances of coordinates."""
     root = np.sqrt(variances)
-    return float(wasserstein_pow(xi * root, other * root, 2))
+    return float(wasserstein_pow(xi * root, other * root, 2.0))
 
 
 def _spectra(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
