@@ -138,7 +138,7 @@ def sweep(
     tasks = [task(width=width) for width in chosen]
     tasks = [replace(one, network=_checked_network(factory, data, one)) for one in tasks]
     run = partial(_run, factory=factory, data=data, training=training, device=device)
-    study = TypedStudy.of("sweep", 1, run, cost=_cost, device=device)
+    study = TypedStudy.of("sweep", 2, run, cost=_cost, device=device)
     found = run_study(study, map(dump, tasks), results=Path(store), jobs=jobs)
     return Sweep(tuple(study.typed(found)))
 

@@ -99,6 +99,11 @@ class AlignedPairs(ABC, Generic[Network]):
     def reads_inputs(self) -> list[bool]:
         """Whether each of these layers reads no other neurons: all networks share its inputs."""
 
+    @property
+    @abstractmethod
+    def signed(self) -> list[bool]:
+        """Whether the neurons of each of these layers may be negated, as matching does then."""
+
 
 class _Chains(AlignedPairs[AffineChain]):
     @cached_property
@@ -140,6 +145,10 @@ class _Chains(AlignedPairs[AffineChain]):
     def reads_inputs(self) -> list[bool]:
         return [layer == 0 for layer in range(self.pairs[0][0].depth)]
 
+    @property
+    def signed(self) -> list[bool]:
+        return [sigma.is_odd for sigma in self.pairs[0][0].activations]
+
 
 class _Modules(AlignedPairs[nn.Module]):
     def barrier(self, alignment: str, examples: Examples, points: int) -> Barrier:
@@ -178,6 +187,10 @@ class _Modules(AlignedPairs[nn.Module]):
         groups = self._symmetry.groups
         read = {action.parameter for group in groups for action in group.actions if action.reads}
         return [not read & set(last.incoming)]
+
+    @property
+    def signed(self) -> list[bool]:
+        return [] if (last := self._last_hidden) is None else [last.signed]
 
     @cached_property
     def _symmetry(self) -> Symmetry:

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from lmctheory.choices import require_choice
+from lmctheory.paths import Barrier
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import REST, Key
 
@@ -31,6 +32,24 @@ class Curves:
     accuracy: list[list[float]]
     max: list[float]
     midpoint: list[float]
+
+    @classmethod
+    def of(cls, barrier: Barrier) -> "Curves":
+        """The curves of all pairs, ``[pairs, points]``."""
+        return cls(
+            loss=barrier.loss.tolist(),
+            accuracy=barrier.accuracy.tolist(),
+            max=np.asarray(barrier.max).tolist(),
+            midpoint=np.asarray(barrier.midpoint).tolist(),
+        )
+
+    @property
+    def error_barrier(self) -> list[float]:
+        """The largest drop of accuracy below the chord of each pair, signed."""
+        loss = np.array(self.loss)
+        t = np.linspace(0, 1, loss.shape[1])
+        drop = Barrier(t, loss, np.array(self.accuracy)).max_accuracy_drop
+        return np.asarray(drop).tolist()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

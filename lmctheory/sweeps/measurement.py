@@ -10,7 +10,7 @@ from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.networks import Dataset
 from lmctheory.networks.program import UnreadableError
-from lmctheory.paths import Barrier, Certificate
+from lmctheory.paths import Certificate
 from lmctheory.sweeps.aligned_pairs import AlignedPairs, aligned_pairs
 from lmctheory.sweeps.measured import (
     METRICS,
@@ -56,8 +56,8 @@ def measure(
     times = np.linspace(0, 1, points)
     aligned = {
         name: Aligned(
-            train=_curves(pairs.barrier(name, data.train, points)),
-            test=_curves(pairs.barrier(name, data.test, points)),
+            train=Curves.of(pairs.barrier(name, data.train, points)),
+            test=Curves.of(pairs.barrier(name, data.test, points)),
             cost=_costs(pairs, name),
             **(_certified(pairs, name, data, times) if certify else {}),
             enclosed=_enclosed(pairs, name, data) if name in enclose else None,
@@ -65,15 +65,6 @@ def measure(
         for name in pairs.aligned
     }
     return Measured(_predictions(pairs, law), aligned)
-
-
-def _curves(barrier: Barrier) -> Curves:
-    return Curves(
-        loss=barrier.loss.tolist(),
-        accuracy=barrier.accuracy.tolist(),
-        max=np.asarray(barrier.max).tolist(),
-        midpoint=np.asarray(barrier.midpoint).tolist(),
-    )
 
 
 def _certified(
@@ -151,6 +142,9 @@ def _sandwiches(pairs: AlignedPairs[Any], metric: str, law: Law | None) -> list[
         return features_law(own, [in_order[k][layer]])
 
     return [
-        [sandwich(of_layer(k, i), len(layer[0].a)) for i, layer in enumerate(layers)]
+        [
+            sandwich(of_layer(k, i), len(layer[0].a), signs=pairs.signed[i])
+            for i, layer in enumerate(layers)
+        ]
         for k, layers in enumerate(as_they_came)
     ]

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lmctheory.matching.costs.neuron_features import Features
-from lmctheory.measures import Gaussian
+from lmctheory.measures import Gaussian, Modulo
 from lmctheory.rates import lower_bound, participation_ratio, upper_bound
 from lmctheory.sweeps.measured import Sandwich
 
@@ -86,11 +86,18 @@ def _spectrum(covariance: Float[Tensor, "k k"]) -> Float[np.ndarray, " k"]:
     return torch.linalg.eigvalsh(covariance).clamp(min=0).numpy()
 
 
-def sandwich(law: Gaussian, m: int) -> Sandwich:
-    """L <= M <= U, the trivial bound 2 tr, and the participation ratio."""
+def sandwich(law: Gaussian, m: int, *, signs: bool = False) -> Sandwich:
+    """L <= M <= U, the trivial bound 2 tr, and the participation ratio.
+
+    Args:
+        law: of a layer's neurons.
+        m: how many there are.
+        signs: whether matchings may negate them, which makes the costs those modulo signs (S1).
+    """
+    modulo: Modulo = "signs" if signs else None
     return Sandwich(
-        lower=lower_bound(law, m).value,
-        upper=upper_bound(law, m).value,
+        lower=lower_bound(law, m, modulo=modulo).value,
+        upper=upper_bound(law, m, modulo=modulo).value,
         trivial=2 * law.second_moment,
         dimension=participation_ratio(law.spectrum) if law.second_moment else 0.0,
     )

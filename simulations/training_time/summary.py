@@ -6,9 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lmctheory.paths import Barrier
 from lmctheory.sweeps.mean import Mean
-from lmctheory.sweeps.measured import UNMATCHED, Curves
+from lmctheory.sweeps.measured import UNMATCHED
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.effects import Claim, Effect, effects_table
@@ -64,7 +63,7 @@ class Course:
         """Of one of `QUANTITIES`, ``[times, pairs]``."""
         split, field = quantity.split()
         curves = [getattr(one.measured.aligned[alignment], split) for one in self.seen]
-        return np.array([one.max if field == "loss" else _drop(one) for one in curves])
+        return np.array([one.max if field == "loss" else one.error_barrier for one in curves])
 
     @property
     def fits(self) -> bool:
@@ -94,12 +93,6 @@ class Course:
         """Binary logarithm of (1 + peak) / (1 + fitted), of pairs that fit the data."""
         both = zip(self.peaks(alignment, quantity), self.fitted, strict=True)
         return [float(np.log2((1 + k) / (1 + first))) for k, first in both if first is not None]
-
-
-def _drop(curves: Curves) -> np.ndarray:
-    loss = np.array(curves.loss)
-    t = np.linspace(0, 1, loss.shape[1])
-    return np.asarray(Barrier(t, loss, np.array(curves.accuracy)).max_accuracy_drop)
 
 
 def require_one_study(results: Results) -> None:

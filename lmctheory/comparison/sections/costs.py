@@ -46,7 +46,7 @@ def _measured(pair: ComparedPair) -> Part:
     for group in tracked(groups, "bounding matching costs"):
         found = {name: cost(group, side) for name, side in sides.items()}
         law = features_law(found[pair.best], [found[pair.best]])
-        bounds = sandwich(law, group.size)
+        bounds = sandwich(law, group.size, signs=group.signed)
         costs = {name: sum(f.cost for f in features) for name, features in found.items()}
         lower, upper = float(bounds.lower), float(bounds.upper)
         rows.append(_Layer(group.name, group.size, costs, lower, upper, float(bounds.trivial)))
