@@ -33,6 +33,7 @@ STUDIES = {
         "training_time",
         "teacher_student",
         "features",
+        "width_exponents",
     )
 }
 """All studies, by name."""

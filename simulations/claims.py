@@ -56,10 +56,12 @@ class Exponent:
     Attributes:
         value: r.
         error: half the length of the interval.
+        freedom: degrees of freedom of the interval, which is Student's.
     """
 
     value: float
     error: float
+    freedom: int
 
     @classmethod
     def of(cls, draws: Mapping[int, Sequence[float]], power: float = 1.0) -> "Exponent | None":
@@ -76,10 +78,17 @@ class Exponent:
         if len(draws) < 3:
             return None
         law = power_law(pooled(draws)).law
-        by_draws = _quantile(sum(map(len, draws.values())) - len(draws))
-        by_scatter = _quantile(len(draws) - 2) * law.misfit**0.5
+        freedoms = {"draws": sum(map(len, draws.values())) - len(draws), "law": len(draws) - 2}
+        by_draws = _quantile(freedoms["draws"])
+        by_scatter = _quantile(freedoms["law"]) * law.misfit**0.5
         reach = law.standard_error * max(by_draws, by_scatter)
-        return cls(-power * law.slope, power * reach)
+        freedom = freedoms["law" if by_scatter > by_draws else "draws"]
+        return cls(-power * law.slope, power * reach, freedom)
+
+    @property
+    def standard_error(self) -> float:
+        """Of which the interval is Student's."""
+        return self.error / _quantile(self.freedom)
 
     @property
     def low(self) -> float:

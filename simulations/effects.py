@@ -15,7 +15,7 @@ from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
-from simulations.claims import Verdict
+from simulations.claims import Exponent, Verdict
 from simulations.power_law import power_law
 
 __all__ = ["Claim", "Effect", "effects_table"]
@@ -34,7 +34,7 @@ class Effect:
     """
 
     mean: Mean
-    freedom: int
+    freedom: float
 
     @classmethod
     def over(cls, groups: Sequence[Sequence[float]]) -> "Effect":
@@ -59,6 +59,27 @@ class Effect:
         """
         usable = all(mean.value > 0 and mean.error > 0 for mean in means.values())
         return cls(power_law(means).slope, freedom) if len(means) > 1 and usable else None
+
+    @classmethod
+    def of_exponent(cls, exponent: Exponent) -> "Effect":
+        """The r of a law m^-r, with the same interval."""
+        return cls(Mean(exponent.value, exponent.standard_error), exponent.freedom)
+
+    @classmethod
+    def combined(cls, parts: Sequence["Effect"], weights: Sequence[float]) -> "Effect":
+        """A sum of independent effects times weights; Welch and Satterthwaite's freedom.
+
+        Example:
+            >>> half = Effect(Mean(1.0, 0.3), 4)
+            >>> found = Effect.combined([half, half], [1, -1])
+            >>> str(found.mean), found.freedom
+            ('0.0(4)', 8.0)
+        """
+        value = sum(w * part.mean.value for w, part in zip(weights, parts, strict=True))
+        squares = [(w * part.mean.error) ** 2 for w, part in zip(weights, parts, strict=True)]
+        spread = sum(s**2 / part.freedom for s, part in zip(squares, parts, strict=True))
+        freedom = sum(squares) ** 2 / spread if spread else sum(part.freedom for part in parts)
+        return cls(Mean(float(value), float(sum(squares) ** 0.5)), float(freedom))
 
     @property
     def interval(self) -> tuple[float, float]:

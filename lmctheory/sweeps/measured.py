@@ -49,7 +49,7 @@ class Curves:
         loss = np.array(self.loss)
         t = np.linspace(0, 1, loss.shape[1])
         drop = Barrier(t, loss, np.array(self.accuracy)).max_accuracy_drop
-        return np.asarray(drop).tolist()  # type: ignore[no-any-return]
+        return np.asarray(drop).tolist()
 
 
 @dataclass(frozen=True)

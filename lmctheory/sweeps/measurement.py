@@ -40,6 +40,7 @@ def measure(
     certify: bool = True,
     enclose: Collection[str] = (),
     law: Law | None = None,
+    bounded: Collection[str] = tuple(METRICS),
 ) -> Measured:
     """Measures pairs of networks, unmatched and after every matching.
 
@@ -51,6 +52,8 @@ def measure(
         certify: whether to compute certificates.
         enclose: the alignments in which the barrier is enclosed.
         law: of a layer's neurons; by default the Gaussian with their sample covariance.
+        bounded: the metrics in which costs are bounded, of `METRICS`; for deep networks bounds take
+            longer than all else.
     """
     pairs = aligned_pairs(models, data.train, methods)
     times = np.linspace(0, 1, points)
@@ -64,7 +67,7 @@ def measure(
         )
         for name in pairs.aligned
     }
-    return Measured(_predictions(pairs, law), aligned)
+    return Measured(_predictions(pairs, law, bounded), aligned)
 
 
 def _certified(
@@ -114,13 +117,14 @@ def _costs(pairs: AlignedPairs[Any], alignment: str) -> dict[str, list[list[floa
     }
 
 
-def _predictions(pairs: AlignedPairs[Any], law: Law | None) -> list[dict[str, list[Sandwich]]]:
+def _predictions(
+    pairs: AlignedPairs[Any], law: Law | None, metrics: Collection[str]
+) -> list[dict[str, list[Sandwich]]]:
     """For every layer and metric the sandwich of each pair: ``[layers][metric][pairs]``."""
-    by_metric = {metric: _sandwiches(pairs, metric, law) for metric in METRICS}
-    layers = len(by_metric["data"][0])
+    by_metric = {metric: _sandwiches(pairs, metric, law) for metric in metrics}
     return [
         {metric: [pair[layer] for pair in found] for metric, found in by_metric.items()}
-        for layer in range(layers)
+        for layer in range(len(pairs.signed))
     ]
 
 

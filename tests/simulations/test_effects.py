@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
+from simulations.claims import Exponent
 from simulations.effects import Claim, Effect, effects_table
 
 
@@ -65,3 +66,21 @@ def test_less_than_half_of_a_published_size_is_different():
 def test_nothing_measured_is_undecided():
     assert Claim("it falls", "Someone", None, -1.0).verdict == "undecided"
     assert effects_table([Claim("it", "S", None, -1.0)], "").cells[0][3:6] == ["-"] * 3
+
+
+def test_sums_have_welchs_freedom():
+    draws = np.random.default_rng(1).normal(size=(2, 7)) * [[1.0], [3.0]]
+    expected = stats.ttest_ind(*draws, equal_var=False).confidence_interval(0.95)
+    effect = Effect.combined([Effect.over([one.tolist()]) for one in draws], [1, -1])
+    assert effect.interval == pytest.approx(tuple(expected))
+    exact = Effect.combined([Effect(Mean(2.0, 0.0), 3)] * 2, [0.5, 0.5])
+    assert (exact.mean.value, exact.freedom) == (2.0, 6.0)
+
+
+def test_an_exponent_keeps_its_interval():
+    rng = np.random.default_rng(2)
+    draws = {m: (m**-0.5 * rng.gamma(9, 1 / 9, 4)).tolist() for m in (16, 32, 64, 128)}
+    found = Exponent.of(draws)
+    assert Effect.of_exponent(found).interval == pytest.approx((found.low, found.high))
+    rough = Exponent.of({m: [size, size] for m, size in zip((1, 2, 4), (1, 0.1, 0.9), strict=True)})
+    assert (found.freedom in (2, 12), rough.freedom) == (True, 1)

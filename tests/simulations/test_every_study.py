@@ -59,6 +59,7 @@ SMALL = {
     "training_time": Small(12, "When barriers are largest"),
     "teacher_student": Small(28, "Where the matched barrier rises again"),
     "features": Small(9, "networks stitched after layer l"),
+    "width_exponents": Small(12, "Matched barriers beside what bounds them"),
 }
 SLOW = (
     "barrier_prediction",
@@ -81,6 +82,7 @@ SLOW = (
     "trained_widths",
     "training_time",
     "two_layer_widths",
+    "width_exponents",
     "width_sweep",
 )
 NOT_DRAWN = {
@@ -267,6 +269,13 @@ REFUSED = {
         "--pairs 2": "greater than or equal to 3",
         "--learning-rate -1": "learning_rate must be positive",
     },
+    "width_exponents": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--activation elu": "activation must be one of ['relu', 'tanh', 'gelu']",
+        "--examples 2000": "examples must be at most 1437 of digits, got 2000",
+        "--pairs 1": "greater than or equal to 2",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -378,6 +387,10 @@ KEYS = {
     "features": (
         (90, "baa41db11e8c9f311e5aaeda3e4424427c37a83e0331698786ceb4275e58052d"),
         (9, "38de8502dd270cf72070621b46a232dabe289c989556ea1ae5ab645a0728d8c3"),
+    ),
+    "width_exponents": (
+        (60, "89925179eaa1697b99d7246d380e66ede52e16798c4bc59d6af78b1a26c4d174"),
+        (12, "518a39f6634657a7b7675734e1d925d05477b6cb1887bf8ec95e091db6ced76d"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

@@ -1,0 +1,1 @@
+"""How fast barriers and matching costs fall with width, by depth and activation."""
