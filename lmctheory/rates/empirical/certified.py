@@ -2,11 +2,11 @@
 
 The assignment problem is solved on few candidate edges, and the certificate covers all m^2 of them.
 Coarse to fine: both samples are halved along their widest axes at equal ranks, four consecutive
-neurons make one of the next coarser problem, and its potentials start the finer one. There, in
-rounds: potentials are made feasible by c-transforms over all neurons, psi_j = min_i (c_ij - phi_i)
-and back, which gives the lower bound; the nearest neurons that these find join the candidates; the
-sparse assignment problem is solved, which gives the matching and so the upper bound; its potentials
-follow by Bellman-Ford. Modulo signs the same is done in the quotient, from a folded start.
+neurons make one of the next coarser problem, and its potentials, continued by a c-transform, start
+the finer one. There, in rounds: potentials are made feasible by c-transforms over all neurons,
+psi_j = min_i (c_ij - phi_i) and back, which gives the lower bound; the nearest neurons that these
+find join the candidates; the sparse assignment problem is solved, which gives the matching and so
+the upper bound; its potentials follow by Bellman-Ford. Modulo signs the same is done in the quotient, from a folded start.
 
 *Certified* means that the exact cost of the given numbers, as a rational or real number, lies in
 the interval: neurons are converted to float64 and brought to size without a rounding error
@@ -299,21 +299,17 @@ def _reduced(
 
 
 def _coarse_potentials(a: np.ndarray, b: np.ndarray, cost: Cost, gap: float) -> Array:
-    """Potentials of the means of four neurons each, handed down to the four."""
+    """Potentials of the means of four neurons each, continued to all as phi = min_J (c_J - psi_J).
+
+    Handed down unchanged they would be wrong by the way to the partner times that to the mean,
+    which in few dimensions is as much as the cost.
+    """
     m, n = len(a), len(a) // 4
     if m <= _COARSEST:
         return np.zeros(m)
-    means = [x[: 4 * n].reshape(n, 4, -1).mean(axis=1) for x in (a, b)]
-    return _solve(means[0], means[1], cost, gap)[2][np.minimum(np.arange(m) // 4, n - 1)]
-
-
-def _coarse_potentials(a: np.ndarray, b: np.ndarray, cost: Cost, gap: float) -> Array:
-    """Potentials of the means of four neurons each, handed down to the four."""
-    m, n = len(a), len(a) // 4
-    if m <= _COARSEST:
-        return np.zeros(m)
-    means = [x[: 4 * n].reshape(n, 4, -1).mean(axis=1) for x in (a, b)]
-    return _solve(means[0], means[1], cost, gap).phi[np.minimum(np.arange(m) // 4, n - 1)]
+    x, y = (sample[: 4 * n].reshape(n, 4, -1).mean(axis=1) for sample in (a, b))
+    psi = c_transform(x, _solve(x, y, cost, gap).phi, y, cost).potential
+    return c_transform(y, psi, a, cost).potential
 
 
 def _whole(values: np.ndarray, unit: float) -> np.ndarray:
