@@ -6,7 +6,8 @@ neurons make one of the next coarser problem, and its potentials, continued by a
 the finer one. There, in rounds: potentials are made feasible by c-transforms over all neurons,
 psi_j = min_i (c_ij - phi_i) and back, which gives the lower bound; the nearest neurons that these
 find join the candidates; the sparse assignment problem is solved, which gives the matching and so
-the upper bound; its potentials follow by Bellman-Ford. Modulo signs the same is done in the quotient, from a folded start.
+the upper bound; its potentials follow by Bellman-Ford. Modulo signs the same is done in the
+quotient, from a folded start.
 
 *Certified* means that the exact cost of the given numbers, as a rational or real number, lies in
 the interval: neurons are converted to float64 and brought to size without a rounding error
@@ -247,7 +248,8 @@ def _solve(
     m = len(a)
     every = np.arange(m)
     phi = _coarse_potentials(a, b, cost, gap)
-    lower, upper, best = 0.0, fsum(cost.pairs(a, b, every, every)) / m, every
+    best: Int[np.ndarray, " m"] = every
+    lower, upper = 0.0, fsum(cost.pairs(a, b, every, every)) / m
     edges = every * (m + 1)  # the rank-block matching makes every problem feasible
     for rounds in range(_ROUNDS):
         near_a, psi, phi = c_transform(a, phi, b, cost, gap * upper / 100)

@@ -9,11 +9,13 @@ from itertools import permutations
 
 import mpmath
 import numpy as np
+import ot
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
+from sklearn.neighbors import NearestNeighbors
 
 from lmctheory.rates import certified_matching, optimal_signs, wasserstein_pow
 from lmctheory.rates.empirical import c_transform as module
@@ -367,6 +369,42 @@ def test_bad_arguments_are_refused():
 def test_wide_layers_within_one_per_cent(d):
     a, b = np.random.default_rng(d).standard_normal((2, 16_384, d))
     assert certified_matching_cost(a, b).gap <= 0.01
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_neurons_of_many_dimensions_within_three_per_cent():
+    a, b = np.random.default_rng(0).standard_normal((2, 100_000, 64))
+    found = certified_matching(a, b, gap=0.03)
+    assert (np.sort(found.permutation) == np.arange(len(a))).all()
+    assert found.cost.gap <= 0.03
+
+
+@pytest.mark.benchmark
+def test_products_search_twice_as_fast_as_brute_neighbours():
+    x, y = np.random.default_rng(0).random((2, 16_384, 64)) / 8
+    phi = np.zeros(len(x))
+    start = time.process_time()
+    c_transform(x, phi, y, Cost.of(x, y, 2.0))
+    products = time.process_time() - start
+    start = time.process_time()
+    NearestNeighbors(n_neighbors=10, algorithm="brute").fit(x).kneighbors(y)
+    brute = time.process_time() - start
+    print(f"products {products:.2f} s, brute neighbours {brute:.2f} s of processor time")
+    assert brute >= 1.4 * products
+
+
+@pytest.mark.benchmark
+def test_three_times_faster_than_the_network_simplex():
+    a, b = np.random.default_rng(0).standard_normal((2, 8_192, 64))
+    start = time.process_time()
+    found = certified_matching(a, b)
+    certified = time.process_time() - start
+    start = time.process_time()
+    exact = ot.emd2([], [], ot.dist(a, b), numItermax=10**7)
+    simplex = time.process_time() - start
+    print(f"certified {certified:.1f} s, network simplex {simplex:.1f} s of processor time")
+    assert found.cost.lower <= exact <= found.cost.upper
+    assert simplex >= 3 * certified
 
 
 @pytest.mark.benchmark
