@@ -246,26 +246,41 @@ def test_c_transforms_are_feasible_for_every_pair(p, d, few, monkeypatch):
         assert (np.sort(near.T, axis=0) == np.sort(best, axis=0)).all()
 
 
-@pytest.mark.parametrize("kind", ["plain", "duplicates", "far", "one far"])
+@pytest.mark.parametrize("kind", ["plain", "duplicates", "crowds", "far", "one far"])
 @pytest.mark.parametrize("tolerable", [np.inf, 0.0])
 def test_single_precision_hides_nothing_that_is_not_allowed_for(kind, tolerable):
     rng = np.random.default_rng(11)
     x, y = rng.standard_normal((2, 700, 20)) / 40
     if kind == "duplicates":
         y = x[rng.integers(0, 50, 700)] + 1e-9 * y
+    if kind == "crowds":  # of 35, whom single precision cannot tell apart
+        x = x[np.arange(700) % 20] + 1e-9 * x
     if kind == "far":
         x, y = x / 1e3 + 0.5, y / 1e3 + 0.5
     if kind == "one far":
         x, y = np.r_[x[:1] / 40, x[1:] / 1e6], y / 1e6
     cost = np.square(x[:, None] - y).sum(axis=2)
     phi = cost[np.arange(700), rng.permutation(700)]  # many values are nearly 0
+    if kind == "crowds":
+        phi = 1e-9 * rng.random(700)
     found = c_transform(x, phi, y, Cost.of(x, y, 2.0), tolerable)
     exact = np.array([(c - found.phi).min() for c in cost.T])
     assert (found.potential <= exact + 1e-16).all()
     if tolerable == 0.0:
         assert (found.potential >= exact - 1e-12 * (1 + np.ptp(phi))).all()
     else:  # in most rows nobody nearly ties
-        assert np.median(exact - found.potential) < 1e-12 or kind in ("duplicates", "one far")
+        assert np.median(exact - found.potential) < 1e-12 or kind not in ("plain", "far")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_nobody_who_was_missed_is_below_the_least_of_the_others(kind):
+    rng = np.random.default_rng(12)
+    x, y = rng.integers(-9, 10, (90, 3)).astype(kind), rng.integers(-9, 10, (40, 3)).astype(kind)
+    near, others = module._winners(y, [np.ascontiguousarray(x[h::20].T) for h in range(20)], 6)
+    values = y @ x.T  # integers: without a rounding error
+    assert (np.take_along_axis(values, near, axis=1).min(axis=1) == values.min(axis=1)).all()
+    np.put_along_axis(values, near, np.inf, axis=1)
+    assert (others == values.min(axis=1)).all()
 
 
 @pytest.mark.parametrize("few", [0, 10**9])
@@ -380,8 +395,8 @@ def test_a_hundred_thousand_neurons_of_many_dimensions_within_three_per_cent():
 
 
 @pytest.mark.benchmark
-def test_products_search_twice_as_fast_as_brute_neighbours():
-    x, y = np.random.default_rng(0).random((2, 16_384, 64)) / 8
+def test_products_search_faster_than_brute_neighbours():
+    x, y = np.random.default_rng(0).random((2, 40_000, 64)) / 8
     phi = np.zeros(len(x))
     start = time.process_time()
     c_transform(x, phi, y, Cost.of(x, y, 2.0))
@@ -390,7 +405,7 @@ def test_products_search_twice_as_fast_as_brute_neighbours():
     NearestNeighbors(n_neighbors=10, algorithm="brute").fit(x).kneighbors(y)
     brute = time.process_time() - start
     print(f"products {products:.2f} s, brute neighbours {brute:.2f} s of processor time")
-    assert brute >= 1.4 * products
+    assert brute >= 1.5 * products
 
 
 @pytest.mark.benchmark
