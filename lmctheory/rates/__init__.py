@@ -3,7 +3,12 @@
 from lmctheory.rates.bound import MAX_WIDTH, Bound
 from lmctheory.rates.bounded_mean import mean_lower_bound
 from lmctheory.rates.concentration import Deviation, deviation
-from lmctheory.rates.empirical.certified import Interval, certified_matching_cost
+from lmctheory.rates.empirical.certified import (
+    CertifiedMatching,
+    Interval,
+    certified_matching,
+    certified_matching_cost,
+)
 from lmctheory.rates.empirical.curve import Curve, matching_cost_curve
 from lmctheory.rates.empirical.dimension import (
     compare_dimensions,
@@ -55,6 +60,7 @@ from lmctheory.rates.width import required_width, width_lower_bound
 __all__ = [
     "MAX_WIDTH",
     "Bound",
+    "CertifiedMatching",
     "Curve",
     "Deviation",
     "Estimate",
@@ -65,6 +71,7 @@ __all__ = [
     "PooledCost",
     "SimulatedInterval",
     "box_tree",
+    "certified_matching",
     "certified_matching_cost",
     "compare_dimensions",
     "correlation_dimension",

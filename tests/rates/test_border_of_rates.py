@@ -28,6 +28,9 @@ SIMULATED = {"width": 8, "repeats": 2, "delta": 0.125}
 
 CALLS = {
     "box_tree": lambda f: rates.box_tree(f.array([0.5, 2.0]), f.integer(9)),
+    "certified_matching": lambda f: rates.certified_matching(
+        f.array(A), f.array(B), f.number(2.0), f.number(0.5)
+    ),
     "certified_matching_cost": lambda f: rates.certified_matching_cost(
         f.array(A), f.array(B), f.number(2.0), f.number(0.5)
     ),

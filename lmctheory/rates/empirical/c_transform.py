@@ -9,11 +9,19 @@ M = max phi and h_i^2 = M - phi_i,
 coordinates, with an error of at most r c_ij, r = (max(p, 2)/2 (d + 2) + 8) eps. Who is missed may
 be less by as much as the search may err in comparing. All pairs and k-d trees compare sums of
 squares of differences: errors of r T_ij. Only a pair with T_ij below the least one found could
-undercut it; so 4 r times that least one covers both. In many dimensions squares are expanded,
-T_ij = |x_i|^2 + h_i^2 - 2 <x_i, y_j> + |y_j|^2, around a common centre, with errors of r times the
-terms; those of a pair that could undercut are at most 2 (T + |y_j|^2) and |y_j|^2, T the least one
-found, so that 16 r (T + |y_j|^2) covers it: an outlier costs itself an allowance, not the others.
-Where even that is too much, all pairs of that y_j are compared by differences.
+undercut it; so 4 r times that least one covers both.
+
+*Products.* In many dimensions squares are expanded, T_ij = s_i - 2 <x_i, y_j> + |y_j|^2 with
+s_i = |x_i|^2 + h_i^2, around a common centre, and s_i - 2 <x_i, y_j> is computed by matrix products
+in blocks, in single precision: twice as fast as in double. The neurons of x are dealt to 64 hands;
+of each hand every y_j keeps the least and the second value, and the hands' winners are charged as
+above. Whoever was missed has a computed value of at least v_j, the least among second values and
+winners that were not charged, so that c_ij - phi_i >= v_j + |y_j|^2 - M - e. Errors e are at most
+(d + 4) u (s_i + 2 |x_i| |y_j|), u the unit roundoff and inputs rounded; for a pair that could
+undercut, |x_i| and h_i are at most |y_j| + T^(1/2) and T^(1/2), T the least one found, hence
+e <= 4 r (T + |y_j|^2), r with single precision's eps. That hides nothing unless two values nearly
+tie. Where it hides too much, double precision decides, then all pairs of that y_j by differences;
+an outlier costs itself an allowance, not the others.
 
 *Easing.* M is large without need where an outlier x_i has one partner y_j, and phi_i + psi_j is
 divided between the two at random. Whoever is the first choice of some y_j may give back as much as
@@ -21,6 +29,7 @@ makes them its second choice as well: no psi_j falls, and one at least rises by 
 falls. So this is done, down to the median, wherever an allowance is not tolerable.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -38,6 +47,9 @@ _LOW = 14
 """Dimensions up to which a k-d tree pays."""
 _BLOCK = 2**22
 """Floats in a temporary array."""
+_TILE = 2**20
+"""Floats in a product, which a cache holds."""
+_HANDS = 64
 _EPS = float(np.finfo(np.float64).eps)
 
 Array = Float[np.ndarray, " m"]
@@ -144,42 +156,47 @@ def c_transform(
     if found.allowance.max() > tolerable:
         phi = _eased(phi, found)
         found = _search(x, phi, y, cost, tolerable)
-    return Transform(found.near, found.values.min(axis=1) - found.allowance, phi)
+    return Transform(found.near, found.least - found.allowance, phi)
 
 
 class _Search(NamedTuple):
-    """The nearest of x for every y, c_ij - phi_i, and what rounding may hide below the least."""
+    """The nearest of x for every y, c_ij - phi_i, and what may be below the least of them.
+
+    That is for rounding what is charged, and what the search hides.
+    """
 
     near: Int[np.ndarray, "n k"]
     values: Float[np.ndarray, "n k"]
-    allowance: Float[np.ndarray, " n"]
+    rounding: Float[np.ndarray, " n"]
+    hidden: Float[np.ndarray, " n"]
+
+    @property
+    def least(self) -> Float[np.ndarray, " n"]:
+        return self.values.min(axis=1)
+
+    @property
+    def allowance(self) -> Float[np.ndarray, " n"]:
+        return self.rounding + self.hidden
 
 
 def _search(x: np.ndarray, phi: Array, y: np.ndarray, cost: Cost, tolerable: float) -> _Search:
-    k, top = min(_NEIGHBOURS, len(x)), float(phi.max())
-    size = np.zeros(len(y))
+    k = min(_NEIGHBOURS, len(x))
     if cost.p != 2 or len(x) <= _FEW:
-        near = _by_all_pairs(x, phi, y, cost.p, k)
-    else:
-        lifted = np.c_[x, np.sqrt(top - phi)]
-        target = np.c_[y, np.zeros(len(y))]
-        if x.shape[1] <= _LOW:
-            near = _query(lifted, target, k, "kd_tree")
-        else:
-            centre = np.median(lifted, axis=0)
-            centre[-1] = 0.0
-            lifted, target = lifted - centre, target - centre
-            near = _query(lifted, target, k, "brute")
-            size = np.square(target).sum(axis=1)
-            rough = 16 * cost.relative * size > tolerable
-            near[rough] = _by_all_pairs(x, phi, y[rough], cost.p, k)
-            size[rough] = 0.0
-    columns = np.repeat(np.arange(len(y)), k)
-    costs = cost.pairs(x, y, near.ravel(), columns).reshape(near.shape)
-    values = costs - phi[near]
-    least = values.min(axis=1)
-    missed = 16 * cost.relative * (np.maximum(least + top, 0.0) + size)
-    return _Search(near, values, missed + 2 * _EPS * np.abs(least) + 2 * cost.absolute)
+        return _charged(_by_all_pairs(x, phi, y, cost.p, k), x, phi, y, cost)
+    if x.shape[1] <= _LOW:
+        lifted, target = np.c_[x, np.sqrt(phi.max() - phi)], np.c_[y, np.zeros(len(y))]
+        near = NearestNeighbors(n_neighbors=k, algorithm="kd_tree").fit(lifted)
+        return _charged(near.kneighbors(target, return_distance=False), x, phi, y, cost)
+    found = _by_products(x, phi, y, cost, np.float32)
+    _replace(
+        found, found.hidden > tolerable, lambda j: _by_products(x, phi, y[j], cost, np.float64)
+    )
+    _replace(
+        found,
+        (found.hidden > tolerable) & (found.rounding <= tolerable),
+        lambda j: _charged(_by_all_pairs(x, phi, y[j], cost.p, k), x, phi, y[j], cost),
+    )
+    return found
 
 
 def _eased(phi: Array, found: _Search) -> Array:
@@ -194,9 +211,62 @@ def _eased(phi: Array, found: _Search) -> Array:
     return np.maximum(phi - lead, np.minimum(phi, np.median(phi)))
 
 
-def _query(x: np.ndarray, y: np.ndarray, k: int, algorithm: str) -> np.ndarray:
-    finder = NearestNeighbors(n_neighbors=k, algorithm=algorithm).fit(x)
-    return finder.kneighbors(y, return_distance=False)
+def _charged(near: np.ndarray, x: np.ndarray, phi: Array, y: np.ndarray, cost: Cost) -> _Search:
+    """Those found by a search that compares sums of squares of differences, and hides nothing."""
+    columns = np.repeat(np.arange(len(y)), near.shape[1])
+    values = cost.pairs(x, y, near.ravel(), columns).reshape(near.shape) - phi[near]
+    least = values.min(axis=1)
+    rounding = 16 * cost.relative * np.maximum(least + float(phi.max()), 0.0)
+    rounding += 8 * _EPS * np.abs(least) + 2 * cost.absolute
+    return _Search(near, values, rounding, np.zeros(len(y)))
+
+
+def _replace(found: _Search, rough: np.ndarray, search: Callable[[np.ndarray], _Search]) -> None:
+    """Puts a better search of the rough rows in their place; it takes the indices of rows."""
+    if rough.any():
+        for whole, part in zip(found, search(np.flatnonzero(rough)), strict=True):
+            whole[rough] = part
+
+
+def _by_products(
+    x: np.ndarray, phi: Array, y: np.ndarray, cost: Cost, kind: type[np.floating]
+) -> _Search:
+    """A search by matrix products in this precision, for more neurons x than hands."""
+    centre, top = np.median(x, axis=0), float(phi.max())
+    size = np.square(y - centre).sum(axis=1)
+    s = np.square(x - centre).sum(axis=1) + (top - phi)
+    lifted = np.c_[x - centre, s].astype(kind)
+    hands = [np.ascontiguousarray(lifted[hand::_HANDS].T) for hand in range(_HANDS)]
+    near = np.empty((len(y), min(_NEIGHBOURS, len(x))), np.int64)
+    others = np.empty(len(y))
+    for rows in np.array_split(np.arange(len(y)), len(x) * len(y) // (_HANDS * _TILE) + 1):
+        target = np.c_[-2 * (y[rows] - centre), np.ones(len(rows))].astype(kind)
+        near[rows], others[rows] = _winners(target, hands, near.shape[1])
+    found = _charged(near, x, phi, y, cost)
+    info = np.finfo(kind)
+    error = 4 * cost.relative * float(info.eps) / _EPS * (np.maximum(found.least + top, 0.0) + size)
+    error += 4 * (x.shape[1] + 4) * float(info.tiny)
+    return found._replace(hidden=np.maximum(found.least - (others + size - top - error), 0.0))
+
+
+def _winners(
+    target: np.ndarray, hands: list[np.ndarray], k: int
+) -> tuple[Int[np.ndarray, "n k"], Float[np.ndarray, " n"]]:
+    """The k least of the winners of all hands, and the least value of everyone else."""
+    every = np.arange(len(target))
+    best = np.empty((len(target), len(hands)), np.int64)
+    values = np.empty(best.shape, target.dtype)
+    others = np.full(len(target), np.inf)
+    for hand, lifted in enumerate(hands):
+        product = target @ lifted
+        best[:, hand] = first = product.argmin(axis=1)
+        values[:, hand] = product[every, first]
+        product[every, first] = np.inf
+        np.minimum(others, product.min(axis=1), out=others)
+    chosen = np.argpartition(values, k, axis=1)[:, : k + 1]
+    values = np.take_along_axis(values, chosen, axis=1)
+    near = np.take_along_axis(best, chosen[:, :k], axis=1) * len(hands) + chosen[:, :k]
+    return near, np.minimum(others, values[:, k])
 
 
 def _by_all_pairs(x: np.ndarray, phi: Array, y: np.ndarray, p: float, k: int) -> np.ndarray:
