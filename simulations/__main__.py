@@ -33,6 +33,8 @@ STUDIES = {
         "training_time",
         "teacher_student",
         "features",
+        "layers_over_training",
+        "layers_merged",
     )
 }
 """All studies, by name."""
