@@ -11,7 +11,7 @@ test test-slow test-lowest: export OMP_NUM_THREADS := 1
 STUDIES := sweep rates methods two-layers deep trained certificates layers symmetries \
     permutations simplices predict laws rising below coupling factors initialisation dimension \
     potentials star alignment-free learning-rates federated training-time teacher-student features \
-    widths
+    widths layers-over-training layers-merged
 .PHONY: $(STUDIES) lab paper docs test test-slow test-lowest benchmark lint types programs
 
 sweep: STUDY = width_sweep
@@ -42,6 +42,8 @@ training-time: STUDY = training_time
 teacher-student: STUDY = teacher_student
 features: STUDY = features
 widths: STUDY = width_exponents
+layers-over-training: STUDY = layers_over_training
+layers-merged: STUDY = layers_merged
 
 $(STUDIES): .venv/ready
 	$(BIN)/python -m simulations run $(STUDY)
@@ -49,7 +51,7 @@ $(STUDIES): .venv/ready
 
 # The studies of published experiments that need nothing but what is installed.
 lab: learning-rates factors initialisation dimension star alignment-free federated training-time \
-    teacher-student features widths
+    teacher-student features widths layers-over-training layers-merged
 
 # Numbers, tables, theorems and figures first, then the text, until references and pages are settled.
 paper: .venv/ready

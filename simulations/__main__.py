@@ -34,6 +34,8 @@ STUDIES = {
         "teacher_student",
         "features",
         "width_exponents",
+        "layers_over_training",
+        "layers_merged",
     )
 }
 """All studies, by name."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lmctheory.networks.images import image_input, require_positive
 from lmctheory.networks.initialisation import initialise
 
-__all__ = ["ViT"]
+__all__ = ["EncoderBlock", "ViT"]
 
 
 class EncoderBlock(nn.Module):
@@ -24,9 +24,10 @@ class EncoderBlock(nn.Module):
         )
 
     @no_type_check  # a symbolic trace passes a proxy, which is no tensor
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Of tokens ``[n, tokens, width]``; true entries of a mask hide the column from the row."""
         h = self.attention_norm(x)
-        x = x + self.attention(h, h, h, need_weights=False)[0]
+        x = x + self.attention(h, h, h, need_weights=False, attn_mask=mask)[0]
         return x + self.mlp(x)
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "config_of",
     "data_of",
     "require_setup",
+    "resized",
     "source_of",
 ]
 
@@ -134,7 +135,7 @@ def data_of(
         source = _teacher(setup, torch.Generator().manual_seed(int(rng.integers(2**31))))
     train = subset(source.train, setup.examples, rng=rng)
     test = subset(source.test, min(_TESTED, len(source.test)))
-    train, test = (_resized(part, setup.side) for part in (train, test))
+    train, test = (resized(part, setup.side) for part in (train, test))
     classes = source.classes
     if "classes" in changed:
         classes = -(-classes // 2)
@@ -156,7 +157,8 @@ def _teacher(setup: Setup, rng: torch.Generator) -> Dataset:
     return Dataset(found.name, train, test, found.classes)
 
 
-def _resized(data: Examples, side: int) -> Examples:
+def resized(data: Examples, side: int) -> Examples:
+    """Square images of one channel at another side, by means over what a pixel covers."""
     pixels = math.isqrt(data.inputs[0].numel())
     images = data.inputs.reshape(-1, 1, pixels, pixels)
     return Examples(adaptive_avg_pool2d(images, side).flatten(1), data.labels)

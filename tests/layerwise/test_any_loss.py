@@ -151,6 +151,20 @@ def test_tokens_that_count_are_averaged():
     assert layers.path.midpoint[0, 0] == pytest.approx(found.midpoint, abs=1e-6)
 
 
+def test_derivatives_of_networks_of_tokens():
+    a, b = Tokens(0).double(), Tokens(1).double()
+    x = torch.randint(7, (6, 4), generator=torch.Generator().manual_seed(0))
+    data = Examples(x, x.roll(-1, 1))
+    alpha = np.full((1, 3), 0.4)
+    cube = layer_cube(a, b, data, alpha, hessian=True)
+    for k, step in enumerate(1e-4 * np.eye(3)):
+        beside = layer_cube(a, b, data, np.concatenate([alpha + step, alpha - step]))
+        slopes = (beside.loss[0] - beside.loss[1]) / 2e-4
+        assert cube.gradient[0, k] == pytest.approx(slopes, rel=1e-5, abs=1e-8)
+        curved = (beside.gradient[0] - beside.gradient[1]) / 2e-4
+        assert cube.hessian[0, k] == pytest.approx(curved, rel=1e-4, abs=1e-7)
+
+
 def test_temperatures_are_for_the_cross_entropy():
     a, b, data = problem("squared")
     with pytest.raises(

@@ -60,6 +60,8 @@ SMALL = {
     "teacher_student": Small(28, "Where the matched barrier rises again"),
     "features": Small(9, "networks stitched after layer l"),
     "width_exponents": Small(12, "Matched barriers beside what bounds them"),
+    "layers_over_training": Small(6, "ViT along training: barriers of the test loss at t = 1/2"),
+    "layers_merged": Small(3, "digits, MNIST: not run, it needs --data-dir"),
 }
 SLOW = (
     "barrier_prediction",
@@ -69,6 +71,8 @@ SLOW = (
     "features",
     "federated",
     "initialisation",
+    "layers_merged",
+    "layers_over_training",
     "layerwise",
     "learning_rate_sweep",
     "matching_methods",
@@ -276,6 +280,21 @@ REFUSED = {
         "--pairs 1": "greater than or equal to 2",
         "--learning-rate -1": "learning_rate must be positive",
     },
+    "layers_over_training": {
+        "--dataset mnist --data-dir missing": "missing",
+        "--dataset diabetes --network ViT": "square images of one channel",
+        "--network LSTM": "network must be one of ['MLP',",
+        "--width 30 --network ViT": "heads must divide width 30, got 4",
+        "--pairs 1": "greater than or equal to 2",
+    },
+    "layers_merged": {
+        "--data-dir missing": "missing",
+        "--setting 'digits, MNIST'": "'digits, MNIST' needs --data-dir",
+        "--setting letters": "setting must be one of ['digits 0-4, 5-9',",
+        "--architecture LSTM": "architecture must be one of ['MLP 2',",
+        "--trunk 3 --epochs 2": "trunk must be at most --epochs, 2, got 3",
+        "--learning-rate -1": "learning_rate must be positive",
+    },
 }
 
 
@@ -391,6 +410,14 @@ KEYS = {
     "width_exponents": (
         (60, "89925179eaa1697b99d7246d380e66ede52e16798c4bc59d6af78b1a26c4d174"),
         (12, "518a39f6634657a7b7675734e1d925d05477b6cb1887bf8ec95e091db6ced76d"),
+    ),
+    "layers_over_training": (
+        (12, "66c9faaae4efd4d6652e499c41a7bbc5a929e8f2201e121ca3f31a832085012b"),
+        (6, "52d1cb4ea041b8be1715aeb0beb2581996b562f32f74552e6352598d5165dbf2"),
+    ),
+    "layers_merged": (
+        (6, "126680ba67943b421503694490223ff1e887af3c56a15ac3bd4d87d171176f2c"),
+        (3, "9d70d9c3d1891a37419b0e855066d28d343903800ba1dfda62791a3eb6409d2d"),
     ),
 }
 """Of the tasks by default and of the smallest run: how many, and SHA-256 of the sorted keys.

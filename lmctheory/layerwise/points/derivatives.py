@@ -121,7 +121,7 @@ def derivatives(
         x = evaluation.inputs(rows_of(data.inputs, rows))
         labels = data.labels[rows].to(evaluation.like.device)
         for i, point in enumerate(tracked(alpha, "differentiating")):
-            coordinates = [x.new_tensor(a).requires_grad_() for a in point]
+            coordinates = [evaluation.like.new_tensor(a).requires_grad_() for a in point]
             with twice_differentiable():
                 loss = loss_at(pair, evaluation, coordinates, x, labels, data.loss)
                 slopes = _slopes(loss, coordinates, create_graph=hessian)

@@ -1,0 +1,1 @@
+"""Two networks of different data sets, of which chosen layers are averaged."""
