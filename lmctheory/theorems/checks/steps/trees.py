@@ -1,5 +1,6 @@
 """Steps of the proofs on trees of cells and clusters of given points (R5, R16 to R19, R22)."""
 
+import math
 from collections.abc import Iterator
 from itertools import permutations, product
 from typing import NamedTuple
@@ -455,7 +456,7 @@ def _moment(rng: np.random.Generator) -> Pairs:
         )
         at = np.array([1.0, 0.0, 0.0])
         up, down = (float(q @ np.exp(theta * (sign * C - w * at))) for sign in (1, -1))
-        yield float(mean) / (np.e * theta), (up * down) ** m / (np.e * theta)
+        yield float(mean) / (math.e * theta), (up * down) ** m / (math.e * theta)
 
 
 def _linkage(x: np.ndarray) -> np.ndarray:
