@@ -1,1 +1,1 @@
-"""Barriers of layers along training, in an MLP, a vision and a character transformer."""
+"""Barriers of layers along training, in an MLP and in two transformers."""

@@ -1,1 +1,1 @@
-"""Every matching method on every architecture, planted and narrow pairs included."""
+"""Every matching method on every architecture, planted and narrow pairs too."""

@@ -29,6 +29,7 @@ from lmctheory.measures.arguments import ArrayLike, array, number, positive
 from lmctheory.measures.quotient import folded, leading_axes
 from lmctheory.rates.empirical.c_transform import Cost, c_transform
 from lmctheory.rates.empirical.samples import samples, times_power_of_two
+from lmctheory.results import Result
 
 __all__ = ["CertifiedMatching", "Interval", "certified_matching", "certified_matching_cost"]
 
@@ -53,7 +54,7 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CertifiedMatching:
+class CertifiedMatching(Result):
     """A matching, and an interval that contains the cost of the best one.
 
     Attributes:
@@ -79,9 +80,10 @@ def certified_matching(
     feasible for every pair, both rounded outwards: the exact W_p^p of the given numbers lies
     inside, whatever their type and scale. Memory grows as m, not as m^2: about 10 m (d + 50)
     floats, and at most 10 m (d + 250) if all twelve rounds are needed. Time, for p = 2, grows
-    little faster than m in few dimensions; beyond about 15 every round goes through all pairs, by
+    little faster than m in few dimensions; from 15 on every round goes through all pairs, by
     matrix products (four times m^2 d multiplications, on all cores that NumPy uses), and for other
-    p pair by pair. In one dimension by sorting (p >= 1), with a gap of rounding alone.
+    p pair by pair. In one dimension by sorting (p >= 1), with a gap of
+    rounding alone, unless costs leave the range of floats.
 
     Args:
         a: neurons of A ``[m, d]``.
@@ -184,12 +186,13 @@ def _permutation(order_a: np.ndarray, order_b: np.ndarray) -> Int[np.ndarray, " 
 
 def _require_float64(name: str, values: ArrayLike) -> None:
     """Refuses numbers of more digits than float64 has: of those it would be another cost."""
-    kind = str(getattr(values, "dtype", "")).rpartition(".")[2]
     found = array(name, values)
+    given = values if hasattr(values, "dtype") else np.asarray(values, dtype=object)
+    kind = str(given.dtype).rpartition(".")[2]
     if kind.endswith("int64"):
         fits = np.abs(found).max() < 2.0**53
     else:
-        fits = kind not in ("float96", "float128") or (found == values).all()
+        fits = kind not in ("float96", "float128", "object") or (found == given).all()
     if not fits:
         raise ValueError(f"{name} must hold numbers that float64 has, got {kind} beyond them")
 

@@ -26,6 +26,12 @@ With weights w_e of sum 1 at each atom, n = N_A(v) + N_B(v) and s^+ <= e^{theta 
 
 of which each half is at most |f_e| together, too.
 
+*Rounding.* 1 - r is computed as 2u - u^2 - s^2, u = E(1 - cos) = 2 E sin^2(./2), s = E sin, within
+a multiple of the mean square angle, which is about as small as itself: so r can be raised to any
+power m. Moments likewise, by E(exp - 1). A computed flow is one but for
+rho_v = (N_A - N_B)(v) - (out - in): with N_A - (out of v) - rho_v^+ left at v, rho^+ and rho^- are
+put back as well, and kappa_v grows by |rho_v| / 2 at most: D^p sum_v E|rho_v| is added.
+
 *The flow* may be any. That of electrical networks is linear; conductances are deviation over price,
 again and again, where the price of an edge is what it costs, and what a unit more at its two atoms
 adds to kappa_v if all were normal: least cost is sought for E|f_e| proportional to deviations. The
@@ -55,6 +61,7 @@ _NEIGHBOURS, _SAMPLES = 4, 12
 """Of every atom, and pairs of samples whose optimal matchings count, in the graph."""
 _ROUNDS, _PRUNED = 24, (6, 12)
 """Rounds of reweighting, and those after which edges of no use are dropped."""
+_EPS = float(np.finfo(np.float64).eps)
 _USELESS = 1e-3
 """Deviation of an edge of no use, in units of the largest."""
 _KEPT = 0.6
@@ -66,11 +73,15 @@ _TILTS = (0.7, 0.85, 1.0)
 
 
 class _Flow(NamedTuple):
-    """Edges i - j, and f = C (N_A - N_B) from i to j, centred: C q = 0."""
+    """Edges i - j, f = C (N_A - N_B) from i to j, centred: C q = 0, and the sum of E|rho_v|.
+
+    The last is in units of the root of m.
+    """
 
     i: Int[np.ndarray, " e"]
     j: Int[np.ndarray, " e"]
     C: Float[np.ndarray, "e n"]
+    missed: float
 
 
 class Chain:
@@ -121,7 +132,7 @@ class Chain:
         flow, q = self._flows[octave], self._q
         deviations = _deviations(flow.C, q, float(m))
         sizes = _mean_sizes(flow.C, q, m, deviations)
-        lacking = _lacking(flow, q, m, deviations, sizes)
+        lacking = _lacking(flow, q, m, deviations, sizes) + flow.missed * m**0.5
         unit = self._unit / m
         return unit * float(self._costs[flow.i, flow.j] @ sizes), unit * self._far * lacking
 
@@ -144,10 +155,10 @@ class Chain:
             density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
             total = float(price @ deviations + (spread * (density - z * ndtr(-z))).sum())
             if total < best:
-                best, found = total, _Flow(i, j, C)
+                best, found = total, (i, j, C)
             lack = lack**_KEPT * (density * through / spread + 1e-9) ** (1 - _KEPT)
         assert found is not None
-        return found
+        return _Flow(*found, _missed(*found, q))
 
 
 def _graph(
@@ -184,6 +195,23 @@ def _electrical(
     return np.asarray(C - (C @ q)[:, None])
 
 
+def _missed(
+    i: Int[np.ndarray, " e"],
+    j: Int[np.ndarray, " e"],
+    C: Float[np.ndarray, "e n"],
+    q: Float[np.ndarray, " n"],
+) -> float:
+    """The sum of the deviations of rho_v for samples of one neuron, rounded up."""
+    n = len(q)
+    rho, size = np.eye(n), np.ones((n, n))
+    for v, sign in ((i, -1.0), (j, 1.0)):
+        np.add.at(rho, v, sign * C)
+        np.add.at(size, v, np.abs(C))
+    rho -= (rho @ q)[:, None]  # a constant is of no matter, as N_A - N_B sums to 0
+    sure = np.abs(rho) + (2 * n + 8) * _EPS * (size + (size @ q)[:, None])
+    return float(np.sqrt(2 * np.square(sure) @ q).sum())
+
+
 def _deviations(
     C: Float[np.ndarray, "e n"], q: Float[np.ndarray, " n"], m: float
 ) -> Float[np.ndarray, " e"]:
@@ -203,8 +231,11 @@ def _mean_sizes(
     total = h**2 * deviations**2 / 4 + np.pi**2 / 6
     for k in range(1, _WAVES + 1):
         angle = (k * h)[:, None] * C
-        r = (np.cos(angle) @ q) ** 2 + (np.sin(angle) @ q) ** 2
-        total -= np.minimum(r, 1.0) ** m / k**2
+        u, s = 2 * np.square(np.sin(angle / 2)) @ q, np.sin(angle) @ q
+        error = (6 * len(q) + 40) * _EPS * (np.square(angle) @ q)
+        short = np.minimum(2 * u - u**2 - s**2 + error, 1.0)  # of r = 1, rounded up
+        with np.errstate(divide="ignore"):  # nothing is left of r then
+            total -= np.exp(m * np.log1p(-short)) / k**2
     return np.asarray(2 / np.pi * total / h)
 
 
@@ -216,11 +247,11 @@ def _lacking(
     sizes: Float[np.ndarray, " e"],
 ) -> float:
     """The sum of all E kappa_v from above."""
-    i, j, C = flow
+    i, j, C, _ = flow
     through = np.bincount(i, deviations, len(q)) + np.bincount(j, deviations, len(q))
     total = 0.0
     for v in (i, j):
-        weights = deviations / through[v]
+        weights = (1 - 4 * len(q) * _EPS) * deviations / through[v]  # of sum 1 at most
         margin = 2 * m * q[v] * weights
         variances = deviations**2 + weights * margin
         normal = (margin + np.sqrt(margin**2 + 4 * variances)) / (2 * variances)
@@ -244,5 +275,7 @@ def _log_mean(
     """The logarithm of E exp, of exponents that are less at an atom v of every edge."""
     shifted = exponents.copy()
     shifted[np.arange(len(v)), v] -= less
-    with np.errstate(over="ignore"):
-        return np.asarray(np.log(np.maximum(np.exp(shifted) @ q, 1e-300)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        more = np.expm1(shifted)
+        error = (2 * len(q) + 8) * _EPS * ((np.abs(more) + np.abs(shifted) * (more + 1)) @ q)
+        return np.asarray(np.log1p(more @ q + error))

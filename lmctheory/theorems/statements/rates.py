@@ -1466,7 +1466,8 @@ c_i(\pi)$ and that of $\sum_i \nu_i c_i(\pi)$ together: in the mean, $M(m; \lamb
 \textbf{3.} Let $\nu$ be 1 in the first $k$ coordinates and 0 in others, and the matching a function
 of these coordinates that treats them alike, ties broken at random. By symmetry $g_i(\nu)$ is the
 same for all $i \le k$; their sum is $M_k$. For $i > k$ the matching is independent of $\xi_{j,i}$
-and $\xi'_{j,i}$, so that $g_i(\nu) = \mathbb E (\xi_i - \xi'_i)^2 = 2$.
+and $\xi'_{j,i}$, so that $g_i(\nu) = \mathbb E (\xi_i - \xi'_i)^2 = 2$. Coordinates of
+variance 0 may be added, so that $k > d$ is a case of it.
 
 \textbf{4.} $\lambda$ is the sum of $(\lambda_k - \lambda_{k+1}) 1_{i \le k}$ over $k$, and by step
 2 costs of the parts add up to no more than that of the whole.
