@@ -145,9 +145,9 @@ def test_numbers_that_float64_has_not_are_refused():
     for far in (np.array([[2**53 + 1]]), torch.tensor([[2**53 + 1]])):
         with pytest.raises(ValueError, match="b must hold numbers that float64 has, got int64"):
             certified_matching_cost(np.zeros((1, 1)), far)
-    for given in ([[2**53 + 1]], [np.array([2**53 + 1])], [[2**53 + 1], [0.5]]):
+    for listed in ([[2**53 + 1]], [np.array([2**53 + 1])], [[2**53 + 1], [0.5]]):
         with pytest.raises(ValueError, match="b must hold numbers that float64 has, got object"):
-            certified_matching_cost(np.zeros((len(given), 1)), given)
+            certified_matching_cost(np.zeros((len(listed), 1)), listed)
     assert certified_matching_cost([[0]], [[3]]) == pytest.approx((9, 9))
     assert certified_matching_cost(np.array([[0]]), np.array([[3]])) == pytest.approx((9, 9))
     third = np.longdouble(1) / 3
