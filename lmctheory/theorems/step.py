@@ -55,7 +55,7 @@ class Step:
         elif self.kind == "identity":
             for left, right in self.sides():
                 held.append(_vanishes(left - right))
-                seen.append(not right.equals(0))
+                seen.append(not _vanishes(right))
         else:
             for trial in islice(self.sides(rng), self.count):
                 held.append(trial.holds)
