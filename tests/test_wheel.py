@@ -15,8 +15,8 @@ import lmctheory
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-TUTORIALS = ROOT / "tests/docs/test_documents.py"
-SHIPPED = {".py", ".typed", ".html", ".css", ".js"}
+TUTORIALS = Path("tests/documentation/test_documents.py")
+SHIPPED = {".py", ".typed", ".html", ".css", ".js", ".csv"}
 """Kinds of files in the package."""
 
 
@@ -89,14 +89,14 @@ def test_it_is_used_from_an_empty_environment(empty):
     assert "Widths of 20 bring the relative error below 0.3" in run(program, *widths, cwd=empty)
 
 
-@pytest.mark.skipif(not TUTORIALS.exists(), reason="there are no tutorials")
 def test_the_tutorials_are_followed_there(empty):
-    """They need a test runner and a library of figures besides; lmctheory is the installed one."""
+    """They need a test runner, figures and frames besides; lmctheory is the installed one."""
     limits = ROOT / "constraints.txt"
-    run(empty / "env/bin/pip", "install", "--constraint", limits, "pytest", "matplotlib", cwd=empty)
+    besides = ("pytest", "matplotlib", "pandas")
+    run(empty / "env/bin/pip", "install", "--constraint", limits, *besides, cwd=empty)
     for name in ("docs", "simulations", "tests"):
         shutil.copytree(ROOT / name, empty / name, ignore=shutil.ignore_patterns("__pycache__"))
     program = (empty / "env/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    text = run(*program, TUTORIALS.relative_to(ROOT), cwd=empty)
+    text = run(*program, TUTORIALS, cwd=empty)
     assert "passed" in text
     assert "failed" not in text
