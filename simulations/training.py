@@ -7,7 +7,10 @@ from torch import nn
 
 from lmctheory.networks import MLP, Dataset, TrainingConfig, seeded_generators, train_many
 
-__all__ = ["Training", "trained_mlps", "widths_of"]
+__all__ = ["DIVERGED", "Training", "trained_mlps", "widths_of"]
+
+DIVERGED = "training diverged to NaN weights: lower --learning-rate"
+"""Said where `require_finite` refuses networks that `--learning-rate` trained."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What networks that are no chains must share, and what data must be for them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from lmctheory.networks.state import (
 __all__ = [
     "require_batches",
     "require_classes",
+    "require_finite",
     "require_fit",
     "require_inputs_fit",
     "require_same_state",
@@ -80,6 +82,20 @@ def _require_same_state(name_a: str, a: nn.Module, name_b: str, b: nn.Module) ->
                 f"{same}, but {key!r} is {types_a.get(key)} in {name_a} "
                 f"and {types_b.get(key)} in {name_b}"
             )
+
+
+def require_finite(models: Iterable[nn.Module], said: str) -> None:
+    """Refuses networks of which training left NaN or infinite weights.
+
+    Args:
+        models: as they came from training.
+        said: the message.
+
+    Raises:
+        ValueError: if there is such a weight.
+    """
+    if not all(p.isfinite().all() for model in models for p in model.parameters()):
+        raise ValueError(said)
 
 
 def require_segment(model_a: nn.Module, model_b: nn.Module) -> None:

@@ -16,7 +16,7 @@ from lmctheory.matching import METHODS, symmetry
 from lmctheory.matching.objectives import LOSS
 from lmctheory.measures.arguments import at_least, odd_points
 from lmctheory.networks import Dataset, TrainingConfig, find_chain, seeded_generators, train_many
-from lmctheory.networks.agreement import require_fit
+from lmctheory.networks.agreement import require_finite, require_fit
 from lmctheory.networks.state import require_network, seeded, tensors
 from lmctheory.sweeps.measured import Measured
 from lmctheory.sweeps.measurement import measure
@@ -156,8 +156,7 @@ def _run(
     if training is not None:
         trained = train_many(models, data.train, training, seeds=seeds, device=device)
         models = [model.cpu() for model in trained]
-    if not all(tensor.isfinite().all() for model in models for tensor in model.parameters()):
-        raise ValueError("training diverged to NaN weights: lower its learning rate")
+    require_finite(models, "training diverged to NaN weights: lower its learning rate")
     measured = measure(models, data, task.methods, points=task.points, certify=task.certify)
     return replace(measured, seeds=seeds)
 

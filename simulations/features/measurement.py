@@ -33,11 +33,12 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
+from lmctheory.networks.agreement import require_finite
 from lmctheory.networks.calling import batches
 from lmctheory.networks.state import Evaluation, slots
 from lmctheory.paths import barrier, interpolate, with_layers_of
 from simulations.layerwise.networks import NETWORKS
-from simulations.training import Training
+from simulations.training import DIVERGED, Training
 
 __all__ = [
     "MATCHINGS",
@@ -262,8 +263,7 @@ def _trained(task: Task, data: Dataset) -> tuple[nn.Module, nn.Module]:
     ]
     config, trunk = task.training.config, task.spawn or 0
     trained = train_many(starts, data.train, config, seeds=orders, trunk_epochs=trunk)
-    if not all(p.isfinite().all() for model in trained for p in model.parameters()):
-        raise ValueError("training diverged to NaN weights: lower --learning-rate")
+    require_finite(trained, DIVERGED)
     a, b = (evaluation_mode(model) for model in trained)
     return a, b
 

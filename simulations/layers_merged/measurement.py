@@ -17,9 +17,10 @@ from lmctheory.layerwise import cumulative, evaluate, layers, single_layers
 from lmctheory.layerwise.barriers.selection import Subset, members
 from lmctheory.matching import match
 from lmctheory.networks import Dataset, Examples, evaluation_mode, seeded_generators, train_many
+from lmctheory.networks.agreement import require_finite
 from simulations.layers_merged.sets import SETTINGS, both
 from simulations.layerwise.networks import NETWORKS
-from simulations.training import Training
+from simulations.training import DIVERGED, Training
 
 __all__ = [
     "ALL",
@@ -142,8 +143,7 @@ def _trained(
     span: tuple[int, int] | None = None,
 ) -> list[nn.Module]:
     trained = train_many(starts, data, task.training.config, seeds=seeds, span=span)
-    if not all(p.isfinite().all() for model in trained for p in model.parameters()):
-        raise ValueError("training diverged to NaN weights: lower --learning-rate")
+    require_finite(trained, DIVERGED)
     return [evaluation_mode(model) for model in trained]
 
 

@@ -31,6 +31,7 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
+from lmctheory.networks.agreement import require_finite
 from simulations.layers_over_training.networks import NETWORKS, groups_of
 from simulations.training import Training
 
@@ -142,8 +143,9 @@ def _trained(
     trained = train_many(
         starts, data.train, task.training.config, seeds=seeds, span=(0, task.epoch)
     )
-    if not all(p.isfinite().all() for model in trained for p in model.parameters()):
-        raise ValueError("training diverged to NaN weights: take a narrower or shallower network")
+    require_finite(
+        trained, "training diverged to NaN weights: take a narrower or shallower network"
+    )
     return [evaluation_mode(model) for model in trained]
 
 

@@ -25,6 +25,7 @@ from lmctheory.networks import (
     load_dataset,
     seeded_generators,
 )
+from lmctheory.networks.agreement import require_finite
 from lmctheory.paths import barrier
 from lmctheory.prediction import error_sizes
 from lmctheory.rates import participation_ratio
@@ -179,8 +180,7 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     widths = widths_of(data, task.width, task.depth)
     config, seeds = task.training.config, task.seeds
     models = trained_mlps(data, widths, config, seeds, initialisation=_INITIALISATION)
-    if not all(p.isfinite().all() for model in models for p in model.parameters()):
-        raise ValueError(f"training diverged to NaN weights at rate {config.learning_rate}")
+    require_finite(models, f"training diverged to NaN weights at rate {config.learning_rate}")
     moved = [_moved(model, widths, seed) for model, seed in zip(models, seeds, strict=True)]
     pairs = zip(models[::2], models[1::2], moved[::2], moved[1::2], strict=True)
     return Measured(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from lmctheory.matching import match
 from lmctheory.networks import Dataset, Examples, affine_chain
+from lmctheory.networks.agreement import require_finite
 from lmctheory.paths import barrier
 from lmctheory.sweeps.typed import entropy_of
 from simulations.training import Training, trained_mlps, widths_of
@@ -107,10 +108,10 @@ def run(task: Task) -> Measured:
     seeds = np.random.SeedSequence(entropy_of(task)).generate_state(2 * task.pairs).tolist()
     widths, config = widths_of(data, task.width, 1), task.training.config
     models = trained_mlps(data, widths, config, seeds)
-    if not all(p.isfinite().all() for model in models for p in model.parameters()):
-        raise ValueError(
-            f"training of width {task.width} diverged at rate {config.learning_rate:g}: lower it"
-        )
+    require_finite(
+        models,
+        f"training of width {task.width} diverged at rate {config.learning_rate:g}: lower it",
+    )
     return Measured([_pair(a, b, data) for a, b in zip(models[::2], models[1::2], strict=True)])
 
 

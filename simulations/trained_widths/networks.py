@@ -24,7 +24,9 @@ from lmctheory.networks import (
     seeded_generators,
     train_many,
 )
+from lmctheory.networks.agreement import require_finite
 from simulations.trained_widths.tasks import Task
+from simulations.training import DIVERGED
 
 __all__ = ["Networks", "Neurons", "functions", "trained_networks"]
 
@@ -85,8 +87,7 @@ def trained_networks(task: Task, width: int, count: int, data: Dataset) -> Netwo
     initial = [affine_chain(model) for model in models]
     if task.training is not None:
         models = train_many(models, data.train, task.training.config, seeds=seeds)
-        if not all(p.isfinite().all() for model in models for p in model.parameters()):
-            raise ValueError("training diverged to NaN weights: lower --learning-rate")
+        require_finite(models, DIVERGED)
     chains = [affine_chain(model) for model in models]
     test = data.test
     inputs = test.inputs[: task.examples]  # as they come: both data sets are shuffled

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from lmctheory.matching import match
 from lmctheory.networks import MLP, load_dataset, seeded_generators, train_many
+from lmctheory.networks.agreement import require_finite
 from lmctheory.paths import certificate, interpolate
 from lmctheory.sweeps.measured import UNMATCHED, Measured
 from lmctheory.sweeps.measurement import measure
-from simulations.training import Training, widths_of
+from simulations.training import DIVERGED, Training, widths_of
 
 __all__ = ["ALIGNMENTS", "MATCHED", "AtMidpoint", "Seen", "Task", "cost_of", "run"]
 
@@ -98,8 +99,7 @@ def run(task: Task, data_dir: Path | None = None) -> Seen:
         models = train_many(
             models, data.train, task.training.config, seeds=task.seeds, span=(0, task.epoch)
         )
-    if not all(p.isfinite().all() for model in models for p in model.parameters()):
-        raise ValueError("training diverged to NaN weights: lower --learning-rate")
+    require_finite(models, DIVERGED)
     measured = measure(models, data, [MATCHED], points=_POINTS, certify=False)
     pairs = list(zip(models[::2], models[1::2], strict=True))
     aligned = {

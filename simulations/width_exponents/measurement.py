@@ -13,10 +13,11 @@ from torch import nn
 
 from lmctheory.matching import METHODS, match, rescale
 from lmctheory.networks import Dataset, Examples, load_dataset, subset
+from lmctheory.networks.agreement import require_finite
 from lmctheory.paths import barrier, certificate
 from lmctheory.sweeps.measured import UNMATCHED, Measured
 from lmctheory.sweeps.measurement import measure
-from simulations.training import Training, trained_mlps, widths_of
+from simulations.training import DIVERGED, Training, trained_mlps, widths_of
 
 __all__ = [
     "ACTIVATIONS",
@@ -134,8 +135,7 @@ def run(task: Task, data_dir: Path | None = None) -> Seen:
     data = examples_of(task.dataset, data_dir, task.examples, task.seed)
     shape = widths_of(data, task.width, task.depth)
     models = trained_mlps(data, shape, task.training.config, task.seeds, activation=task.activation)
-    if not all(p.isfinite().all() for model in models for p in model.parameters()):
-        raise ValueError("training diverged to NaN weights: lower --learning-rate")
+    require_finite(models, DIVERGED)
     pairs = list(zip(models[::2], models[1::2], strict=True))
     matched = [(a, match(a, b, MATCHED, data.train).apply(b)) for a, b in pairs]
     other = ACTIVATIONS[task.activation]

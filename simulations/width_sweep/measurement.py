@@ -15,10 +15,11 @@ from lmctheory.matching import METHODS
 from lmctheory.matching.costs.neuron_features import Features
 from lmctheory.measures import Gaussian
 from lmctheory.networks import MLP, load_dataset, seeded_generators, train_many
+from lmctheory.networks.agreement import require_finite
 from lmctheory.sweeps.measured import UNMATCHED, Measured
 from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.neuron_laws import initial_law
-from simulations.training import Training
+from simulations.training import DIVERGED, Training
 
 __all__ = ["ALIGNMENTS", "ENCLOSED", "PHASES", "Task", "cost_of", "run"]
 
@@ -66,8 +67,7 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     if task.training is None:
         return measure(models, data, METHODS, certify=False, law=_initial)
     models = train_many(models, data.train, task.training.config, seeds=seeds)
-    if not all(p.isfinite().all() for model in models for p in model.parameters()):
-        raise ValueError("training diverged to NaN weights: lower --learning-rate")
+    require_finite(models, DIVERGED)
     return measure(models, data, METHODS, certify=False, enclose=ENCLOSED)
 
 
