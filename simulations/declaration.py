@@ -15,8 +15,8 @@ their help::
     DECLARATION = Declaration(STUDY, width_sweep, report, quick={"widths": [4]})
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +26,7 @@ from lmctheory.sweeps import Config, Study
 from lmctheory.sweeps.typed import TypedStudy, dump
 from lmctheory.tables import Table
 
-__all__ = ["Declaration", "Entry", "Part", "require_equal", "study"]
+__all__ = ["Declaration", "Entry", "Part", "require_equal", "require_equal_but", "study"]
 
 PLACES = ("data_dir",)
 """Options that say where things lie: bound to a study's `run`, and no part of what it measures."""
@@ -118,3 +118,18 @@ def require_equal(tasks: Iterable[object], names: Iterable[str], what: str = "st
         if any(value != values[0] for value in values):
             different = [value for k, value in enumerate(values) if value not in values[:k]]
             raise ValueError(f"the results mix {what} with {name} {different}")
+
+
+def require_equal_but(tasks: Iterable[Any], own: Collection[str]) -> None:
+    """Refuses tasks that differ in more than some fields.
+
+    Args:
+        tasks: configurations, of one data class.
+        own: the fields in which tasks of one study may differ.
+
+    Raises:
+        ValueError: if they differ in another one, naming it.
+    """
+    tasks = list(tasks)
+    names = [field.name for task in tasks[:1] for field in fields(task)]
+    require_equal(tasks, [name for name in names if name not in own])

@@ -22,6 +22,10 @@ class Mean:
         spread = np.std(draws, ddof=1) if len(draws) > 1 else np.nan
         return cls(float(np.mean(draws)), float(spread / np.sqrt(len(draws))))
 
+    def coarse(self, least: float) -> "Mean":
+        """With an error of no less than so much, so that columns of a table stay narrow."""
+        return Mean(self.value, max(self.error, least))
+
     def __str__(self) -> str:
         """Scientists' short form: 0.0241(8) for 0.0241 with a standard error of 0.0008."""
         if not self.error > 1e-12 * abs(self.value):  # a single draw, or draws without spread

@@ -8,7 +8,7 @@ import numpy as np
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
-from simulations.declaration import Part, require_equal
+from simulations.declaration import Part, require_equal, require_equal_but
 from simulations.effects import effects_table
 from simulations.features.claims import CAPTION, claims
 from simulations.features.measurement import MIDDLE, POINTS, Aligned, Measured, Task
@@ -28,11 +28,10 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than architecture, width, time of parting and pair.
     """
-    own = ("architecture", "width", "spawn", "pair")
-    fields = [name for name in Task.__dataclass_fields__ if name not in own]
-    require_equal([task for task, _ in results], fields)
-    for name in {task.architecture for task, _ in results}:
-        require_equal([task for task, _ in results if task.architecture == name], ["width"])
+    tasks = [task for task, _ in results]
+    require_equal_but(tasks, ("architecture", "width", "spawn", "pair"))
+    for name in {task.architecture for task in tasks}:
+        require_equal([task for task in tasks if task.architecture == name], ["width"])
 
 
 def report(results: Results) -> list[Part]:
@@ -54,7 +53,7 @@ def report(results: Results) -> list[Part]:
 
 def _rounded(least: float) -> Callable[[Mean], str]:
     """Printed with an error of at least so much, so that columns stay narrow."""
-    return lambda mean: str(Mean(mean.value, max(mean.error, least)))
+    return lambda mean: str(mean.coarse(least))
 
 
 _printed, _in_hundredths, _in_tenths = (_rounded(least) for least in (1e-3, 1e-2, 1e-1))

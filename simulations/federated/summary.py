@@ -8,7 +8,7 @@ import numpy as np
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
-from simulations.declaration import Part, require_equal
+from simulations.declaration import Part, require_equal_but
 from simulations.effects import Claim, Effect, effects_table
 from simulations.federated.clients import AVERAGED, OWN_START, SPLITS
 from simulations.federated.measurement import DIRECTIONS, Measured, Outcome, Task
@@ -60,8 +60,7 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than split and repetition.
     """
-    fields = [name for name in Task.__dataclass_fields__ if name not in ("split", "repetition")]
-    require_equal([task for task, _ in results], fields)
+    require_equal_but((task for task, _ in results), ("split", "repetition"))
 
 
 def rows(results: Results) -> list[Row]:
@@ -96,7 +95,7 @@ def _column(name: str, quantity: Quantity, least: float, head: str = "") -> Colu
     """Means in print with errors of at least so much, so that columns stay narrow."""
 
     def printed(mean: Mean) -> str:
-        return str(Mean(mean.value, max(mean.error, least)))
+        return str(mean.coarse(least))
 
     return Column(name, lambda row: row.mean(quantity), form=printed, head=head)
 

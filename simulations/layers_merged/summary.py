@@ -19,6 +19,7 @@ from simulations.layers_merged.measurement import (
     choices,
 )
 from simulations.layers_merged.sets import HALVES, PUBLISHED, SETTINGS
+from simulations.left_out import best_for_others
 
 __all__ = [
     "Case",
@@ -74,21 +75,22 @@ class Case:
         """Over both sets."""
         return np.asarray(self.accuracy(way, choice).mean((1, 2)))
 
+    @property
+    def _some(self) -> list[str]:
+        """Choices that average some of the layers."""
+        return [one for one in self.choices if one not in (NONE, ALL)]
+
     def best(self, way: str) -> np.ndarray:
         """Mean accuracy where some layers are averaged, by repetition.
 
         Which layers is chosen on all other repetitions: the best of many is above the others for
         its noise alone.
         """
-        some = [self.mean(way, one) for one in self.choices if one not in (NONE, ALL)]
-        values = np.array(some)
-        others = (values.sum(1, keepdims=True) - values).argmax(0)
-        return np.asarray(values[others, np.arange(values.shape[1])])
+        return best_for_others(np.array([self.mean(way, one) for one in self._some]))
 
     def chosen(self, way: str) -> str:
         """The layers of the largest mean accuracy over all repetitions, among some of them."""
-        some = [one for one in self.choices if one not in (NONE, ALL)]
-        return max(some, key=lambda one: float(self.mean(way, one).mean()))
+        return max(self._some, key=lambda one: float(self.mean(way, one).mean()))
 
 
 def require_one_study(results: Results) -> None:
@@ -151,8 +153,7 @@ def _accuracies(case: Case) -> Table[str]:
 
 
 def _mean(draws: np.ndarray) -> Mean:
-    mean = Mean.over(draws)
-    return Mean(mean.value, max(mean.error, 1e-3))
+    return Mean.over(draws).coarse(1e-3)
 
 
 @dataclass(frozen=True)

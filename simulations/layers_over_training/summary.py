@@ -103,7 +103,7 @@ def report(results: Results) -> list[Part]:
 
 def _printed(mean: Mean) -> str:
     """With an error of at least 0.001, so that columns stay narrow."""
-    return str(Mean(mean.value, max(mean.error, 1e-3)))
+    return str(mean.coarse(1e-3))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measured import UNMATCHED
 from lmctheory.tables import Column, Table
-from simulations.declaration import Part, require_equal
+from simulations.declaration import Part, require_equal_but
 from simulations.effects import Claim, Effect, effects_table
+from simulations.left_out import best_for_others
 from simulations.training_time.measurement import ALIGNMENTS, MATCHED, AtMidpoint, Seen, Task
 
 __all__ = [
@@ -85,9 +86,7 @@ class Course:
 
         A pair's own maximum is above its mean course for its noise alone; this is not.
         """
-        values = self.barrier(alignment, quantity)
-        others = (values.sum(1, keepdims=True) - values).argmax(0)
-        return np.asarray(values[others, np.arange(values.shape[1])])
+        return best_for_others(self.barrier(alignment, quantity))
 
     def delays(self, alignment: str, quantity: str) -> list[float]:
         """Binary logarithm of (1 + peak) / (1 + fitted), of pairs that fit the data."""
@@ -101,11 +100,7 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than shape and time.
     """
-    fields = [name for name in Task.__dataclass_fields__ if name not in _SHAPES]
-    require_equal([task for task, _ in results], fields)
-
-
-_SHAPES = ("depth", "width", "epoch")
+    require_equal_but((task for task, _ in results), ("depth", "width", "epoch"))
 
 
 def courses(results: Results) -> list[Course]:
@@ -156,12 +151,12 @@ _SHAPE: tuple[Column[_Row], ...] = (
 
 
 def _column(name: str, of: Callable[[_Row], Mean | None], head: str = "") -> Column[_Row]:
-    """Means in print with errors of at least 0.001, so that columns stay narrow."""
+    return Column(name, of, form=_short, head=head)
 
-    def printed(mean: Mean) -> str:
-        return str(Mean(mean.value, max(mean.error, 1e-3)))
 
-    return Column(name, of, form=printed, head=head)
+def _short(mean: Mean) -> str:
+    """With errors of at least 0.001, so that columns stay narrow."""
+    return str(mean.coarse(1e-3))
 
 
 def _barriers(rows: Sequence[_Row]) -> Table[_Row]:
@@ -250,9 +245,6 @@ class _Times:
 
 
 def _times(found: Sequence[Course]) -> Table[_Times]:
-    def printed(mean: Mean) -> str:
-        return str(Mean(mean.value, max(mean.error, 1e-3)))
-
     rows = [
         _Times(one, alignment, quantity)
         for one in found
@@ -277,12 +269,12 @@ def _times(found: Sequence[Course]) -> Table[_Times]:
             Column(
                 "peak",
                 lambda row: Mean.over(row.course.at_peak(row.alignment, row.quantity)),
-                form=printed,
+                form=_short,
             ),
             Column(
                 "end",
                 lambda row: Mean.over(row.course.barrier(row.alignment, row.quantity)[-1]),
-                form=printed,
+                form=_short,
             ),
         ],
         rows,

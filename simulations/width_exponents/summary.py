@@ -7,10 +7,10 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.measured import UNMATCHED
 from lmctheory.tables import Column, Table
 from simulations.claims import Exponent, claims_table
-from simulations.declaration import Part, require_equal
+from simulations.declaration import Part, require_equal_but
 from simulations.effects import effects_table
 from simulations.width_exponents.curves import Curve, Draws, Results, curves, exponent
-from simulations.width_exponents.measurement import ALIGNMENTS, MATCHED, Seen, Task
+from simulations.width_exponents.measurement import ALIGNMENTS, MATCHED, Seen
 from simulations.width_exponents.verdicts import SAME, WIDEST, comparisons, published
 
 __all__ = ["report", "require_one_study"]
@@ -26,11 +26,7 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than activation and shape.
     """
-    fields = [name for name in Task.__dataclass_fields__ if name not in _SHAPE]
-    require_equal([task for task, _ in results], fields)
-
-
-_SHAPE = ("activation", "depth", "width")
+    require_equal_but((task for task, _ in results), ("activation", "depth", "width"))
 
 
 def report(results: Results) -> list[Part]:
@@ -144,7 +140,7 @@ def _mean(name: str, of: Callable[[Curve], Draws], head: str = "") -> Column[_Ce
 
 def _short(mean: Mean) -> str:
     """With errors of at least .001, so that columns stay narrow."""
-    return str(Mean(mean.value, max(mean.error, 1e-3)))
+    return str(mean.coarse(1e-3))
 
 
 def _fitted(name: str, of: Callable[[Curve], Draws], head: str = "") -> Column[Curve]:

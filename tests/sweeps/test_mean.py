@@ -38,3 +38,9 @@ def test_means_are_printed_with_the_error_of_the_last_digit(value, error, text):
 )
 def test_means_of_many_digits_are_short_in_scientific_notation(value, error, text):
     assert Mean(value, error).short() == text
+
+
+def test_errors_of_coarse_means_are_not_below_the_least():
+    assert str(Mean(0.12345, 0.0004).coarse(1e-3)) == "0.123(1)"
+    assert Mean(0.5, 0.02).coarse(1e-3) == Mean(0.5, 0.02)
+    assert np.isnan(Mean(0.5, float("nan")).coarse(1e-3).error)  # of one draw there is none
