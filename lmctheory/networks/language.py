@@ -63,8 +63,6 @@ class CausalTransformer(nn.Module):
             heads=heads,
             mlp_ratio=mlp_ratio,
         )
-        if width % heads:
-            raise ValueError(f"heads must divide width {width}, got {heads}")
         with torch.device("meta"):
             self.tokens = nn.Embedding(vocabulary, width)
             self.positions = nn.Parameter(torch.empty(1, context, width))

@@ -17,6 +17,8 @@ class EncoderBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int) -> None:
         super().__init__()
+        if width % heads:
+            raise ValueError(f"heads must divide width {width}, got {heads}")
         self.attention_norm = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.mlp = nn.Sequential(
@@ -87,8 +89,6 @@ class ViT(nn.Module):
                 raise ValueError(
                     f"patch must divide height and width of {tuple(image_shape)}, got {patch}"
                 )
-            if width % heads:
-                raise ValueError(f"heads must divide width {width}, got {heads}")
             tokens = (height // patch) * (breadth // patch) + 1
             self.patches = nn.Conv2d(channels, width, patch, stride=patch)
             self.class_token = nn.Parameter(torch.empty(1, 1, width))
