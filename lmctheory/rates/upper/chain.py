@@ -110,6 +110,7 @@ class Chain:
         self._unit = size**p
         self._costs = cdist(atoms / size, atoms / size) ** p
         self._far = float(self._costs.max())
+        self._edges = _graph(self._costs, self._q)
         self._flows: dict[int, _Flow] = {}
 
     def bound(self, m: int) -> float:
@@ -139,7 +140,7 @@ class Chain:
     def _flow(self, m: float) -> _Flow:
         """A good linear flow for about m neurons."""
         costs, q = self._costs / self._far, self._q
-        i, j, kept = _graph(self._costs, q)
+        i, j, kept = self._edges
         deviations, lack = np.ones(len(i)), np.full(len(q), 1e-3)
         best, found = np.inf, None
         for turn in range(_ROUNDS):
