@@ -36,7 +36,7 @@ def _first_page(modules: list[ModuleType]) -> str:
 
 
 def _module_page(module: ModuleType) -> str:
-    parts = [f"# lmctheory.{_short(module)}", _about(module)]
+    parts = [f"# lmctheory.{_short(module)}", inspect.getdoc(module) or ""]
     for name, found in _members(module):
         inner = [name for name, _ in _members(found)] if isinstance(found, ModuleType) else []
         for each in [name, *inner]:
@@ -53,15 +53,10 @@ def _theorems(name: str) -> str:
 
 
 def _members(module: ModuleType) -> Iterator[tuple[str, object]]:
-    """Public names with what they mean; constants are left to the text of their module."""
+    """What is public in it, by its full name."""
     for name in getattr(module, "__all__", ()):
-        found = getattr(module, name)
-        yield f"{module.__name__}.{name}", found
+        yield f"{module.__name__}.{name}", getattr(module, name)
 
 
 def _first_line(found: object) -> str:
     return (inspect.getdoc(found) or "").partition("\n")[0].rstrip(".")
-
-
-def _about(module: ModuleType) -> str:
-    return inspect.getdoc(module) or ""

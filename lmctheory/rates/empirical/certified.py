@@ -82,8 +82,8 @@ def certified_matching(
     floats, and at most 10 m (d + 250) if all twelve rounds are needed. Time, for p = 2, grows
     little faster than m in few dimensions; from 15 on every round goes through all pairs, by
     matrix products (four times m^2 d multiplications, on all cores that NumPy uses), and for other
-    p pair by pair. In one dimension by sorting (p >= 1), with a gap of
-    rounding alone, unless costs leave the range of floats.
+    p pair by pair. In one dimension by sorting (p >= 1), with a gap of rounding alone, unless costs
+    leave the range of floats.
 
     Args:
         a: neurons of A ``[m, d]``.
