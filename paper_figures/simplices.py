@@ -69,7 +69,7 @@ def _triangle(figure: Figure, axes: Axes, simplex: Simplex) -> None:
         f"barrier of the triangle in [{low:.4f}, {high:.4f}];\n"
         f"{100 * simplex.decision.certified:.1f} % certified right everywhere,"
         f" {100 * simplex.decision.refuted:.1f} % refuted",
-        pad=12,
+        pad=16,
     )
     axes.set_aspect("equal")
     axes.set_axis_off()

@@ -14,21 +14,25 @@ from simulations.symmetries.summary import Results, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 
-_LINES = dict(zip(ALIGNMENTS, (style.GREY, *style.COLOURS), strict=False))
+_MARKS = dict(
+    zip(ALIGNMENTS, zip((style.GREY, *style.COLOURS), "xosD^vp", strict=True), strict=True)
+)
 
 
 def draw(results: Results) -> Figure:
-    """One group of bars for every network and width, one bar for every group of symmetries."""
+    """One column of marks for every network and width, one mark for every group of symmetries."""
     style.use()
     shapes = summarise(results)
     figure, axes = plt.subplots(figsize=(style.COLUMN, 3.0), layout="constrained")
-    places, width = np.arange(len(shapes)), 0.8 / len(ALIGNMENTS)
-    for k, (name, colour) in enumerate(_LINES.items()):
+    places = np.arange(len(shapes))
+    for k, (name, (colour, mark)) in enumerate(_MARKS.items()):
         means = [shape.mean(name, lambda pair: pair.barrier) for shape in shapes]
         drawn = [(place, mean) for place, mean in zip(places, means, strict=True) if mean]
-        where = [place + (k - (len(ALIGNMENTS) - 1) / 2) * width for place, _ in drawn]
+        where = [place + 0.12 * (k - (len(ALIGNMENTS) - 1) / 2) for place, _ in drawn]
         heights, errors = ([getattr(m, key) for _, m in drawn] for key in ("value", "error"))
-        axes.bar(where, heights, width, yerr=errors, color=colour, label=name)
+        axes.errorbar(
+            where, heights, errors, fmt=mark, color=colour, label=name, mfc="none", linewidth=0.8
+        )
     axes.set_yscale("symlog", linthresh=0.01)
     axes.axhline(0, color=style.GREY, linewidth=0.5)
     axes.set_ylabel("barrier of the test loss")
