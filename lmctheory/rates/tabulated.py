@@ -40,8 +40,8 @@ from lmctheory.rates.upper.upper_arguments import uniform_box
 __all__ = ["tabulated_lower_bound", "tabulated_upper_bound"]
 
 _KEY = "R21 tabulated"
-_DIGITS = 1e-9
-"""Of the stored costs, and of sums of them, relative."""
+_DIGITS = 1e-8
+"""Of the stored costs, half a unit of their ninth digit, and of what is made of them, relative."""
 
 
 def tabulated_upper_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
