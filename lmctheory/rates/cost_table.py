@@ -1,17 +1,20 @@
 r"""Stored matching costs of isotropic laws: the means that R21 and R20 turn into bounds.
 
-The coordinates are independent, of variance 1, normal or uniform. A row of the file is the mean F
-of the optimal costs of n independent pairs of samples of m neurons in d dimensions; n comes from a
-lower bound L of M(m) (R11), which knows nothing of what is drawn, so that the ends that R20 gives
-lie near the cost. Each row has random numbers of its own, of the seed, the law, d and m. The file
-is what this prints, in an hour:
+The laws are those of independent coordinates of variance 1, normal or uniform, and the uniform ones
+on the unit ball and the unit sphere in R^d. A row of the file is the mean F of the optimal costs of
+n independent pairs of samples of m neurons in d dimensions; n comes from a lower bound L of M(m)
+(R11), which knows nothing of what is drawn, so that the ends that R20 gives lie near the cost. Each
+row has random numbers of its own, of the seed, the law, d and m. The file is what this prints, the
+coordinates in an hour and the others in ten minutes of processor time:
 
     python -m lmctheory.rates.cost_table > lmctheory/rates/costs.csv
+
+Laws that are named, as in "cost_table ball sphere", are printed alone.
 """
 
 import csv
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,23 +23,45 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from lmctheory.measures import Gaussian, UniformCube
+from lmctheory.measures import Gaussian, UniformBall, UniformCube, UniformSphere
 from lmctheory.rates.empirical.monte_carlo import matching_cost
 from lmctheory.rates.lower.sandwich_below import lower_bound
 
-__all__ = ["Costs", "Law", "law_of", "row", "stored"]
+__all__ = ["LAWS", "SEED", "Costs", "Isotropic", "Law", "law_of", "row", "stored"]
 
-Law = Literal["normal", "uniform"]
+Law = Literal["normal", "uniform", "ball", "sphere"]
+Isotropic = Gaussian | UniformCube | UniformBall | UniformSphere
 
 SEED = 22
-DIMENSIONS = (*range(2, 11), 12, 14, 17, 20, 25, 30, 40, 50, 70, 100)
 WIDTHS = tuple(round(2 ** (k / 2)) for k in range(4, 20))
-LAWS: tuple[Law, ...] = ("normal", "uniform")
-_DEVIATION: Mapping[int, float] = {2: 0.12, 3: 0.08, 4: 0.05}
-_OTHERS = 0.04
-"""What R20 adds to the root of F, in units of the root of L."""
 _LOG = 28.0
 """ln(1/delta) of an end, about, if all ends are to hold with probability 1 - 10^-9."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What of a law is stored.
+
+    Attributes:
+        at: the law of a dimension.
+        deviations: by dimension, what R20 adds to the root of F, in units of the root of L.
+    """
+
+    at: Callable[[int], Isotropic]
+    deviations: Mapping[int, float]
+
+
+_FEW = {2: 0.12, 3: 0.08, 4: 0.05}
+_COORDINATES = _FEW | dict.fromkeys((*range(5, 11), 12, 14, 17, 20, 25, 30, 40, 50, 70, 100), 0.04)
+_BALLS = _FEW | dict.fromkeys(range(5, 11), 0.04)
+_SPHERES = {2: 0.15, 3: 0.1, 4: 0.08, 5: 0.05} | dict.fromkeys(range(6, 12), 0.04)
+LAWS: Mapping[Law, Kept] = {
+    "normal": Kept(lambda d: Gaussian(spectrum=[1.0] * d), _COORDINATES),
+    "uniform": Kept(lambda d: UniformCube(d, side=12**0.5), _COORDINATES),
+    "ball": Kept(UniformBall, _BALLS),
+    "sphere": Kept(UniformSphere, _SPHERES),
+}
+"""In the order of their seeds: a new law goes last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,42 +69,42 @@ class Costs:
     """The rows of one law.
 
     Attributes:
-        constant: its log-Sobolev constant, in any dimension.
         dimensions: in rising order ``[k]``.
+        constants: its log-Sobolev constants ``[k]``.
         widths: numbers of neurons, in rising order ``[w]``.
         pairs: of samples ``[k, w]``.
         means: of their costs ``[k, w]``.
     """
 
-    constant: float
     dimensions: Int[np.ndarray, " k"]
+    constants: Float[np.ndarray, " k"]
     widths: Int[np.ndarray, " w"]
     pairs: Int[np.ndarray, "k w"]
     means: Float[np.ndarray, "k w"]
 
 
-def law_of(law: Law, d: int) -> Gaussian | UniformCube:
-    """Independent coordinates of variance 1.
+def law_of(law: Law, d: int) -> Isotropic:
+    """Independent coordinates of variance 1, or the uniform law on a ball or sphere of radius 1.
 
     Args:
-        law: of every coordinate.
+        law: its name.
         d: dimension.
     """
-    return Gaussian(spectrum=[1.0] * d) if law == "normal" else UniformCube(d, side=12**0.5)
+    return LAWS[law].at(d)
 
 
 def row(law: Law, d: int, m: int) -> tuple[int, float]:
     """The number of pairs, and the mean of their costs: a row of the file, simulated.
 
     Args:
-        law: of every coordinate.
+        law: its name.
         d: dimension.
         m: number of neurons.
     """
     mu = law_of(law, d)
-    size = _DEVIATION.get(d, _OTHERS) ** 2 * lower_bound(mu, m).value
+    size = LAWS[law].deviations[d] ** 2 * lower_bound(mu, m).value
     pairs = int(np.ceil(4 * mu.log_sobolev_constant * _LOG / (m * size)))
-    rng = np.random.default_rng([SEED, LAWS.index(law), d, m])
+    rng = np.random.default_rng([SEED, list(LAWS).index(law), d, m])
     return pairs, matching_cost(mu, m, repeats=pairs, rng=rng).mean
 
 
@@ -88,25 +113,27 @@ def stored(law: Law) -> Costs:
     """What the file has of a law.
 
     Args:
-        law: of every coordinate.
+        law: its name.
     """
     text = files("lmctheory.rates").joinpath("costs.csv").read_text()
     rows = [line for line in csv.DictReader(text.splitlines()) if line["law"] == law]
     dimensions, widths = (np.unique([int(line[name]) for line in rows]) for name in ("d", "m"))
     shape = len(dimensions), len(widths)
     return Costs(
-        law_of(law, 1).log_sobolev_constant,
         dimensions,
+        np.array([law_of(law, int(d)).log_sobolev_constant for d in dimensions]),
         widths,
         np.array([int(line["n"]) for line in rows]).reshape(shape),
         np.array([float(line["F"]) for line in rows]).reshape(shape),
     )
 
 
-def _lines() -> Iterator[tuple[object, ...]]:
+def _lines(wanted: Collection[str]) -> Iterator[tuple[object, ...]]:
     yield "law", "d", "m", "n", "F"
-    for law in LAWS:
-        for d in DIMENSIONS:
+    for law, kept in LAWS.items():
+        if law not in wanted:
+            continue
+        for d in kept.deviations:
             for m in WIDTHS:
                 pairs, mean = row(law, d, m)
                 yield law, d, m, pairs, f"{mean:.9g}"
@@ -114,6 +141,6 @@ def _lines() -> Iterator[tuple[object, ...]]:
 
 if __name__ == "__main__":
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    for line in _lines():
+    for line in _lines(sys.argv[1:] or LAWS):
         writer.writerow(line)
         sys.stdout.flush()

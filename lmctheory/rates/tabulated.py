@@ -15,6 +15,11 @@ probability delta / N at most, N the number of all ends of a law. So *all bounds
 stored costs of a law, for every spectrum and every width, hold together with probability 1 - delta*
 over the draws of the table. Upper ends serve all larger widths, lower ends all smaller ones (R2).
 
+The uniform laws on balls and spheres are isotropic: in the dimensions that are stored the cost is
+r^2 times that of radius 1, and no tangent is needed. Between dimensions nothing is used. The first
+d coordinates of a sphere in R^{d+2} are uniform on the ball, so that by its matching, which costs
+the same in every coordinate, M_ball(d) <= (d / (d + 2)) M_sphere(d + 2): more than the ball's row.
+
 The table is what it is, whatever law is asked for: nothing is simulated, and a choice of the best
 bound among many costs no confidence.
 """
@@ -26,7 +31,14 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures import Gaussian, LipschitzImage, Measure, UniformCube
+from lmctheory.measures import (
+    Gaussian,
+    LipschitzImage,
+    Measure,
+    UniformBall,
+    UniformCube,
+    UniformSphere,
+)
 from lmctheory.measures.arguments import probability
 from lmctheory.measures.measure import require_law
 from lmctheory.rates.bound import Bound, NotApplicable, width
@@ -42,17 +54,24 @@ __all__ = ["tabulated_lower_bound", "tabulated_upper_bound"]
 _KEY = "R21 tabulated"
 _DIGITS = 1e-8
 """Of the stored costs, half a unit of their ninth digit, and of what is made of them, relative."""
+_NAMES: Mapping[Law, str] = {
+    "normal": "normal coordinates",
+    "uniform": "uniform coordinates",
+    "ball": "balls",
+    "sphere": "spheres",
+}
 
 
 def tabulated_upper_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
     """M(m) at most, by `upper_bound` or, with probability 1 - delta, by stored costs.
 
     The probability is that with which all bounds from the stored costs of normal coordinates, or
-    of uniform ones, hold together. ``failure`` is 0 where another argument is better.
+    of uniform ones, of balls or of spheres, hold together. ``failure`` is 0 where another argument
+    is better.
 
     Args:
-        mu: the law of a neuron. Stored costs serve Gaussians, uniform laws on boxes, and their
-            Lipschitz images.
+        mu: the law of a neuron. Stored costs serve Gaussians, uniform laws on boxes, on balls in 2
+            to 10 and on spheres in 2 to 11 dimensions, and their Lipschitz images.
         m: number of neurons in each sample, 1 <= m <= 10^12.
         delta: probability of failure, between 0 and 1.
 
@@ -110,33 +129,45 @@ def tabulated_lower_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
 
 def _better(mu: Measure, certain: Bound, m: int, delta: float, *, upper: bool) -> Bound:
     try:
-        law, spectrum = _coordinates(mu, upper=upper)
+        law, value = _from_table(mu, m, delta, upper=upper)
     except NotApplicable as reason:
         return replace(certain, missing={**certain.missing, _KEY: str(reason)})
-    value = _above(law, spectrum, m, delta) if upper else _below(law, spectrum, m, delta)
     terms = {**certain.terms, _KEY: value}
     if (value >= certain.value) if upper else (value <= certain.value):
         return replace(certain, terms=terms)
     assumptions = (
         *certain.assumptions,
-        f"the stored costs of {law} coordinates (seed {SEED}) are draws among those, of probability"
+        f"the stored costs of {_NAMES[law]} (seed {SEED}) are draws among those, of probability"
         f" {1 - delta:g} or more, whose bounds hold, all of them together",
     )
     return Bound(value, _KEY, terms, assumptions, failure=delta, missing=certain.missing)
 
 
-def _coordinates(mu: Measure, *, upper: bool) -> tuple[Law, Float[np.ndarray, " d"]]:
-    """The law of independent coordinates, and their variances, decreasing.
+def _from_table(mu: Measure, m: int, delta: float, *, upper: bool) -> tuple[Law, float]:
+    """The law whose stored costs serve, and the bound from them alone.
 
     Raises:
-        NotApplicable: if there are none whose costs are stored.
+        NotApplicable: if there is none.
     """
     if isinstance(mu, LipschitzImage):
         share = mu.L if upper else mu.least
         if share == 0:
             raise NotApplicable("the map has no Lipschitz inverse")
-        law, spectrum = _coordinates(mu.base, upper=upper)
-        return law, share**2 * spectrum
+        law, value = _from_table(mu.base, m, delta, upper=upper)
+        return law, share**2 * value
+    if isinstance(mu, UniformBall | UniformSphere):
+        law = "ball" if isinstance(mu, UniformBall) else "sphere"
+        return law, _round(law, mu, m, delta, upper=upper)
+    law, spectrum = _coordinates(mu)
+    return law, (_above if upper else _below)(law, spectrum, m, delta)
+
+
+def _coordinates(mu: Measure) -> tuple[Law, Float[np.ndarray, " d"]]:
+    """The law of independent coordinates, and their variances, decreasing.
+
+    Raises:
+        NotApplicable: if there are none whose costs are stored.
+    """
     if isinstance(mu, Gaussian):
         return "normal", mu.spectrum
     if isinstance(mu, UniformCube):
@@ -144,14 +175,32 @@ def _coordinates(mu: Measure, *, upper: bool) -> tuple[Law, Float[np.ndarray, " 
     return "uniform", -np.sort(-(uniform_box(mu) ** 2) / 12)
 
 
-@lru_cache(maxsize=64)
-def _ends(law: Law, delta: float) -> Mapping[bool, Float[np.ndarray, "k w"]]:
-    """Upper (True) and lower ends of M_k at the stored dimensions and widths."""
+@lru_cache(maxsize=1024)
+def _ends(law: Law, m: int, delta: float, *, upper: bool) -> Float[np.ndarray, " k"]:
+    """M_k at most, or at least, in the stored dimensions; infinite, or 0, if no width serves."""
     costs = stored(law)
     ends = 2 * costs.means.size
-    s = np.sqrt(4 * costs.constant * np.log(ends / delta) / (costs.pairs * costs.widths))
+    s = np.sqrt(4 * costs.constants[:, None] * np.log(ends / delta) / (costs.pairs * costs.widths))
     roots = np.sqrt(costs.means)
-    return {True: (roots + s) ** 2, False: np.maximum(roots - s, 0.0) ** 2}
+    if upper:
+        return np.asarray(((roots + s) ** 2)[:, costs.widths <= m].min(axis=1, initial=np.inf))
+    lower = np.maximum(roots - s, 0.0) ** 2
+    return np.asarray(lower[:, costs.widths >= m].max(axis=1, initial=0.0))
+
+
+def _round(
+    law: Law, mu: UniformBall | UniformSphere, m: int, delta: float, *, upper: bool
+) -> float:
+    dimensions = stored(law).dimensions
+    place = np.searchsorted(dimensions, mu.dimension)
+    if mu.dimension not in dimensions:
+        raise NotApplicable(
+            f"a {law} of {dimensions[0]} to {dimensions[-1]} dimensions, not {mu.dimension}"
+        )
+    value = mu.radius**2 * float(_ends(law, m, delta, upper=upper)[place])
+    if upper:
+        return min(value, 2 * mu.second_moment) * (1 + _DIGITS)
+    return value * (1 - _DIGITS)
 
 
 def _line(law: Law, m: int) -> float:
@@ -160,20 +209,18 @@ def _line(law: Law, m: int) -> float:
 
 
 def _above(law: Law, spectrum: Float[np.ndarray, " d"], m: int, delta: float) -> float:
-    costs = stored(law)
-    counts = np.r_[1, costs.dimensions]
-    known = _ends(law, delta)[True][:, costs.widths <= m].min(axis=1, initial=np.inf)
-    per_coordinate = np.minimum(np.r_[_line(law, m), known] / counts, 2.0)
+    counts = np.r_[1, stored(law).dimensions]
+    known = np.r_[_line(law, m), _ends(law, m, delta, upper=True)]
+    per_coordinate = np.minimum(known / counts, 2.0)
     sums = np.r_[0.0, np.cumsum(spectrum)]
     first = sums[np.minimum(counts, len(spectrum))]
     return float((per_coordinate * first + 2 * (sums[-1] - first)).min()) * (1 + _DIGITS)
 
 
 def _below(law: Law, spectrum: Float[np.ndarray, " d"], m: int, delta: float) -> float:
-    costs = stored(law)
-    counts = np.r_[1, costs.dimensions]
-    known = _ends(law, delta)[False][:, costs.widths >= m].max(axis=1, initial=0.0)
-    per_coordinate = np.maximum.accumulate(np.r_[_line(law, m), known] / counts)
+    counts = np.r_[1, stored(law).dimensions]
+    known = np.r_[_line(law, m), _ends(law, m, delta, upper=False)]
+    per_coordinate = np.maximum.accumulate(known / counts)
     j = np.arange(1, len(spectrum) + 1)
     isotropic = j * per_coordinate[np.searchsorted(counts, j, side="right") - 1]
     return float(-np.diff(spectrum, append=0.0) @ isotropic) * (1 - _DIGITS)
