@@ -14,6 +14,7 @@ from lmctheory.files import read_state
 from lmctheory.measures import Empirical, Gaussian, Measure
 from lmctheory.networks import AnyExamples
 from lmctheory.rates import Bound, lower_bound, upper_bound
+from lmctheory.rates.bound import all_but
 from lmctheory.tables import Column, Table
 from lmctheory.widths import deep, ensemble
 from lmctheory.widths.ensembles import Ensemble
@@ -179,7 +180,7 @@ def width_part(
     tolerance = eps * networks.mean_square**0.5
     widths = deep.required_widths(tolerance, networks, delta=delta, t=t, objective=objective)
     part = error_part(networks, widths, t)
-    chance = "in the root mean square" if delta is None else f"with probability {1 - delta:g}"
+    chance = "in the root mean square" if delta is None else f"with probability {all_but(delta)}"
     listed = " and ".join(f"{m:,}" for m in widths)
     sentence = f"Widths of {listed} bring the relative error below {eps:g}, {chance}."
     return Part(part.tables, (sentence, *part.findings))

@@ -7,7 +7,7 @@ from typing import Any
 from lmctheory.measures.arguments import integer
 from lmctheory.results import Result
 
-__all__ = ["MAX_WIDTH", "ROUNDED_DOWN", "ROUNDED_UP", "Bound", "NotApplicable", "width"]
+__all__ = ["MAX_WIDTH", "ROUNDED_DOWN", "ROUNDED_UP", "Bound", "NotApplicable", "all_but", "width"]
 
 MAX_WIDTH = 10**12
 """The largest width for which bounds are computed; by R2 an upper bound holds beyond it too."""
@@ -64,13 +64,22 @@ class Bound(Result):
         others = [f"{key}: {self.terms[key]:.6g}" for _, key in rest[:_SHOWN]]
         if left := len(rest) - len(others):
             others.append(f"{left} more")
-        chance = "" if self.rigorous else f", with probability {1 - self.failure:g}"
+        chance = "" if self.rigorous else f", with probability {all_but(self.failure)}"
         listed = f" ({', '.join(others)})" if others else ""
         return f"{self.value:.6g} by {self.key}{chance}{listed}"
 
     def __repr__(self) -> str:
         lacking = f"; {len(self.missing)} do not apply" if self.missing else ""
         return f"<Bound: {self}{lacking}>"
+
+
+def all_but(failure: float) -> str:
+    """The probability of success as it is written: 0.99, but 1 - 1e-09, which would round to 1.
+
+    Args:
+        failure: the probability of failure.
+    """
+    return f"{1 - failure:g}" if failure >= 1e-3 else f"1 - {failure:g}"
 
 
 def width(name: str, value: Any) -> int:

@@ -29,7 +29,7 @@ import numpy as np
 
 from lmctheory.measures import Bounded, LogSobolev, Measure, Modulo
 from lmctheory.measures.arguments import RandomSource, at_least, generator, probability
-from lmctheory.rates.bound import Bound
+from lmctheory.rates.bound import Bound, all_but
 from lmctheory.rates.concentration import Deviation, deviation
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
 from lmctheory.rates.lower.sandwich_below import lower_bound
@@ -73,7 +73,7 @@ class SimulatedInterval(Result):
 
     def __repr__(self) -> str:
         ends = f"{self.lower.value:.6g} to {self.upper.value:.6g}"
-        return f"<SimulatedInterval: {ends}, with probability {1 - self.failure:g}>"
+        return f"<SimulatedInterval: {ends}, with probability {all_but(self.failure)}>"
 
 
 def simulated_interval(
@@ -302,7 +302,7 @@ def _from_costs(
     key = best(terms, key=lambda name: terms[name])
     assumptions = (
         f"neurons independent, from one {type(mu).__name__}",
-        f"holds with probability {1 - delta:g} over {len(costs.draws)} simulated pairs at width"
+        f"holds with probability {all_but(delta)} over {len(costs.draws)} simulated pairs at width"
         f" {width}",
     )
     return Bound(terms[key], key, terms, assumptions, failure=delta)

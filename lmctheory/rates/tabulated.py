@@ -41,7 +41,7 @@ from lmctheory.measures import (
 )
 from lmctheory.measures.arguments import probability
 from lmctheory.measures.measure import require_law
-from lmctheory.rates.bound import Bound, NotApplicable, width
+from lmctheory.rates.bound import Bound, NotApplicable, all_but, width
 from lmctheory.rates.cost_table import SEED, Law, stored
 from lmctheory.rates.lower.box_balls import interval_matching_cost
 from lmctheory.rates.lower.sandwich_below import lower_bound
@@ -138,7 +138,7 @@ def _better(mu: Measure, certain: Bound, m: int, delta: float, *, upper: bool) -
     assumptions = (
         *certain.assumptions,
         f"the stored costs of {_NAMES[law]} (seed {SEED}) are draws among those, of probability"
-        f" {1 - delta:g} or more, whose bounds hold, all of them together",
+        f" {all_but(delta)} or more, whose bounds hold, all of them together",
     )
     return Bound(value, _KEY, terms, assumptions, failure=delta, missing=certain.missing)
 

@@ -64,3 +64,11 @@ def test_widths_without_bounds_are_refused(m):
     with pytest.raises(ValueError, match=rf"m must lie between 1 and 10\^12, got {m}"):
         width("m", m)
     assert width("m", 1e12) == MAX_WIDTH
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"), [(0.05, "0.95"), (1e-3, "0.999"), (1e-9, "1 - 1e-09")]
+)
+def test_no_probability_of_failure_is_rounded_away(failure, said):
+    bound = Bound(1.0, "R20", {"R20": 1.0}, (), failure=failure)
+    assert str(bound).endswith(f"with probability {said}")

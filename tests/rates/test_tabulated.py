@@ -191,8 +191,8 @@ def test_the_probability_is_stated_where_it_is_used_and_nowhere_else():
     simulated, certain = tabulated_upper_bound(mu, 128, delta=1e-6), tabulated_upper_bound(mu, 1)
     assert simulated.key == KEY
     assert (simulated.failure, simulated.rigorous) == (1e-6, False)
-    assert "probability 0.999999" in simulated.assumptions[-1]
-    assert "with probability 0.999999" in repr(simulated)
+    assert "probability 1 - 1e-06" in simulated.assumptions[-1]
+    assert "with probability 1 - 1e-06" in repr(simulated)
     assert (certain.failure, certain.rigorous) == (0.0, True)
     assert certain.assumptions == upper_bound(mu, 1).assumptions
     below = tabulated_lower_bound(mu, 100)
