@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.choices import require_choice
+from lmctheory.measures.arguments import integer
 from lmctheory.networks.images import (
     NORMS,
     convolution,
     image_input,
-    require_positive,
+    sizes,
 )
 from lmctheory.networks.initialisation import initialise
 
@@ -51,6 +52,7 @@ class CNN(nn.Module):
         dtype: of the parameters.
 
     Raises:
+        TypeError: for sizes that are no integers, or if rng is no torch generator.
         ValueError: for sizes below 1, no convolution, or an unknown readout.
 
     Example:
@@ -72,11 +74,12 @@ class CNN(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        if not channels or any(width < 1 for width in channels):
+        channels = [integer("every number of channels", width) for width in channels]
+        if not channels or min(channels) < 1:
             raise ValueError(
                 f"channels must name at least one convolution, each >= 1, got {tuple(channels)}"
             )
-        require_positive(n_out=n_out)
+        (n_out,) = sizes(n_out=n_out)
         require_choice("readout", readout, READOUTS)
         with torch.device("meta"):
             self.input = image_input(image_shape)
@@ -122,6 +125,7 @@ class VGG(nn.Module):
         dtype: of the parameters.
 
     Raises:
+        TypeError: for sizes that are no integers, or if rng is no torch generator.
         ValueError: for sizes below 1, another depth or an unknown norm.
 
     Reference: Simonyan and Zisserman 2015, configurations A and D; Ainsworth et al. 2023.
@@ -147,7 +151,7 @@ class VGG(nn.Module):
     ) -> None:
         super().__init__()
         require_choice("depth", depth, tuple(_VGG_STAGES))
-        require_positive(n_out=n_out, width=width)
+        n_out, width = sizes(n_out=n_out, width=width)
         require_choice("norm", norm, NORMS)
         with torch.device("meta"):
             self.input = image_input(image_shape)

@@ -10,6 +10,7 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from lmctheory.choices import require_choice
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks.bundled_tables import TABLES
 from lmctheory.networks.calling import Inputs, as_inputs, count, each, parts, rows
 from lmctheory.networks.image_sets import IMAGE_SETS
@@ -169,7 +170,8 @@ def load_dataset(name: str, *, data_dir: Path | None = None, split_seed: int = 0
             stratified by class; for the mixture, all draws; the others come with their split.
 
     Raises:
-        ValueError: if the name is unknown or a file is corrupt.
+        TypeError: if split_seed is no integer.
+        ValueError: if the name is unknown, split_seed is negative, or a file is corrupt.
         FileNotFoundError: if files are missing and cannot be downloaded; says what to put where.
 
     Example:
@@ -179,6 +181,7 @@ def load_dataset(name: str, *, data_dir: Path | None = None, split_seed: int = 0
         (1437, 360, (1437, 64))
     """
     require_choice("name", name, DATASETS)
+    split_seed = at_least("split_seed", split_seed, 0)
     if name not in IMAGE_SETS:
         if data_dir is not None:
             raise ValueError(

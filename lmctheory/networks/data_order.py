@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["batches", "epochs", "seeded_generators"]
+from lmctheory.measures.arguments import at_least
+
+__all__ = ["batches", "epochs", "require_torch_generator", "seeded_generators"]
 
 
 def seeded_generators(seed: int) -> tuple[torch.Generator, torch.Generator]:
@@ -16,6 +18,7 @@ def seeded_generators(seed: int) -> tuple[torch.Generator, torch.Generator]:
     not their data order are built from the first generator of one seed and trained with others.
 
     Raises:
+        TypeError: if the seed is no integer.
         ValueError: if seed < 0.
 
     Example:
@@ -25,13 +28,22 @@ def seeded_generators(seed: int) -> tuple[torch.Generator, torch.Generator]:
         >>> torch.equal(a.linears[0].weight, b.linears[0].weight)
         True
     """
-    if seed < 0:
-        raise ValueError(f"seed must be >= 0, got {seed}")
+    seed = at_least("seed", seed, 0)
     initial, order = (
         torch.Generator().manual_seed(int(child.generate_state(1, np.uint64)[0]))
         for child in np.random.SeedSequence(seed).spawn(2)
     )
     return initial, order
+
+
+def require_torch_generator(rng: object) -> None:
+    """Refuses what draws no tensors, such as a seed or a generator of NumPy.
+
+    Raises:
+        TypeError: saying what came.
+    """
+    if not isinstance(rng, torch.Generator):
+        raise TypeError(f"rng must be a torch.Generator, got {type(rng).__name__}")
 
 
 def epochs(examples: int, count: int, seed: int, *, trunk: tuple[int, int]) -> Iterator[Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks.calling import Inputs, parts
 from lmctheory.networks.data import AnyExamples, Examples
 from lmctheory.networks.losses import CROSS_ENTROPY, LossLike, as_loss
@@ -30,14 +31,15 @@ def as_examples(
             inputs under ``inputs``, or as keyword arguments under all other names; a `DataLoader`
             or any iterable of such batches; a map-style data set of such pairs or mappings.
         loss: as `Examples` take it; that of the examples, or the cross-entropy, if None.
-        limit: take so many examples, the first ones, at most; nothing beyond them is loaded.
+        limit: take so many examples, the first ones, at most, >= 1; nothing beyond them is loaded.
 
     Returns:
         The examples, in memory.
 
     Raises:
         TypeError: for anything else, and for inputs and labels of the wrong type.
-        ValueError: for a mapping without labels, no examples, or ones that do not fit together.
+        ValueError: for a mapping without labels, no examples, a limit below 1, or examples that do
+            not fit together.
 
     Example:
         >>> import torch
@@ -46,6 +48,7 @@ def as_examples(
         >>> len(as_examples(DataLoader(pairs, batch_size=4))), len(as_examples(pairs, limit=3))
         (10, 3)
     """
+    limit = None if limit is None else at_least("limit", limit, 1)
     if isinstance(data, Examples):
         found = data if loss is None else replace(data, loss=as_loss(loss))
         return found if limit is None else found[:limit]

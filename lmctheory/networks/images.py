@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from torch import nn
 
-__all__ = ["NORMS", "convolution", "image_input", "require_positive"]
+from lmctheory.measures.arguments import at_least, integer
+
+__all__ = ["NORMS", "convolution", "image_input", "sizes"]
 
 NORMS = ("batch", "layer", None)
 """BatchNorm; GroupNorm in one group (over channels and positions of one example); none."""
@@ -18,13 +20,15 @@ def image_input(image_shape: Sequence[int]) -> nn.Sequential:
     """Examples ``[n, ...]`` as images ``[n, c, h, w]``.
 
     Raises:
+        TypeError: for a shape that is not of integers.
         ValueError: for a shape that is not three positive numbers.
     """
-    if len(image_shape) != 3 or any(size < 1 for size in image_shape):
+    shape = tuple(integer("every size in image_shape", size) for size in image_shape)
+    if len(shape) != 3 or min(shape) < 1:
         raise ValueError(
             f"image_shape must be (channels, height, width), each >= 1, got {tuple(image_shape)}"
         )
-    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, tuple(image_shape)))
+    return nn.Sequential(nn.Flatten(), nn.Unflatten(1, shape))
 
 
 def convolution(
@@ -44,12 +48,11 @@ def convolution(
     return layers
 
 
-def require_positive(**numbers: int) -> None:
-    """Refuses numbers below one.
+def sizes(**numbers: int) -> tuple[int, ...]:
+    """The numbers, in the order in which they were given.
 
     Raises:
-        ValueError: naming the first.
+        TypeError: naming the first that is no integer.
+        ValueError: naming the first that is below one.
     """
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be >= 1, got {number}")
+    return tuple(at_least(name, number, 1) for name, number in numbers.items())

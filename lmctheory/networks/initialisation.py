@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from lmctheory.choices import require_choice
+from lmctheory.networks.data_order import require_torch_generator
 
 __all__ = ["INITIALISATIONS", "fill", "initialise"]
 
@@ -43,11 +44,13 @@ def initialise(
         dtype: of the parameters.
 
     Raises:
+        TypeError: if rng is no torch generator.
         ValueError: for an unknown law.
 
     Reference: He et al. 2015; LeCun et al. 1998.
     """
     require_choice("initialisation", law, INITIALISATIONS)
+    require_torch_generator(rng)
     model.to(dtype).to_empty(device="cpu")
     with torch.no_grad():
         for module in model.modules():

@@ -5,7 +5,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.networks.images import require_positive
+from lmctheory.networks.images import sizes
 from lmctheory.networks.initialisation import initialise
 from lmctheory.networks.vit import EncoderBlock
 
@@ -29,6 +29,7 @@ class CausalTransformer(nn.Module):
         dtype: of the parameters.
 
     Raises:
+        TypeError: for sizes that are no integers, or if rng is no torch generator.
         ValueError: for sizes below 1, or heads that do not divide the width.
 
     Reference: Radford et al. 2019.
@@ -55,7 +56,7 @@ class CausalTransformer(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        require_positive(
+        vocabulary, context, width, depth, heads, mlp_ratio = sizes(
             vocabulary=vocabulary,
             context=context,
             width=width,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from lmctheory.choices import require_choice
 from lmctheory.measures.arguments import array, at_least
+from lmctheory.networks.data_order import require_torch_generator
 from lmctheory.networks.initialisation import INITIALISATIONS, fill
 
 __all__ = ["LocallyConnected2d"]
@@ -39,7 +40,7 @@ class LocallyConnected2d(nn.Module):
         dtype: of the parameters.
 
     Raises:
-        TypeError: for sizes that are no integers.
+        TypeError: for sizes that are no integers, or if rng is no torch generator.
         ValueError: for sizes below 1, padding below 0, filters larger than the padded image, or an
             unknown initialisation.
 
@@ -74,6 +75,7 @@ class LocallyConnected2d(nn.Module):
         self.stride = at_least("stride", stride, 1)
         self.padding = at_least("padding", padding, 0)
         require_choice("initialisation", initialisation, INITIALISATIONS)
+        require_torch_generator(rng)
         self.sides = tuple(at_least("every side", side, 1) for side in array("sides", sides, "n"))
         if len(self.sides) != 2:
             raise ValueError(f"sides must be height and width, got {self.sides}")

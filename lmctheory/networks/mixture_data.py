@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from lmctheory.measures.arguments import at_least, number
 from lmctheory.networks.bundled_tables import standardised
 from lmctheory.networks.data import Dataset, Examples
+from lmctheory.networks.data_order import require_torch_generator
 
 __all__ = ["mixture_bayes_error", "mixture_dataset"]
 
@@ -46,7 +47,7 @@ def mixture_dataset(
         The task, by the name "mixture"; its Bayes error is `mixture_bayes_error`'s.
 
     Raises:
-        TypeError: for what is no number.
+        TypeError: for what is no number, or if rng is no torch generator.
         ValueError: for a number out of range, or fewer inputs than classes.
 
     Example:
@@ -60,6 +61,7 @@ def mixture_dataset(
     inputs = at_least("inputs", inputs, classes)
     train, test = at_least("train", train, 2), at_least("test", test, 1)
     separation = number("separation", separation, least=0.0)
+    require_torch_generator(rng)
     normal = torch.randn(inputs, classes, generator=rng, dtype=torch.float64)
     directions = torch.linalg.qr(normal).Q.T
     labels = torch.randint(classes, (train + test,), generator=rng)

@@ -7,6 +7,7 @@ from typing import cast, no_type_check
 import torch
 from torch import Tensor, nn
 
+from lmctheory.measures.arguments import integer
 from lmctheory.networks.initialisation import initialise
 from lmctheory.networks.parametrisation import (
     last_layer_factor,
@@ -35,6 +36,7 @@ class MLP(nn.Module):
         dtype: of the parameters.
 
     Raises:
+        TypeError: for widths that are no integers, or if rng is no torch generator.
         ValueError: for fewer than two widths, a width < 1, an unknown activation, initialisation or
             parametrisation, or mean field with more or less than one hidden layer.
 
@@ -57,10 +59,11 @@ class MLP(nn.Module):
         super().__init__()
         if len(widths) < 2:
             raise ValueError(f"widths must name at least input and output, got {tuple(widths)}")
-        if any(width < 1 for width in widths):
-            raise ValueError(f"every width must be >= 1, got {tuple(widths)}")
+        widths = tuple(integer("every width", width) for width in widths)
+        if min(widths) < 1:
+            raise ValueError(f"every width must be >= 1, got {widths}")
         require_parametrisation(parametrisation, widths)
-        self.widths = tuple(widths)
+        self.widths = widths
         self.parametrisation = parametrisation
         self.activation = activation(activation_name)
         with torch.device("meta"):

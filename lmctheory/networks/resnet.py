@@ -11,7 +11,7 @@ from lmctheory.networks.images import (
     NORMS,
     convolution,
     image_input,
-    require_positive,
+    sizes,
 )
 from lmctheory.networks.initialisation import initialise
 
@@ -69,6 +69,7 @@ class ResNet20(nn.Module):
         dtype: of the parameters.
 
     Raises:
+        TypeError: for sizes that are no integers, or if rng is no torch generator.
         ValueError: for sizes below 1 or an unknown norm.
 
     Reference: He et al. 2016; Zhang, Dauphin and Ma 2019 (Fixup).
@@ -92,7 +93,7 @@ class ResNet20(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        require_positive(n_out=n_out, width=width)
+        n_out, width = sizes(n_out=n_out, width=width)
         require_choice("norm", norm, NORMS)
         with torch.device("meta"):
             self.input = image_input(image_shape)

@@ -43,6 +43,7 @@ def teacher_dataset(
         The task, by the name "teacher".
 
     Raises:
+        TypeError: for what is no number, or if rng is no torch generator.
         ValueError: for a number out of range.
 
     Example:

@@ -7,6 +7,7 @@ import torch
 
 from lmctheory.measures.arguments import at_least
 from lmctheory.networks.data import Dataset, Examples
+from lmctheory.networks.data_order import require_torch_generator
 
 __all__ = ["CHARACTERS", "character_dataset"]
 
@@ -34,7 +35,7 @@ def character_dataset(
         The task, by the name "characters", with a class for each of `CHARACTERS`.
 
     Raises:
-        TypeError: for what is no number.
+        TypeError: for what is no number, or if rng is no torch generator.
         ValueError: for a number below 1, or more examples than the text has.
 
     Example:
@@ -51,6 +52,7 @@ def character_dataset(
 
     context = at_least("context", context, 1)
     train, test = at_least("train", train, 1), at_least("test", test, 1)
+    require_torch_generator(rng)
     prose = " ".join(topics[name] for name in sorted(topics)).lower()
     text = re.sub(f"[^{ascii_lowercase}]+", " ", prose)
     pieces = len(text) // (context + 1)

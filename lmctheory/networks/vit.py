@@ -6,7 +6,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor, nn
 
-from lmctheory.networks.images import image_input, require_positive
+from lmctheory.networks.images import image_input, sizes
 from lmctheory.networks.initialisation import initialise
 
 __all__ = ["EncoderBlock", "ViT"]
@@ -51,6 +51,7 @@ class ViT(nn.Module):
         dtype: of the parameters.
 
     Raises:
+        TypeError: for sizes that are no integers, or if rng is no torch generator.
         ValueError: for sizes below 1, a patch that does not divide the image, or heads that do not
             divide the width.
 
@@ -79,7 +80,7 @@ class ViT(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        require_positive(
+        n_out, patch, width, depth, heads, mlp_ratio = sizes(
             n_out=n_out, patch=patch, width=width, depth=depth, heads=heads, mlp_ratio=mlp_ratio
         )
         with torch.device("meta"):

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,14 +12,19 @@ from torch.nn import functional as F  # noqa: N812
 
 from lmctheory.networks import (
     CNN,
+    MLP,
     VGG,
     Examples,
+    LocallyConnected2d,
     ResNet20,
     TrainingConfig,
     ViT,
     affine_chain,
+    character_dataset,
     load_dataset,
+    mixture_dataset,
     seeded_generators,
+    teacher_dataset,
     train_many,
 )
 
@@ -407,3 +413,50 @@ def test_bad_arguments_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make(rng())
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda g: CNN((1, 8.5, 8), (4,), 10, rng=g), "every size in image_shape must be an int"),
+        (lambda g: CNN((1, 8, 8), (4.5,), 10, rng=g), "every number of channels must be an int"),
+        (lambda g: CNN((1, 8, 8), (4,), 2.5, rng=g), "n_out must be an integer, got 2.5"),
+        (lambda g: VGG((1, 8, 8), 10, 11, 2.5, rng=g), "width must be an integer, got 2.5"),
+        (lambda g: ResNet20((1, 8, 8), 10, "4", rng=g), "width must be an integer, got '4'"),
+        (
+            lambda g: ViT((1, 8, 8), 10, patch=2, width=8, depth=1.5, heads=2, rng=g),
+            "depth must be an integer, got 1.5",
+        ),
+        (lambda g: MLP((4, 2.5, 3), rng=g), "every width must be an integer, got 2.5"),
+    ],
+)
+def test_sizes_must_be_integers(make: Callable[[torch.Generator], nn.Module], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        make(rng())
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_whole_sizes_may_come_as_floats() -> None:
+    assert MLP((4.0, 8.0, 3.0), rng=rng()).widths == (4, 8, 3)  # type: ignore[arg-type]
+    assert CNN((1, 8, 8), (4.0,), 3.0, rng=rng())(torch.ones(1, 1, 8, 8)).shape == (1, 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize("wrong", [0, np.random.default_rng(0), None])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda g: MLP((4, 8, 3), rng=g),
+        lambda g: CNN((1, 8, 8), (4,), 10, rng=g),
+        lambda g: LocallyConnected2d(1, 2, (8, 8), 3, rng=g),
+        lambda g: mixture_dataset(rng=g),
+        lambda g: character_dataset(rng=g),
+        lambda g: teacher_dataset(rng=g),
+    ],
+)
+def test_what_is_no_torch_generator_is_refused(
+    make: Callable[[object], object], wrong: object
+) -> None:
+    with pytest.raises(TypeError, match=r"rng must be a torch\.Generator, got"):
+        make(wrong)

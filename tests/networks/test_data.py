@@ -350,3 +350,11 @@ def test_bad_examples_are_refused(
 ) -> None:
     with pytest.raises(kind, match=message):
         Examples(inputs, labels)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_a_split_has_a_whole_seed() -> None:
+    with pytest.raises(TypeError, match=r"split_seed must be an integer, got 0\.5"):
+        load_dataset("digits", split_seed=0.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="split_seed must be >= 0, got -1"):
+        load_dataset("digits", split_seed=-1)

@@ -1,6 +1,7 @@
 """Networks that share a trunk: the same steps until it ends, and each its own after it."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -78,3 +79,24 @@ def test_trunks_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="must be 0 for networks with dropout, got 1"):
         train_many([dropout], data(), CONFIG, seeds=(0,), trunk_epochs=1)
     train_many([copy.deepcopy(dropout).eval()], data(), CONFIG, seeds=(0,), trunk_epochs=1)
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": (0.5, 1)}, "every seed must be an integer, got 0.5"),
+        ({"seeds": ("0", 1)}, "every seed must be an integer, got '0'"),
+        ({"trunk_epochs": 1.5}, "trunk_epochs must be an integer, got 1.5"),
+    ],
+)
+def test_seeds_and_epochs_must_be_integers(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        train_many([network(), network()], data(), CONFIG, **{"seeds": (0, 1), **options})
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_a_seed_must_be_an_integer() -> None:
+    with pytest.raises(TypeError, match=r"seed must be an integer, got 0\.5"):
+        seeded_generators(0.5)  # type: ignore[arg-type]
+    assert seeded_generators(3.0)[0].initial_seed() == seeded_generators(3)[0].initial_seed()  # type: ignore[arg-type]

@@ -88,3 +88,12 @@ def test_the_loss_is_the_examples_own_or_the_one_given():
 def test_what_holds_no_examples_is_refused(data, kind, message):
     with pytest.raises(kind, match=message):
         as_examples(data)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_a_limit_is_a_whole_number_of_examples():
+    for limit in (0, -1):
+        with pytest.raises(ValueError, match=f"limit must be >= 1, got {limit}"):
+            as_examples(Stream(), limit=limit)
+    with pytest.raises(TypeError, match=r"limit must be an integer, got 2\.5"):
+        as_examples(Stream(), limit=2.5)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from lmctheory.measures.arguments import array, integer, positive
+from lmctheory.measures.arguments import array, at_least, integer, positive
 from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import epochs
@@ -83,8 +83,9 @@ def train_many(
             is no number of epochs, span no range of them, masks, factors or offsets do not fit,
             or there is a trunk and networks with dropout, the masks of which are each network's
             own.
-        TypeError: for what is no network, masks that hold no truth values, what is no mapping, or
-            offsets that are no tensor of floating-point numbers.
+        TypeError: for what is no network, seeds or epochs that are no integers, masks that hold no
+            truth values, what is no mapping, or offsets that are no tensor of floating-point
+            numbers.
 
     Example:
         >>> from lmctheory.networks import MLP, TrainingConfig, load_dataset
@@ -98,12 +99,12 @@ def train_many(
     _require_one_architecture(models)
     chain = common_chain(models)
     _require_finite(models)
-    _require_seeds(models, seeds)
+    seeds = _checked_seeds(models, seeds)
     require_fit(models[0], data)
     require_batches(models[0], data, config.batch_size)
     if config.warmup_steps >= (steps := config.steps(len(data))):
         raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
-    _require_trunk(models, config, trunk_epochs)
+    trunk_epochs = _checked_trunk(models, config, trunk_epochs)
     first, end = _trained_epochs(config, span)
     masks = [{} for _ in models] if masks is None else masks
     require_masks(models, masks)
@@ -200,16 +201,16 @@ def _require_finite(models: Sequence[nn.Module]) -> None:
                 raise ValueError(f"models must be finite: {name} of number {k} is NaN or infinite")
 
 
-def _require_seeds(models: Sequence[nn.Module], seeds: Sequence[int]) -> None:
+def _checked_seeds(models: Sequence[nn.Module], seeds: Sequence[int]) -> list[int]:
     if len(seeds) != len(models):
         raise ValueError(
             f"seeds must be one per network: {len(models)} networks, {len(seeds)} seeds"
         )
-    if min(seeds) < 0:
-        raise ValueError(f"every seed must be >= 0, got {min(seeds)}")
+    return [at_least("every seed", seed, 0) for seed in seeds]
 
 
-def _require_trunk(models: Sequence[nn.Module], config: TrainingConfig, trunk_epochs: int) -> None:
+def _checked_trunk(models: Sequence[nn.Module], config: TrainingConfig, trunk_epochs: int) -> int:
+    trunk_epochs = integer("trunk_epochs", trunk_epochs)
     if not 0 <= trunk_epochs <= config.epochs:
         raise ValueError(f"trunk_epochs must lie in 0..{config.epochs}, got {trunk_epochs}")
     modules = (module for model in models for module in model.modules())
@@ -217,3 +218,4 @@ def _require_trunk(models: Sequence[nn.Module], config: TrainingConfig, trunk_ep
         isinstance(module, _DropoutNd) and module.training for module in modules
     ):
         raise ValueError(f"trunk_epochs must be 0 for networks with dropout, got {trunk_epochs}")
+    return trunk_epochs
