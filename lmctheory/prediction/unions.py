@@ -32,6 +32,7 @@ from lmctheory.measures.arguments import at_least
 from lmctheory.networks import MLP, AffineChain
 from lmctheory.networks.affine import affine_chain
 from lmctheory.networks.chain import require_finite
+from lmctheory.networks.data_order import require_torch_generator
 from lmctheory.prediction.family import Member
 
 __all__ = ["Union", "conditioned_rows", "union", "union_each"]
@@ -147,8 +148,9 @@ def union_each(
         inputs: of which the first 512 serve to condition rows on.
         rng: the torch generator that draws these rows.
 
-    Raises: as `union`.
+    Raises: as `union`, and for a q that is no integer or < 1.
     """
+    q = at_least("q", q, 1)
     if q == 1:
         return list(networks)
     given = None if inputs is None else inputs[:_CONDITIONING]
@@ -172,7 +174,11 @@ def conditioned_rows(
         variance: s^2.
         rng: the torch generator.
         noise: its variance; the likeliest for all z if None.
+
+    Raises:
+        TypeError: for an rng that is no torch generator.
     """
+    require_torch_generator(rng)
     eigenvalues, basis = torch.linalg.eigh(variance * h @ h.mT)
     eigenvalues = eigenvalues.clamp(min=0)
     if noise is None:
@@ -205,7 +211,7 @@ def _entry_variance(chains: Sequence[AffineChain], layer: int) -> float:
 
 
 def _chains(members: Sequence[nn.Module]) -> list[AffineChain]:
-    if at_least("the number of members", len(members), 1) < 2:
+    if len(members) < 2:
         raise ValueError(f"members must be two or more networks, got {len(members)}")
     chains = [affine_chain(m.network if isinstance(m, Member) else m) for m in members]
     first = chains[0]

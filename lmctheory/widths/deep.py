@@ -255,6 +255,7 @@ def bound_from_costs(
             the term with G_{l-1} counts twice, as no more than N <= 2C is known.
 
     Raises:
+        TypeError: for a t, s_out or n_out that is no number.
         ValueError: for another number of costs than the depth, a negative one, t outside [0, 1],
             or s_out, n_out or first out of range.
 
@@ -269,10 +270,7 @@ def bound_from_costs(
     """
     if len(costs) != networks.depth or not all(cost >= 0 for cost in costs):
         raise ValueError(f"costs must be {networks.depth} numbers >= 0, got {tuple(costs)}")
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must lie in [0, 1], got {t}")
-    positive("s_out", s_out)
-    at_least("n_out", n_out, 1)
+    t, s_out, n_out = share("t", t), positive("s_out", s_out), at_least("n_out", n_out, 1)
     if first is not None and not all(0 <= bound < np.inf for bound in first):
         raise ValueError(f"first must be two finite numbers >= 0, got {first}")
     gaps, X = networks.recursion(costs, t, first, gaussian=gaussian)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from lmctheory.activations import pointwise
 from lmctheory.measures import Gaussian
+from lmctheory.measures.arguments import at_least
 from lmctheory.widths.contraction import Contraction, Line, contraction
 from lmctheory.widths.kernels import Activation, function, nngp_kernels, require_data
 
@@ -223,6 +224,7 @@ def ensemble(
         kernels: K_0, ..., K_L ``[n, n]``, where those of infinite width will not do.
 
     Raises:
+        TypeError: for a depth that is no integer.
         ValueError: for depth < 1, bad data, an unknown activation or a function that is steeper
             than 1, negative s_w or s_b, another number of kernels than depth + 1, kernels that are
             not finite or of another size, or kernels that vanish: all inputs are 0, and so are all
@@ -236,9 +238,8 @@ def ensemble(
         >>> ensemble(np.eye(3), depth=2).depth
         2
     """
-    if depth < 1:
-        raise ValueError(f"depth must be >= 1, got {depth}")
-    require_data(data, depth, s_w, s_b)
+    depth = at_least("depth", depth, 1)
+    require_data(data, s_w, s_b)
     data = data.astype(np.float64)
     _require_lipschitz(activation)
     own = kernels is not None

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from lmctheory.activations import pointwise
-from lmctheory.measures.arguments import RandomSource, generator
+from lmctheory.measures.arguments import RandomSource, at_least, generator
 from lmctheory.widths.closed_kernels import CLOSED_KERNELS
 from lmctheory.widths.hermite_kernels import expanded_kernel
 
@@ -98,6 +98,7 @@ def nngp_kernels(
         s_b: standard deviation of the biases.
 
     Raises:
+        TypeError: for a depth that is no integer.
         ValueError: for empty or non-finite data, depth < 0 or negative s_w, s_b.
 
     Reference:
@@ -109,7 +110,8 @@ def nngp_kernels(
         >>> [float(k[0, 0].round(12)) for k in K]
         [0.5, 0.5, 0.5, 0.5]
     """
-    require_data(data, depth, s_w, s_b)
+    depth = at_least("depth", depth, 0)
+    require_data(data, s_w, s_b)
     kernels = [data @ data.T / data.shape[1]]
     for _ in range(depth):
         kernels.append(dual_kernel(s_w**2 * kernels[-1] + s_b**2, activation))
@@ -138,14 +140,15 @@ def sampled_kernels(
         rng: source of randomness.
 
     Raises:
+        TypeError: for widths or a number of networks that are no integers.
         ValueError: as `nngp_kernels`, and for widths or networks < 1.
 
     Reference:
         theory key D1 (its finite-width correction).
     """
-    require_data(data, len(widths), s_w, s_b)
-    if networks < 1 or min(widths, default=1) < 1:
-        raise ValueError(f"networks and widths must be >= 1, got {networks} and {widths}")
+    require_data(data, s_w, s_b)
+    networks = at_least("networks", networks, 1)
+    widths = tuple(at_least("every width", width, 1) for width in widths)
     sigma, rng = function(activation), generator(rng)
     sums = [np.zeros((len(data), len(data))) for _ in widths]
     for _ in range(networks):
@@ -157,8 +160,8 @@ def sampled_kernels(
     return [data @ data.T / data.shape[1], *(total / networks for total in sums)]
 
 
-def require_data(data: np.ndarray, depth: int, s_w: float, s_b: float) -> None:
-    """Refuses what are no data, or no depth or variances of a network.
+def require_data(data: np.ndarray, s_w: float, s_b: float) -> None:
+    """Refuses what are no data, or no variances of a network.
 
     Raises:
         ValueError: naming the argument.
@@ -167,7 +170,5 @@ def require_data(data: np.ndarray, depth: int, s_w: float, s_b: float) -> None:
         raise ValueError(f"data must be finite and not empty, got shape {data.shape}")
     if (largest := float(np.abs(data).max())) and not 1e-150 <= largest <= 1e150:
         raise ValueError(f"data must lie between 1e-150 and 1e150 in size, got {largest:g}")
-    if depth < 0:
-        raise ValueError(f"depth must be >= 0, got {depth}")
     if not (0 <= s_w < np.inf and 0 <= s_b < np.inf):
         raise ValueError(f"s_w and s_b must be finite and >= 0, got {s_w} and {s_b}")

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from lmctheory.matching import match
 from lmctheory.networks import MLP
 from lmctheory.paths import barrier
-from lmctheory.prediction import MupFamily, PairCurves, Union, all_pairs, conditioned_rows, union
+from lmctheory.prediction import (
+    MupFamily,
+    PairCurves,
+    Union,
+    all_pairs,
+    conditioned_rows,
+    union,
+    union_each,
+)
 from tests.networks.ordinary import CONFIG, blobs, distance
 
 DOUBLE = torch.float64
@@ -208,3 +216,18 @@ def test_joining_leaves_members_and_generators_alone() -> None:
     assert isinstance(after, Union)
     assert distance(before.network, after.network) == 0
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_rows_are_drawn_by_generators_of_torch() -> None:
+    z, h = torch.ones(4, 2, dtype=torch.float64), torch.ones(4, 3, dtype=torch.float64)
+    with pytest.raises(TypeError, match=r"rng must be a torch\.Generator, got int"):
+        conditioned_rows(z, h, 1.0, rng=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_unions_hold_whole_numbers_of_networks() -> None:
+    with pytest.raises(ValueError, match="q must be >= 1, got 0"):
+        union_each(networks(6, 5, 3, count=2), 0)
+    with pytest.raises(TypeError, match=r"q must be an integer, got 1\.5"):
+        union_each(networks(6, 5, 3, count=2), 1.5)  # type: ignore[arg-type]

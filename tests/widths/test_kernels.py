@@ -8,6 +8,7 @@ from mpmath import mp
 from scipy.special import erf
 
 from lmctheory.activations import KNOWN, pointwise
+from lmctheory.widths.ensembles import ensemble
 from lmctheory.widths.kernels import dual_kernel, nngp_kernels, sampled_kernels
 from tests.rarely import rarely
 
@@ -229,5 +230,28 @@ def test_bad_arguments_are_refused():
         nngp_kernels(np.eye(2), -1)
     with pytest.raises(ValueError, match="s_w and s_b must be finite and >= 0"):
         nngp_kernels(np.eye(2), 1, s_b=-1.0)
-    with pytest.raises(ValueError, match="networks and widths must be >= 1"):
+    with pytest.raises(ValueError, match="every width must be >= 1, got 0"):
         sampled_kernels(np.eye(2), (0,), rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="networks must be >= 1, got 0"):
+        sampled_kernels(np.eye(2), (3,), networks=0, rng=np.random.default_rng(0))
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nngp_kernels(np.eye(2), 1.5), "depth must be an integer, got 1.5"),
+        (lambda: ensemble(np.eye(2), 1.5), "depth must be an integer, got 1.5"),
+        (
+            lambda: sampled_kernels(np.eye(2), (2.5,), rng=np.random.default_rng(0)),
+            "every width must be an integer, got 2.5",
+        ),
+        (
+            lambda: sampled_kernels(np.eye(2), (2,), networks=1.5, rng=np.random.default_rng(0)),
+            "networks must be an integer, got 1.5",
+        ),
+    ],
+)
+def test_numbers_of_layers_and_neurons_are_integers(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

@@ -449,3 +449,11 @@ def test_propagators_that_overflow_bound_nothing():
     found = pair_growth(*paths, of, Schedule(np.full(60, 1.0)))
     assert found.cost <= found.by_weights <= found.by_stability
     assert found.by_propagators == found.function_error_bound == np.inf
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_steps_are_counted_in_integers():
+    schedule = Schedule(np.full(3, 0.1))
+    with pytest.raises(TypeError, match=r"K must be an integer, got 1\.5"):
+        schedule.until(1.5)
+    assert len(schedule.until(np.int64(2)).steps) == 2

@@ -29,6 +29,7 @@ from lmctheory.layerwise.points.evaluation import evaluate
 from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AnyExamples
 from lmctheory.networks.agreement import require_same_state
+from lmctheory.networks.data_order import require_torch_generator
 from lmctheory.networks.state import copied
 from lmctheory.results import Result
 
@@ -67,6 +68,7 @@ def perturbed(model: nn.Module, other: nn.Module, *, rng: torch.Generator) -> nn
         A new module; parameters that are one stay one, buffers are X's.
 
     Raises:
+        TypeError: for an rng that is no torch generator.
         ValueError: if architectures differ, or weights are NaN or infinite.
 
     Example:
@@ -78,6 +80,7 @@ def perturbed(model: nn.Module, other: nn.Module, *, rng: torch.Generator) -> nn
         >>> bool(moved.norm() < (b.layers[1].weight - a.layers[1].weight).norm())  # biases move too
         True
     """
+    require_torch_generator(rng)
     require_same_state(model=model, other=other)
     result = copied(model)
     theirs = dict(other.named_parameters())

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lmctheory.choices import require_choice
-from lmctheory.measures.arguments import RandomSource, at_least, generator
+from lmctheory.measures.arguments import RandomSource, at_least, generator, integer
 
 __all__ = [
     "Subset",
@@ -69,6 +69,7 @@ def moving_windows(
         lengths: of the windows, each in 1..L; all of them if None.
 
     Raises:
+        TypeError: for a length that is no integer.
         ValueError: for a length outside 1..L, or none.
 
     Example:
@@ -76,7 +77,8 @@ def moving_windows(
         (('a', 'b'), ('b', 'c'))
     """
     names = tuple(names)
-    lengths = tuple(range(1, len(names) + 1) if lengths is None else lengths)
+    lengths = range(1, len(names) + 1) if lengths is None else lengths
+    lengths = tuple(integer("every length", length) for length in lengths)
     wrong = [length for length in lengths if not 1 <= length <= len(names)]
     if wrong or not lengths:
         raise ValueError(
@@ -101,6 +103,7 @@ def random_groups(
         rng: the generator.
 
     Raises:
+        TypeError: for a size or count that is no integer.
         ValueError: for a size outside 1..L or count < 1.
 
     Example:
@@ -109,6 +112,7 @@ def random_groups(
         >>> [len(group) for group in groups]
         [2, 2, 2, 2]
     """
+    size = integer("size", size)
     if not 1 <= size <= len(names):
         raise ValueError(f"size must lie in 1..{len(names)}, got {size}")
     count = at_least("count", count, 1)

@@ -33,7 +33,7 @@ from torch import nn
 from lmctheory.layerwise._layers import Layer
 from lmctheory.layerwise._layers import layers as layers_of
 from lmctheory.layerwise.points.evaluation import evaluate
-from lmctheory.measures.arguments import RandomSource, generator, probability
+from lmctheory.measures.arguments import RandomSource, generator, integer, probability
 from lmctheory.networks import AnyExamples
 from lmctheory.results import Result
 
@@ -183,6 +183,7 @@ def shapley(
         The values; their standard errors come from independent pairs of orders.
 
     Raises:
+        TypeError: for draws that are no integer.
         ValueError: for more than 12 layers without draws, fewer than 2 draws, draws without rng,
             another base, and as `evaluate`.
 
@@ -198,6 +199,7 @@ def shapley(
         >>> bool(abs(found.values.sum() - found.total) < 1e-12)
         True
     """
+    draws = integer("draws", draws)
     if draws < 0 or draws == 1:
         raise ValueError(f"draws must be 0 or >= 2, got {draws}")
     if draws and rng is None:

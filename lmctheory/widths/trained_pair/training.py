@@ -18,7 +18,7 @@ from scipy.special import logsumexp, softmax
 
 from lmctheory.activations import Pointwise, pointwise
 from lmctheory.choices import require_choice
-from lmctheory.measures.arguments import ArrayLike, array, number
+from lmctheory.measures.arguments import ArrayLike, array, integer, number
 
 __all__ = ["LOSSES", "Loss", "Path", "Schedule", "Task", "check_paths", "descend", "follow"]
 
@@ -178,7 +178,7 @@ class Schedule:
 
 
 def _first_steps(K: int, steps: int) -> int:
-    if not 1 <= K <= steps:
+    if not 1 <= integer("K", K) <= steps:
         raise ValueError(f"K must lie in 1..{steps}, the number of steps, got {K}")
     return K
 

@@ -423,3 +423,24 @@ def test_bad_arguments_of_random_directions_are_refused():
         random_directions(a, b, data, draws=0, rng=rng)
     with pytest.raises(ValueError, match="subsets must name layers among"):
         random_directions(a, b, data, [("layers.7",)], rng=rng)
+
+
+@pytest.mark.usefixtures("as_users_call")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: moving_windows(NAMES, [1.5]), "every length must be an integer, got 1.5"),
+        (
+            lambda: random_groups(NAMES, 1.5, 1, rng=np.random.default_rng(0)),
+            "size must be an integer, got 1.5",
+        ),
+        (lambda: perturbed(*mlps(), rng=np.random.default_rng(0)), "rng must be a torch.Generator"),
+        (
+            lambda: random_directions(*mlps(), examples(), rng=0),
+            "rng must be a torch.Generator, got int",
+        ),
+    ],
+)
+def test_selections_and_directions_of_other_types_are_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

@@ -141,3 +141,9 @@ def test_refusals():
         moebius(a, b, data).term("head")
     with pytest.raises(ValueError, match=r"confidence must lie in \(0, 1\), got 1.5"):
         shapley(a, b, data).interval(1.5)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_draws_are_counted_in_integers():
+    with pytest.raises(TypeError, match=r"draws must be an integer, got 2\.5"):
+        shapley(*mlps((5, 4, 3)), examples(5, 5, 3), draws=2.5, rng=np.random.default_rng(0))
