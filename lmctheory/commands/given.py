@@ -87,20 +87,13 @@ def examples_of(
 ) -> AnyExamples:
     """The examples that the options describe."""
     with refusals():
-        _require_split(split)
         data = read_examples(source, read_loss(loss), split=split, data_dir=data_dir, limit=limit)
         return data if not shape else replace(data, inputs=_shaped(data, shape))
 
 
 def unjudged(source: str, *, split: str, data_dir: Path | None, limit: int | None) -> AnyExamples:
     """Examples of which inputs alone are wanted, whatever their labels."""
-    _require_split(split)
     return read_examples(source, _ANY_LABELS, split=split, data_dir=data_dir, limit=limit)
-
-
-def _require_split(split: str) -> None:
-    if split not in ("train", "test"):
-        raise ValueError(f"split must be train or test, got {split!r}")
 
 
 def _shaped(data: AnyExamples, shape: str) -> Tensor:

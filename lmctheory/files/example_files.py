@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmctheory.choices import require_choice
 from lmctheory.files.checkpoints import read_entries
 from lmctheory.files.code import load_object
 from lmctheory.networks import DATASETS, AnyExamples, as_examples, load_dataset
@@ -59,9 +60,10 @@ def read_examples(
     Raises:
         FileNotFoundError: if there is no such file.
         TypeError: for inputs or labels of the wrong type.
-        ValueError: for a file that does not hold examples, saying what it holds, and as
-            `load_object`.
+        ValueError: for another split, a file that does not hold examples, saying what it holds, and
+            as `load_object`.
     """
+    require_choice("split", split, ("train", "test"))
     if source in DATASETS:
         return as_examples(
             getattr(load_dataset(source, data_dir=data_dir), split), loss, limit=limit

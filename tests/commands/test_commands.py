@@ -207,7 +207,7 @@ BARRIER = ("barrier", "a.safetensors", "b.safetensors")
         ),
         (
             (*BARRIER, *MODEL, "--data", "data.npz", "--split", "valid"),
-            "must be train or test",
+            "split must be one of ['train', 'test'], got 'valid'",
         ),
         ((*BARRIER, "--model", "net.py:cnn", "--data", "data.npz"), "has no 'cnn', but nn, mlp"),
         (("barrier", "a.safetensors", "x.pt", *MODEL, "--data", "data.npz"), "x.pt is no file"),

@@ -99,3 +99,8 @@ def test_images_of_bytes_are_refused_with_what_to_do(tmp_path):
     images = write(tmp_path / "a.npz", {"inputs": (255 * X).byte(), "labels": Y})
     with pytest.raises(TypeError, match=r"use inputs.float\(\) / 255"):
         read_examples(images)
+
+
+def test_another_split_is_refused():
+    with pytest.raises(ValueError, match=r"split must be one of \['train', 'test'\], got 'valid'"):
+        read_examples("digits", split="valid")
