@@ -46,7 +46,7 @@ from lmctheory.networks.calling import Inputs, rows
 from lmctheory.networks.data import AnyExamples
 from lmctheory.results import Result
 
-__all__ = ["Matching", "match", "require_shapes", "tried"]
+__all__ = ["Matching", "match", "require_shapes", "shapes_of", "tried"]
 
 _CENTRED = ("weighted", "activation")
 _CHECKED = 4
@@ -117,7 +117,7 @@ class Matching(Result):
         """
         require_shapes(
             "model_b must have the parameters of the networks that were matched",
-            _shapes(model_b),
+            shapes_of(parameters(model_b)),
             self.shapes,
         )
         return permute(model_b, self.permutations, self.symmetry, self.signs)
@@ -226,7 +226,7 @@ def match(
         objective=best.objective,
         function_change=change_by(best.orders, b, groups, seen, before),
         symmetry=groups.on(parameters(model_b)) if isinstance(b, AffineChain) else groups,
-        shapes=_shapes(model_b),
+        shapes=shapes_of(parameters(model_b)),
     )
 
 
@@ -282,8 +282,9 @@ def _midpoint_loss(network: Network, data: Inputs | AnyExamples | None) -> Midpo
     return objective
 
 
-def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in parameters(network).items()}
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """By name the shapes of some tensors."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def require_shapes(

@@ -29,7 +29,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from lmctheory.choices import require_choice
-from lmctheory.matching._match import Matching, match, tried
+from lmctheory.matching._match import Matching, match, require_shapes, shapes_of, tried
 from lmctheory.matching._symmetry import (
     Network,
     SomeNetwork,
@@ -129,8 +129,8 @@ class MultiMatching(Result):
                 f"models must be the {len(self.permutations)} that were matched, got {len(models)}"
             )
         for k, model in enumerate(models):
-            if {name: tuple(t.shape) for name, t in parameters(model).items()} != self.shapes:
-                raise ValueError(f"models[{k}] must have the parameters of those that were matched")
+            required = f"models[{k}] must have the parameters of those that were matched"
+            require_shapes(required, shapes_of(parameters(model)), self.shapes)
         return tuple(
             permute(model, orders, self.symmetry, signs)
             for model, orders, signs in zip(models, self.permutations, self.signs, strict=True)

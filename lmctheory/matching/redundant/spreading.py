@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from lmctheory.matching._match import require_shapes
+from lmctheory.matching._match import require_shapes, shapes_of
 from lmctheory.matching._symmetry import parameters
 from lmctheory.matching.alignment import require_alike
 from lmctheory.matching.redundant.finding import examined, require_data
@@ -53,7 +53,7 @@ class Spreading(Result):
         """
         for name, model in (("model_a", model_a), ("model_b", model_b)):
             required = f"{name} must have the parameters of the networks that were moved"
-            require_shapes(required, _shapes(model), self.shapes)
+            require_shapes(required, shapes_of(parameters(model)), self.shapes)
         return placed(model_a, self.tensors_a), placed(model_b, self.tensors_b)
 
 
@@ -121,9 +121,5 @@ def spread(
         function_change=(changes[0], changes[1]),
         tensors_a=moved[0],
         tensors_b=moved[1],
-        shapes=_shapes(model_a),
+        shapes=shapes_of(parameters(model_a)),
     )
-
-
-def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in parameters(model).items()}

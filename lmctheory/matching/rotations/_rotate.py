@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lmctheory.choices import require_choice
-from lmctheory.matching._match import Matching, match, require_shapes
+from lmctheory.matching._match import Matching, match, require_shapes, shapes_of
 from lmctheory.matching._symmetry import outputs, parameters
 from lmctheory.matching.alignment import require_alike
 from lmctheory.matching.objectives import LOSS, MidpointLoss, similarity
@@ -83,7 +83,7 @@ class Rotation(Result):
         """
         require_shapes(
             "the network must have the parameters of those that were aligned",
-            _shapes(model_a),
+            shapes_of(tensors(model_a)),
             self.shapes,
         )
         folding = self.symmetry.folding
@@ -203,7 +203,7 @@ def rotate(
         function_change=float(change.nan_to_num(0, 0, 0).abs().max()),
         matching=matching,
         symmetry=found,
-        shapes=_shapes(model_b),
+        shapes=shapes_of(tensors(model_b)),
     )
 
 
@@ -265,7 +265,3 @@ def _turned(found: RotationSymmetry, model: nn.Module, turning: Turning) -> nn.M
         for name, tensor in transformed(found, state, turning).items():
             held[name].copy_(tensor)
     return result
-
-
-def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors(network).items()}
