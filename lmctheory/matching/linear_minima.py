@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from lmctheory.choices import require_choice
 from lmctheory.measures.arguments import ArrayLike, array, at_least
 
 __all__ = ["lowest_pass", "minima_components", "orientations"]
@@ -57,8 +58,7 @@ def minima_components(
         >>> minima_components([1, 1, 1], 1, modulo="permutations")
         2
     """
-    if modulo not in _MODULO:
-        raise ValueError(f"modulo must be one of {_MODULO}, got {modulo!r}")
+    require_choice("modulo", modulo, _MODULO)
     widths = [at_least("widths", width, 1) for width in widths]
     if len(widths) < 2:
         raise ValueError(f"widths must be of inputs and outputs at least, got {widths}")

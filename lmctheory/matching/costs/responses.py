@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from lmctheory.matching._symmetry import Network, chain_inputs, double_inputs
 from lmctheory.matching.costs.recurrent_responses import recurrent_responses
+from lmctheory.measures.arguments import at_least
 from lmctheory.networks import AffineChain
 from lmctheory.networks.calling import Inputs, as_inputs, batches
 from lmctheory.networks.program import (
@@ -125,8 +126,10 @@ def compressed_responses(
         the number of columns of all networks.
 
     Raises:
-        ValueError: for empty data or inputs that do not fit.
+        TypeError: for a batch size that is no integer.
+        ValueError: for empty data, inputs that do not fit, or a batch size below 1.
     """
+    batch_size = at_least("batch_size", batch_size, 1)
     sums: dict[str, Tensor] = {}
     widths: dict[str, list[int]] = {}
     responses = [_responses(network, data) for network in networks]
@@ -180,7 +183,8 @@ def second_moments(
         For each weight's name a second moment ``[m_{l-1}, m_{l-1}]``, float64.
 
     Raises:
-        ValueError: for empty data or inputs that do not fit.
+        TypeError: for a batch size that is no integer.
+        ValueError: for empty data, inputs that do not fit, or a batch size below 1.
 
     Example:
         >>> import torch
@@ -189,8 +193,8 @@ def second_moments(
         tensor([[ 9., 12.],
                 [12., 16.]], dtype=torch.float64)
     """
+    batch_size = at_least("batch_size", batch_size, 1)
     sums: dict[str, tuple[Tensor, Tensor, int]] = {}
-
     respond = _responses(network, data)
     for batch in batches(as_inputs(data, "data"), batch_size):
         for response in respond(batch):

@@ -26,6 +26,7 @@ from lmctheory.matching.merging.observation import (
     require_own_parameters,
     with_flags_of,
 )
+from lmctheory.measures.arguments import integer
 from lmctheory.networks import Examples
 from lmctheory.networks.agreement import require_fit, require_inputs_fit
 from lmctheory.networks.state import copied, in_type_of, seeded
@@ -60,6 +61,7 @@ def reset_batch_norm(
         A new module with the model's training flags and momenta.
 
     Raises:
+        TypeError: if batch_size is no integer.
         ValueError: if the model has no such layer, inputs are empty or not finite, or a batch would
             hold a single example.
 
@@ -73,6 +75,7 @@ def reset_batch_norm(
         >>> net[0].running_mean, net[0].running_var
         (tensor([2.]), tensor([2.]))
     """
+    batch_size = integer("batch_size", batch_size)
     result = copied(model).eval()
     layers = [
         module

@@ -284,3 +284,16 @@ def test_data_that_do_not_fit_are_refused():
         second_moments(model, torch.full((2, 64), torch.nan))
     with pytest.raises(ValueError, match=r"data must hold at least one example, got \(0, 64\)"):
         compressed_responses([model], torch.zeros(0, 64))
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_batches_hold_examples():
+    model, x = nn.Sequential(nn.Linear(3, 2)), torch.ones(4, 3)
+    for call in (
+        lambda size: second_moments(model, x, batch_size=size),
+        lambda size: compressed_responses([model], x, batch_size=size),
+    ):
+        with pytest.raises(ValueError, match="batch_size must be >= 1, got 0"):
+            call(0)
+        with pytest.raises(TypeError, match=r"batch_size must be an integer, got 2\.5"):
+            call(2.5)
