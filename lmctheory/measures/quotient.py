@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.distance import cdist, pdist
 
 from lmctheory.choices import require_choice
 from lmctheory.measures.ball import UniformBall
@@ -36,6 +37,8 @@ __all__ = [
     "Modulo",
     "Symmetric",
     "by_signs",
+    "condensed_distances",
+    "distances",
     "folded",
     "leading_axes",
     "quotient_diameter",
@@ -56,6 +59,41 @@ def by_signs(modulo: object) -> bool:
     """
     require_choice("modulo", modulo, (None, "signs"))
     return modulo is not None
+
+
+def distances(
+    x: Float[np.ndarray, "m d"],
+    y: Float[np.ndarray, "n d"],
+    *,
+    signs: bool,
+    metric: Literal["euclidean", "sqeuclidean"] = "euclidean",
+) -> Float[np.ndarray, "m n"]:
+    """How far every x is from every y ``[m, n]``.
+
+    Args:
+        x: points ``[m, d]``.
+        y: points ``[n, d]``.
+        signs: whether distances are modulo signs.
+        metric: the distance, or its square.
+    """
+    apart: Float[np.ndarray, "m n"] = cdist(x, y, metric)
+    return np.minimum(apart, cdist(x, -y, metric), out=apart) if signs else apart
+
+
+def condensed_distances(
+    points: Float[np.ndarray, "n d"], *, signs: bool
+) -> Float[np.ndarray, " pairs"]:
+    """Of all pairs of points, each once, in the order of SciPy's `pdist`.
+
+    Args:
+        points: ``[n, d]``, n >= 1.
+        signs: whether distances are modulo signs.
+    """
+    apart: Float[np.ndarray, " pairs"] = pdist(points)
+    if signs:
+        summed = [cdist(points[k : k + 1], -points[k + 1 :])[0] for k in range(len(points))]
+        np.minimum(apart, np.concatenate(summed), out=apart)
+    return apart
 
 
 def leading_axes(

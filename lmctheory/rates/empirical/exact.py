@@ -6,15 +6,13 @@ d 1e-16, and no permutation is cheaper by more than rounding. `certified_matchin
 cost with rounding included.
 """
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Int, Shaped
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 
 from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, array, positive
+from lmctheory.measures.quotient import distances
 from lmctheory.rates.empirical.samples import Samples, samples, times_power_of_two
 
 __all__ = [
@@ -177,13 +175,9 @@ def _assignment(pair: Samples, p: float, memory_limit: int) -> Int[np.ndarray, "
             rows, perm = linear_sum_assignment(cost)
             if error <= _NEGLIGIBLE * cost[rows, perm].mean():
                 return perm
-        return linear_sum_assignment(_all_pairs(pair, "sqeuclidean"))[1]
+        squares = distances(a, b, signs=pair.signs, metric="sqeuclidean")
+        return linear_sum_assignment(squares)[1]
     return _by_powers(pair, p)
-
-
-def _all_pairs(pair: Samples, metric: Literal["euclidean", "sqeuclidean"]) -> np.ndarray:
-    cost: np.ndarray = cdist(pair.a, pair.b, metric)
-    return np.minimum(cost, cdist(pair.a, -pair.b, metric), out=cost) if pair.signs else cost
 
 
 def _by_powers(pair: Samples, p: float) -> np.ndarray:
@@ -193,7 +187,7 @@ def _by_powers(pair: Samples, p: float) -> np.ndarray:
     """
     unit = 0.0
     while True:
-        cost = _all_pairs(pair, "euclidean")
+        cost = distances(pair.a, pair.b, signs=pair.signs)
         unit = unit or float(cost.max()) or 1.0
         cost /= unit
         with np.errstate(over="ignore"):

@@ -22,13 +22,12 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist, pdist
 from scipy.special import gammaincinv
 from sklearn.neighbors import NearestNeighbors
 
 from lmctheory.measures import Modulo
 from lmctheory.measures.arguments import ArrayLike, array, at_least, positive_share, precision
-from lmctheory.measures.quotient import by_signs
+from lmctheory.measures.quotient import by_signs, condensed_distances
 from lmctheory.rates.empirical.exact import MEMORY_LIMIT, require_memory
 
 __all__ = [
@@ -133,10 +132,7 @@ def correlation_dimension(
     m, d = distinct.shape
     pairs = m * (m - 1) // 2
     require_memory(8 * pairs * (1 + signs), memory_limit)
-    distances = pdist(distinct)
-    if signs:
-        sums = [cdist(distinct[i : i + 1], -distinct[i + 1 :])[0] for i in range(m - 1)]
-        np.minimum(distances, np.concatenate(sums), out=distances)
+    distances = condensed_distances(distinct, signs=signs)
     count = max(int(fraction * pairs), 2)
     distances = np.partition(distances, count - 1)[:count]
     logs = np.log(distances[-1] / distances)

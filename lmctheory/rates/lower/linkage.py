@@ -40,10 +40,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import cophenet, linkage
-from scipy.spatial.distance import cdist, pdist, squareform
+from scipy.spatial.distance import pdist, squareform
 from scipy.special import ndtr
 
 from lmctheory.measures import Empirical, GaussianMixture
+from lmctheory.measures.quotient import condensed_distances, distances
 from lmctheory.rates.bound import ROUNDED_DOWN
 from lmctheory.rates.upper.covering import mean_left_over
 
@@ -84,10 +85,10 @@ def linkage_bound(mu: Empirical, m: int, p: float, *, signs: bool = False) -> fl
     """
     points = np.asarray(mu.points)
     n = len(points)
-    distances = _distances(points, signs)
-    clusters = _Clusters.of(distances, np.full(n, 1 / n), m)
+    apart = condensed_distances(points, signs=signs)
+    clusters = _Clusters.of(apart, np.full(n, 1 / n), m)
     steps = np.quantile(clusters.heights[n:], np.linspace(0, 1, _SCALES))
-    scales = np.unique(np.r_[0.0, steps, distances.max()])
+    scales = np.unique(np.r_[0.0, steps, apart.max()])
     nearest = _nearest(points, scales, m, p, signs)
     gaps = [clusters.bound(scale, p) for scale in scales]
     return ROUNDED_DOWN * float(np.max(nearest + gaps))
@@ -122,15 +123,6 @@ class _Clusters:
         return float((powers[self.parents] - powers[:-1]) @ self.left) / 2
 
 
-def _distances(points: Array, signs: bool) -> Array:
-    """All of them, condensed."""
-    apart = pdist(points)
-    if signs:
-        summed = [cdist(points[k : k + 1], -points[k + 1 :])[0] for k in range(len(points))]
-        apart = np.minimum(apart, np.concatenate(summed))
-    return np.asarray(apart)
-
-
 def _nearest(points: Array, scales: Array, m: int, p: float, signs: bool) -> Array:
     """The nearest neighbour's cost up to every scale (`empirical_bound`), of those that count."""
     n = len(points)
@@ -139,9 +131,7 @@ def _nearest(points: Array, scales: Array, m: int, p: float, signs: bool) -> Arr
     total = np.zeros(len(scales))
     rows = max(_BLOCK // n, 1)
     for start in range(0, n, rows):
-        apart = cdist(points[start : start + rows], points)
-        if signs:
-            apart = np.minimum(apart, cdist(points[start : start + rows], -points))
+        apart = distances(points[start : start + rows], points, signs=signs)
         near = np.sort(np.partition(apart, counted - 1, axis=1)[:, :counted], axis=1)
         for place, scale in enumerate(scales):
             total[place] += (np.diff(np.minimum(near, scale) ** p, axis=1) @ missed).sum()
@@ -167,11 +157,11 @@ def separation_bound(mu: GaussianMixture, m: int, survival: Callable[[Array], Ar
         True
     """
     means, weights = np.asarray(mu.means), np.asarray(mu.weights)
-    distances = pdist(means)
-    clusters = _Clusters.of(distances, weights, m)
-    apart, linked = squareform(distances), squareform(cophenet(linkage(distances, "single")))
+    pairs = pdist(means)
+    clusters = _Clusters.of(pairs, weights, m)
+    apart, linked = squareform(pairs), squareform(cophenet(linkage(pairs, "single")))
     deviations = _deviations(mu)
-    squares = np.geomspace(1e-6, 1.0, _NODES) * float(distances.max()) ** 2
+    squares = np.geomspace(1e-6, 1.0, _NODES) * float(pairs.max()) ** 2
     nearest = np.cumsum(np.diff(squares, prepend=0.0) * survival(squares))  # from below
     scales = [(0.0, 0.0), *zip(np.sqrt(squares[::8]), nearest[::8], strict=True)]
     best = 0.0

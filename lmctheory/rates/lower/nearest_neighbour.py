@@ -31,11 +31,11 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 from scipy.special import betainc, betaln, gammaln
 
 from lmctheory.measures import Empirical, HasDistanceLaw
 from lmctheory.measures.arguments import log_ball_volume
+from lmctheory.measures.quotient import distances
 
 __all__ = [
     "ball_bound",
@@ -203,10 +203,5 @@ def empirical_bound(mu: Empirical, m: int, p: float, *, signs: bool = False) -> 
     missed = (1 - np.arange(1, n) / n) ** m
     rows = max(_BLOCK // n, 1)
     blocks = (mu.points[start : start + rows] for start in range(0, n, rows))
-    ordered = (np.sort(_distances(block, mu.points, signs), axis=1) ** p for block in blocks)
+    ordered = (np.sort(distances(block, mu.points, signs=signs), axis=1) ** p for block in blocks)
     return float(sum((np.diff(powers, axis=1) @ missed).sum() for powers in ordered)) / n
-
-
-def _distances(x: Array, y: Array, signs: bool) -> Array:
-    apart: Array = cdist(x, y)
-    return np.minimum(apart, cdist(x, -y), out=apart) if signs else apart

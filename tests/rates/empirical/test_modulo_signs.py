@@ -7,6 +7,7 @@ import pytest
 
 from lmctheory import rates
 from lmctheory.measures import Empirical, Gaussian, UniformCube
+from lmctheory.measures.quotient import condensed_distances, distances
 from lmctheory.rates.empirical.independence import matching_statistic
 
 RNG = np.random.default_rng(0)
@@ -156,3 +157,19 @@ def test_curves_give_the_wasserstein_dimension_modulo_signs():
         Gaussian(spectrum=[1.0] * 5), [32, 128, 512], repeats=8, rng=RNG, modulo="signs"
     )
     assert 4 < rates.wasserstein_dimension(curve) < 7
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_distances_of_all_pairs_are_those_of_single_ones(signs):
+    x, y = RNG.standard_normal((4, 3)), RNG.standard_normal((5, 3))
+
+    def apart(one, other):
+        straight, mirrored = np.linalg.norm(one - other), np.linalg.norm(one + other)
+        return min(straight, mirrored) if signs else straight
+
+    expected = np.array([[apart(one, other) for other in y] for one in x])
+    assert distances(x, y, signs=signs) == pytest.approx(expected, rel=1e-14)
+    squares = distances(x, y, signs=signs, metric="sqeuclidean")
+    assert squares == pytest.approx(expected**2, rel=1e-13)
+    pairs = [apart(one, other) for one, other in itertools.combinations(y, 2)]
+    assert condensed_distances(y, signs=signs) == pytest.approx(pairs, rel=1e-14)
