@@ -120,14 +120,17 @@ class UniformBall:
 
     def heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace sum_k binom(k+d-1, k) e^{-k(k+d)s/r^2}, rounded up at tiny times."""
-        s = nonnegative("s", s)
-        traces = [_unit_heat_trace(self.dimension, float(u)) for u in s.ravel() / self.radius**2]
-        return np.array(traces).reshape(s.shape)
+        return self._heat_trace(s, 1)
 
     def even_heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """The sum of the heat trace over even k only, rounded up at tiny times (S1)."""
+        return self._heat_trace(s, 2)
+
+    def _heat_trace(self, s: ArrayLike, step: int) -> np.ndarray:
+        """Over every k, or every second one."""
         s = nonnegative("s", s)
-        traces = [_unit_heat_trace(self.dimension, float(u), 2) for u in s.ravel() / self.radius**2]
+        times = s.ravel() / self.radius**2
+        traces = [_unit_heat_trace(self.dimension, float(u), step) for u in times]
         return np.array(traces).reshape(s.shape)
 
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
@@ -148,7 +151,7 @@ class UniformBall:
         return cells, self.radius * np.minimum(sides * np.sqrt(self.dimension), 2.0)
 
 
-def _unit_heat_trace(d: int, u: float, step: int = 1) -> float:
+def _unit_heat_trace(d: int, u: float, step: int) -> float:
     """The heat trace of the unit ball, over every k or every second one.
 
     With y = k + d/2, k(k+d) = y^2 - d^2/4 and binom(k+d-1, k) <= y^{d-1}/(d-1)!, as (k+1)..(k+d-1)

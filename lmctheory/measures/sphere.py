@@ -98,14 +98,17 @@ class UniformSphere:
 
     def heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """Heat trace sum_k N(d, k) e^{-k(k+d-2)s/r^2}, N the number of spherical harmonics."""
-        s = nonnegative("s", s)
-        traces = [_unit_heat_trace(self.dimension, float(u)) for u in s.ravel() / self.radius**2]
-        return np.array(traces).reshape(s.shape)
+        return self._heat_trace(s, 1)
 
     def even_heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """The sum of the heat trace over even k only (S1)."""
+        return self._heat_trace(s, 2)
+
+    def _heat_trace(self, s: ArrayLike, step: int) -> np.ndarray:
+        """Over every k, or every second one."""
         s = nonnegative("s", s)
-        traces = [_unit_heat_trace(self.dimension, float(u), 2) for u in s.ravel() / self.radius**2]
+        times = s.ravel() / self.radius**2
+        traces = [_unit_heat_trace(self.dimension, float(u), step) for u in times]
         return np.array(traces).reshape(s.shape)
 
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
@@ -126,7 +129,7 @@ class UniformSphere:
         return cells, self.radius * np.minimum(sides * np.sqrt(self.dimension), 2.0)
 
 
-def _unit_heat_trace(d: int, u: float, step: int = 1) -> float:
+def _unit_heat_trace(d: int, u: float, step: int) -> float:
     """The heat trace of the unit sphere in R^d, over every k or every second one.
 
     At tiny times half of it is even: what they differ by is the heat kernel of opposite points.
