@@ -36,9 +36,9 @@ from lmctheory.rates.bound import Bound
 
 Array = NDArray[np.float64]
 
-__all__ = ["NestedPartition", "box_covering_bound", "covering_bound", "mean_left_over"]
+__all__ = ["LEVELS", "NestedPartition", "box_covering_bound", "covering_bound", "mean_left_over"]
 
-_LEVELS = 64
+LEVELS = 64
 """Levels asked of a measure: beyond them cells are a rounding error of the support."""
 _NEAR, _FAR = np.polynomial.legendre.leggauss(40), np.polynomial.legendre.leggauss(200)
 _CELLS_AT_ONCE = 4096
@@ -155,7 +155,7 @@ def box_covering_bound(sides: Shaped[ArrayLike, " d"], m: int, p: float = 2.0) -
         True
     """
     sides = array("sides", sides, "d", least=0.0)
-    cells, diameters = box_partition(sides, _LEVELS)
+    cells, diameters = box_partition(sides, LEVELS)
     nested = NestedPartition(np.r_[np.linalg.norm(sides), diameters], cells=cells)
     return covering_bound(nested, m, p).value
 
@@ -175,7 +175,7 @@ def _partition_of(mu: Measure) -> NestedPartition:
         raise TypeError(f"R5 needs a law with a nested_partition, {type(mu).__name__} has none")
     if not isinstance(mu, Bounded):
         raise TypeError(f"R5 needs a law with a diameter, {type(mu).__name__} has none")
-    cells, diameters = mu.nested_partition(_LEVELS)
+    cells, diameters = mu.nested_partition(LEVELS)
     return NestedPartition(np.minimum.accumulate(np.r_[mu.diameter, diameters]), cells=cells)
 
 

@@ -26,7 +26,12 @@ from lmctheory.measures.quotient import Symmetric, folded, leading_axes, quotien
 from lmctheory.rates.bound import NotApplicable
 from lmctheory.rates.one_neuron import one_neuron_cost
 from lmctheory.rates.upper.box_tree import box_tree
-from lmctheory.rates.upper.covering import NestedPartition, box_covering_bound, covering_bound
+from lmctheory.rates.upper.covering import (
+    LEVELS,
+    NestedPartition,
+    box_covering_bound,
+    covering_bound,
+)
 from lmctheory.rates.upper.half_normal import half_normal_matching_cost
 from lmctheory.rates.upper.rank_block import folded_rank_block_tree
 from lmctheory.rates.upper.signed_tree import signed_product_tree
@@ -44,9 +49,6 @@ from lmctheory.rates.upper.upper_arguments import (
 )
 
 __all__ = ["SIGNED_ARGUMENTS", "folded_law"]
-
-_LEVELS = 64
-"""Levels asked of a measure, as in `covering`."""
 
 
 def folded_law(mu: Measure) -> Measure | None:
@@ -109,7 +111,7 @@ def _covering(mu: Measure, m: int, p: float) -> float:
     """Half of the cells, of which none is wider than the quotient."""
     if not isinstance(mu, UniformBall | UniformSphere):
         return box_covering_bound(_half_box(mu), m, p)
-    cells, diameters = mu.nested_partition(_LEVELS)
+    cells, diameters = mu.nested_partition(LEVELS)
     widest = quotient_diameter(mu)
     half = NestedPartition(np.minimum(np.r_[widest, diameters], widest), cells=cells / 2)
     return covering_bound(half, m, p).value
