@@ -33,6 +33,7 @@ class GaussianMixture(Readable):
         components: k centred Gaussians on R^d, each given by its spectrum or its covariance.
 
     Raises:
+        TypeError: unless weights and means hold real numbers, and all components are Gaussians.
         ValueError: if the weights are no probabilities, the means not finite, or sizes differ.
 
     Reference:
@@ -58,7 +59,10 @@ class GaussianMixture(Readable):
             raise ValueError(f"weights must be positive with sum 1, got {brief(weights)}")
         if len(means) != len(weights):
             raise ValueError(f"means must be one per weight, got shape {means.shape}")
-        dimensions = [getattr(component, "dimension", None) for component in self.components]
+        others = [type(one).__name__ for one in self.components if not isinstance(one, Gaussian)]
+        if others:
+            raise TypeError(f"components must be Gaussians, got one of type {others[0]}")
+        dimensions = [component.dimension for component in self.components]
         if dimensions != [means.shape[1]] * len(weights):
             raise ValueError(
                 f"components must be {len(weights)} Gaussians of dimension {means.shape[1]}, "

@@ -87,5 +87,5 @@ def test_other_laws_arguments_are_refused_by_name(as_users_call):
     for marginal in (Uniform, "uniform"):
         with pytest.raises(TypeError, match="marginal must be a law on the line, got"):
             SubGaussianProduct(marginal, [1.0])
-    with pytest.raises(ValueError, match="components must be 1 Gaussians of dimension 2"):
+    with pytest.raises(TypeError, match="components must be Gaussians, got one of type str"):
         GaussianMixture([1.0], POINTS[:1], ["Gaussian"])
