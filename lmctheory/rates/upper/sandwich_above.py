@@ -23,7 +23,7 @@ from lmctheory.measures.measure import require_law
 from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.bound import Bound, NotApplicable, width
 from lmctheory.rates.upper.signed_arguments import SIGNED_ARGUMENTS, folded_law
-from lmctheory.rates.upper.upper_arguments import ARGUMENTS
+from lmctheory.rates.upper.upper_arguments import ARGUMENTS, gaussian_of
 
 __all__ = ["upper_bound"]
 
@@ -138,12 +138,7 @@ def _unit(mu: Measure) -> tuple[Measure, float]:
 @_unit.register
 def _(mu: Gaussian) -> tuple[Measure, float]:
     square = float(mu.spectrum[0]) or 1.0
-    return _unit_gaussian(tuple((mu.spectrum / square).tolist())), square**0.5
-
-
-@lru_cache(maxsize=256)
-def _unit_gaussian(spectrum: tuple[float, ...]) -> Gaussian:
-    return Gaussian(spectrum=spectrum)
+    return gaussian_of(tuple((mu.spectrum / square).tolist())), square**0.5
 
 
 @_unit.register

@@ -57,6 +57,7 @@ __all__ = [
     "few",
     "from_squares",
     "gaussian",
+    "gaussian_of",
     "lacks",
     "moments_of",
     "semigroup",
@@ -204,7 +205,8 @@ def _box_tree(mu: Measure, m: int) -> float:
 
 
 @lru_cache(maxsize=256)
-def _few_gaussian(spectrum: tuple[float, ...]) -> Gaussian:
+def gaussian_of(spectrum: tuple[float, ...]) -> Gaussian:
+    """The same object for the same spectrum, so that what is known of it is remembered."""
     return Gaussian(spectrum=spectrum)
 
 
@@ -213,7 +215,7 @@ def few(mu: Gaussian) -> tuple[Gaussian, float]:
     kept = mu.spectrum[mu.spectrum > NEGLIGIBLE * mu.spectrum[0]]
     if not 0 < len(kept) <= _FEW:
         raise NotApplicable(f"{len(kept)} positive eigenvalues; beyond {_FEW} R13 is lower")
-    return _few_gaussian(tuple(kept.tolist())), 2 * float(mu.spectrum.sum() - kept.sum())
+    return gaussian_of(tuple(kept.tolist())), 2 * float(mu.spectrum.sum() - kept.sum())
 
 
 def semigroup(
