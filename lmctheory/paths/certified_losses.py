@@ -26,7 +26,7 @@ from torch import Tensor
 from lmctheory.networks import Examples
 from lmctheory.networks.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 from lmctheory.paths.enclosure import peak
-from lmctheory.paths.rounding import EPS, TINY, length, margin_loss
+from lmctheory.paths.rounding import EPS, TINY, length, margin_loss, or_infinite
 
 __all__ = ["AtPoint", "CertifiedLoss", "OnPiece", "certified_loss", "require_certified"]
 
@@ -96,7 +96,7 @@ class _Classes(CertifiedLoss):
         start, end, bend = (
             values - values.gather(1, label) for values in (*outputs.ends, outputs.bend)
         )
-        bend, apart = _or_infinite(bend), _or_infinite(outputs.apart(labels))
+        bend, apart = or_infinite(bend), or_infinite(outputs.apart(labels))
         highest = _but_label(peak(start, end, bend) + apart, labels)
         lift = _but_label(bend.clamp(min=0) / 4 + apart, labels)
         convex = torch.stack([margin_loss(start + lift), margin_loss(end + lift)])
@@ -113,7 +113,7 @@ class _Binary(CertifiedLoss):
     def on(self, outputs: OnPiece, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         start, end = (values.flatten() for values in outputs.ends)
         bend, rest = (values.flatten() for values in (outputs.bend, outputs.rest))
-        bend, rest, y = _or_infinite(bend), _or_infinite(rest), labels.flatten().to(start)
+        bend, rest, y = or_infinite(bend), or_infinite(rest), labels.flatten().to(start)
         low, high = -peak(-start, -end, -bend) - rest, peak(start, end, bend) + rest
         loss, certified = self._between(low, high, y)
         up, down = bend.clamp(min=0) / 4 + rest, (-bend).clamp(min=0) / 4 + rest
@@ -127,7 +127,7 @@ class _Binary(CertifiedLoss):
             y * margin_loss(-z[:, None]) + (1 - y) * margin_loss(z[:, None]) for z in (low, high)
         ]
         worst = torch.maximum(*losses) * (1 + 4 * EPS)
-        return _or_infinite(worst), torch.where(y > 0.5, low > 0, high < 0)
+        return or_infinite(worst), torch.where(y > 0.5, low > 0, high < 0)
 
 
 class _Squared(CertifiedLoss):
@@ -199,9 +199,4 @@ def _but_label(values: Tensor, labels: Tensor) -> Tensor:
 
 def _up(distance: Tensor) -> Tensor:
     """The square, rounded up; it may underflow."""
-    return _or_infinite(distance.square() * (1 + 8 * EPS) + TINY)
-
-
-def _or_infinite(bound: Tensor) -> Tensor:
-    """A bound that overflowed says nothing: infinity, never NaN."""
-    return bound.nan_to_num(nan=torch.inf, posinf=torch.inf)
+    return or_infinite(distance.square() * (1 + 8 * EPS) + TINY)

@@ -46,7 +46,7 @@ from lmctheory.paths.certified_operations import Fixed, MaxPool, Operation, Poin
 from lmctheory.paths.layer_operations import Affine, Contrast, Normalisation
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
-from lmctheory.paths.rounding import flat_length, rounding, spreads
+from lmctheory.paths.rounding import flat_length, or_infinite, rounding, spreads
 
 __all__ = ["Bounds", "Features", "Point", "bounds", "features", "points"]
 
@@ -169,13 +169,13 @@ def bounds(
     example_loss, certified = certified_loss(loss).at(outputs, labels)
     loss_a, loss_b = (loss.each(values[-1][None], labels)[0] for values in (found.a, found.b))
     return Bounds(
-        function_error_c1=_or_infinite(last.s),
-        function_error_c2=_or_infinite(point.t * last.u + (1 - point.t) * last.v),
-        function_error=_or_infinite(flat_length(known) + last.radius if vector else last.s),
-        feature_error=_or_infinite(_stack([run.nodes[k].s for k in run.hidden], zero)),
+        function_error_c1=or_infinite(last.s),
+        function_error_c2=or_infinite(point.t * last.u + (1 - point.t) * last.v),
+        function_error=or_infinite(flat_length(known) + last.radius if vector else last.s),
+        feature_error=or_infinite(_stack([run.nodes[k].s for k in run.hidden], zero)),
         weak_additivity=_stack(run.gaps, zero),
         commutativity=_stack(run.shifts, zero),
-        example_loss=_or_infinite(example_loss),
+        example_loss=or_infinite(example_loss),
         certified=certified,
         example_chord=torch.lerp(loss_b, loss_a, point.t),
     )
@@ -304,11 +304,6 @@ def _fixed(op: Operation, norm: float, before: _Deviation) -> _Deviation:
 
 def _stack(values: list[Tensor], zero: Tensor) -> Tensor:
     return torch.stack(values) if values else zero.new_zeros(0, len(zero))
-
-
-def _or_infinite(bound: Tensor) -> Tensor:
-    """A bound that overflowed says nothing: infinity, never NaN."""
-    return bound.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _apart(op: Operation, t: float, run: _Run, labels: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ from lmctheory.paths.enclosure import (
     through,
 )
 from lmctheory.paths.layer_operations import Affine, AffineAt, Normalisation, NormalisationAt
-from lmctheory.paths.rounding import NORM_INFLATION, flat_length
+from lmctheory.paths.rounding import NORM_INFLATION, flat_length, or_infinite
 
 __all__ = ["AffineBetween", "Passage", "between", "chord"]
 
@@ -151,7 +151,7 @@ class _NormalisationBetween:
         ratio = dw / least
         third = 15 / 8 * torch.maximum(*(g.abs() for g in gamma)) * ratio**3
         third = (third + 9 / 4 * dgamma * ratio**2) / least.sqrt()
-        third = third.nan_to_num(nan=torch.inf, posinf=torch.inf)
+        third = or_infinite(third)
         arch = self.alpha.abs() / 4
         self.error = torch.minimum(CUBIC / 6 * third, high - low + arch)
         self.bow = torch.minimum(arch + self.error, high - low)

@@ -14,6 +14,7 @@ __all__ = [
     "length",
     "margin_loss",
     "mean_of",
+    "or_infinite",
     "rounding",
     "spreads",
 ]
@@ -62,6 +63,11 @@ def mean_of(losses: Tensor, sign: int) -> Tensor:
     """
     n = losses.shape[-1]
     return losses.mean(-1) + sign * 2 * (n + 4) * EPS * losses.abs().mean(-1)
+
+
+def or_infinite(bound: Tensor) -> Tensor:
+    """A bound that overflowed says nothing: infinity, never NaN."""
+    return bound.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 class Scale(NamedTuple):

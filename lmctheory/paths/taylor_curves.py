@@ -34,6 +34,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lmctheory.paths.rounding import or_infinite
 from lmctheory.paths.smooth_functions import Smooth
 from lmctheory.paths.taylor_activations import Fresh, with_symbols
 from lmctheory.paths.taylor_models import TaylorModel, bounds, padded, settled, value_at
@@ -146,28 +147,28 @@ def _fine(sigma: Smooth, M: tuple[Tensor, ...], c: Tensor, rest: Tensor, order: 
     p = _sizes(c)
     slope, off = _slope(sigma, M, c, p)
     error = remainder(M, p, order) + off * rest + M[1] * rest.square() / 2
-    return Curve(polynomial, slope, _sure(error + _lost(sigma, values, M[0], c, rest)))
+    return Curve(polynomial, slope, or_infinite(error + _lost(sigma, values, M[0], c, rest)))
 
 
 def _line(sigma: Smooth, curvature: Tensor, c: Tensor, rest: Tensor) -> Curve:
     """One slope for all of z."""
     reach = c[1:].abs().sum(0) + rest
     at, value = sigma.slope(c[0]), sigma.apply(c[0])
-    alpha = _sure(curvature * reach).neg().add(at).clamp(min=sigma.slopes[0])
-    beta = _sure(curvature * reach).add(at).clamp(max=sigma.slopes[1])
+    alpha = or_infinite(curvature * reach).neg().add(at).clamp(min=sigma.slopes[0])
+    beta = or_infinite(curvature * reach).add(at).clamp(max=sigma.slopes[1])
     slope = (alpha + beta) / 2
     line = slope * c
     line[0] = value
     error = (beta - alpha) / 2 * reach
     error = error + _lost(sigma, value.abs(), torch.maximum(alpha.abs(), beta.abs()), c, rest)
-    return Curve(line, torch.stack([slope, torch.zeros_like(slope)]), _sure(error))
+    return Curve(line, torch.stack([slope, torch.zeros_like(slope)]), or_infinite(error))
 
 
 def _constant(sigma: Smooth, low: Tensor, high: Tensor) -> Curve:
     """The middle of the range of a monotone function."""
     ends = torch.stack([sigma.apply(low), sigma.apply(high)])
     half = (ends[1] - ends[0]).abs() / 2 + 32 * _EPS * ends.abs().sum(0)
-    return Curve(ends.mean(0)[None], torch.zeros_like(ends), _sure(half))
+    return Curve(ends.mean(0)[None], torch.zeros_like(ends), or_infinite(half))
 
 
 def _lost(sigma: Smooth, values: Tensor, slope: Tensor, c: Tensor, rest: Tensor) -> Tensor:
@@ -179,11 +180,6 @@ def _lost(sigma: Smooth, values: Tensor, slope: Tensor, c: Tensor, rest: Tensor)
     everywhere = max(map(abs, sigma.slopes))
     steepest = slope.clamp(min=everywhere) if everywhere < torch.inf else slope
     return 128 * _EPS * (values + steepest * (c.abs().sum(0) + rest)) + 4 * sigma.off
-
-
-def _sure(error: Tensor) -> Tensor:
-    """Infinite where it is no number."""
-    return error.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def _better(one: Curve, other: Curve) -> Curve:

@@ -28,6 +28,7 @@ import torch
 from torch import Tensor
 
 from lmctheory.paths.enclosure import per_example
+from lmctheory.paths.rounding import or_infinite
 
 __all__ = [
     "LOWER",
@@ -214,7 +215,7 @@ def settled(
     known, and no number may spoil another entry.
     """
     lost = 16 * (terms + 1) * (symbols.shape[1] + 1) * torch.finfo(symbols.dtype).tiny
-    radius = (radius * (1 + 1e-6) + lost).nan_to_num(nan=torch.inf, posinf=torch.inf)
+    radius = or_infinite(radius * (1 + 1e-6) + lost)
     low = radius.to(symbols.dtype)
     if not torch.isfinite(symbols.sum()):
         low = torch.where(symbols.isfinite().all(1).all(0), low, torch.inf)

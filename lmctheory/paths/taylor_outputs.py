@@ -31,7 +31,7 @@ from lmctheory.paths.layer_operations import Normalisation
 from lmctheory.paths.linear_maps import Dense
 from lmctheory.paths.pair_program import Program
 from lmctheory.paths.regions import Box, Effort, Region
-from lmctheory.paths.rounding import length, mean_of
+from lmctheory.paths.rounding import length, mean_of, or_infinite
 from lmctheory.paths.taylor_balls import BallsOnPiece
 from lmctheory.paths.taylor_layers import AffineOnPiece, weight_symbols, without_weights
 from lmctheory.paths.taylor_models import TaylorModel, bounds, value_at
@@ -132,7 +132,7 @@ class Outputs:
             for share, (m_0, m_1) in zip(w, self.moved.double().transpose(0, 1), strict=True):
                 centre = centre + share * (m_0 if straight else m_0 + s * m_1)
             found.append(judged.at(AtPoint(centre, radius, lambda _: deviation), labels)[0])
-        return torch.stack(found).nan_to_num(nan=torch.inf, posinf=torch.inf)
+        return or_infinite(torch.stack(found))
 
     def least_losses(self, loss: Loss, labels: Tensor) -> Tensor:
         """Lower bounds of the losses in the middle, ``[n]``, for a piece without length.
