@@ -1,8 +1,8 @@
 """The operations that a certificate can follow.
 
 An operation takes the values of earlier nodes, tensors ``[n, ...]``, and is the same at every t if
-it has no parameters. Those that have are in `layers`. Of any that is not linear a certificate needs
-the Lipschitz constant.
+it has no parameters. Those that have are in `layer_operations`. Of any that is not linear a
+certificate needs the Lipschitz constant.
 """
 
 import math

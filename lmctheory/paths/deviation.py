@@ -15,11 +15,12 @@ inequality C1' is never above C1, and with one hidden layer (`r_1 = 0`) it is an
 leave the output as a known vector plus `W_{L+1}^t v` with `|v| <= radius`, which is all that C3
 needs. Here C3 keeps the sign of `c_{L+1}`, which the statement with `|c_j - c_y|` gives away.
 
-*Any other architecture.* The same, node by node. W_l may be a convolution (`operators` bounds its
-norm). BatchNorm has a residual c of its own (`operations`). A fixed linear map F takes d to F d. At
-a sum, deviations add, and so do known vectors and bounds of the rest. A maximum over windows is
-treated as an activation is: it has a gap j and a Lipschitz constant, the root of the largest number
-of windows that see one position, since |max_i x_i - max_i y_i|^2 <= sum_i |x_i - y_i|^2.
+*Any other architecture.* The same, node by node. W_l may be a convolution (`linear_maps` bounds its
+norm). BatchNorm has a residual c of its own (`layer_operations`). A fixed linear map F takes d to
+F d. At a sum, deviations add, and so do known vectors and bounds of the rest. A maximum over
+windows is treated as an activation is: it has a gap j and a Lipschitz constant, the root of the
+largest number of windows that see one position, since
+|max_i x_i - max_i y_i|^2 <= sum_i |x_i - y_i|^2.
 
 Everything is float64. Computed operator norms are inflated by 1e-9; t -> |W^t| is convex, so
 between the nodes where it is computed its chord is an upper bound. Floating-point errors, of the

@@ -138,7 +138,7 @@ def error_bound(
         matching_cost: a bound of the cost of m neurons whose covariance is that of the Gaussian
             law, to be taken as it is. Rows need then be no more than symmetric, so that S_l is
             kappa times the distance and the term with G_{l-1} counts twice. None for
-            `averaging.matching_cost_bounds`, Gaussian rows.
+            `averaging_gain.matching_cost_bounds`, Gaussian rows.
         modulo: "signs" for an odd activation, whose neurons may be negated.
 
     Raises:

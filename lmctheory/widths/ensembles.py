@@ -124,7 +124,7 @@ class Split:
     below: Gaussian
 
     def matching_cost(self, head: float, gain: float) -> float:
-        """A bound of M_l from one for the head, and what averaging takes off (`averaging`).
+        """A bound of M_l from one for the head, and what averaging takes off (`averaging_gain`).
 
         By exact kernels the gain is never more than the tail: the matching below costs no more than
         a random one. By sampled kernels it may be, and is cut.

@@ -1,8 +1,8 @@
 """Widths from a tolerance for deep networks: the bounds of D1 and D8, inverted.
 
-X_L increases with every M_l, which falls with its own width; by averaging (see `averaging`) it also
-depends, weakly, on the width below. Free widths start from the best shape of the separable bound,
-by interpolation, are scaled until they suffice, and narrowed layer by layer from the last.
+X_L increases with every M_l, which falls with its own width; by averaging (see `averaging_gain`) it
+also depends, weakly, on the width below. Free widths start from the best shape of the separable
+bound, by interpolation, are scaled until they suffice, and narrowed layer by layer from the last.
 """
 
 from collections.abc import Callable, Sequence

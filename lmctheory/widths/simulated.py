@@ -13,7 +13,7 @@ no more than <C, D>, and s_w^2/4 of it comes off.
 drawn pairs: `lmctheory.widths.first_layer`.
 
 *Never more than is known for certain*: M(m_l, Lambda_l) <= U, and M_l is at most what
-`averaging.matching_cost_bounds` says; neither takes a share of delta.
+`averaging_gain.matching_cost_bounds` says; neither takes a share of delta.
 
 *Modulo signs* (S1) every matching is drawn modulo signs, and the layer behind as well: all that is
 said of permutations holds of signed ones.

@@ -51,7 +51,7 @@ class LayerCube(Result):
     Attributes:
         alpha: ``[points, L]``, 0 at A and 1 at B.
         layers: names of the coordinates.
-        loss: ``[points]`` mean cross-entropy.
+        loss: ``[points]`` mean loss over the examples.
         accuracy: ``[points]``.
         gradient: ``[points, L]`` of the loss in alpha.
         hessian: ``[points, L, L]``, None if it was not asked for.

@@ -26,7 +26,7 @@ __all__ = ["layer_hessian"]
 def layer_hessian(
     model_a: nn.Module, model_b: nn.Module, data: Examples
 ) -> Float[np.ndarray, "L L"]:
-    """Second derivatives of the mean cross-entropy at A, as its layers move towards B.
+    """Second derivatives of the mean loss at A, as its layers move towards B.
 
     Args:
         model_a: network A.

@@ -1,7 +1,7 @@
 """Following the neurons of any network through its computation.
 
 Its program is carried out once on an example; beside every tensor goes, for each axis, the atoms
-that its entries belong to (`neurons`). Each operation adds what it requires of them (`operations`).
+that its entries belong to (`neurons`). Each operation adds what it requires of them (`functions`).
 Nothing is guessed: an operation that is not known fixes all neurons that enter it, and is named.
 """
 

@@ -154,9 +154,9 @@ def cube_voronoi_gain(dimension: int, m: int, p: float, copies: int = 1) -> floa
 
     With t_k the distance of b to the nearest face in direction k, u uniform in the unit ball and
     T(t) = P(|u_1| > t), the share of a ball of radius r <= 1/2 around b that lies in the cube is
-    E 2^{-N}, N the number of k with r|u_k| > t_k: at most prod_k (1 - T(t_k/r)/2) (see `box`), for
-    larger r too, and by Jensen's inequality at least 2^{-sum_k T(t_k/r)}. Classes of b: the cells
-    that hold t_1..t_d, in any order. Beyond 5 dimensions nearly all is boundary: 0.
+    E 2^{-N}, N the number of k with r|u_k| > t_k: at most prod_k (1 - T(t_k/r)/2), for larger r
+    too (see `box_balls`), and by Jensen's inequality at least 2^{-sum_k T(t_k/r)}. Classes of b:
+    the cells that hold t_1..t_d, in any order. Beyond 5 dimensions nearly all is boundary: 0.
 
     Args:
         dimension: d >= 1.

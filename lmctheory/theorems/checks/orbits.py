@@ -266,7 +266,7 @@ def _crossing(a: Weights, b: Weights, layer: int, basis: np.ndarray) -> float:
 
 
 def narrow(rng: np.random.Generator) -> tuple[list[int], int, np.ndarray, np.ndarray]:
-    """As `_drawn`, with a hidden layer of the width of the rank."""
+    """As `drawn`, with a hidden layer of the width of the rank."""
     while True:
         widths, r, C, B = drawn(rng)
         if r and r in widths[1:-1]:

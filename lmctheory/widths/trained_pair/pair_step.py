@@ -45,7 +45,7 @@ class PairStep:
 
     @property
     def transfer(self) -> Float[np.ndarray, "N p p"]:
-        """C I - s B_i."""
+        """The matrices c I - s B_i."""
         return self.kept * np.eye(self.apart.shape[1]) - self.size * self.curvature
 
 
