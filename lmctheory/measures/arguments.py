@@ -34,6 +34,7 @@ __all__ = [
     "positive_share",
     "precision",
     "probability",
+    "raised",
     "share",
 ]
 
@@ -258,6 +259,14 @@ def is_value(mu: object) -> TypeGuard[Hashable]:
     except TypeError:
         return False
     return True
+
+
+def raised(x: float, power: float) -> float:
+    """x^power for x >= 0; infinite where it exceeds the largest float."""
+    try:
+        return float(x**power)
+    except OverflowError:
+        return np.inf
 
 
 def exp_rounded_up(log_value: float) -> float:

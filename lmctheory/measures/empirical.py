@@ -1,5 +1,6 @@
 """The empirical law of given neurons, such as a trained layer's."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from lmctheory.measures.display import Readable
 
 __all__ = ["Empirical"]
 
+_SMALL = 1e-100
+"""Points of smaller size, or larger than its inverse, are measured in a unit of their own."""
 _BLOCK_ENTRIES = 2**22
 """Distances held at once: 32 MiB, whatever the number of points."""
 
@@ -123,7 +126,11 @@ class Empirical(Readable):
         return np.array(cells, np.float64), float(np.linalg.norm(sides)) * 0.5**j
 
     def _distances(self) -> Iterator[np.ndarray]:
-        """All pairwise distances, some rows at a time."""
+        """All pairwise distances, some rows at a time, whether or not their squares are floats."""
         rows = max(_BLOCK_ENTRIES // len(self.points), 1)
-        for start in range(0, len(self.points), rows):
-            yield cdist(self.points[start : start + rows], self.points)
+        largest = float(np.abs(self.points).max())
+        extreme = largest > 0 and not _SMALL <= largest <= 1 / _SMALL
+        unit = 2.0 ** math.floor(math.log2(largest)) if extreme else 1.0
+        points = self.points / unit
+        for start in range(0, len(points), rows):
+            yield unit * cdist(points[start : start + rows], points)

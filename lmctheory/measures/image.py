@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from lmctheory.measures.arguments import RandomSource, array, at_least, generator, number, positive
+from lmctheory.measures.arguments import (
+    RandomSource,
+    array,
+    at_least,
+    generator,
+    number,
+    positive,
+    raised,
+)
 from lmctheory.measures.measure import Bounded, LogSobolev, Measure, require_law
 
 __all__ = ["LipschitzImage"]
@@ -68,7 +76,7 @@ class LipschitzImage:
         if isinstance(self.base, Bounded):  # a capability of some images only
             object.__setattr__(self, "diameter", self.L * self.base.diameter)
         if isinstance(self.base, LogSobolev):
-            constant = self.L**2 * self.base.log_sobolev_constant
+            constant = raised(self.L, 2) * self.base.log_sobolev_constant
             object.__setattr__(self, "log_sobolev_constant", constant)
 
     def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m q"]:

@@ -27,7 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmctheory.measures import Bounded, LogSobolev, Measure, Modulo
-from lmctheory.measures.arguments import at_least, positive, probability
+from lmctheory.measures.arguments import at_least, positive, probability, raised
+from lmctheory.measures.extreme_sizes import moderate, times_power
 from lmctheory.measures.quotient import by_signs, quotient_diameter
 
 __all__ = ["Deviation", "deviation"]
@@ -89,10 +90,11 @@ def deviation(
     """
     m, p, delta = at_least("m", m, 1), positive("p", p), probability("delta", delta)
     signs = by_signs(modulo)
+    mu, size = moderate(mu, p)
     power = distance = variance = np.inf
     if isinstance(mu, Bounded):
         diameter = quotient_diameter(mu) if signs else mu.diameter
-        power = diameter**p * np.sqrt(-np.log(delta) / m)
+        power = raised(diameter, p) * np.sqrt(-np.log(delta) / m)
     if isinstance(mu, LogSobolev) and p >= 1:
         share = 2 * mu.log_sobolev_constant / m ** (2 / max(2, p))
         variance, distance = share, np.sqrt(-2 * share * np.log(delta))
@@ -101,4 +103,5 @@ def deviation(
             f"R10 needs a law with a diameter, or for p >= 1 with a log_sobolev_constant, "
             f"{type(mu).__name__} has none for p = {p:g}"
         )
-    return Deviation(p, float(power), float(distance), float(variance))
+    power = times_power(float(power), size, p)
+    return Deviation(p, power, float(distance * size), times_power(float(variance), size, 2.0))

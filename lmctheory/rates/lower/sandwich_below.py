@@ -12,6 +12,7 @@ import numpy as np
 
 from lmctheory.measures import Bounded, LipschitzImage, Measure, Modulo
 from lmctheory.measures.arguments import positive
+from lmctheory.measures.extreme_sizes import beyond_floats, moderate, times_power
 from lmctheory.measures.measure import require_law
 from lmctheory.measures.quotient import by_signs, quotient_diameter
 from lmctheory.rates.bound import Bound, NotApplicable, width
@@ -41,7 +42,8 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
 
     Raises:
         TypeError: if mu is no law, or m no integer.
-        ValueError: if m or p is out of range, or for an unknown modulo.
+        ValueError: if m or p is out of range, for an unknown modulo, or if the law is so large that
+            the bound exceeds the largest float.
 
     Reference:
         theory keys R7, R9, R11, R22, S1.
@@ -58,6 +60,28 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
     """
     require_law("mu", mu)
     m, p, signs = width("m", m), positive("p", p), by_signs(modulo)
+    unit, size = moderate(mu, p)
+    try:
+        terms, missing = _terms(unit, m, p, modulo)
+    except OverflowError:
+        raise beyond_floats(p) from None
+    terms = {key: times_power(value, size, p) for key, value in terms.items()}
+    key = max(terms, key=lambda name: terms[name])
+    if np.isinf(terms[key]):
+        raise beyond_floats(p)
+    assumptions = (
+        "the m neurons of A and the m neurons of B are independent draws from one law",
+        "cost per neuron (1/m) sum |a_i - b_pi(i)|^p, at the best permutation pi"
+        f"{' and signs' if signs else ''}, in expectation",
+    )
+    return Bound(terms[key], key, terms, assumptions, missing=missing)
+
+
+def _terms(
+    mu: Measure, m: int, p: float, modulo: Modulo
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Values of the arguments that apply, and what is missing for the others."""
+    signs = by_signs(modulo)
     terms: dict[str, float] = {}
     missing: dict[str, str] = {}
     for name, argument in ARGUMENTS.items():
@@ -73,14 +97,7 @@ def lower_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
                 terms |= inherited(mu, m, p, modulo)
             except NotApplicable as reason:
                 missing[name] = str(reason)
-    terms = terms or {"no argument": 0.0}
-    key = max(terms, key=lambda name: terms[name])
-    assumptions = (
-        "the m neurons of A and the m neurons of B are independent draws from one law",
-        "cost per neuron (1/m) sum |a_i - b_pi(i)|^p, at the best permutation pi"
-        f"{' and signs' if signs else ''}, in expectation",
-    )
-    return Bound(terms[key], key, terms, assumptions, missing=missing)
+    return terms or {"no argument": 0.0}, missing
 
 
 def _from_two(mu: Measure, m: int, p: float, modulo: Modulo) -> dict[str, float]:
@@ -101,4 +118,4 @@ def _from_base(mu: Measure, m: int, p: float, modulo: Modulo) -> dict[str, float
         raise NotApplicable("a map with a Lipschitz inverse")
     if by_signs(modulo):
         raise NotApplicable("a map that is known to be odd")
-    return {"base": mu.least**p * lower_bound(mu.base, m, p).value}
+    return {"base": times_power(lower_bound(mu.base, m, p).value, mu.least, p)}

@@ -19,6 +19,7 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.arguments import is_value, positive
+from lmctheory.measures.extreme_sizes import beyond_floats, moderate, times_power
 from lmctheory.measures.measure import require_law
 from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.bound import Bound, NotApplicable, width
@@ -48,7 +49,8 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
 
     Raises:
         TypeError: if mu is no law, no argument applies to it, or m is no integer.
-        ValueError: if m or p is out of range, or for an unknown modulo.
+        ValueError: if m or p is out of range, for an unknown modulo, or if the law is so large that
+            the bound exceeds the largest float.
 
     Reference:
         theory keys R2, R4-R8, R11, R13-R19, D5, S1.
@@ -66,16 +68,25 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
     """
     require_law("mu", mu)
     m, p, signs = width("m", m), positive("p", p), by_signs(modulo)
-    terms, missing = _signed_terms(mu, m, p) if signs else _terms(mu, m, p)
+    unit, size = moderate(mu, p)
+    terms, missing = _signed_terms(unit, m, p) if signs else _terms(unit, m, p)
     if not terms:
         raise TypeError(f"upper_bound has no argument for a {type(mu).__name__}: {missing}")
+    terms = {key: _above_zero(value, times_power(value, size, p)) for key, value in terms.items()}
     key = min(terms, key=lambda name: terms[name])
+    if np.isinf(terms[key]):
+        raise beyond_floats(p)
     assumptions = (
         f"the m neurons of A and the m neurons of B are independent draws from one {_name(mu)}",
         f"cost per neuron (1/m) sum |a_i - b_pi(i)|^{p:g}, at the best permutation"
         f"{' and signs' if signs else ''}, in expectation",
     )
     return Bound(terms[key], key, terms, assumptions, missing=missing)
+
+
+def _above_zero(value: float, scaled: float) -> float:
+    """What is scaled, not underflown to 0: it must stay an upper bound."""
+    return max(scaled, float(np.finfo(np.float64).smallest_subnormal)) if value > 0 else scaled
 
 
 def _name(mu: Measure) -> str:
@@ -89,7 +100,7 @@ def _terms(mu: Measure, m: int, p: float) -> tuple[dict[str, float], dict[str, s
     terms, missing = _of_unit_size(mu, m, p, signs=False)
     if isinstance(mu, LipschitzImage):
         for key, value in _terms(mu.base, m, p)[0].items():
-            terms[key] = min(mu.L**p * value, terms.get(key, np.inf))
+            terms[key] = min(times_power(value, mu.L, p), terms.get(key, np.inf))
     return terms, {key: reason for key, reason in missing.items() if key not in terms}
 
 
@@ -111,7 +122,7 @@ def _of_unit_size(
     unit, size = _unit(mu)
     known = _remembered(unit, m, p, signs) if is_value(unit) else _evaluated(unit, m, p, signs)
     values, missing = known
-    return {key: size**p * value for key, value in values.items()}, dict(missing)
+    return {key: times_power(value, size, p) for key, value in values.items()}, dict(missing)
 
 
 def _evaluated(
@@ -123,6 +134,8 @@ def _evaluated(
             values[key] = argument(mu, m, p)
         except NotApplicable as reason:
             missing[key] = str(reason)
+        except OverflowError:
+            values[key] = np.inf
     return values, missing
 
 
