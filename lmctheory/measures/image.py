@@ -43,7 +43,7 @@ class LipschitzImage:
         log_sobolev_constant: L^2 times that of the base; absent if the base has none.
 
     Raises:
-        TypeError: if L or least is no number, or the base no law.
+        TypeError: if F is no function, L or least no number, or the base no law.
         ValueError: if L is not positive and finite, least not between 0 and L, or F does not map
             ``[1, d]`` to finite ``[1, q]``.
 
@@ -67,6 +67,8 @@ class LipschitzImage:
     log_sobolev_constant: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not callable(self.F):
+            raise TypeError(f"F must be a function, got {type(self.F).__name__}")
         object.__setattr__(self, "L", positive("L", self.L))
         object.__setattr__(self, "least", number("least", self.least, least=0.0))
         if self.least > self.L:

@@ -215,6 +215,7 @@ class Theorem:
             The trial, and the local variables of the function that drew it.
 
         Raises:
+            TypeError: if the number is no integer.
             ValueError: if the number is below 1, or the theorem has no trials of that kind.
 
         Example:
@@ -226,8 +227,9 @@ class Theorem:
             >>> sorted(drawn)[:3]
             ['a', 'b', 'brute']
         """
-        if number < 1:
-            raise ValueError(f"number must be >= 1, got {number}")
+        from lmctheory.measures.arguments import at_least  # imports SciPy, lists do without
+
+        number = at_least("number", number, 1)
         if not self._count(kind, quick=False):
             raise ValueError(f"{self.key} has no {kind} trials")
         if kind == "searched":

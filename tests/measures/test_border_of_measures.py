@@ -84,8 +84,12 @@ def test_bad_arguments_are_refused_by_name(make, bad, as_users_call):
 def test_other_laws_arguments_are_refused_by_name(as_users_call):
     with pytest.raises(TypeError, match="base must be a law of neurons, got ndarray"):
         LipschitzImage(np.tanh, 1.0, POINTS)
+    with pytest.raises(TypeError, match="F must be a function, got float"):
+        LipschitzImage(1.0, np.tanh, UniformBall(2))
     for marginal in (Uniform, "uniform"):
         with pytest.raises(TypeError, match="marginal must be a law on the line, got"):
             SubGaussianProduct(marginal, [1.0])
-    with pytest.raises(TypeError, match="components must be Gaussians, got one of type str"):
-        GaussianMixture([1.0], POINTS[:1], ["Gaussian"])
+    ball = UniformBall(POINTS.shape[1])
+    for component, kind in (("Gaussian", "str"), (ball, "UniformBall")):
+        with pytest.raises(TypeError, match=f"components must be Gaussians, .* type {kind}"):
+            GaussianMixture([1.0], POINTS[:1], [component])

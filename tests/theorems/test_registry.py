@@ -97,7 +97,7 @@ def test_the_quick_trials_are_the_first_of_all():
     assert many.trials[:25] == few.trials
 
 
-def test_one_trial_is_drawn_again_with_what_it_was_drawn_from():
+def test_one_trial_is_drawn_again_with_what_it_was_drawn_from(as_users_call):
     theorem = registry()["R1"]
     check = theorem.check(rng=theorem.stream(0))
     for number in (1, 2, 25):
@@ -106,6 +106,8 @@ def test_one_trial_is_drawn_again_with_what_it_was_drawn_from():
         assert wasserstein_pow(drawn["a"], drawn["b"], drawn["p"]) == trial.smaller
     with pytest.raises(ValueError, match="number must be >= 1, got 0"):
         theorem.instance(0, rng=theorem.stream(0))
+    with pytest.raises(TypeError, match="number must be an integer, got '1'"):
+        theorem.instance("1", rng=theorem.stream(0))
 
 
 def test_an_error_names_the_trial_that_it_happened_in():

@@ -127,9 +127,11 @@ def compressed_responses(
 
     Raises:
         TypeError: for a batch size that is no integer.
-        ValueError: for empty data, inputs that do not fit, or a batch size below 1.
+        ValueError: for no networks, empty data, inputs that do not fit, or a batch size below 1.
     """
     batch_size = at_least("batch_size", batch_size, 1)
+    if not networks:
+        raise ValueError("networks must be one or more, got none")
     sums: dict[str, Tensor] = {}
     widths: dict[str, list[int]] = {}
     responses = [_responses(network, data) for network in networks]

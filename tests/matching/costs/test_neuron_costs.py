@@ -284,6 +284,8 @@ def test_data_that_do_not_fit_are_refused():
         second_moments(model, torch.full((2, 64), torch.nan))
     with pytest.raises(ValueError, match=r"data must hold at least one example, got \(0, 64\)"):
         compressed_responses([model], torch.zeros(0, 64))
+    with pytest.raises(ValueError, match="networks must be one or more, got none"):
+        compressed_responses([], torch.zeros(1, 64))
 
 
 @pytest.mark.usefixtures("as_users_call")
