@@ -17,6 +17,7 @@ from lmctheory.networks.agreement import require_fit
 from lmctheory.networks.calling import Inputs, call
 from lmctheory.networks.data_order import epochs
 from lmctheory.networks.state import copied, slots
+from lmctheory.networks.training.configuration import checked_steps
 from lmctheory.networks.training.descent import Course, descend
 from lmctheory.paths._path import KINDS, Path, require_path
 from lmctheory.paths.blends import blended_state
@@ -82,8 +83,7 @@ def connect(
     require_path((model_a, model_b))
     require_fit(model_a, data)
     seed = at_least("seed", seed, 0)
-    if config.warmup_steps >= (steps := config.steps(len(data))):
-        raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
+    checked_steps(config, len(data))
     between = [1 - (k + 1) / (bends + 1) for k in range(bends)]
     models = (model_a, *(interpolate(model_a, model_b, t) for t in between), model_b)
     path = Path(kind, tuple(copied(model).to(device) for model in models))

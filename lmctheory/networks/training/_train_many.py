@@ -13,7 +13,7 @@ from lmctheory.networks.agreement import require_batches, require_fit
 from lmctheory.networks.data import Examples
 from lmctheory.networks.data_order import epochs
 from lmctheory.networks.state import Evaluation, copied, require_network, slots
-from lmctheory.networks.training.configuration import TrainingConfig
+from lmctheory.networks.training.configuration import TrainingConfig, checked_steps
 from lmctheory.networks.training.descent import Course
 from lmctheory.networks.training.masks import require_masks
 from lmctheory.networks.training.stacking import (
@@ -102,8 +102,7 @@ def train_many(
     seeds = _checked_seeds(models, seeds)
     require_fit(models[0], data)
     require_batches(models[0], data, config.batch_size)
-    if config.warmup_steps >= (steps := config.steps(len(data))):
-        raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
+    steps = checked_steps(config, len(data))
     trunk_epochs = _checked_trunk(models, config, trunk_epochs)
     first, end = _trained_epochs(config, span)
     masks = [{} for _ in models] if masks is None else masks

@@ -8,7 +8,7 @@ from itertools import pairwise
 from lmctheory.choices import require_choice
 from lmctheory.measures.arguments import array, at_least, number, positive, positive_share
 
-__all__ = ["OPTIMISERS", "TrainingConfig"]
+__all__ = ["OPTIMISERS", "TrainingConfig", "checked_steps"]
 
 OPTIMISERS = ("sgd", "adam", "adamw")
 _SCHEDULES = ("constant", "cosine", "linear", "step")
@@ -147,6 +147,18 @@ class TrainingConfig:
         if self.schedule == "linear":
             return self.learning_rate * (1 - progress)
         return self.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+
+
+def checked_steps(config: TrainingConfig, examples: int) -> int:
+    """Steps of training on that many examples, of which some are beyond warm-up.
+
+    Raises:
+        ValueError: if warm-up takes all of them.
+    """
+    steps = config.steps(examples)
+    if config.warmup_steps >= steps:
+        raise ValueError(f"warmup_steps must be < {steps}, all steps, got {config.warmup_steps}")
+    return steps
 
 
 def _below_one(name: str, value: float) -> float:
