@@ -439,19 +439,20 @@ def test_a_chain_of_two_atoms():
     assert size == pytest.approx(m * float(mean_left_over(q[:1], m)[0]), rel=1e-2)
 
 
-def test_what_chains_have_to_put_back():
+@pytest.mark.parametrize("x", [1, 3])
+def test_what_lacks_in_chains(x):
     q, C, m, w = np.array([0.2, 0.3, 0.5]), np.array([0.4, -0.1, 0.2]), 9, 0.6
-    theta = np.geomspace(0.01, 20, 4000)
-    a, b = (np.exp(np.outer(theta, sign * C - w * np.eye(3)[0])) @ q for sign in (1, -1))
-    given = [{"a": x, "b": y, "t": t, "m": m} for x, y, t in zip(a, b, theta, strict=True)]
-    line = next(line for line in registry()["R19"].formulas if "pm" in line.left)
+    theta, at = np.geomspace(0.01, 20, 4000), np.eye(3)[0]
+    a, b = (np.exp(np.outer(theta, D - w * at)) @ q for D in (C - (x - 1) * w * at, -C))
+    given = [{"a": u, "b": v, "t": t, "m": m} for u, v, t in zip(a, b, theta, strict=True)]
+    line = formula("R19", r"\mathbb E (f_e - w_e n)_+")
     values = [line.value(**some) for some in given[::400]]
     assert values == pytest.approx([value(line, **some) for some in given[::400]], rel=1e-9)
     least = min(line.value(**some) for some in given)
     counts = np.random.default_rng(0).multinomial(m, q, (2, 200_000))
-    flow = (counts[0] - counts[1]) @ C
-    assert np.maximum(flow - w * counts[..., 0].sum(axis=0), 0).mean() < least
-    assert least < 4 * np.maximum(flow - w * counts[..., 0].sum(axis=0), 0).mean()
+    there = x * counts[0, :, 0] + counts[1, :, 0]
+    truth = np.maximum((counts[0] - counts[1]) @ C - w * there, 0).mean()
+    assert truth < least < 4 * truth
 
 
 def test_tangents_in_the_spectrum():

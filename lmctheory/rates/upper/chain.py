@@ -8,9 +8,21 @@ has less than what flows out of it, what lacks is
 
     kappa_v = (sum over edges at v of |f_e| - N_A(v) - N_B(v))^+ / 2,
 
-as much has to be taken out of the plan, and is put back at D^p at most, D the diameter:
+and as much of what comes in goes straight on, along a second edge. That adds R_v a unit at most,
+the largest of |u - w|^p - |u - v|^p - |v - w|^p over neighbours u, w of v, if no unit has to go on
+twice. Which do, and from where, is free: those on an edge need to only if more than half of what
+leaves its first atom, or of what enters its last, goes straight on. So all units together go on
 
-    E W_p^p <= (1/m) [ sum_e |e|^p E|f_e| + D^p sum_v E kappa_v ].
+    lambda_v = (sum of |f_e| - 3 N_A(v) - N_B(v))^+ / 4 + (sum of |f_e| - N_A(v) - 3 N_B(v))^+ / 4
+
+times more than once, summed over v, at most. Let A_v be the length of the longest edge at v or at
+a neighbour of v, and D the diameter. A unit that goes on twice has moved by 3 A at most; one that
+goes on j + 1 times, by 2 A in each of j edges, and not beyond D:
+
+    E W_p^p <= (1/m) [ sum_e |e|^p E|f_e| + sum_v (R_v E kappa_v + G_v E lambda_v) ],
+    G_v = max(min(D, 3 A_v)^p, D^{p-1} min(D, 2 A_v)).
+
+For p <= 1 neither is needed: what goes on costs no more than its steps.
 
 f_e = sum_j C_e(a_j) - C_e(b_j) has independent terms. For every h > 0
 
@@ -20,21 +32,22 @@ so that with r_k = |E exp(ikh C_e(X))|^2, which is left out beyond some k,
 
     E|f_e| <= (2/pi) [h E f_e^2 / 4 + (pi^2/6 - sum_{k<=K} r_k^m / k^2) / h].
 
-With weights w_e of sum 1 at each atom, n = N_A(v) + N_B(v) and s^+ <= e^{theta s - 1} / theta,
+With weights w_e of sum 1 at each atom, n = x N_A(v) + y N_B(v) and s^+ <= e^{theta s - 1} / theta,
 
-    kappa_v <= (1/2) sum_e [(f_e - w_e n)^+ + (-f_e - w_e n)^+],
+    (sum of |f_e| - n)^+ <= sum_e [(f_e - w_e n)^+ + (-f_e - w_e n)^+],
 
-of which each half is at most |f_e| together, too.
+either of mean E|f_e| / 2 at most.
 
 *Rounding.* 1 - r is computed as 2u - u^2 - s^2, u = E(1 - cos) = 2 E sin^2(./2), s = E sin, within
 a multiple of the mean square angle, which is about as small as itself: so r can be raised to any
 power m. Moments likewise, by E(exp - 1). A computed flow is one but for
-rho_v = (N_A - N_B)(v) - (out - in): with N_A - (out of v) - rho_v^+ left at v, rho^+ and rho^- are
-put back as well, and kappa_v grows by |rho_v| / 2 at most: D^p sum_v E|rho_v| is added.
+r_v = (N_A - N_B)(v) - (out - in): with N_A - (out of v) - r_v^+ left at v, r^+ and r^- have to be
+moved at will, kappa_v may fall short by |r_v|, and lambda_v by |r_v| / 2: 2 D^p sum_v E|r_v| is
+added.
 
 *The flow* may be any. That of electrical networks is linear; conductances are deviation over price,
 again and again, where the price of an edge is what it costs, and what a unit more at its two atoms
-adds to kappa_v if all were normal: least cost is sought for E|f_e| proportional to deviations. The
+adds to the rest if all were normal: least cost is sought for E|f_e| proportional to deviations. The
 graph holds nearest neighbours, and pairs that optimal matchings of some samples hold.
 """
 
@@ -55,8 +68,8 @@ __all__ = ["FEWEST", "MOST_ATOMS", "Chain"]
 
 MOST_ATOMS = 512
 """Beyond, linear flows take too long."""
-FEWEST = 6
-"""Neurons an atom, in the mean, below which there is too little to pass on."""
+FEWEST = 4
+"""Neurons an atom, in the mean, below which there is too little to pass on; 1 for p <= 1."""
 _NEIGHBOURS, _SAMPLES = 4, 12
 """Of every atom, and pairs of samples whose optimal matchings count, in the graph."""
 _ROUNDS, _PRUNED = 24, (6, 12)
@@ -68,19 +81,27 @@ _KEPT = 0.6
 """Of the old prices, in the logarithm."""
 _PERIOD, _WAVES = 6.5, 12
 """Half of the period 4 pi / h in deviations, and how many k are summed."""
-_TILTS = (0.7, 0.85, 1.0)
-"""Values of theta that are tried, in units of what is best for normal numbers."""
+_OCTAVES, _HALVINGS = 8.0, 12
+"""Of theta, on either side of what suits normal numbers, and how often they are halved."""
+
+
+class _Prices(NamedTuple):
+    """What it adds to the cost if units go straight on at an atom: R_v, and more than once, G_v."""
+
+    once: Float[np.ndarray, " n"]
+    again: Float[np.ndarray, " n"]
 
 
 class _Flow(NamedTuple):
-    """Edges i - j, f = C (N_A - N_B) from i to j, centred: C q = 0, and the sum of E|rho_v|.
+    """Edges i - j, f = C (N_A - N_B) from i to j, centred: C q = 0, and what units cost that go on.
 
-    The last is in units of the root of m.
+    And the sum of E|r_v|, in units of the root of m.
     """
 
     i: Int[np.ndarray, " e"]
     j: Int[np.ndarray, " e"]
     C: Float[np.ndarray, "e n"]
+    prices: _Prices
     missed: float
 
 
@@ -107,7 +128,7 @@ class Chain:
         atoms, self._q = merged(points, masses)
         atoms = atoms - atoms[0]
         size = float(np.abs(atoms).max())
-        self._unit = size**p
+        self._p, self._unit = p, size**p
         self._costs = cdist(atoms / size, atoms / size) ** p
         self._far = float(self._costs.max())
         self._edges = _graph(self._costs, self._q)
@@ -122,7 +143,7 @@ class Chain:
         return ROUNDED_UP * sum(self.parts(m))
 
     def parts(self, m: int) -> tuple[float, float]:
-        """What flows cost, and what it costs to put back.
+        """What single steps cost, and what is added by what lacks for them.
 
         Args:
             m: number of neurons in each sample, >= 1.
@@ -133,33 +154,74 @@ class Chain:
         flow, q = self._flows[octave], self._q
         deviations = _deviations(flow.C, q, float(m))
         sizes = _mean_sizes(flow.C, q, m, deviations)
-        lacking = _lacking(flow, q, m, deviations, sizes) + flow.missed * m**0.5
+        added = 2 * self._far * flow.missed * m**0.5
+        if self._p > 1:
+            once, again = (_beyond(flow, q, m, deviations, sizes, left) / 2 for left in (1, 3))
+            added += float(flow.prices.once @ once + flow.prices.again @ again)
         unit = self._unit / m
-        return unit * float(self._costs[flow.i, flow.j] @ sizes), unit * self._far * lacking
+        return unit * float(self._costs[flow.i, flow.j] @ sizes), unit * added
 
     def _flow(self, m: float) -> _Flow:
         """A good linear flow for about m neurons."""
-        costs, q = self._costs / self._far, self._q
+        costs, q = self._costs, self._q
         i, j, kept = self._edges
-        deviations, lack = np.ones(len(i)), np.full(len(q), 1e-3)
+        prices = _prices(costs, i, j, self._p)
+        deviations, lack = np.ones(len(i)), np.full(len(q), 1e-3 * self._far)
         best, found = np.inf, None
         for turn in range(_ROUNDS):
             if turn in _PRUNED:
                 use = kept | (deviations > _USELESS * deviations.max())
                 i, j, kept, deviations = i[use], j[use], kept[use], deviations[use]
+                prices = _prices(costs, i, j, self._p)
             price = np.sqrt(2 / np.pi) * costs[i, j]
             C = _electrical(i, j, deviations / (price + lack[i] + lack[j]), q)
             deviations = _deviations(C, q, m)
             through = np.bincount(i, deviations, len(q)) + np.bincount(j, deviations, len(q))
-            spread = np.hypot(through, np.sqrt(2 * m * q))
-            z = 2 * m * q / spread
-            density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-            total = float(price @ deviations + (spread * (density - z * ndtr(-z))).sum())
+            total, slopes = float(price @ deviations), np.zeros(len(q))
+            for value, left in ((prices.once, 1), (prices.again, 3)):
+                beyond, slope = _normal_beyond(through, m * q, left)
+                total += float((value * beyond).sum())
+                slopes += value * slope
             if total < best:
-                best, found = total, (i, j, C)
-            lack = lack**_KEPT * (density * through / spread + 1e-9) ** (1 - _KEPT)
+                best, found = total, (i, j, C, prices)
+            lack = lack**_KEPT * (slopes + 1e-9 * self._far) ** (1 - _KEPT)
         assert found is not None
-        return _Flow(*found, _missed(*found, q))
+        return _Flow(*found, _missed(*found[:3], q))
+
+
+def _normal_beyond(
+    through: Float[np.ndarray, " n"], there: Float[np.ndarray, " n"], left: int
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Half the mean of (sum |f_e| - left N_A - N_B)^+ if all were normal, and its slope.
+
+    As if all flows at an atom, of deviations of sum `through`, were one.
+    """
+    spread = np.sqrt(through**2 + (left**2 + 1) * there)
+    z = (left + 1) * there / spread
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    return spread * (density - z * ndtr(-z)), density * through / spread
+
+
+def _prices(
+    costs: Float[np.ndarray, "n n"], i: Int[np.ndarray, " e"], j: Int[np.ndarray, " e"], p: float
+) -> _Prices:
+    """R_v and G of a graph."""
+    n = len(costs)
+    if p <= 1:
+        return _Prices(np.zeros(n), np.zeros(n))
+    near: list[list[int]] = [[] for _ in range(n)]
+    for u, v in zip(i.tolist(), j.tolist(), strict=True):
+        near[u].append(v)
+        near[v].append(u)
+    once = [
+        (costs[np.ix_(w, w)] - costs[v, w][:, None] - costs[v, w]).max() for v, w in enumerate(near)
+    ]
+    longest = np.array([costs[v, w].max() for v, w in enumerate(near)])
+    longest = np.array([longest[[v, *w]].max() for v, w in enumerate(near)])
+    far = float(costs.max())
+    two, three = (np.minimum(far, steps**p * longest) for steps in (2, 3))
+    again = np.maximum(three, far ** (1 - 1 / p) * two ** (1 / p))
+    return _Prices(np.maximum(once, 0.0) + 8 * _EPS * far, again)
 
 
 def _graph(
@@ -202,7 +264,7 @@ def _missed(
     C: Float[np.ndarray, "e n"],
     q: Float[np.ndarray, " n"],
 ) -> float:
-    """The sum of the deviations of rho_v for samples of one neuron, rounded up."""
+    """The sum of the deviations of r_v for samples of one neuron, rounded up."""
     n = len(q)
     rho, size = np.eye(n), np.ones((n, n))
     for v, sign in ((i, -1.0), (j, 1.0)):
@@ -240,31 +302,51 @@ def _mean_sizes(
     return np.asarray(2 / np.pi * total / h)
 
 
-def _lacking(
+def _beyond(
     flow: _Flow,
     q: Float[np.ndarray, " n"],
     m: int,
     deviations: Float[np.ndarray, " e"],
     sizes: Float[np.ndarray, " e"],
-) -> float:
-    """The sum of all E kappa_v from above."""
-    i, j, C, _ = flow
+    left: int,
+) -> Float[np.ndarray, " n"]:
+    """E(sum |f_e| - left N_A - N_B)^+ at every atom, from above; N_A, N_B may change places."""
+    i, j, C = flow[:3]
     through = np.bincount(i, deviations, len(q)) + np.bincount(j, deviations, len(q))
-    total = 0.0
+    total = np.zeros(len(q))
     for v in (i, j):
         weights = (1 - 4 * len(q) * _EPS) * deviations / through[v]  # of sum 1 at most
-        margin = 2 * m * q[v] * weights
-        variances = deviations**2 + weights * margin
-        normal = (margin + np.sqrt(margin**2 + 4 * variances)) / (2 * variances)
-        least = sizes / 2
-        for tilt in _TILTS:
-            theta = tilt * normal
-            logs = [
-                _log_mean(sign * theta[:, None] * C, v, theta * weights, q) for sign in (1.0, -1.0)
-            ]
-            least = np.minimum(least, np.exp(np.minimum(m * sum(logs) - 1, 300.0)) / theta)
-        total += float(least.sum())
+        here = C[np.arange(len(v)), v]
+        for sign in (1.0, -1.0):
+            a, b = sign * here - left * weights, -sign * here - weights
+            others = np.maximum(deviations**2 - 2 * m * q[v] * here**2, 0.0)
+            theta = _tilts(others, m * q[v], a, b)
+            exponents = sign * theta[:, None] * C
+            logs = _log_mean(exponents, v, left * theta * weights, q)
+            logs += _log_mean(-exponents, v, theta * weights, q)
+            least = np.exp(np.minimum(m * logs - 1, 300.0)) / theta
+            total += np.bincount(v, np.fmin(least, sizes / 2), len(q))
     return total
+
+
+def _tilts(
+    variances: Float[np.ndarray, " e"],
+    there: Float[np.ndarray, " e"],
+    a: Float[np.ndarray, " e"],
+    b: Float[np.ndarray, " e"],
+) -> Float[np.ndarray, " e"]:
+    """For the least mean of e^{theta s - 1} / theta, if s is a N_A(v) + b N_B(v) and others.
+
+    As if these counts had Poisson laws, and the others were normal.
+    """
+    unit = 1 / np.sqrt(variances + there * (a**2 + b**2))
+    power, step = np.zeros(len(a)), _OCTAVES
+    for _ in range(_HALVINGS):
+        theta = unit * 2**power
+        slope = theta * variances + there * (a * np.exp(theta * a) + b * np.exp(theta * b))
+        step /= 2
+        power += np.where(theta * slope < 1, step, -step)
+    return np.asarray(unit * 2**power)
 
 
 def _log_mean(

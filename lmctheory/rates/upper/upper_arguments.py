@@ -180,8 +180,9 @@ def _chain(mu: Measure, m: int, p: float) -> float:
     if not isinstance(mu, Empirical):
         raise lacks(mu, "is not the law of given points")
     n = len(mu.points)
-    if not (1 < n <= min(MOST_ATOMS, m / FEWEST) and np.ptp(mu.points, axis=0).any()):
-        raise lacks(mu, f"has not 2 to {MOST_ATOMS} points with {FEWEST} neurons for each")
+    fewest = FEWEST if p > 1 else 1
+    if not (1 < n <= min(MOST_ATOMS, m / fewest) and np.ptp(mu.points, axis=0).any()):
+        raise lacks(mu, f"has not 2 to {MOST_ATOMS} points with {fewest} neurons for each")
     chains = _CHAINS.setdefault(mu, {})
     if p not in chains:
         chains[p] = Chain(np.asarray(mu.points), np.full(n, 1 / n), p)

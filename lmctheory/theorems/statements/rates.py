@@ -1280,10 +1280,11 @@ theorem(
     "R19",
     "Chains of atoms",
     statement=(
-        r"\mathbb E W_p^p(\mu_m, \nu_m) \le \frac1m \Bigl(\sum_e |e|^p \, \mathbb E |f_e| + D^p"
-        r" \sum_v \mathbb E \kappa_v\Bigr)",
-        r"\kappa_v = \tfrac12 \Bigl(\sum_{e \ni v} |f_e| - n_v\Bigr)_+ \le \tfrac12 \sum_{e \ni v}"
-        r" \bigl[(f_e - w_e n_v)_+ + (-f_e - w_e n_v)_+\bigr]",
+        r"\mathbb E W_p^p(\mu_m, \nu_m) \le \frac1m \Bigl(\sum_e |e|^p \, \mathbb E |f_e| + \sum_v"
+        r" \bigl(R_v \, \mathbb E \kappa_v + G_v \, \mathbb E \lambda_v\bigr)\Bigr)",
+        r"\kappa_v = \tfrac12 \bigl(S_v - N_A(v) - N_B(v)\bigr)_+, \quad \lambda_v = \tfrac14"
+        r" \bigl(S_v - 3 N_A(v) - N_B(v)\bigr)_+ + \tfrac14 \bigl(S_v - N_A(v) - 3 N_B(v)\bigr)_+",
+        r"(S_v - n)_+ \le \sum_{e \ni v} \bigl[(f_e - w_e n)_+ + (-f_e - w_e n)_+\bigr]",
         Formula(
             r"\mathbb E |f_e|",
             r"\le",
@@ -1291,7 +1292,7 @@ theorem(
             indexed=("r",),
         ),
         Formula(
-            r"\mathbb E (\pm f_e - w_e n_v)_+",
+            r"\mathbb E (f_e - w_e n)_+",
             r"\le",
             "exp(-1)*(a*b)**m/t",
             names={"t": r"\theta"},
@@ -1301,28 +1302,38 @@ theorem(
         **_SAMPLES,
         "e": r"edges of a connected graph of the atoms of $\mu$, of length $|e|$",
         "v": "atoms",
-        "D": "diameter of the set of atoms",
         "f_e": (
             "flow through $e$, linear in the differences $N_A(v) - N_B(v)$, which are what flows"
             " out of $v$, less what flows into it"
         ),
+        "S_v": r"$\sum |f_e|$ over the edges at $v$",
         r"\kappa_v": "what flows out of $v$ beyond what is there",
+        r"\lambda_v": "half of what flows out of $v$ beyond twice what is there, and of what flows"
+        " into it beyond twice what is wanted",
+        "R_v": (
+            "0, or the largest of $|u - w|^p - |u - v|^p - |v - w|^p$ over neighbours $u, w$ of $v$"
+        ),
+        "G_v": (
+            r"$\max(\min(D, 3 A_v)^p, D^{p-1} \min(D, 2 A_v))$; 0 for $p \le 1$. $D$ is the"
+            " diameter of the set of atoms, $A_v$ the length of the longest edge at $v$ or at a"
+            " neighbour of $v$"
+        ),
         "N_A, N_B": "numbers of neurons of A and of B at an atom",
-        "n_v": "$N_A(v) + N_B(v)$",
+        "n": "$x N_A(v) + y N_B(v)$, $x$ and $y$ of 1 and 3",
         "w_e": r"weights $\ge 0$ whose sum over the edges at $v$ is 1",
         "s": r"$s^2 = \mathbb E f_e^2 = 2 m \operatorname{Var} C_e(X)$",
-        "C_e(x)": "coefficient of $N_A(x) - N_B(x)$ in $f_e$; $X$ is a neuron",
+        "C_e(u)": "coefficient of $N_A(u) - N_B(u)$ in $f_e$; $X$ is a neuron",
         "r_k": r"$|\mathbb E e^{ikhC_e(X)}|^2$",
         "a, b": (
-            r"$\mathbb E e^{\theta (C_e(X) - w_e 1_{X = v})}$ and"
-            r" $\mathbb E e^{-\theta (C_e(X) + w_e 1_{X = v})}$"
+            r"$\mathbb E e^{\theta (C_e(X) - x w_e 1_{X = v})}$ and"
+            r" $\mathbb E e^{-\theta (C_e(X) + y w_e 1_{X = v})}$"
         ),
         r"h, \theta": "any numbers $> 0$",
         "K, k": "how many waves are summed, and an index",
     },
     status="derived",
     sources=(),
-    note="derived: flows between atoms, realised by single steps",
+    note="derived: flows between atoms, realised by single steps, or by two where atoms are short",
     hypotheses=(
         _INDEPENDENT,
         r"$\mu$ has finitely many atoms and nothing else",
@@ -1336,24 +1347,40 @@ theorem(
 o_v$ at $v$, $o_v$ the flow out of $v$. The neurons of A at $v$ are all accounted for, and with the
 flow $i_v$ into $v$ there arrive $N_A(v) - o_v + i_v = N_B(v)$. It costs $\sum_e |e|^p |f_e|$.
 
-\textbf{2.} What stays is $N_A(v) - o_v = N_B(v) - i_v$, half of $n_v - o_v - i_v$. It is below 0 by
-$\kappa_v$ exactly.
+\textbf{2.} What stays is $N_A(v) - o_v = N_B(v) - i_v$, half of $N_A(v) + N_B(v) - S_v$, as $o_v +
+i_v = S_v$. It is below 0 by $\kappa_v$ exactly, and then $\kappa_v \le \min(o_v, i_v)$.
 
-\textbf{3.} Where it is, put 0 in its place; $v$ now sends and receives $\kappa_v$ too much. Take as
-much away of what it sends, which is at least $\kappa_v$, and then, of what it still receives, what
-is too much. With $K = \sum_v \kappa_v$ both together leave at most $K$ to be sent and as much to be
-received, at a cost of at most $D^p$ a unit. By R1 a plan that need not be whole is no cheaper than
-the best matching.
+\textbf{3.} Let the flow be rational; both sides of the bound are continuous in it. Cut it into
+units, all of one size and as small as need be. At every $v$ join $\kappa_v$ of what comes in to as
+much of what goes out: a unit from $u$ to $v$ and one from $v$ to $w$ become one from $u$ to $w$. Of
+every edge that comes in the same share $\beta_v = \kappa_v / i_v$ is joined, of every one that goes
+out the share $\alpha_v = \kappa_v / o_v$. All marginals stay what they are, and at $v$ there is 0.
+What is joined to itself in a circle is left out. So there is a plan, of chains of edges; by R1 one
+that is not whole is no cheaper than the best matching.
 
-\textbf{4.} For $0 \le x \le 2 \pi$, $\sum_{k \ge 1} (1 - \cos kx)/k^2 = \frac{\pi x}2 -
+\textbf{4.} Which units of an edge $e$ from $u$ to $v$ are joined at $u$, and which at $v$, is free.
+So only $(\alpha_u + \beta_v - 1)_+ |f_e| \le (\alpha_u - \frac12)_+ |f_e| + (\beta_v - \frac12)_+
+|f_e|$ have to be joined at both ends: middle ones. $(\alpha_u - \frac12)_+ o_u = \frac12 (o_u - 2
+N_A(u))_+$, and $o_u - 2 N_A(u) = \frac12 (S_u - 3 N_A(u) - N_B(u))$; likewise $(\beta_v -
+\frac12)_+ i_v = \frac14 (S_v - N_A(v) - 3 N_B(v))_+$. There are $\sum_v \lambda_v$ middle ones at
+most, each counted at one of its ends.
+
+\textbf{5.} A chain of two edges costs at most $R_v$ more than the two. One with a single middle
+edge has three, all of them at the ends of that, and costs at most $\min(D, 3 A_v)^p \le G_v$ at
+either end $v$. One with $j \ge 2$ of them has a length of at most $\sum_i 2 A_i$, $A_i$ the longest
+edge at the ends of the $i$-th, as the first and the last edge are no longer than $A_1$ and $A_j$;
+so it costs at most $D^{p-1} \min(D, \sum_i 2 A_i) \le \sum_i D^{p-1} \min(D, 2 A_i)$ for $p \ge 1$.
+For $p \le 1$ chains cost no more than their edges.
+
+\textbf{6.} For $0 \le x \le 2 \pi$, $\sum_{k \ge 1} (1 - \cos kx)/k^2 = \frac{\pi x}2 -
 \frac{x^2}4$; the left-hand side has period $2 \pi$. With $x = h |s|$, $|s| \le \frac2\pi [\frac{h
 s^2}4 + \sum_k \frac{1 - \cos khs}{k^2 h}]$ for all $s$. The flow is the sum of $C_e(a_j) -
 C_e(b_j)$ over $j$, which are independent, so that $\mathbb E \cos kh f_e = r_k^m \ge 0$: leave it
 out for $k > K$.
 
-\textbf{5.} $(\sum_e |f_e| - n_v)_+ \le \sum_e (|f_e| - w_e n_v)_+$, and $s_+ \le e^{\theta s - 1} /
-\theta$. $f_e - w_e n_v$ is the sum over $j$ of independent terms, $C_e(a_j) - w_e 1_{a_j = v}$ and
-$-C_e(b_j) - w_e 1_{b_j = v}$; of $-f_e - w_e n_v$ the terms of A and B change places.
+\textbf{7.} $(S_v - n)_+ \le \sum_e (|f_e| - w_e n)_+$, and $s_+ \le e^{\theta s - 1} / \theta$.
+$f_e - w_e n$ is the sum over $j$ of independent terms, $C_e(a_j) - x w_e 1_{a_j = v}$ and
+$-C_e(b_j) - y w_e 1_{b_j = v}$; of $-f_e - w_e n$ it is that of $-C_e$.
 """,
 )
 
