@@ -142,8 +142,8 @@ class Chain:
         """
         return ROUNDED_UP * sum(self.parts(m))
 
-    def parts(self, m: int) -> tuple[float, float]:
-        """What single steps cost, and what is added by what lacks for them.
+    def parts(self, m: int) -> tuple[float, float, float]:
+        """What single steps cost, what is added where units go on, and where they do so again.
 
         Args:
             m: number of neurons in each sample, >= 1.
@@ -154,12 +154,13 @@ class Chain:
         flow, q = self._flows[octave], self._q
         deviations = _deviations(flow.C, q, float(m))
         sizes = _mean_sizes(flow.C, q, m, deviations)
-        added = 2 * self._far * flow.missed * m**0.5
+        moved = float(self._costs[flow.i, flow.j] @ sizes)
+        once, again = 0.0, 2 * self._far * flow.missed * m**0.5
         if self._p > 1:
-            once, again = (_beyond(flow, q, m, deviations, sizes, left) / 2 for left in (1, 3))
-            added += float(flow.prices.once @ once + flow.prices.again @ again)
+            once += float(flow.prices.once @ _beyond(flow, q, m, deviations, sizes, 1)) / 2
+            again += float(flow.prices.again @ _beyond(flow, q, m, deviations, sizes, 3)) / 2
         unit = self._unit / m
-        return unit * float(self._costs[flow.i, flow.j] @ sizes), unit * added
+        return unit * moved, unit * once, unit * again
 
     def _flow(self, m: float) -> _Flow:
         """A good linear flow for about m neurons."""

@@ -324,12 +324,14 @@ class _Counts(NamedTuple):
 
 
 def _counts(rng: np.random.Generator) -> _Counts:
-    """On a path through the atoms and some more edges, now and then with few neurons at most."""
+    """On a path through the atoms and some more edges; now and then from end to end."""
     n, m = int(rng.integers(2, 5)), int(rng.integers(1, 6))
     x = np.cumsum(rng.exponential(size=(n, 1)), axis=0) * [1.0, 0.0]
     if rng.random() < 0.5:
         x = rng.standard_normal((n, 2))
     there, after = (np.bincount(rng.integers(0, n, m), minlength=n) for _ in range(2))
+    if rng.random() < 0.2:
+        there, after = m * np.eye(n, dtype=int)[[0, -1]]
     edges = np.array(
         [(i, j) for j in range(n) for i in range(j) if j == i + 1 or rng.random() < 0.5]
     )
@@ -380,7 +382,7 @@ def _joined(counts: _Counts) -> np.ndarray:
     out, _ = _through(counts)
     short = np.maximum(out - counts.there, 0.0)
     plan[np.diag_indices(n)] = np.maximum(counts.there - out, 0.0)
-    for v in np.flatnonzero(short):
+    for v in np.flatnonzero(short > 1e-12):  # less is rounding
         others = np.arange(n) != v
         into, on = plan[others, v], plan[v, others]
         share = short[v] / np.array([into.sum(), on.sum()])
