@@ -344,7 +344,8 @@ def _tilts(
     power, step = np.zeros(len(a)), _OCTAVES
     for _ in range(_HALVINGS):
         theta = unit * 2**power
-        slope = theta * variances + there * (a * np.exp(theta * a) + b * np.exp(theta * b))
+        tilted = (c * np.exp(np.minimum(theta * c, 300.0)) for c in (a, b))
+        slope = theta * variances + there * sum(tilted)
         step /= 2
         power += np.where(theta * slope < 1, step, -step)
     return np.asarray(unit * 2**power)
