@@ -36,7 +36,7 @@ from simulations.options import Seed
 __all__ = ["DECLARATION", "STUDY", "matching_rates"]
 
 STUDY: TypedStudy[CostTask | DimensionTask, Cost | Dimensions] = study(
-    "matching_rates", 2, run_cost, run_dimensions, cost=cost_of
+    "matching_rates", 3, run_cost, run_dimensions, cost=cost_of
 )
 _CURVES = {*CUBES.values(), *CANTOR.values(), *LOW_RANK.values()}
 

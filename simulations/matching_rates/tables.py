@@ -38,7 +38,7 @@ __all__ = [
 
 SANDWICH_WIDTHS = (10, 100, 1000, 4096)
 SHARPENED_WIDTH = 1000
-GIVEN_WIDTHS = (100, 1000)
+GIVEN_WIDTHS = (100, 1000, 4096)
 ESTIMATORS = {
     "participation ratio": "ratio",
     "stable rank": "stable",
@@ -137,9 +137,9 @@ def _sharpened(costs: Sequence[Measured]) -> Table[Measured]:
 def _given(costs: Sequence[Measured]) -> Table[Measured]:
     return _gains(
         "given points and clusters",
-        "L by R9, U by R5, before R16, R18 and R22",
+        "L by R9, U by R5, before R16, R18, R19 and R22",
         [one for one in costs if one.task.p == 2],
-        lambda task: FIRST_GIVEN[task.law][task.width],
+        lambda task: FIRST_GIVEN[task.law].get(task.width, (None, None)),
     )
 
 
@@ -147,7 +147,7 @@ def _gains(
     title: str,
     first: str,
     costs: Sequence[Measured],
-    ends: Callable[[CostTask], tuple[float | None, float]],
+    ends: Callable[[CostTask], tuple[float | None, float | None]],
 ) -> Table[Measured]:
     """How far L and U have moved: what they were first, from both ends."""
     return Table(

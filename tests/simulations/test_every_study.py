@@ -304,8 +304,8 @@ KEYS = {
         (2, "d914ba66690af5156aab320ab6377092f781c905481f9f69607e7f2012d0a95d"),
     ),
     "matching_rates": (
-        (531, "1455cbd883ebbc47bbeeff1e1db297aeb606ed4e1b56f31f566df2d2ec18e77b"),
-        (58, "9e849d1b19124d77bdbb3b7b0c99c69f76173ff4693f84f2b31a939635b17567"),
+        (540, "9ea98aed5a850887beb9ce5bdd70a06f2bf02e9f446b9be38f583a5ca8dacf6a"),
+        (58, "dd98c317de0f4b52ff159e7b652631ec958608a2969fc514ba27dbe6cbf9398e"),
     ),
     "matching_methods": (
         (14, "aa495cf202209cee5609f13ff755d71333294729cf1d52a032846815a1d49c13"),
