@@ -15,12 +15,17 @@ leaves its first atom, or of what enters its last, goes straight on. So all unit
 
     lambda_v = (sum of |f_e| - 3 N_A(v) - N_B(v))^+ / 4 + (sum of |f_e| - N_A(v) - 3 N_B(v))^+ / 4
 
-times more than once, summed over v, at most. Let A_v be the length of the longest edge at v or at
-a neighbour of v, and D the diameter. A unit that goes on twice has moved by 3 A at most; one that
-goes on j + 1 times, by 2 A in each of j edges, and not beyond D:
+times more than once, summed over v, at most. Every such time it passes an edge e in the middle,
+from v to w. If it does so once, it goes from a neighbour u of v to a neighbour z of w. If more
+often, it costs at most D^p, and beyond its steps at most the sum of g_e = D^{p-1} |e| - |e|^p, D
+the diameter; what is so of its first and last step goes to the ones next to them. Where it goes on
+R_v and R_w are paid already, in the second case for its next step too. So G_v is 0 at an atom with
+one edge, and otherwise the largest, over the edges e at v, of 0, of
 
-    E W_p^p <= (1/m) [ sum_e |e|^p E|f_e| + sum_v (R_v E kappa_v + G_v E lambda_v) ],
-    G_v = max(min(D, 3 A_v)^p, D^{p-1} min(D, 2 A_v)).
+    |u - z|^p - |u - v|^p - |e|^p - |w - z|^p - R_v - R_w    for all u and z, and of
+    min(D^p, g_e + the largest g at v or w) - (R_v + R_w) / 2:
+
+    E W_p^p <= (1/m) [ sum_e |e|^p E|f_e| + sum_v (R_v E kappa_v + G_v E lambda_v) ].
 
 For p <= 1 neither is needed: what goes on costs no more than its steps.
 
@@ -41,9 +46,9 @@ either of mean E|f_e| / 2 at most.
 *Rounding.* 1 - r is computed as 2u - u^2 - s^2, u = E(1 - cos) = 2 E sin^2(./2), s = E sin, within
 a multiple of the mean square angle, which is about as small as itself: so r can be raised to any
 power m. Moments likewise, by E(exp - 1). A computed flow is one but for
-r_v = (N_A - N_B)(v) - (out - in): with N_A - (out of v) - r_v^+ left at v, r^+ and r^- have to be
-moved at will, kappa_v may fall short by |r_v|, and lambda_v by |r_v| / 2: 2 D^p sum_v E|r_v| is
-added.
+r_v = (N_A - N_B)(v) - (out - in): it is one for counts that differ by |r_v|, N_A or N_B less r_v
+where that many are there. What differs has to be moved at will, |r_v| / 2, and kappa_v falls short
+by |r_v| / 2, lambda_v by |r_v| at most: 2 D^p sum_v E|r_v| is added.
 
 *The flow* may be any. That of electrical networks is linear; conductances are deviation over price,
 again and again, where the price of an edge is what it costs, and what a unit more at its two atoms
@@ -206,7 +211,7 @@ def _normal_beyond(
 def _prices(
     costs: Float[np.ndarray, "n n"], i: Int[np.ndarray, " e"], j: Int[np.ndarray, " e"], p: float
 ) -> _Prices:
-    """R_v and G of a graph."""
+    """R_v and G_v of a graph."""
     n = len(costs)
     if p <= 1:
         return _Prices(np.zeros(n), np.zeros(n))
@@ -214,15 +219,22 @@ def _prices(
     for u, v in zip(i.tolist(), j.tolist(), strict=True):
         near[u].append(v)
         near[v].append(u)
-    once = [
+    far = float(costs.max())
+    added = [
         (costs[np.ix_(w, w)] - costs[v, w][:, None] - costs[v, w]).max() for v, w in enumerate(near)
     ]
-    longest = np.array([costs[v, w].max() for v, w in enumerate(near)])
-    longest = np.array([longest[[v, *w]].max() for v, w in enumerate(near)])
-    far = float(costs.max())
-    two, three = (np.minimum(far, steps**p * longest) for steps in (2, 3))
-    again = np.maximum(three, far ** (1 - 1 / p) * two ** (1 / p))
-    return _Prices(np.maximum(once, 0.0) + 8 * _EPS * far, again)
+    once = np.maximum(added, 0.0) + 8 * _EPS * far
+    beyond = far ** (1 - 1 / p) * costs ** (1 / p) - costs
+    most = [beyond[v, w].max() for v, w in enumerate(near)]
+    again = np.zeros(n)
+    for v, w in zip(i.tolist(), j.tolist(), strict=True):
+        u, z = near[v], near[w]
+        three = (costs[np.ix_(u, z)] - costs[u, v][:, None] - costs[w, z]).max() - costs[v, w]
+        more = min(far, beyond[v, w] + max(most[v], most[w]))
+        paid = once[v] + once[w]
+        again[[v, w]] = np.maximum(again[[v, w]], max(three - paid, more - paid / 2))
+    again[[len(w) == 1 for w in near]] = 0.0
+    return _Prices(once, again + 8 * _EPS * far)
 
 
 def _graph(
@@ -325,7 +337,8 @@ def _beyond(
             exponents = sign * theta[:, None] * C
             logs = _log_mean(exponents, v, left * theta * weights, q)
             logs += _log_mean(-exponents, v, theta * weights, q)
-            least = np.exp(np.minimum(m * logs - 1, 300.0)) / theta
+            power = m * logs - 1
+            least = np.where(power < 300, np.exp(np.minimum(power, 300.0)) / theta, np.inf)
             total += np.bincount(v, np.fmin(least, sizes / 2), len(q))
     return total
 

@@ -1314,10 +1314,12 @@ theorem(
             "0, or the largest of $|u - w|^p - |u - v|^p - |v - w|^p$ over neighbours $u, w$ of $v$"
         ),
         "G_v": (
-            r"$\max(\min(D, 3 A_v)^p, D^{p-1} \min(D, 2 A_v))$; 0 for $p \le 1$. $D$ is the"
-            " diameter of the set of atoms, $A_v$ the length of the longest edge at $v$ or at a"
-            " neighbour of $v$"
+            r"0 for $p \le 1$ and where $v$ has one edge; else the largest, over the edges"
+            r" $e = vw$, of 0, of $|u - z|^p - |u - v|^p - |e|^p - |w - z|^p - R_v - R_w$ over"
+            r" neighbours $u$ of $v$ and $z$ of $w$, and of $\min(D^p, g_e + \max g) - \frac12"
+            r" (R_v + R_w)$ with the largest $g$ of an edge at $v$ or $w$"
         ),
+        "g_e": r"$D^{p-1} |e| - |e|^p$, $D$ the diameter of the set of atoms",
         "N_A, N_B": "numbers of neurons of A and of B at an atom",
         "n": "$x N_A(v) + y N_B(v)$, $x$ and $y$ of 1 and 3",
         "w_e": r"weights $\ge 0$ whose sum over the edges at $v$ is 1",
@@ -1350,13 +1352,14 @@ flow $i_v$ into $v$ there arrive $N_A(v) - o_v + i_v = N_B(v)$. It costs $\sum_e
 \textbf{2.} What stays is $N_A(v) - o_v = N_B(v) - i_v$, half of $N_A(v) + N_B(v) - S_v$, as $o_v +
 i_v = S_v$. It is below 0 by $\kappa_v$ exactly, and then $\kappa_v \le \min(o_v, i_v)$.
 
-\textbf{3.} Let the flow be rational; both sides of the bound are continuous in it. Cut it into
-units, all of one size and as small as need be. At every $v$ join $\kappa_v$ of what comes in to as
-much of what goes out: a unit from $u$ to $v$ and one from $v$ to $w$ become one from $u$ to $w$. Of
-every edge that comes in the same share $\beta_v = \kappa_v / i_v$ is joined, of every one that goes
-out the share $\alpha_v = \kappa_v / o_v$. All marginals stay what they are, and at $v$ there is 0.
-What is joined to itself in a circle is left out. So there is a plan, of chains of edges; by R1 one
-that is not whole is no cheaper than the best matching.
+\textbf{3.} Let the flow be rational: both sides of the bound are continuous in it, and rational
+flows are dense among those of integer differences $N_A - N_B$. Cut it into units, all of one size
+and as small as need be. At every $v$ join $\kappa_v$ of what comes in to as much of what goes out:
+a unit from $u$ to $v$ and one from $v$ to $w$ become one from $u$ to $w$. Of every edge that comes
+in the same share $\beta_v = \kappa_v / i_v$ is joined, of every one that goes out the share
+$\alpha_v = \kappa_v / o_v$. All marginals stay what they are, and at $v$ there is 0. What is joined
+to itself in a circle is left out. So there is a plan, of chains of edges; by R1 one that is not
+whole is no cheaper than the best matching.
 
 \textbf{4.} Which units of an edge $e$ from $u$ to $v$ are joined at $u$, and which at $v$, is free.
 So only $(\alpha_u + \beta_v - 1)_+ |f_e| \le (\alpha_u - \frac12)_+ |f_e| + (\beta_v - \frac12)_+
@@ -1365,12 +1368,15 @@ N_A(u))_+$, and $o_u - 2 N_A(u) = \frac12 (S_u - 3 N_A(u) - N_B(u))$; likewise $
 \frac12)_+ i_v = \frac14 (S_v - N_A(v) - 3 N_B(v))_+$. There are $\sum_v \lambda_v$ middle ones at
 most, each counted at one of its ends.
 
-\textbf{5.} A chain of two edges costs at most $R_v$ more than the two. One with a single middle
-edge has three, all of them at the ends of that, and costs at most $\min(D, 3 A_v)^p \le G_v$ at
-either end $v$. One with $j \ge 2$ of them has a length of at most $\sum_i 2 A_i$, $A_i$ the longest
-edge at the ends of the $i$-th, as the first and the last edge are no longer than $A_1$ and $A_j$;
-so it costs at most $D^{p-1} \min(D, \sum_i 2 A_i) \le \sum_i D^{p-1} \min(D, 2 A_i)$ for $p \ge 1$.
-For $p \le 1$ chains cost no more than their edges.
+\textbf{5.} A chain of two edges costs at most $R_v$ more than the two. Let another have the edges
+$e_0, \dots, e_{j+1}$, of which $e_1, \dots, e_j$ are middle ones, and be joined at $v_1, \dots,
+v_{j+1}$; $\sum_i |e_i|^p + \sum_i R_{v_i}$ is counted already. If $j = 1$, what it costs beyond is
+one of the first differences in $G_v$. If $j \ge 2$, it costs at most $D^p$, and, as it is no longer
+than the sum of its edges, $D^{p-1} \sum_i |e_i| = \sum_i |e_i|^p + \sum_i g_{e_i}$, $g \ge 0$. Give
+$g_{e_0}$ to $e_1$ and $g_{e_{j+1}}$ to $e_j$, and half of each $R_{v_i}$ to either middle edge at
+$v_i$: so each middle edge pays at most $G_v$ at either of its ends $v$, unless $D^p$ is less at
+one, which then pays for all. For $p \le 1$ chains cost no more than their edges. Where $v$ has one
+edge, $S_v = |N_A(v) - N_B(v)|$ and $\lambda_v = 0$.
 
 \textbf{6.} For $0 \le x \le 2 \pi$, $\sum_{k \ge 1} (1 - \cos kx)/k^2 = \frac{\pi x}2 -
 \frac{x^2}4$; the left-hand side has period $2 \pi$. With $x = h |s|$, $|s| \le \frac2\pi [\frac{h

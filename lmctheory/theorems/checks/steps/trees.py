@@ -426,25 +426,36 @@ def _chains(rng: np.random.Generator) -> Iterator[Trial]:
     while True:
         counts, p = _counts(rng), float(rng.uniform(0.5, 4))
         x, m = counts.x, int(counts.there.sum())
-        apart = np.linalg.norm(x[:, None] - x, axis=2)
         out, into = _through(counts)
-        cost = float((apart[tuple(counts.edges.T)] ** p) @ np.abs(counts.flow))
         lacks = np.maximum(out - counts.there, 0.0)
         again = np.maximum(lacks - out / 2, 0.0) + np.maximum(lacks - into / 2, 0.0)
-        linked = np.zeros_like(apart, dtype=bool)
-        linked[tuple(counts.edges.T)] = True
-        linked |= linked.T
-        longest = (apart * linked).max(axis=1)
-        far = float(apart.max())
-        for v in range(len(x)):
-            w = np.flatnonzero(linked[v])
-            more = apart[np.ix_(w, w)] ** p - apart[v, w][:, None] ** p - apart[v, w] ** p
-            cost += max(float(more.max()), 0.0) * float(lacks[v])
-            step = float(longest[[v, *w]].max())
-            worst = max(min(far, 3 * step) ** p, far ** (p - 1) * min(far, 2 * step))
-            cost += worst * float(again[v]) if p > 1 else 0.0
+        costs = np.linalg.norm(x[:, None] - x, axis=2) ** p
+        once, more = _prices(costs, counts.edges, p)
+        moved = float(costs[tuple(counts.edges.T)] @ np.abs(counts.flow))
         a, b = (np.repeat(x, number, axis=0) for number in (counts.there, counts.after))
-        yield Trial(m * wasserstein_pow(a, b, p), cost)
+        yield Trial(m * wasserstein_pow(a, b, p), moved + float(once @ lacks + more @ again))
+
+
+def _prices(costs: np.ndarray, edges: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]:
+    """R_v and G_v, by all walks of two and three edges."""
+    linked = np.zeros(costs.shape, dtype=bool)
+    linked[tuple(edges.T)] = linked[tuple(edges.T[::-1])] = True
+    near = [np.flatnonzero(row).tolist() for row in linked]
+    once, more = np.zeros((2, len(costs)))
+    for v, around in enumerate(near):
+        for u, w in product(around, around):
+            once[v] = max(once[v], costs[u, w] - costs[u, v] - costs[v, w])
+    far = float(costs.max())
+    g = (far ** (1 - 1 / p) * costs ** (1 / p) - costs) * linked
+    for v, around in enumerate(near):
+        for w in around if p > 1 and len(around) > 1 else ():
+            long = min(far, g[v, w] + max(g[v].max(), g[w].max())) - (once[v] + once[w]) / 2
+            three = max(
+                costs[u, z] - costs[u, v] - costs[v, w] - costs[w, z] - once[v] - once[w]
+                for u, z in product(around, near[w])
+            )
+            more[v] = max(more[v], long, three)
+    return once, more
 
 
 @equality("R19", 6, "the parabola and its waves", count=40)
