@@ -161,7 +161,7 @@ def test_an_interval_and_its_ends():
     assert found.failure == pytest.approx(1e-6)
     assert found.gap == pytest.approx(1 - found.lower.value / found.upper.value)
     assert 0 < found.gap < 0.2
-    assert "with probability 0.999999>" in repr(found)
+    assert "with probability 1 - 1e-06>" in repr(found)
     cube = simulated_interval(UniformCube(2), 50, delta=0.02, repeats=3, rng=1)
     assert set(cube.lower.terms) == set(cube.upper.terms) == {"R20 simulated", "R10 simulated"}
     # both, either end: a quarter of delta each
