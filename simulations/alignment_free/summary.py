@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.alignment_free.measurement import Cheapest, Measured, PairTask, SwapTask
 from simulations.alignment_free.networks import KINDS
@@ -76,16 +77,8 @@ def require_one_study(results: Results) -> None:
 
 def rows(results: Results) -> Rows:
     """In the order in which tables show them."""
-    pairs = [
-        Row(task, found)
-        for task, found in results
-        if isinstance(task, PairTask) and isinstance(found, Measured)
-    ]
-    swaps = [
-        (task, found)
-        for task, found in results
-        if isinstance(task, SwapTask) and isinstance(found, Cheapest)
-    ]
+    pairs = [Row(task, found) for task, found in of_kind(results, PairTask, Measured)]
+    swaps = of_kind(results, SwapTask, Cheapest)
     data = [row for row in pairs if row.task.dimension == 0]
     usual = _usual_kappa(data)
     tried = {row.task.width for row in data if row.task.kappa not in (0.0, usual)}

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.fixed_laws.limits import OWN, Limits, LimitTask, fit
@@ -23,20 +24,12 @@ _SHARE = 0.1
 
 def fields(results: Results) -> _Fields:
     """Those of one pool and its unions."""
-    return [
-        (task, found)
-        for task, found in results
-        if isinstance(task, Task) and isinstance(found, Measured)
-    ]
+    return of_kind(results, Task, Measured)
 
 
 def limits(results: Results) -> _LimitsOf:
-    """Those of regimes, muP first, then by depth and optimiser."""
-    return [
-        (task, found)
-        for task, found in results
-        if isinstance(task, LimitTask) and isinstance(found, Limits)
-    ]
+    """Those of regimes."""
+    return of_kind(results, LimitTask, Limits)
 
 
 def require_one_study(results: Results) -> None:

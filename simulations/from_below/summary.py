@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.from_below.measurement import (
@@ -80,13 +81,12 @@ class Shape:
 
 def layers_of(results: Results, *, deep: bool) -> list[Shape]:
     """Shapes with one hidden layer, or those of the deep study, by inputs and width."""
-    rows = []
-    for task, found in results:
-        if isinstance(found, Bounded):
-            if isinstance(task, DeepTask) and deep:
-                rows.append(Shape(task.depth, task.inputs, task.width, found))
-            elif isinstance(task, LayerTask) and not deep:
-                rows.append(Shape(1, task.inputs, task.width, found))
+    if deep:
+        deep_ones = of_kind(results, DeepTask, Bounded)
+        rows = [Shape(task.depth, task.inputs, task.width, found) for task, found in deep_ones]
+    else:
+        one_layer = of_kind(results, LayerTask, Bounded)
+        rows = [Shape(1, task.inputs, task.width, found) for task, found in one_layer]
     return sorted(rows, key=lambda row: (row.layers, row.inputs, row.width))
 
 
@@ -133,9 +133,10 @@ class _Width:
 
 
 def _widths(results: Results) -> Table[_Width]:
+    by_inputs = sorted(of_kind(results, WidthTask, Widths), key=lambda row: row[0].inputs)
     rows = [
         _Width(task.inputs, *row)
-        for task, found in _by_inputs(results)
+        for task, found in by_inputs
         for row in zip(task.tolerances, found.necessary, found.sufficient, strict=True)
     ]
     return Table(
@@ -151,21 +152,8 @@ def _widths(results: Results) -> Table[_Width]:
     )
 
 
-def _by_inputs(results: Results) -> list[tuple[WidthTask, Widths]]:
-    rows = [
-        (task, found)
-        for task, found in results
-        if isinstance(task, WidthTask) and isinstance(found, Widths)
-    ]
-    return sorted(rows, key=lambda row: row[0].inputs)
-
-
 def _signs(results: Results) -> Table[tuple[SignTask, Signs]]:
-    rows = [
-        (task, found)
-        for task, found in results
-        if isinstance(task, SignTask) and isinstance(found, Signs)
-    ]
+    rows = of_kind(results, SignTask, Signs)
     rows.sort(key=lambda row: (row[0].inputs, row[0].width))
     return Table(
         "Permutations that see the signs of the output weights make errors cancel",

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.potentials.aligned import MATCHINGS, NAMES, UNMATCHED
@@ -35,7 +36,16 @@ from simulations.potentials.measurement import (
 )
 from simulations.potentials.recalibration import RECOVERIES
 
-__all__ = ["KINDS", "Results", "off", "pairs_of", "recovered", "report", "require_one_study"]
+__all__ = [
+    "KINDS",
+    "Results",
+    "mean_of",
+    "off",
+    "pairs_of",
+    "recovered",
+    "report",
+    "require_one_study",
+]
 
 Results: TypeAlias = Sequence[tuple[PairTask | AverageTask | CostTask, Pair | Average | Costs]]
 KINDS = (ONE_X, CCX, TUNED)
@@ -54,11 +64,7 @@ def require_one_study(results: Results) -> None:
 
 def pairs_of(results: Results, kind: str) -> list[tuple[PairTask, Pair]]:
     """Pairs of one kind."""
-    return [
-        (task, found)
-        for task, found in results
-        if isinstance(task, PairTask) and isinstance(found, Pair) and kind_of(task) == kind
-    ]
+    return [one for one in of_kind(results, PairTask, Pair) if kind_of(one[0]) == kind]
 
 
 def off(measured: Measured, name: str) -> Estimate:
@@ -84,14 +90,9 @@ def report(results: Results) -> list[Part]:
     parts: list[Part] = [_midpoints(kinds), _elements(kinds)]
     if ONE_X in kinds:
         one_x = kinds[ONE_X]
-        costs = [found for _, found in results if isinstance(found, Costs)]
+        costs = [found for _, found in of_kind(results, CostTask, Costs)]
         parts += [_layers(one_x, costs), _depths(kinds), _alone(kinds), _recoveries(kinds)]
-    averages = [
-        (task, found)
-        for task, found in results
-        if isinstance(task, AverageTask) and isinstance(found, Average)
-    ]
-    parts.append(_averages(averages))
+    parts.append(_averages(of_kind(results, AverageTask, Average)))
     if {ONE_X, TUNED} <= set(kinds):
         parts.append(_claims(kinds))
     return parts

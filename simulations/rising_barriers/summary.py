@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.rising_barriers.measurement import (
@@ -45,10 +46,8 @@ def at_widths(results: Results, depth: int, parametrisation: str) -> dict[int, A
     """What was measured, by width."""
     found = {
         task.width: one
-        for task, one in results
-        if isinstance(task, WidthTask)
-        and isinstance(one, AtWidth)
-        and (task.depth, task.parametrisation) == (depth, parametrisation)
+        for task, one in of_kind(results, WidthTask, AtWidth)
+        if (task.depth, task.parametrisation) == (depth, parametrisation)
     }
     return dict(sorted(found.items()))
 
@@ -57,8 +56,8 @@ def at_law(results: Results, depth: int) -> dict[int, Mapping[str, Seen]]:
     """Barriers of unions by width and name of the matching."""
     return {
         width: barriers
-        for task, one in results
-        if isinstance(one, AtLaw) and task.depth == depth
+        for task, one in of_kind(results, LawTask, AtLaw)
+        if task.depth == depth
         for width, barriers in zip(one.widths, one.barriers, strict=True)
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmctheory.sweeps.mean import Mean
+from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.trained_coupling.deep import Deep, DeepTask
@@ -46,8 +47,7 @@ def pair_rows(results: Results) -> list[Row]:
     """In the order of `SETTINGS`, then of the loss."""
     rows = [
         Row(task.setting, task.width, row)
-        for task, found in results
-        if isinstance(task, PairTask) and isinstance(found, Followed)
+        for task, found in of_kind(results, PairTask, Followed)
         for row in found.rows
     ]
     names = list(SETTINGS)
@@ -149,11 +149,7 @@ def _last(rows: Sequence[Row]) -> list[Row]:
 def in_advance(results: Results) -> Iterator[tuple[WidthTask, InAdvance, AtWidth]]:
     """By setting and width."""
     names = list(SETTINGS)
-    found = [
-        (task, known)
-        for task, known in results
-        if isinstance(task, WidthTask) and isinstance(known, InAdvance)
-    ]
+    found = of_kind(results, WidthTask, InAdvance)
     for task, known in sorted(found, key=lambda pair: names.index(pair[0].setting)):
         yield from ((task, known, row) for row in known.rows)
 
@@ -187,11 +183,7 @@ def _advance(
 
 
 def _deep(results: Results) -> Table[tuple[DeepTask, Deep]]:
-    rows = [
-        (task, found)
-        for task, found in results
-        if isinstance(task, DeepTask) and isinstance(found, Deep)
-    ]
+    rows = of_kind(results, DeepTask, Deep)
     rows.sort(key=lambda row: row[0].depth)
     return Table(
         "Deep tanh networks on digits, weights matched before training, to a tenth of the loss",
