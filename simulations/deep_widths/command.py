@@ -29,11 +29,8 @@ from simulations.deep_widths.tasks import (
     Task,
     cost_of,
 )
-from simulations.options import (
-    DataDir,
-    DataSet,
-    Seed,
-)
+from simulations.options import DataDir, DataSet, Seed
+from simulations.repeats import fewer_when_wide
 
 __all__ = ["DECLARATION", "STUDY", "deep_widths"]
 
@@ -70,7 +67,7 @@ def deep_widths(
     if odd := [m for m in widths if m % 2]:
         raise ValueError(f"widths must be even, so that half of the neurons can be kept: {odd}")
     common = (dataset, examples, depth, seed)
-    numbers = [(m, GAUSSIAN, _repeats(m, draws)) for m in widths]
+    numbers = [(m, GAUSSIAN, fewer_when_wide(draws, m)) for m in widths]
     if NON_GAUSSIAN_WIDTH in widths:
         numbers += [(NON_GAUSSIAN_WIDTH, law, max(2, draws // 2)) for law in MARGINALS]
     for m, law, number in numbers:
@@ -80,11 +77,6 @@ def deep_widths(
         yield SimulationTask(*common, m, repeats=16 * draws)
     for layers in range(1, min(depth, DEEPEST_REQUIRED) + 1):
         yield from (RequiredTask(dataset, examples, layers, seed, eps) for eps in EPS)
-
-
-def _repeats(width: int, draws: int) -> int:
-    """Fewer beyond a width of 256, whose errors vary less and take longer; at least four."""
-    return min(draws, max(4, int(draws * 256 / width)))
 
 
 DECLARATION = Declaration(

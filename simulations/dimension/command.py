@@ -20,13 +20,11 @@ from simulations.dimension.measurement import (
 )
 from simulations.dimension.summary import report
 from simulations.options import Seed
+from simulations.repeats import fewer_when_wide
 
 __all__ = ["DECLARATION", "STUDY", "dimension"]
 
 _WIDTHS = tuple(2**k for k in range(4, 14))
-_FULL = 256
-"""Width up to which all pairs are drawn."""
-_LEAST = 4
 
 STUDY: TypedStudy[Task, Measured | Crossover] = study(
     "dimension", 1, run, run_crossover, cost=cost_of
@@ -42,11 +40,8 @@ def dimension(
     for name, law in LAWS.items():
         if law.eta:
             yield CrossoverTask(name, seed)
-        yield from (WidthTask(name, m, _draws(draws, m), seed) for m in _WIDTHS if m <= widest)
-
-
-def _draws(draws: int, width: int) -> int:
-    return min(draws, max(_LEAST, draws * _FULL // width))
+        widths = (m for m in _WIDTHS if m <= widest)
+        yield from (WidthTask(name, m, fewer_when_wide(draws, m), seed) for m in widths)
 
 
 DECLARATION = Declaration(STUDY, dimension, report, quick={"widest": 32, "draws": 2})

@@ -19,6 +19,7 @@ from simulations.initialisation.measurement import (
 )
 from simulations.initialisation.summary import report
 from simulations.options import Seed
+from simulations.repeats import fewer_when_wide
 
 __all__ = ["DECLARATION", "STUDY", "initialisation"]
 
@@ -26,9 +27,6 @@ _INPUTS = (2, 3, 5, 10, 20)
 _DEEP_INPUTS = (3, 10)
 _DEPTHS = (1, 2, 3)
 _WIDTHS = tuple(2**k for k in range(4, 14))
-_FULL = 256
-"""Width up to which all pairs are drawn; beyond, fewer, which vary less."""
-_LEAST = 4
 
 STUDY: TypedStudy[Task, Layer | Deep] = study(
     "initialisation", 1, run_layer, run_deep, cost=cost_of
@@ -45,16 +43,13 @@ def initialisation(
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Entezari et al.'s random networks: errors, barriers, and their exponents beside bounds."""
+    drawn = {h: fewer_when_wide(pairs, h) for h in _WIDTHS}
     for d in inputs or _INPUTS:
-        yield from (LayerTask(d, h, _pairs(pairs, h), seed) for h in _WIDTHS if h <= widest)
+        yield from (LayerTask(d, h, drawn[h], seed) for h in _WIDTHS if h <= widest)
     for d in inputs or _DEEP_INPUTS:
         for depth in _DEPTHS:
             widths = [h for h in _WIDTHS if h <= deepest]
-            yield from (DeepTask(d, depth, h, _pairs(pairs, h), seed) for h in widths)
-
-
-def _pairs(pairs: int, width: int) -> int:
-    return min(pairs, max(_LEAST, pairs * _FULL // width))
+            yield from (DeepTask(d, depth, h, drawn[h], seed) for h in widths)
 
 
 DECLARATION = Declaration(

@@ -8,6 +8,7 @@ import typer
 from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.options import Seed
+from simulations.repeats import fewer_when_wide
 from simulations.two_layer_widths.problems import PROBLEMS
 from simulations.two_layer_widths.sampling import LAWS, run_sampling
 from simulations.two_layer_widths.summary import CASES
@@ -52,7 +53,8 @@ def two_layer_widths(
         for inputs, bias in CASES:
             for p in (1, 2):
                 for width in _widths(widest, inputs, bias, p):
-                    yield SamplingTask(law, inputs, bias, p, width, _repeats(width, draws), seed)
+                    repeats = fewer_when_wide(draws, width, full=512, least=1)
+                    yield SamplingTask(law, inputs, bias, p, width, repeats, seed)
     widths = [width for width in _TRAINED if width <= widest]
     yield from (MeanFieldTask(problem, reference, widths, seed) for problem in PROBLEMS)
     for inputs in INPUTS:
@@ -65,11 +67,6 @@ def _widths(widest: int, inputs: int, bias: bool, p: int) -> Iterator[int]:
         costly = width > 4096 and (inputs != 2 or bias)
         if width <= widest and not costly and (p == 2 or width <= _WIDEST_FIRST_POWER):
             yield width
-
-
-def _repeats(width: int, draws: int) -> int:
-    """All draws up to a width of 512; then fewer, which vary less, down to a single one."""
-    return max(1, min(draws, draws * 512 // width))
 
 
 DECLARATION = Declaration(
