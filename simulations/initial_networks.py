@@ -16,12 +16,57 @@ from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 from torch import nn
 
-__all__ = ["Layer", "Reduction", "matched_layers", "reduced_layers", "relu_network"]
+__all__ = [
+    "DeepTask",
+    "Layer",
+    "LayerTask",
+    "Reduction",
+    "last_layers",
+    "matched_layers",
+    "reduced_layers",
+    "relu_network",
+]
 
 Rows = Callable[[int, int], np.ndarray]
 """Draws a layer: from m and the number of inputs to independent weights ``[m, inputs]`` of variance
 2 over the inputs."""
 Array = Float[np.ndarray, "n m"]
+
+
+@dataclass(frozen=True)
+class LayerTask:
+    """Pairs of networks with one hidden layer.
+
+    Attributes:
+        inputs: d.
+        width: of the layer.
+        pairs: how many.
+        seed: of all draws.
+    """
+
+    inputs: int
+    width: int
+    pairs: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class DeepTask:
+    """Pairs of networks with hidden layers of one width.
+
+    Attributes:
+        inputs: d.
+        depth: hidden layers.
+        width: of all of them.
+        pairs: how many.
+        seed: of all draws.
+    """
+
+    inputs: int
+    depth: int
+    width: int
+    pairs: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +116,13 @@ def matched_layers(
         )
         gap, square = float(((a - b) ** 2).mean()), float((a**2).mean())
         yield Layer(cost, own_cost, moment, gap, square, errors, (a, b))
+
+
+def last_layers(x: Float[np.ndarray, "n d"], task: DeepTask, rows: Rows) -> list[Layer]:
+    """The last hidden layer of every pair, with its error at t = 1/2."""
+    return [
+        list(matched_layers(x, task.width, task.depth, (0.5,), rows))[-1] for _ in range(task.pairs)
+    ]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.from_below.measurement import (
     Bounded,
-    DeepTask,
-    LayerTask,
     Signs,
     SignTask,
     Task,
@@ -23,6 +21,7 @@ from simulations.from_below.measurement import (
     run_widths,
 )
 from simulations.from_below.summary import report
+from simulations.initial_networks import DeepTask, LayerTask
 from simulations.options import Seed
 
 __all__ = ["DECLARATION", "STUDY", "from_below"]

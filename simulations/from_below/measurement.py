@@ -26,12 +26,10 @@ from lmctheory.widths.lower import (
     sufficient_width,
     unsigned_error_bound,
 )
-from simulations.initial_networks import matched_layers
+from simulations.initial_networks import DeepTask, LayerTask, last_layers
 
 __all__ = [
     "Bounded",
-    "DeepTask",
-    "LayerTask",
     "SignTask",
     "Signs",
     "Task",
@@ -46,47 +44,10 @@ __all__ = [
 
 INPUTS = 200
 """Inputs of deep networks and of networks whose signs are seen."""
-_HALF = 0.5
 _NETWORKS = 50
 """Over which kernels of deep networks are averaged."""
 _SWEEPS = 60
 """Of annealing, each of m^2 proposed swaps."""
-
-
-@dataclass(frozen=True)
-class LayerTask:
-    """Pairs of networks with one hidden layer.
-
-    Attributes:
-        inputs: d.
-        width: m.
-        pairs: how many.
-        seed: of all draws.
-    """
-
-    inputs: int
-    width: int
-    pairs: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class DeepTask:
-    """Pairs of networks with several.
-
-    Attributes:
-        inputs: d.
-        depth: hidden layers.
-        width: of all of them.
-        pairs: how many.
-        seed: of all draws.
-    """
-
-    inputs: int
-    depth: int
-    width: int
-    pairs: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -230,10 +191,7 @@ def run_deep(task: DeepTask) -> Bounded:
     def rows(m: int, fan_in: int) -> np.ndarray:
         return (rng.standard_normal((fan_in, m)) * np.sqrt(2 / fan_in)).T
 
-    last = [
-        list(matched_layers(x, task.width, task.depth, (_HALF,), rows))[-1]
-        for _ in range(task.pairs)
-    ]
+    last = last_layers(x, task, rows)
     kernels = sampled_kernels(x, widths, networks=_NETWORKS, rng=rng)
     bound = error_bound(widths, ensemble(x, task.depth, kernels=kernels))
     lower = [last_layer_bound(*layer.activations) for layer in last]

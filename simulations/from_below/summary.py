@@ -9,14 +9,13 @@ from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.from_below.measurement import (
     Bounded,
-    DeepTask,
-    LayerTask,
     Signs,
     SignTask,
     Task,
     Widths,
     WidthTask,
 )
+from simulations.initial_networks import DeepTask, LayerTask
 
 __all__ = ["Results", "Shape", "layers_of", "report", "require_one_study"]
 

@@ -7,11 +7,10 @@ import typer
 
 from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
+from simulations.initial_networks import DeepTask, LayerTask
 from simulations.initialisation.measurement import (
     Deep,
-    DeepTask,
     Layer,
-    LayerTask,
     Task,
     cost_of,
     run_deep,

@@ -31,7 +31,7 @@ from lmctheory.sweeps.typed import entropy_of
 from lmctheory.widths import non_gaussian_cost, two_layer
 from lmctheory.widths.deep import ensemble, error_bound
 from lmctheory.widths.lower import error_between, last_layer_bound, unsigned_error_bound
-from simulations.initial_networks import matched_layers, relu_network
+from simulations.initial_networks import DeepTask, LayerTask, last_layers, relu_network
 
 __all__ = [
     "CANCELLING",
@@ -39,9 +39,7 @@ __all__ = [
     "MATCHINGS",
     "Aligned",
     "Deep",
-    "DeepTask",
     "Layer",
-    "LayerTask",
     "Task",
     "cost_of",
     "run_deep",
@@ -63,43 +61,6 @@ _NEAR, _SWEEPS = 32, 10
 _STARTS, _STEPS = 16, 20
 """Of the search for the input with the largest error."""
 _POINTS = 9
-
-
-@dataclass(frozen=True)
-class LayerTask:
-    """Pairs of networks with one hidden layer.
-
-    Attributes:
-        inputs: d.
-        width: h.
-        pairs: how many.
-        seed: of all draws.
-    """
-
-    inputs: int
-    width: int
-    pairs: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class DeepTask:
-    """Pairs of networks with hidden layers of one width.
-
-    Attributes:
-        inputs: d.
-        depth: hidden layers.
-        width: of all of them.
-        pairs: how many.
-        seed: of all draws.
-    """
-
-    inputs: int
-    depth: int
-    width: int
-    pairs: int
-    seed: int
-
 
 Task = LayerTask | DeepTask
 
@@ -374,9 +335,7 @@ def _layer_by_layer(
         reach = (6 / fan_in) ** 0.5  # of variance 2 / fan_in
         return rng.uniform(-reach, reach, (m, fan_in))
 
-    last = [
-        list(matched_layers(x, task.width, task.depth, (0.5,), rows))[-1] for _ in range(task.pairs)
-    ]
+    last = last_layers(x, task, rows)
     nets = ensemble(x, task.depth)
     cost = non_gaussian_cost(Uniform())
     bound = error_bound((task.width,) * task.depth, nets, matching_cost=cost)

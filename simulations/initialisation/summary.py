@@ -10,13 +10,12 @@ from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.claims import Claim, Exponent, Verdict, claims_table
 from simulations.declaration import Part, require_equal
+from simulations.initial_networks import DeepTask, LayerTask
 from simulations.initialisation.measurement import (
     MATCHINGS,
     Aligned,
     Deep,
-    DeepTask,
     Layer,
-    LayerTask,
     Task,
 )
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from simulations.from_below.measurement import (
-    LayerTask,
     SignTask,
     WidthTask,
     _annealed,
@@ -15,6 +14,7 @@ from simulations.from_below.measurement import (
     run_signs,
     run_widths,
 )
+from simulations.initial_networks import LayerTask
 
 
 def test_mean_costs_are_those_of_many_inputs():

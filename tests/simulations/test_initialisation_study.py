@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from simulations.claims import Exponent, pooled
+from simulations.initial_networks import LayerTask
 from simulations.initialisation.measurement import (
     Aligned,
     Layer,
-    LayerTask,
     _largest,
     _network,
     _neurons,
