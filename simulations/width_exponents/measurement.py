@@ -99,20 +99,18 @@ class Seen:
     symmetry: Largest | None
 
 
-def _unsigned(a: nn.Module, b: nn.Module, train: Examples) -> nn.Module:
+def _unsigned(a: nn.Module, b: nn.Module, _: nn.Module, train: Examples) -> nn.Module:
     return match(a, b, MATCHED, train, signs=False).apply(b)
 
 
-def _scaled(a: nn.Module, b: nn.Module, train: Examples) -> nn.Module:
-    aligned = match(a, b, MATCHED, train).apply(b)
+def _scaled(a: nn.Module, _: nn.Module, aligned: nn.Module, __: Examples) -> nn.Module:
     return rescale(a, aligned).apply(aligned)
 
 
-ACTIVATIONS: Mapping[str, Callable[[nn.Module, nn.Module, Examples], nn.Module] | None] = {
-    "relu": _scaled,
-    "tanh": _unsigned,
-    "gelu": None,
-}
+_Otherwise = Callable[[nn.Module, nn.Module, nn.Module, Examples], nn.Module]
+"""B used in another way, of A, B, B matched to A, and the training examples."""
+
+ACTIVATIONS: Mapping[str, _Otherwise | None] = {"relu": _scaled, "tanh": _unsigned, "gelu": None}
 """By name what else could be done with B: `match` uses signs where there are any, and no scales."""
 
 
@@ -137,15 +135,24 @@ def run(task: Task, data_dir: Path | None = None) -> Seen:
     models = trained_mlps(data, shape, task.training.config, task.seeds, activation=task.activation)
     require_finite(models, DIVERGED)
     pairs = list(zip(models[::2], models[1::2], strict=True))
-    matched = [(a, match(a, b, MATCHED, data.train).apply(b)) for a, b in pairs]
+    matched = [match(a, b, MATCHED, data.train).apply(b) for a, b in pairs]
     other = ACTIVATIONS[task.activation]
     return Seen(
         inputs=shape[0],
         measured=measure(models, data, METHODS, points=_POINTS, certify=False, bounded=["data"]),
-        certified=[float(certificate(a, b, data.test).barrier) for a, b in matched],
+        certified=[
+            float(certificate(a, aligned, data.test).barrier)
+            for (a, _), aligned in zip(pairs, matched, strict=True)
+        ],
         symmetry=None
         if other is None
-        else _largest([(a, other(a, b, data.train)) for a, b in pairs], data.test),
+        else _largest(
+            [
+                (a, other(a, b, aligned, data.train))
+                for (a, b), aligned in zip(pairs, matched, strict=True)
+            ],
+            data.test,
+        ),
     )
 
 
