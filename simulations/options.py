@@ -13,6 +13,7 @@ __all__ = [
     "BatchSize",
     "DataDir",
     "DataSet",
+    "Depths",
     "Epochs",
     "FirstSeed",
     "Jobs",
@@ -22,6 +23,7 @@ __all__ = [
     "Results",
     "Scheduler",
     "Seed",
+    "WeightDecay",
     "Widths",
     "architecture_option",
     "require_architectures",
@@ -35,11 +37,13 @@ DataSet = Annotated[
 ]
 DataDir = Annotated[Path | None, typer.Option(help="Directory of the data set's files.")]
 Widths = Annotated[list[int] | None, typer.Option(min=1, help="Widths; may be repeated.")]
+Depths = Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers; may be repeated.")]
 Pairs = Annotated[int, typer.Option(min=1, help="Independent pairs per shape.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Training epochs.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Examples per step.")]
 LearningRate = Annotated[float, typer.Option(help="Peak learning rate.")]
 Momentum = Annotated[float, typer.Option(help="Momentum.")]
+WeightDecay = Annotated[float, typer.Option(help="Weight decay.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all draws.")]
 FirstSeed = Annotated[int, typer.Option(min=0, help="Seed of the first network.")]
 Results = Annotated[Path, typer.Option(help="Results file; tasks stored there are not run again.")]

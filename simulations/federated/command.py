@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lmctheory.choices import require_choice
 from lmctheory.networks import load_dataset
 from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
@@ -12,7 +13,7 @@ from simulations.federated.clients import SPLITS
 from simulations.federated.measurement import Measured, Task, cost_of, run
 from simulations.federated.summary import report
 from simulations.layerwise.networks import NETWORKS
-from simulations.options import DataDir, DataSet, LearningRate, Seed
+from simulations.options import BatchSize, DataDir, DataSet, LearningRate, Seed
 from simulations.training import Training
 
 __all__ = ["DECLARATION", "STUDY", "federated"]
@@ -29,7 +30,7 @@ def federated(
     pieces: Annotated[int, typer.Option(min=1, help="Of sorted examples, to each client.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Of training and averaging.")] = 15,
     local_epochs: Annotated[int, typer.Option(min=1, help="Between two averages.")] = 2,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 32,
+    batch_size: BatchSize = 32,
     learning_rate: LearningRate = 0.05,
     draws: Annotated[int, typer.Option(min=1, help="Directions of noise of each kind.")] = 5,
     repetitions: Annotated[int, typer.Option(min=2, help="Of everything.")] = 6,
@@ -37,8 +38,7 @@ def federated(
 ) -> Iterator[Task]:
     """Clients that average all, some or none of their layers, i.i.d. and with few classes each."""
     data = load_dataset(dataset, data_dir=data_dir)
-    if architecture not in NETWORKS:
-        raise ValueError(f"architecture must be one of {list(NETWORKS)}, got {architecture!r}")
+    require_choice("architecture", architecture, NETWORKS)
     if clients * pieces > len(data.train):
         raise ValueError(
             f"clients * pieces must be at most {len(data.train)} examples, got {clients * pieces}"

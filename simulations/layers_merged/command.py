@@ -12,7 +12,14 @@ from simulations.layers_merged.measurement import Measured, Task, cost_of, run
 from simulations.layers_merged.sets import HALVES, PUBLISHED, SETTINGS
 from simulations.layers_merged.summary import report
 from simulations.layerwise.networks import NETWORKS
-from simulations.options import BatchSize, DataDir, LearningRate, Seed
+from simulations.options import (
+    BatchSize,
+    DataDir,
+    LearningRate,
+    Seed,
+    architecture_option,
+    require_architectures,
+)
 from simulations.training import Training
 
 __all__ = ["DECLARATION", "STUDY", "layers_merged"]
@@ -32,10 +39,7 @@ def layers_merged(
         ),
     ] = None,
     architecture: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"Of: {', '.join(NETWORKS)}; may be repeated. {_ARCHITECTURE} without it."
-        ),
+        list[str] | None, architecture_option(NETWORKS, f"{_ARCHITECTURE} without it.")
     ] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Usual ones without it.")] = None,
     epochs: Annotated[int, typer.Option(min=2, help="Of every network on its own set.")] = 16,
@@ -48,8 +52,7 @@ def layers_merged(
     """Networks of two data sets with chosen layers averaged: accuracy on both."""
     for name in setting or ():
         require_choice("setting", name, SETTINGS)
-    for name in architecture or ():
-        require_choice("architecture", name, NETWORKS)
+    require_architectures(architecture, NETWORKS)
     if setting and PUBLISHED in setting and data_dir is None:
         raise ValueError(f"{PUBLISHED!r} needs --data-dir, the directory of MNIST")
     if trunk > epochs:

@@ -8,7 +8,7 @@ import typer
 from lmctheory.networks import load_dataset
 from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
-from simulations.options import DataDir, DataSet, Epochs, FirstSeed, LearningRate, Widths
+from simulations.options import DataDir, DataSet, Depths, Epochs, FirstSeed, LearningRate, Widths
 from simulations.rising_barriers.measurement import (
     AtLaw,
     AtWidth,
@@ -34,7 +34,7 @@ _RATIO = 4
 def rising_barriers(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers.")] = None,
+    depth: Depths = None,
     width: Widths = None,
     networks: Annotated[int, typer.Option(min=3, help="Networks of each width.")] = 8,
     unions: Annotated[int, typer.Option(min=3, help="Unions of members.")] = 8,

@@ -8,7 +8,7 @@ import typer
 from lmctheory.choices import require_choice
 from lmctheory.networks import load_dataset
 from simulations.declaration import Declaration, study
-from simulations.options import DataDir, DataSet, Epochs, LearningRate, Seed, Widths
+from simulations.options import DataDir, DataSet, Depths, Epochs, LearningRate, Seed, Widths
 from simulations.star.measurement import Task, cost_of, run
 from simulations.star.summary import report
 from simulations.training import Training
@@ -27,7 +27,7 @@ _CERTIFIED_WIDTH = 32
 def star(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers, 1.")] = None,
+    depth: Depths = None,
     width: Widths = None,
     sources: Annotated[int, typer.Option(min=2, help="Networks that centres are made of.")] = 5,
     tried: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from simulations.declaration import Declaration, study
-from simulations.options import Seed, Widths
+from simulations.options import BatchSize, Epochs, Seed, Widths
 from simulations.teacher_student.measurement import Task, cost_of, run
 from simulations.teacher_student.summary import report
 from simulations.training import Training
@@ -32,8 +32,8 @@ def teacher_student(
     adam: Annotated[
         list[float] | None, typer.Option(help="Learning rates of Adam; may be repeated.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Training epochs.")] = 400,
-    batch_size: Annotated[int, typer.Option(min=1, help="Examples per step.")] = 128,
+    epochs: Epochs = 400,
+    batch_size: BatchSize = 128,
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Barriers and sparsity of students of one teacher against their width, at several rates."""

@@ -10,6 +10,7 @@ from simulations.options import (
     BatchSize,
     DataDir,
     DataSet,
+    Depths,
     Epochs,
     FirstSeed,
     LearningRate,
@@ -40,7 +41,7 @@ def trained_widths(
     testing: Annotated[
         list[int] | None, typer.Option(min=8, help="Wider ones, whose costs are predicted.")
     ] = None,
-    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers.")] = None,
+    depth: Depths = None,
     pool: Annotated[int, typer.Option(min=8, help="Networks of each estimating width.")] = 16,
     networks: Annotated[int, typer.Option(min=3, help="Networks of each testing width.")] = 8,
     examples: Annotated[int, typer.Option(min=2, help="That describe a neuron.")] = 256,

@@ -8,7 +8,7 @@ import typer
 from lmctheory.networks import load_dataset
 from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
-from simulations.options import BatchSize, DataDir, DataSet, LearningRate, Seed, Widths
+from simulations.options import BatchSize, DataDir, DataSet, Depths, LearningRate, Seed, Widths
 from simulations.training import Training
 from simulations.training_time.measurement import Seen, Task, cost_of, run
 from simulations.training_time.summary import report
@@ -21,7 +21,7 @@ STUDY: TypedStudy[Task, Seen] = study("training_time", 1, run, cost=cost_of)
 def training_time(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
-    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers.")] = None,
+    depth: Depths = None,
     width: Widths = None,
     epoch: Annotated[
         list[int] | None, typer.Option(min=0, help="When networks are compared; may be repeated.")

@@ -11,10 +11,12 @@ from simulations.options import (
     BatchSize,
     DataDir,
     DataSet,
+    Depths,
     Epochs,
     LearningRate,
     Momentum,
     Seed,
+    WeightDecay,
     Widths,
 )
 from simulations.training import Training
@@ -35,16 +37,14 @@ def width_exponents(
     activation: Annotated[
         list[str] | None, typer.Option(help=f"Of: {', '.join(ACTIVATIONS)}; may be repeated.")
     ] = None,
-    depth: Annotated[
-        list[int] | None, typer.Option(min=1, help="Hidden layers; may be repeated.")
-    ] = None,
+    depth: Depths = None,
     width: Widths = None,
     pairs: Annotated[int, typer.Option(min=2, help="Independent pairs per shape.")] = 4,
     epochs: Epochs = 15,
     batch_size: BatchSize = 64,
     learning_rate: LearningRate = 0.05,
     momentum: Momentum = 0.9,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-3,
+    weight_decay: WeightDecay = 1e-3,
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Exponents of barriers and matching costs in the width, by depth and activation."""

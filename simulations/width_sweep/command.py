@@ -1,20 +1,18 @@
 """The width sweep as a study, and its command."""
 
-from typing import Annotated
-
-import typer
-
 from lmctheory.networks import load_dataset
 from simulations.declaration import Declaration, study
 from simulations.options import (
     BatchSize,
     DataDir,
     DataSet,
+    Depths,
     Epochs,
     FirstSeed,
     LearningRate,
     Momentum,
     Pairs,
+    WeightDecay,
     Widths,
 )
 from simulations.training import Training
@@ -31,13 +29,13 @@ def width_sweep(
     dataset: DataSet = "digits",
     data_dir: DataDir = None,
     width: Widths = None,
-    depth: Annotated[list[int] | None, typer.Option(min=1, help="Hidden layers; likewise.")] = None,
+    depth: Depths = None,
     pairs: Pairs = 4,
     epochs: Epochs = 15,
     batch_size: BatchSize = 64,
     learning_rate: LearningRate = 0.05,
     momentum: Momentum = 0.9,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-3,
+    weight_decay: WeightDecay = 1e-3,
     seed: FirstSeed = 0,
 ) -> list[Task]:
     """Measured barriers and matching costs against width, beside their predictions."""
