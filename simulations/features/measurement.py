@@ -30,7 +30,6 @@ from lmctheory.networks import (
     Examples,
     evaluation_mode,
     load_dataset,
-    seeded_generators,
     train_many,
 )
 from lmctheory.networks.agreement import require_finite
@@ -255,10 +254,9 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
 
 
 def _trained(task: Task, data: Dataset) -> tuple[nn.Module, nn.Module]:
-    side = round(data.train.inputs[0].numel() ** 0.5)
     first, second, *orders = task.seeds
     starts = [
-        NETWORKS[task.architecture].build(side, task.width, seeded_generators(seed)[0])
+        NETWORKS[task.architecture].untrained(data.train, task.width, seed)
         for seed in (first, second if task.spawn is None else first)
     ]
     config, trunk = task.training.config, task.spawn or 0

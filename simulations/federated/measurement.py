@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from lmctheory.layerwise import layer_barriers, perturbed
-from lmctheory.networks import Dataset, Examples, load_dataset, seeded_generators
+from lmctheory.networks import Dataset, Examples, load_dataset
 from lmctheory.networks.state import copied
 from simulations.federated.clients import AVERAGED, mean_network, rounds, split
 from simulations.layerwise.networks import NETWORKS
@@ -124,10 +124,9 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     # the same initial networks whatever the split
     entropy = np.random.SeedSequence([task.seed, task.repetition])
     rng = np.random.default_rng(entropy)
-    side = round(data.train.inputs[0].numel() ** 0.5)
     initial = [
-        NETWORKS[task.architecture].build(side, task.width, seeded_generators(int(seed))[0])
-        for seed in entropy.generate_state(task.clients)
+        NETWORKS[task.architecture].untrained(data.train, task.width, seed)
+        for seed in entropy.generate_state(task.clients).tolist()
     ]
     parts = split(data.train, task.split, task.clients, task.pieces, rng)
     history: dict[str, list[tuple[float, float]]] = {kind: [] for kind in AVERAGED}

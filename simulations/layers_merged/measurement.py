@@ -16,7 +16,7 @@ from torch import nn
 from lmctheory.layerwise import cumulative, evaluate, layers, single_layers
 from lmctheory.layerwise.barriers.selection import Subset, members
 from lmctheory.matching import match
-from lmctheory.networks import Dataset, Examples, evaluation_mode, seeded_generators, train_many
+from lmctheory.networks import Dataset, Examples, evaluation_mode, train_many
 from lmctheory.networks.agreement import require_finite
 from simulations.layers_merged.sets import SETTINGS, both
 from simulations.layerwise.networks import NETWORKS
@@ -113,10 +113,7 @@ def run(task: Task, data_dir: Path | None = None) -> Measured:
     entropy = np.random.SeedSequence([task.seed, task.repetition, *task.architecture.encode()])
     seeds = entropy.generate_state(3).tolist()
     network = NETWORKS[task.architecture]
-    side = round(union.inputs[0].numel() ** 0.5)
-    one, other = (
-        evaluation_mode(network.build(side, task.width, seeded_generators(s)[0])) for s in seeds[:2]
-    )
+    one, other = (evaluation_mode(network.untrained(union, task.width, seed)) for seed in seeds[:2])
     trunk = _trained([one], union, task, seeds[2:], (0, task.trunk))[0]
     # all networks of one set at once
     first = _trained([one, trunk], sets[0].train, task, seeds[:1] * 2)

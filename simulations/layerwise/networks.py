@@ -52,6 +52,11 @@ class Network:
     learning_rate: float = 0.05
     cost: float = 1.0
 
+    def untrained(self, examples: Examples, width: int, seed: int) -> nn.Module:
+        """A network of that width for such examples, with weights of that seed."""
+        side = round(examples.inputs[0].numel() ** 0.5)
+        return self.build(side, width, seeded_generators(seed)[0])
+
     def training(self, epochs: int, schedule: str = "cosine") -> TrainingConfig:
         """Stochastic gradient descent with a short warm-up: deep networks without norms need it."""
         return TrainingConfig(
@@ -128,16 +133,11 @@ def trained_pair(
         epochs: of the whole training.
         schedule: of the learning rate.
     """
-    side = round(data.train.inputs[0].numel() ** 0.5)
     rest = network.training(epochs, schedule)
-
-    def initial(seed: int) -> nn.Module:
-        return network.build(side, width, seeded_generators(seed)[0])
-
     if joining == "independent":
-        starts = [initial(seed) for seed in seeds]
+        starts = [network.untrained(data.train, width, seed) for seed in seeds]
     else:
-        starts = [initial(seeds[0])] * 2
+        starts = [network.untrained(data.train, width, seeds[0])] * 2
     if joining == "spawned":
         shared = max(1, round(_TRUNK * epochs))
         trunk = network.training(shared, schedule)
