@@ -10,7 +10,7 @@ from lmctheory.sweeps.typed import TypedStudy
 from simulations.declaration import Declaration, study
 from simulations.features.measurement import Measured, Task, cost_of, run
 from simulations.features.summary import report
-from simulations.layerwise.networks import NETWORKS
+from simulations.layerwise.networks import NETWORKS, require_images
 from simulations.options import (
     BatchSize,
     DataDir,
@@ -52,10 +52,7 @@ def features(
     seed: Seed = 1,
 ) -> Iterator[Task]:
     """Features between networks that part at some epoch: LLFC, LEWC, stitching, vanishing."""
-    data = load_dataset(dataset, data_dir=data_dir)
-    side = round(data.train.inputs[0].numel() ** 0.5)
-    if data.outputs != 10 or data.train.inputs[0].numel() != side**2:
-        raise ValueError(f"dataset must hold grey square images of ten classes, got {dataset!r}")
+    require_images(load_dataset(dataset, data_dir=data_dir))
     require_architectures(architecture, NETWORKS)
     spawns = sorted(set(_SPAWNS if spawn is None else spawn))
     if spawns[-1] > epochs:

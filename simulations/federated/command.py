@@ -12,7 +12,7 @@ from simulations.declaration import Declaration, study
 from simulations.federated.clients import SPLITS
 from simulations.federated.measurement import Measured, Task, cost_of, run
 from simulations.federated.summary import report
-from simulations.layerwise.networks import NETWORKS
+from simulations.layerwise.networks import NETWORKS, require_images
 from simulations.options import BatchSize, DataDir, DataSet, LearningRate, Seed
 from simulations.training import Training
 
@@ -38,6 +38,7 @@ def federated(
 ) -> Iterator[Task]:
     """Clients that average all, some or none of their layers, i.i.d. and with few classes each."""
     data = load_dataset(dataset, data_dir=data_dir)
+    require_images(data)
     require_choice("architecture", architecture, NETWORKS)
     if clients * pieces > len(data.train):
         raise ValueError(

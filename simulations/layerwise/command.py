@@ -9,7 +9,7 @@ import typer
 from lmctheory.networks import load_dataset
 from simulations.declaration import Declaration, study
 from simulations.layerwise.measurement import run
-from simulations.layerwise.networks import JOINING, NETWORKS
+from simulations.layerwise.networks import JOINING, NETWORKS, require_images
 from simulations.layerwise.tables import report
 from simulations.layerwise.tasks import ARCHITECTURES, LEWC, TRAINED, Task, cost_of
 from simulations.options import (
@@ -44,9 +44,11 @@ def layerwise(
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Layer by layer: barriers with their null models, features, and which layers to average."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    data = load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
     require_architectures(architecture, ARCHITECTURES)
     chosen = architecture or ARCHITECTURES
+    if any(name in NETWORKS for name in chosen):
+        require_images(data)
 
     def task(name: str, joining: str) -> Task:
         network = NETWORKS.get(name)

@@ -21,7 +21,15 @@ from lmctheory.networks import (
     train_many,
 )
 
-__all__ = ["JOINING", "LINEAR", "NETWORKS", "Network", "least_squares_pair", "trained_pair"]
+__all__ = [
+    "JOINING",
+    "LINEAR",
+    "NETWORKS",
+    "Network",
+    "least_squares_pair",
+    "require_images",
+    "trained_pair",
+]
 
 JOINING = ("independent", "shared", "spawned")
 """What two networks have in common: nothing, their initial weights, or the first epochs."""
@@ -108,6 +116,17 @@ LINEAR = "linear 3"
 """A deep linear network, three hidden layers: the one that L2 speaks of."""
 _LINEAR_WIDTHS = (32, 32, 32)
 _LINEAR_STEPS = 300
+
+
+def require_images(data: Dataset) -> None:
+    """Refuses data that these networks are not made for.
+
+    Raises:
+        ValueError: if they are not grey square images of ten classes.
+    """
+    inputs = data.train.inputs[0].numel()
+    if data.outputs != 10 or inputs != round(inputs**0.5) ** 2:
+        raise ValueError(f"dataset must hold grey square images of ten classes, got {data.name!r}")
 
 
 def trained_pair(

@@ -147,6 +147,7 @@ REFUSED = {
     "layerwise": {
         "--architecture LSTM": "architecture must be one of ['MLP 2',",
         "--dataset mnist --data-dir missing": "missing",
+        "--dataset diabetes": "dataset must hold grey square images of ten classes",
         "--pairs 0": "greater than or equal to 1",
         "--epochs 1": "greater than or equal to 2",
     },
@@ -248,6 +249,7 @@ REFUSED = {
     },
     "federated": {
         "--dataset mnist --data-dir missing": "missing",
+        "--dataset diabetes": "dataset must hold grey square images of ten classes",
         "--architecture LSTM": "architecture must be one of ['MLP 2',",
         "--clients 1": "greater than or equal to 2",
         "--clients 800": "clients * pieces must be at most 1437 examples, got 1600",
