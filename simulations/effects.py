@@ -45,9 +45,18 @@ class Effect:
             '2.0(5)'
         """
         means = [Mean.over(group) for group in groups]
+        return cls.over_means(means, sum(len(group) - 1 for group in groups))
+
+    @classmethod
+    def over_means(cls, means: Sequence[Mean], freedom: int) -> "Effect":
+        """The mean of independent means.
+
+        Args:
+            means: one or more.
+            freedom: degrees of freedom of its error.
+        """
         error = float(np.sqrt(sum(mean.error**2 for mean in means)) / len(means))
-        centre = float(np.mean([mean.value for mean in means]))
-        return cls(Mean(centre, error), sum(len(group) - 1 for group in groups))
+        return cls(Mean(float(np.mean([mean.value for mean in means])), error), freedom)
 
     @classmethod
     def of_slope(cls, means: Mapping[int, Mean], freedom: int) -> "Effect | None":

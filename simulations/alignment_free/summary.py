@@ -299,13 +299,6 @@ def _logarithm(row: Row, name: str) -> Mean | None:
     return Mean(float(np.log(mean.value)), mean.error / mean.value)
 
 
-def _pooled(differences: Sequence[Mean], freedom: int) -> Effect | None:
-    if not differences:
-        return None
-    error = float(np.sqrt(sum(one.error**2 for one in differences)) / len(differences))
-    return Effect(Mean(float(np.mean([one.value for one in differences])), error), freedom)
-
-
 def _ratio(
     first: Mapping[int, Row], second: Mapping[int, Row], name: str = "unmatched"
 ) -> Effect | None:
@@ -318,7 +311,7 @@ def _ratio(
     ]
     freedom = sum(len(row.found.unmatched) - 1 for row in first.values())
     found = [Mean(a.value - b.value, float(np.hypot(a.error, b.error))) for a, b in pairs]
-    return _pooled(found, freedom)
+    return Effect.over_means(found, freedom) if found else None
 
 
 def _loss(first: Mapping[int, Row], second: Mapping[int, Row]) -> Effect | None:
@@ -329,7 +322,8 @@ def _loss(first: Mapping[int, Row], second: Mapping[int, Row]) -> Effect | None:
         differences.append(
             Mean((a.value - b.value) / unit, float(np.hypot(a.error, b.error)) / unit)
         )
-    return _pooled(differences, sum(len(row.found.loss) - 1 for row in first.values()))
+    freedom = sum(len(row.found.loss) - 1 for row in first.values())
+    return Effect.over_means(differences, freedom) if differences else None
 
 
 def _slope(by_width: Mapping[int, Row]) -> Effect | None:

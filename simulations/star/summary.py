@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
@@ -385,7 +383,5 @@ def _slope(rows: Sequence[Shape], of: Callable[[Measured], float]) -> Effect | N
     every = [mean for means in fitted for mean in means.values()]
     if not every or any(mean.value <= 0 or not mean.error > 0 for mean in every):
         return None
-    slopes = [power_law(means).slope for means in fitted]
-    error = float(np.sqrt(sum(slope.error**2 for slope in slopes)) / len(slopes))
     freedom = sum(len(shape.found) - 1 for shape in rows)
-    return Effect(Mean(float(np.mean([slope.value for slope in slopes])), error), freedom)
+    return Effect.over_means([power_law(means).slope for means in fitted], freedom)
