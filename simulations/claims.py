@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.power_law import power_law
+from simulations.student import quantile
 
 __all__ = ["Claim", "Exponent", "Verdict", "claims_table", "pooled"]
 
 Verdict = Literal["reproduced", "not reproduced", "different", "undecided"]
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,8 @@ class Exponent:
             return None
         law = power_law(pooled(draws)).law
         freedoms = {"draws": sum(map(len, draws.values())) - len(draws), "law": len(draws) - 2}
-        by_draws = _quantile(freedoms["draws"])
-        by_scatter = _quantile(freedoms["law"]) * law.misfit**0.5
+        by_draws = quantile(freedoms["draws"])
+        by_scatter = quantile(freedoms["law"]) * law.misfit**0.5
         reach = law.standard_error * max(by_draws, by_scatter)
         freedom = freedoms["law" if by_scatter > by_draws else "draws"]
         return cls(-power * law.slope, power * reach, freedom)
@@ -88,7 +87,7 @@ class Exponent:
     @property
     def standard_error(self) -> float:
         """Of which the interval is Student's."""
-        return self.error / _quantile(self.freedom)
+        return self.error / quantile(self.freedom)
 
     @property
     def low(self) -> float:
@@ -106,10 +105,6 @@ class Exponent:
 
     def __str__(self) -> str:
         return f"{self.value:.3f}+-{self.error:.3f}"
-
-
-def _quantile(freedom: int) -> float:
-    return float(stats.t.ppf((1 + _LEVEL) / 2, freedom))
 
 
 def pooled(draws: Mapping[int, Sequence[float]]) -> dict[int, Mean]:

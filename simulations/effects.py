@@ -17,10 +17,10 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.tables import Column, Table
 from simulations.claims import Exponent, Verdict
 from simulations.power_law import power_law
+from simulations.student import quantile
 
 __all__ = ["Claim", "Effect", "effects_table"]
 
-_LEVEL = 0.95
 _POWER = 0.8
 
 
@@ -93,15 +93,16 @@ class Effect:
     @property
     def interval(self) -> tuple[float, float]:
         """Of 95 %, by Student's law."""
-        reach = float(stats.t.ppf((1 + _LEVEL) / 2, self.freedom)) * self.mean.error
+        reach = quantile(self.freedom) * self.mean.error
         return self.mean.value - reach, self.mean.value + reach
 
     def power(self, effect: float) -> float:
         """With which an effect of that size would be told from zero, on its own side."""
-        critical = float(stats.t.ppf((1 + _LEVEL) / 2, self.freedom))
         if not self.mean.error > 0:
             return 1.0
-        return float(stats.nct.sf(critical, self.freedom, abs(effect) / self.mean.error))
+        return float(
+            stats.nct.sf(quantile(self.freedom), self.freedom, abs(effect) / self.mean.error)
+        )
 
 
 @dataclass(frozen=True)

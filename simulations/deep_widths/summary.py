@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import of_kind
@@ -187,11 +186,6 @@ def _passes(errors: Sequence[float], widths: Sequence[int], eps: float) -> float
     """Where a falling curve passes eps, by interpolation of the logarithms."""
     log_width = np.interp(-np.log(eps), -np.log(errors), np.log(widths), left=np.nan, right=np.nan)
     return float(np.exp(log_width))
-
-
-def coverage(draws: int, errors: float = 4.0) -> float:
-    """Probability that a mean of so many draws lies within so many standard errors."""
-    return float(2 * stats.t.cdf(errors, draws - 1) - 1)
 
 
 def require_one_study(results: Results) -> None:

@@ -12,12 +12,12 @@ from simulations.deep_widths.summary import (
     Required,
     Results,
     Summary,
-    coverage,
     required,
     summarise,
 )
 from simulations.deep_widths.tasks import MARGINALS, TIMES
 from simulations.power_law import power_law
+from simulations.student import coverage
 
 __all__ = ["report", "verdict"]
 

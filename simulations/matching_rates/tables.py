@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
 from lmctheory.rates.empirical.power_law import PowerLaw
 from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import of_kind
@@ -26,6 +24,7 @@ from simulations.matching_rates.summary import (
     select,
 )
 from simulations.matching_rates.tasks import EXPONENTS, CostTask, DimensionTask
+from simulations.student import coverage
 
 __all__ = [
     "ESTIMATORS",
@@ -80,13 +79,9 @@ def verdict(costs: Sequence[Measured]) -> str:
     return (
         f"{within} of {len(costs)} measured costs lie between L and U within 4 standard errors,"
         f" {strictly} without any allowance;\nL is 0 for {vacuous} of them, where only U is tested."
-        f" The fewest draws are {fewest}:\n4 standard errors are a {_coverage(fewest):.0%} interval"
+        f" The fewest draws are {fewest}:\n4 standard errors are a {coverage(fewest):.0%} interval"
         " then (Student's t)."
     )
-
-
-def _coverage(draws: int) -> float:
-    return float(2 * stats.t.cdf(4.0, draws - 1) - 1)
 
 
 _LAW = Column[Measured]("law", lambda one: one.task.law, left=True, once=True)
