@@ -15,7 +15,6 @@ For every pair, on test data, from either base network at t = 1/2 unless said ot
 Deep linear networks are fitted by least squares, and L2's condition is put to pairs of layers.
 """
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -46,7 +45,8 @@ from lmctheory.layerwise import (
 )
 from lmctheory.layerwise.barriers.selection import Subset
 from lmctheory.matching import Matching, match
-from lmctheory.networks import Dataset, Examples, affine_chain, find_chain, load_dataset
+from lmctheory.networks import Dataset, Examples, find_chain, load_dataset
+from lmctheory.paths import with_layers_of
 from simulations.layerwise.networks import LINEAR, NETWORKS, least_squares_pair, trained_pair
 from simulations.layerwise.pair import (
     Barriers,
@@ -116,7 +116,7 @@ def _measured(
 ) -> Pair | LinearPair:
     if task.architecture == LINEAR:
         return _two_layers(a, b, data.test)
-    test = _first(data.test, task.examples)
+    test = data.test[: task.examples]
     found = Pair(
         **vars(_barriers(a, b, test, place)),
         curvature=_curvature(a, b, test, place),
@@ -134,12 +134,8 @@ def _measured(
         found,
         recommended=_recommended(a, b, data, test),
         shapley=_shapley(a, b, test, place),
-        split=_split(a, b, _first(test, kinks)) if kinks else None,
+        split=_split(a, b, test[:kinks]) if kinks else None,
     )
-
-
-def _first(examples: Examples, count: int) -> Examples:
-    return Examples(examples.inputs[:count], examples.labels[:count])
 
 
 def _split(a: nn.Module, b: nn.Module, few: Examples) -> Split:
@@ -243,7 +239,7 @@ def _shapley(a: nn.Module, b: nn.Module, test: Examples, place: int) -> list[flo
 
 def _recommended(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> Recommended:
     """Chosen on as many training examples as there are test examples."""
-    few = _first(data.train, len(test))
+    few = data.train[: len(test)]
     found = recommend(a, b, few, test, tolerance=TOLERANCE, rng=np.random.default_rng(0))
     return Recommended(
         layers=list(found.layers),
@@ -256,18 +252,11 @@ def _recommended(a: nn.Module, b: nn.Module, data: Dataset, test: Examples) -> R
 
 
 def _two_layers(a: nn.Module, b: nn.Module, test: Examples) -> LinearPair:
-    def moved(*chosen: int) -> TwoLayers:
-        l2 = two_layer_convexity(a, _with_layers_of(a, b, chosen), test)
+    names = [layer.name for layer in layers(a)]
+
+    def moved(*chosen: str) -> TwoLayers:
+        l2 = two_layer_convexity(a, with_layers_of(a, b, chosen), test)
         return TwoLayers(l2.convex, l2.has_barrier, l2.max_barrier, l2.min_curvature)
 
-    count = affine_chain(a).depth + 1
-    pairs = [moved(*chosen) for chosen in combinations(range(count), 2)]
-    return LinearPair(pairs, [moved(k) for k in range(count)])
-
-
-def _with_layers_of(a: nn.Module, b: nn.Module, moved: Sequence[int]) -> nn.Module:
-    chosen = [layers(a)[k] for k in moved]
-    state = a.state_dict() | {key: b.state_dict()[key] for layer in chosen for key in layer.keys}
-    model = copy.deepcopy(a)
-    model.load_state_dict(state)
-    return model
+    pairs = [moved(*chosen) for chosen in combinations(names, 2)]
+    return LinearPair(pairs, [moved(name) for name in names])

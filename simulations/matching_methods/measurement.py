@@ -19,7 +19,7 @@ from lmctheory.networks import (
 )
 from lmctheory.paths import Barrier, barrier, interpolate
 from simulations.matching_methods.architectures import ARCHITECTURES
-from simulations.matching_methods.methods import METHODS, head, solve
+from simulations.matching_methods.methods import METHODS, solve
 from simulations.matching_methods.narrow import similarity
 from simulations.matching_methods.planted import recovery
 from simulations.matching_methods.tasks import Line, NarrowTask, Pair, PairTask
@@ -44,7 +44,7 @@ def run_pair(task: PairTask, data_dir: Path | None = None) -> Pair:
     """Trains, matches and measures a pair."""
     architecture = ARCHITECTURES[task.architecture]
     whole = load_dataset(architecture.dataset, data_dir=data_dir)
-    data = replace(whole, test=head(whole.test, _TEST))
+    data = replace(whole, test=whole.test[:_TEST])
     # the place of the architecture is part of the seed: no two tasks share their draws
     entropy = [task.seed, list(ARCHITECTURES).index(task.architecture), task.pair]
     first, second, planted = np.random.SeedSequence(entropy).generate_state(3).tolist()

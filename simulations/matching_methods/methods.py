@@ -8,7 +8,7 @@ from torch import nn
 from lmctheory.matching import Matching, match
 from lmctheory.networks import Examples
 
-__all__ = ["BY_ACTIVATIONS", "BY_LOSS", "CURVES", "METHODS", "head", "solve"]
+__all__ = ["BY_ACTIVATIONS", "BY_LOSS", "CURVES", "METHODS", "solve"]
 
 BY_ACTIVATIONS, BY_LOSS = 512, 256
 """Training examples that a matching by activations or by the loss may use."""
@@ -47,12 +47,7 @@ CURVES = tuple(name for name, method in METHODS.items() if method.curve)
 
 
 def solve(name: str, model_a: nn.Module, model_b: nn.Module, train: Examples) -> Matching:
-    """The matching of B with A, on the first of the training examples."""
+    """The matching of B with A, on the first training examples, which are in random order."""
     chosen = METHODS[name]
-    examples = head(train, BY_LOSS if chosen.method == "loss" else BY_ACTIVATIONS)
-    return match(model_a, model_b, chosen.method, examples, solver=chosen.solver)
-
-
-def head(examples: Examples, count: int) -> Examples:
-    """The first examples, which both data sets hold in random order."""
-    return Examples(examples.inputs[:count], examples.labels[:count])
+    count = BY_LOSS if chosen.method == "loss" else BY_ACTIVATIONS
+    return match(model_a, model_b, chosen.method, train[:count], solver=chosen.solver)

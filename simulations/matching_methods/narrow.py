@@ -21,7 +21,6 @@ from lmctheory.networks import (
     train_many,
 )
 from lmctheory.paths import barrier, interpolate
-from simulations.matching_methods.methods import head
 from simulations.matching_methods.tasks import NarrowPairs, NarrowTask, Search
 
 __all__ = ["NETWORKS", "SEARCHES", "git_rebasin", "run_narrow", "similarity"]
@@ -121,7 +120,7 @@ def run_narrow(task: NarrowTask, data_dir: Path | None = None) -> NarrowPairs:
     if trained:
         training = TrainingConfig(15, learning_rate=0.05, weight_decay=1e-3)
         networks = train_many(networks, data.train, training, seeds=seeds.tolist())
-        x = head(data.test, _INPUTS).inputs
+        x = data.test.inputs[:_INPUTS]
     else:
         x = torch.randn(_INPUTS, widths[0], generator=torch.Generator().manual_seed(0))
     pairs = list(zip(networks[::2], networks[1::2], strict=True))

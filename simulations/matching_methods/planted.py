@@ -17,7 +17,7 @@ from lmctheory.matching.alignment import side_by_side
 from lmctheory.matching.merging.composition import occupation
 from lmctheory.matching.objectives import LOSS, MidpointLoss
 from lmctheory.networks import Examples
-from simulations.matching_methods.methods import BY_LOSS, CURVES, head, solve
+from simulations.matching_methods.methods import BY_LOSS, CURVES, solve
 from simulations.matching_methods.tasks import Recovery
 
 __all__ = ["NOISES", "is_tied", "noisy", "recovery", "shares"]
@@ -64,7 +64,7 @@ def is_tied(found: Matching, model: nn.Module, train: Examples) -> bool:
     """Whether a matching of A with its copy is as good as the planted one, up to rounding."""
     if found.method != LOSS:
         return max(found.cost.values()) <= _TIED
-    objective = MidpointLoss.of(model, head(train, BY_LOSS))
+    objective = MidpointLoss.of(model, train[:BY_LOSS])
     own = {name: p.detach().double() for name, p in model.named_parameters()}
     return found.trace[-1] >= float(objective(own, own)) - _ROUNDING
 
