@@ -1,6 +1,5 @@
 """What a task measures of a pair of one architecture."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from simulations.matching_methods.methods import METHODS, solve
 from simulations.matching_methods.narrow import similarity
 from simulations.matching_methods.planted import recovery
 from simulations.matching_methods.tasks import Line, NarrowTask, Pair, PairTask
+from simulations.timing import timed
 
 __all__ = ["STATISTICS", "cost_of", "repaired", "run_pair"]
 
@@ -65,9 +65,7 @@ def run_pair(task: PairTask, data_dir: Path | None = None) -> Pair:
 
 
 def _matched(name: str, a: nn.Module, b: nn.Module, data: Dataset) -> Line:
-    start = time.process_time()
-    matching = solve(name, a, b, data.train)
-    seconds = time.process_time() - start
+    matching, seconds = timed(lambda: solve(name, a, b, data.train))
     aligned = matching.apply(b)
     line = _on_the_line(a, aligned, data, barrier(a, aligned, data.test, _POINTS))
     return replace(line, seconds=seconds, change=matching.function_change)
