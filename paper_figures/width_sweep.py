@@ -13,10 +13,9 @@ from matplotlib.patches import Patch
 
 from lmctheory.sweeps.mean import Mean
 from paper_figures import command, style
-from paper_figures.command import draw_stored
 from simulations.width_sweep.command import STUDY
 from simulations.width_sweep.measurement import ALIGNMENTS
-from simulations.width_sweep.summary import Results, Shape, require_one_sweep, summarise
+from simulations.width_sweep.summary import Results, Shape, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 
@@ -144,7 +143,7 @@ def main(
     output: command.Output = Path("paper_figures/width_sweep"),
 ) -> None:
     """Draws barriers and matching costs against width from stored results."""
-    draw_stored(STUDY, results, output, require=require_one_sweep, draw=draw)
+    command.draw_stored(STUDY, results, output, require=require_one_study, draw=draw)
 
 
 if __name__ == "__main__":

@@ -101,13 +101,12 @@ class Entry:
         return cls((package.__doc__ or "").partition("\n")[0], load)
 
 
-def require_equal(tasks: Iterable[object], names: Iterable[str], what: str = "studies") -> None:
+def require_equal(tasks: Iterable[object], names: Iterable[str]) -> None:
     """Refuses tasks of several studies.
 
     Args:
         tasks: configurations.
         names: of the fields that tasks of one study have in common.
-        what: the message calls a study.
 
     Raises:
         ValueError: if they differ in one, naming it.
@@ -117,7 +116,7 @@ def require_equal(tasks: Iterable[object], names: Iterable[str], what: str = "st
         values = [getattr(task, name) for task in tasks]
         if any(value != values[0] for value in values):
             different = [value for k, value in enumerate(values) if value not in values[:k]]
-            raise ValueError(f"the results mix {what} with {name} {different}")
+            raise ValueError(f"the results mix studies with {name} {different}")
 
 
 def require_equal_but(tasks: Iterable[Any], own: Collection[str]) -> None:

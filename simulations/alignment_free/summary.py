@@ -68,11 +68,11 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than what the study varies.
     """
-    require_equal([task for task, _ in results], ("seed",), "studies")
+    require_equal([task for task, _ in results], ("seed",))
     pairs = [task for task, _ in results if isinstance(task, PairTask)]
-    require_equal(pairs, ("depth", "pairs", "training"), "studies")
-    require_equal([task for task in pairs if not task.dimension], ("dataset",), "studies")
-    require_equal([task for task in pairs if task.kind in _STARTED], ("share",), "studies")
+    require_equal(pairs, ("depth", "pairs", "training"))
+    require_equal([task for task in pairs if not task.dimension], ("dataset",))
+    require_equal([task for task in pairs if task.kind in _STARTED], ("share",))
 
 
 def rows(results: Results) -> Rows:

@@ -68,7 +68,7 @@ def require_one_study(results: Results) -> None:
         ValueError: if they differ in more than setting, its data and width.
     """
     names = ("unions", "networks", "narrow", "pool", "seed")
-    require_equal([task for task, _ in results], names, "studies")
+    require_equal([task for task, _ in results], names)
 
 
 def ratio(predicted: float, measured: float) -> float:

@@ -38,9 +38,9 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than the activation, or the regime.
     """
-    require_equal([task for task, _ in results], ("dataset", "member", "seed"), "studies")
+    require_equal([task for task, _ in results], ("dataset", "member", "seed"))
     names = ("pool", "joined", "training")
-    require_equal([task for task, _ in fields(results)], names, "studies")
+    require_equal([task for task, _ in fields(results)], names)
 
 
 def fitted(x: Sequence[float], y: Sequence[float]) -> Mean | None:

@@ -39,9 +39,9 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than width, training, and pairs.
     """
-    require_equal([task for task, _ in results], ("dataset", "depth", "seed"), "studies")
+    require_equal([task for task, _ in results], ("dataset", "depth", "seed"))
     trainings = [task.training for task, _ in results]
-    require_equal(trainings, ("epochs", "batch_size"), "studies")
+    require_equal(trainings, ("epochs", "batch_size"))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in their halves, or hold no pair of ANI-1x.
     """
-    require_equal([task for task, _ in results], ("seed",), "studies")
+    require_equal([task for task, _ in results], ("seed",))
     if not pairs_of(results, ONE_X):
         raise ValueError("the results hold no pair of ANI-1x")
 

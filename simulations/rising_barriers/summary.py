@@ -34,7 +34,7 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than depth, width and parametrisation.
     """
-    require_equal([task for task, _ in results], ("dataset", "training", "seed"), "studies")
+    require_equal([task for task, _ in results], ("dataset", "training", "seed"))
 
 
 def depths(results: Results) -> list[int]:

@@ -42,7 +42,6 @@ def require_one_study(results: Results) -> None:
     require_equal(
         [task for task, _ in results],
         ("dataset", "networks", "examples", "epochs", "budget", "seed"),
-        "studies",
     )
 
 

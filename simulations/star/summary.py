@@ -72,7 +72,7 @@ def require_one_study(results: Results) -> None:
         ValueError: if they differ in more than shapes, repetitions, sources and the star's epochs.
     """
     names = ("dataset", "held_out", "method", "training", "seed")
-    require_equal([task for task, _ in results], names, "studies")
+    require_equal([task for task, _ in results], names)
 
 
 def shapes(results: Results) -> tuple[list[Shape], list[Shape]]:

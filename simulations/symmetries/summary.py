@@ -54,7 +54,7 @@ def require_one_study(results: Results) -> None:
     Raises:
         ValueError: if they differ in more than the shape.
     """
-    require_equal([task for task, _ in results], ("dataset", "pairs", "seed"), "studies")
+    require_equal([task for task, _ in results], ("dataset", "pairs", "seed"))
 
 
 def report(results: Results) -> list[Part]:

@@ -12,7 +12,7 @@ from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
 from simulations.width_sweep.measurement import ALIGNMENTS, PHASES, Task
 
-__all__ = ["Results", "Shape", "costs", "report", "require_one_sweep", "summarise"]
+__all__ = ["Results", "Shape", "costs", "report", "require_one_study", "summarise"]
 
 Results = Sequence[tuple[Task, Measured]]
 
@@ -38,21 +38,21 @@ def summarise(results: Results, phase: str) -> list[Shape]:
     return sorted(shapes, key=lambda shape: (shape.task.depth, shape.task.width))
 
 
-def require_one_sweep(results: Results) -> None:
+def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
         ValueError: if they differ in more than shape and phase, or a shape lacks a phase.
     """
     tasks = [task for task, _ in results]
-    require_equal(tasks, ("dataset", "pairs", "seed"), "sweeps")
+    require_equal(tasks, ("dataset", "pairs", "seed"))
     if len({str(task.training) for task in tasks if task.training is not None}) > 1:
-        raise ValueError("the results mix sweeps with different training options")
+        raise ValueError("the results mix studies with different training options")
     initial, trained = (
         {(task.depth, task.width) for task in tasks if task.phase == phase} for phase in PHASES
     )
     if initial != trained:
-        raise ValueError("the results are not complete: resume the sweep")
+        raise ValueError("the results are not complete: resume the study")
 
 
 def report(results: Results) -> list[Part]:

@@ -9,7 +9,7 @@ from lmctheory.sweeps.measured import METRICS, Measured
 from paper_figures import width_sweep as figure_module
 from simulations.training import Training
 from simulations.width_sweep.measurement import ALIGNMENTS, ENCLOSED, PHASES, Task, run
-from simulations.width_sweep.summary import costs, report, require_one_sweep, summarise
+from simulations.width_sweep.summary import costs, report, require_one_study, summarise
 from tests.rarely import rarely
 
 TIMES = np.linspace(0, 1, 25)
@@ -94,16 +94,16 @@ def test_the_figure_shows_what_was_stored(records):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"pairs": 3}, r"mix sweeps with pairs \[2, 3\]"),
+        ({"pairs": 3}, r"mix studies with pairs \[2, 3\]"),
         ({"training": replace(TRAINING, epochs=3)}, "different training options"),
         ({"width": 16}, "not complete"),
     ],
 )
-def test_results_of_several_sweeps_are_not_drawn_together(changes, message):
+def test_results_of_several_studies_are_not_drawn_together(changes, message):
     results = [(config(phase), EMPTY) for phase in PHASES]
-    require_one_sweep(results)
+    require_one_study(results)
     with pytest.raises(ValueError, match=message):
-        require_one_sweep([*results, (replace(config(), **changes), EMPTY)])
+        require_one_study([*results, (replace(config(), **changes), EMPTY)])
 
 
 def test_one_pair_does_not_test_the_sandwich():
