@@ -52,8 +52,8 @@ POINTS = 49
 TOLERANCE = 0.05
 """Of the barriers' intervals."""
 
-_TRAINING = {"digits": 15, "mnist": 5}
-"""Epochs of the networks."""
+_LARGE = 10_000
+"""Examples from which on networks are trained for fewer epochs."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Task:
     """Networks of one width.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         width: of both hidden layers.
         networks: how many.
         examples: of the test data, at most.
@@ -188,7 +188,7 @@ def _config(epochs: int) -> TrainingConfig:
 def _trained(task: Task, data: Dataset) -> list[nn.Module]:
     seeds = range(task.seed, task.seed + task.networks)
     widths = widths_of(data, task.width, depth=2)
-    return trained_mlps(data, widths, _config(_TRAINING[task.dataset]), seeds)
+    return trained_mlps(data, widths, _config(15 if len(data.train) < _LARGE else 5), seeds)
 
 
 def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simplex:

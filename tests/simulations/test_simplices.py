@@ -8,9 +8,9 @@ from simulations.simplices.measurement import ALIGNMENTS, CURVES, Task, run
 from simulations.simplices.summary import report, require_one_study
 
 
-@pytest.fixture(scope="module")
-def found():
-    task = Task("digits", width=4, networks=3, examples=4, epochs=1, budget=0.05, seed=0)
+@pytest.fixture(scope="module", params=["digits", "mixture"])
+def found(request):
+    task = Task(request.param, width=4, networks=3, examples=4, epochs=1, budget=0.05, seed=0)
     return task, run(task)
 
 
