@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from lmctheory.matching import match_several
-from lmctheory.networks import (
-    Dataset,
-    Examples,
-    TrainingConfig,
-    load_dataset,
-)
-from lmctheory.networks.state import in_type_of
+from lmctheory.networks import Dataset, Examples, TrainingConfig, load_dataset
 from lmctheory.paths import (
     barrier,
     certified_barrier,
@@ -29,7 +22,7 @@ from lmctheory.paths import (
     certify_star,
     connect,
 )
-from simulations.simplex_grid import combined, grid_shares
+from simulations.simplex_grid import combined, grid_shares, judged
 from simulations.timing import timed
 from simulations.training import trained_mlps, widths_of
 
@@ -193,8 +186,8 @@ def _trained(task: Task, data: Dataset) -> list[nn.Module]:
 
 def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simplex:
     points = grid_shares(len(models), GRID)
-    losses, right = zip(*(_judged(combined(models, x), test) for x in points), strict=True)
-    ends = [_judged(model, test)[0] for model in models]
+    losses, right = zip(*(judged(combined(models, x), test) for x in points), strict=True)
+    ends = [judged(model, test)[0] for model in models]
     whole, seconds = timed(lambda: certify_simplex(models, test, budget=budget))
     star, star_seconds = timed(lambda: certify_star(models[0], models[1:], test, budget=budget))
     found, found_seconds = timed(
@@ -214,13 +207,6 @@ def _simplex(models: Sequence[nn.Module], test: Examples, budget: float) -> Simp
         boxes=boxes if len(models) == 3 else [],
         ends=ends,
     )
-
-
-def _judged(model: nn.Module, test: Examples) -> tuple[float, np.ndarray]:
-    """The mean loss, and which examples are classified as labelled."""
-    with torch.no_grad():
-        logits = model(in_type_of(model, test.inputs))
-    return float(test.loss.mean(logits, test.labels)), (logits.argmax(1) == test.labels).numpy()
 
 
 def _curves(

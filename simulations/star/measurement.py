@@ -13,7 +13,6 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from lmctheory.matching import match, match_several
@@ -21,7 +20,7 @@ from lmctheory.networks import MLP, Dataset, Examples, load_dataset, seeded_gene
 from lmctheory.networks.state import tensors
 from lmctheory.paths import Barrier, barrier, certify_simplex
 from lmctheory.sweeps.typed import entropy_of
-from simulations.simplex_grid import combined, grid_shares
+from simulations.simplex_grid import combined, grid_shares, judged
 from simulations.star.centre import train_centre
 from simulations.training import Training, trained_mlps, widths_of
 
@@ -214,7 +213,7 @@ def _tried(
 ) -> Centre:
     others = aligned(centre, held_out)
     pairs = list(combinations(others, 2))
-    loss, accuracy = _judged(centre, data.test)
+    loss, right = judged(centre, data.test)
     return Centre(
         sources=_rays([(centre, one) for one in aligned(centre, sources)], data),
         held_out=_rays([(centre, one) for one in others], data),
@@ -223,7 +222,7 @@ def _tried(
             np.mean([_length(a, centre, b) / _length(a, b) for a, b in pairs]),
         ),
         loss=loss,
-        accuracy=accuracy,
+        accuracy=float(right.mean()),
     )
 
 
@@ -249,13 +248,6 @@ def _length(*models: nn.Module) -> float:
     return float(np.sqrt(squares).sum())
 
 
-def _judged(model: nn.Module, examples: Examples) -> tuple[float, float]:
-    with torch.no_grad():
-        logits = model(examples.inputs)
-    hits = (logits.argmax(1) == examples.labels).double()
-    return float(examples.loss.mean(logits, examples.labels)), float(hits.mean())
-
-
 def _triangles(
     task: Task, data: Dataset, centres: dict[str, nn.Module], held_out: Sequence[nn.Module]
 ) -> dict[str, Triangle]:
@@ -276,8 +268,8 @@ def _triangles(
 
 def _triangle(models: Sequence[nn.Module], test: Examples, certified: int) -> Triangle:
     shares = grid_shares(3, _PARTS)
-    ends = np.array([_judged(model, test)[0] for model in models])
-    losses = np.array([_judged(combined(models, x), test)[0] for x in shares])
+    ends = np.array([judged(model, test)[0] for model in models])
+    losses = np.array([judged(combined(models, x), test)[0] for x in shares])
     highest = float((losses - np.array(shares) @ ends).max())
     if not certified:
         return Triangle(highest)
