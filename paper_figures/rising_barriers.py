@@ -47,7 +47,7 @@ def draw(results: Results) -> Figure:
         axes.set_yscale("log")
         style.width_axis(axes, list(standard))
         style.decimals(axes.yaxis)
-        axes.set_title(f"{depth} hidden layer{'s' * (depth > 1)}")
+        axes.set_title(style.hidden_layers(depth))
         axes.set_xlabel("width")
     panels[0, 0].set_ylabel("barrier of the test loss")
     _legend(figure)

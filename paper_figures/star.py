@@ -51,7 +51,7 @@ def draw(results: Results) -> Figure:
     )
     for (left, right), depth in zip(panels, depths, strict=True):
         at_depth = [shape for shape in usual if shape.depth == depth]
-        layers = f"{depth} hidden layer{'s' * (depth > 1)}"
+        layers = style.hidden_layers(depth)
         _curves(left, at_depth, _CENTRES)
         left.set_title(f"{layers}: to a centre")
         left.set_ylabel("barrier of the training loss")

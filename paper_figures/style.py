@@ -16,6 +16,7 @@ __all__ = [
     "GREY",
     "HasError",
     "decimals",
+    "hidden_layers",
     "means",
     "save",
     "use",
@@ -74,6 +75,16 @@ def width_axis(axes: Axes, widths: Sequence[int]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(widths[::2], [f"{width}" for width in widths[::2]])
     axes.set_xticks(widths, [""] * len(widths), minor=True)
+
+
+def hidden_layers(depth: int) -> str:
+    """The title of what is shown of networks of that depth.
+
+    Example:
+        >>> hidden_layers(1), hidden_layers(2)
+        ('1 hidden layer', '2 hidden layers')
+    """
+    return f"{depth} hidden layer{'s' * (depth > 1)}"
 
 
 def means(

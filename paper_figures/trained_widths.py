@@ -43,7 +43,7 @@ def draw(results: Results) -> Figure:
         layout="constrained",
     )
     for column, shape in zip(axes.T, shapes, strict=True):
-        column[0].set_title(f"{shape.task.depth} hidden layer{'s' * (shape.task.depth > 1)}")
+        column[0].set_title(style.hidden_layers(shape.task.depth))
         for layer, panel in enumerate(column[:-1]):
             if layer < shape.task.depth:
                 _costs(panel, shape, layer)

@@ -50,7 +50,7 @@ def draw(results: Results) -> Figure:
         ours = [one for one in found if one.depth == depth]
         for axes, (alignment, quantity, _) in zip(column, _ROWS, strict=True):
             _curves(axes, ours, alignment, quantity)
-        column[0].set_title(f"{depth} hidden layer" + "s" * (depth > 1))
+        column[0].set_title(style.hidden_layers(depth))
         column[-1].set_xlabel("1 + epoch")
     for axes, (_, _, label) in zip(panels[:, 0], _ROWS, strict=True):
         axes.set_ylabel(label)

@@ -40,7 +40,7 @@ def draw(results: Results) -> Figure:
     for column, depth in enumerate(depths):
         upper, lower = axes[:, column]
         _barriers(upper, _of_depth(trained, depth))
-        upper.set_title(f"{depth} hidden layer{'s' * (depth > 1)}")
+        upper.set_title(style.hidden_layers(depth))
         for shapes, colour, label in (
             (trained, style.COLOURS[1], "trained"),
             (initial, style.COLOURS[0], "initial"),
