@@ -26,7 +26,7 @@ from lmctheory.networks import (
 )
 from lmctheory.networks.agreement import require_finite
 from simulations.trained_widths.tasks import Task
-from simulations.training import DIVERGED
+from simulations.training import DIVERGED, widths_of
 
 __all__ = ["Networks", "Neurons", "functions", "trained_networks"]
 
@@ -79,7 +79,7 @@ class Networks:
 
 def trained_networks(task: Task, width: int, count: int, data: Dataset) -> Networks:
     """Trains so many networks of one width; without a training they stay at initialisation."""
-    widths = (data.train.inputs.shape[1], *[width] * task.depth, data.outputs)
+    widths = widths_of(data, width, task.depth)
     # different for every shape: equal seeds would share first-layer weights
     sequence = np.random.SeedSequence([task.seed, task.depth, width])
     seeds = sequence.generate_state(count).tolist()

@@ -19,7 +19,7 @@ from lmctheory.networks.agreement import require_finite
 from lmctheory.sweeps.measured import UNMATCHED, Measured
 from lmctheory.sweeps.measurement import measure
 from lmctheory.sweeps.neuron_laws import initial_law
-from simulations.training import DIVERGED, Training
+from simulations.training import DIVERGED, Training, widths_of
 
 __all__ = ["ALIGNMENTS", "ENCLOSED", "PHASES", "Task", "cost_of", "run"]
 
@@ -61,7 +61,7 @@ class Task:
 def run(task: Task, data_dir: Path | None = None) -> Measured:
     """Measures all networks of one shape, at initialisation or after training."""
     data = load_dataset(task.dataset, data_dir=data_dir)
-    widths = (data.train.inputs.shape[1], *[task.width] * task.depth, data.outputs)
+    widths = widths_of(data, task.width, task.depth)
     seeds = task.seeds
     models: Sequence[nn.Module] = [MLP(widths, rng=seeded_generators(seed)[0]) for seed in seeds]
     if task.training is None:
