@@ -62,7 +62,7 @@ class PairTask:
     """Pairs of networks of one kind and shape.
 
     Attributes:
-        dataset: "digits", "mnist" or "teacher".
+        dataset: a name that `load_dataset` knows, or "teacher".
         dimension: of the space that a teacher's inputs span; 0 for other data.
         kind: of `simulations.alignment_free.networks.KINDS`.
         depth: hidden layers.

@@ -27,7 +27,7 @@ class Task:
     """What all tasks have.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         examples: how many, from the front of the training set.
         depth: number of hidden layers.
         seed: of everything.

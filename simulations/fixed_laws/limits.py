@@ -55,7 +55,7 @@ class LimitTask:
     """One regime.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         regime: its own.
         member: width of the networks that are joined.
         joined: numbers of networks in a union, ascending from 1.

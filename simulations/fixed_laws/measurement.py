@@ -34,7 +34,7 @@ class Task:
     """One pool and its unions.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         activation: of `ACTIVATIONS`.
         member: width n of the networks of the pool, in the maximal update parametrisation.
         pool: how many there are.

@@ -72,7 +72,7 @@ class Task:
     """Pairs of networks of one shape, trained in one way.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         depth: number of hidden layers.
         width: of each.
         first: number of the first pair.

@@ -65,7 +65,7 @@ class Task:
     """All pairs of one shape.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         network: of `NETWORKS`.
         width: of its layers.
         pairs: of networks.

@@ -24,7 +24,7 @@ class Trained:
     """All pairs of one shape and training.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         architecture: of `NETWORKS`.
         width: of its layers.
         weight_decay: in training.

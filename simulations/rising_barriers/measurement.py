@@ -66,7 +66,7 @@ class WidthTask:
     """Networks of one width.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         depth: number of hidden layers.
         width: of each.
         parametrisation: "standard" or "mu".
@@ -97,7 +97,7 @@ class LawTask:
     """One pool of networks of the standard parametrisation and its unions.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         depth: number of hidden layers.
         member: width of the pool's networks.
         pool: how many there are.

@@ -52,7 +52,7 @@ class Task:
     """One repetition.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         depth: hidden layers.
         width: of each.
         sources: networks that centres are made of.

@@ -75,7 +75,7 @@ class Task:
     """All pairs of one shape.
 
     Attributes:
-        dataset: "digits" or "mnist", for networks that read images.
+        dataset: a name that `load_dataset` knows, for networks that read images.
         network: of `NETWORKS`.
         width: of its layers.
         pairs: of networks.

@@ -12,7 +12,7 @@ class Task:
     """Networks of one depth and training, at all widths.
 
     Attributes:
-        dataset: "digits" or "mnist".
+        dataset: a name that `load_dataset` knows.
         depth: number of hidden layers.
         estimating: widths to predict from, rising.
         testing: wider ones, whose costs are predicted.
