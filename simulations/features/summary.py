@@ -13,6 +13,7 @@ from simulations.effects import effects_table
 from simulations.features.claims import CAPTION, claims
 from simulations.features.measurement import MIDDLE, POINTS, Aligned, Measured, Task
 from simulations.features.settings import Quantity, Setting, settings
+from simulations.printing import rounded
 
 __all__ = ["Results", "report", "require_one_study"]
 
@@ -51,12 +52,7 @@ def report(results: Results) -> list[Part]:
     return [*parts, effects_table(claims(found), CAPTION)]
 
 
-def _rounded(least: float) -> Callable[[Mean], str]:
-    """Printed with an error of at least so much, so that columns stay narrow."""
-    return lambda mean: str(mean.coarse(least))
-
-
-_printed, _in_hundredths, _in_tenths = (_rounded(least) for least in (1e-3, 1e-2, 1e-1))
+_printed, _in_hundredths, _in_tenths = (rounded(least) for least in (1e-3, 1e-2, 1e-1))
 
 
 def _column(name: str, quantity: Quantity, head: str = "") -> Column[Setting]:

@@ -12,6 +12,7 @@ from simulations.declaration import Part, require_equal_but
 from simulations.effects import Claim, Effect, effects_table
 from simulations.federated.clients import AVERAGED, OWN_START, SPLITS
 from simulations.federated.measurement import DIRECTIONS, Measured, Outcome, Task
+from simulations.printing import rounded
 
 __all__ = ["Results", "Row", "claims", "report", "require_one_study", "rows"]
 
@@ -92,12 +93,7 @@ _AVERAGED: Column[Row] = Column("averaged", lambda row: row.averaged, left=True)
 
 
 def _column(name: str, quantity: Quantity, least: float, head: str = "") -> Column[Row]:
-    """Means in print with errors of at least so much, so that columns stay narrow."""
-
-    def printed(mean: Mean) -> str:
-        return str(mean.coarse(least))
-
-    return Column(name, lambda row: row.mean(quantity), form=printed, head=head)
+    return Column(name, lambda row: row.mean(quantity), form=rounded(least), head=head)
 
 
 def _accuracies(found: Sequence[Row]) -> Table[Row]:

@@ -13,6 +13,7 @@ from simulations.declaration import Part, require_equal
 from simulations.effects import Claim, Effect, effects_table
 from simulations.layers_over_training.measurement import WAYS, Measured, Pair, Task
 from simulations.layers_over_training.networks import ATTENTION, EMBED, FC, HEAD, NETWORKS
+from simulations.printing import rounded
 
 __all__ = ["Course", "Results", "claims", "courses", "report", "require_one_study"]
 
@@ -101,9 +102,7 @@ def report(results: Results) -> list[Part]:
     return [*(table(ours) for ours in by_network for table in tables), _claims_table(found)]
 
 
-def _printed(mean: Mean) -> str:
-    """With an error of at least 0.001, so that columns stay narrow."""
-    return str(mean.coarse(1e-3))
+_printed = rounded(1e-3)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal_but
 from simulations.effects import Claim, Effect, effects_table
 from simulations.left_out import best_for_others
+from simulations.printing import rounded
 from simulations.training_time.measurement import ALIGNMENTS, MATCHED, AtMidpoint, Seen, Task
 
 __all__ = [
@@ -150,13 +151,11 @@ _SHAPE: tuple[Column[_Row], ...] = (
 )
 
 
+_short = rounded(1e-3)
+
+
 def _column(name: str, of: Callable[[_Row], Mean | None], head: str = "") -> Column[_Row]:
     return Column(name, of, form=_short, head=head)
-
-
-def _short(mean: Mean) -> str:
-    """With errors of at least 0.001, so that columns stay narrow."""
-    return str(mean.coarse(1e-3))
 
 
 def _barriers(rows: Sequence[_Row]) -> Table[_Row]:

@@ -9,6 +9,7 @@ from lmctheory.tables import Column, Table
 from simulations.claims import Exponent, claims_table
 from simulations.declaration import Part, require_equal_but
 from simulations.effects import effects_table
+from simulations.printing import rounded
 from simulations.width_exponents.curves import Curve, Draws, Results, curves, exponent
 from simulations.width_exponents.measurement import ALIGNMENTS, MATCHED, Seen
 from simulations.width_exponents.verdicts import SAME, WIDEST, comparisons, published
@@ -18,6 +19,7 @@ __all__ = ["report", "require_one_study"]
 _HEADS = {UNMATCHED: "none", "activation": "activ."}
 _OTHER = "other"
 _OF_ERRORS = (UNMATCHED, MATCHED, "activation")
+_short = rounded(1e-3)
 
 
 def require_one_study(results: Results) -> None:
@@ -136,11 +138,6 @@ def _barrier(alignment: str, quantity: str, head: str) -> Column[_Cell]:
 
 def _mean(name: str, of: Callable[[Curve], Draws], head: str = "") -> Column[_Cell]:
     return Column(name, lambda one: one.mean(of(one.curve)), form=_short, head=head or name)
-
-
-def _short(mean: Mean) -> str:
-    """With errors of at least .001, so that columns stay narrow."""
-    return str(mean.coarse(1e-3))
 
 
 def _fitted(name: str, of: Callable[[Curve], Draws], head: str = "") -> Column[Curve]:
