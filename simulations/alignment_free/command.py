@@ -16,7 +16,7 @@ from simulations.alignment_free.measurement import (
     run_pairs,
     run_swaps,
 )
-from simulations.alignment_free.networks import KINDS
+from simulations.alignment_free.networks import KINDS, STARTED
 from simulations.alignment_free.summary import report
 from simulations.declaration import Declaration, study
 from simulations.options import DataDir, DataSet, Epochs, LearningRate, Seed, Widths
@@ -69,16 +69,15 @@ def alignment_free(
     widths = sorted({*(width or _WIDTHS), at})
 
     def task(kind: str, m: int, norm: float, name: str = dataset, k: int = 0) -> PairTask:
-        fixed = kind in ("shared", "fixed")
-        chosen = (norm, share) if fixed else (0.0, 0.0)
+        chosen = (norm, share) if kind in STARTED else (0.0, 0.0)
         return PairTask(name, k, kind, depth, m, *chosen, pairs, training, seed)
 
     for m in widths:
         yield from (task(kind, m, kappa) for kind in KINDS)
     for norm in sorted(set(kappas or _KAPPAS) - {kappa}):
-        yield from (task(kind, at, norm) for kind in ("shared", "fixed"))
+        yield from (task(kind, at, norm) for kind in STARTED)
     for k in sorted(set(dimension or _DIMENSIONS)):
-        for kind in ("ordinary", "shared", "fixed"):
+        for kind in ("ordinary", *STARTED):
             yield task(kind, at, kappa, "teacher", k)
     tried = sorted(set(neurons or (32, 64, 128, 256)))
     for d in _BEFORE:

@@ -23,9 +23,11 @@ from torch import Tensor, nn
 
 from lmctheory.networks import MLP, seeded_generators
 
-__all__ = ["KINDS", "Family", "FixedMLP", "GatedMLP", "PartlyFixed"]
+__all__ = ["KINDS", "STARTED", "Family", "FixedMLP", "GatedMLP", "PartlyFixed"]
 
 KINDS = ("ordinary", "shared", "fixed", "gated")
+STARTED = ("shared", "fixed")
+"""Kinds with a start in common."""
 
 
 class PartlyFixed(nn.Module):

@@ -11,7 +11,7 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.alignment_free.measurement import Cheapest, Measured, PairTask, SwapTask
-from simulations.alignment_free.networks import KINDS
+from simulations.alignment_free.networks import KINDS, STARTED
 from simulations.declaration import Part, require_equal
 from simulations.effects import Claim, Effect, effects_table
 from simulations.power_law import Trend, power_law
@@ -72,7 +72,7 @@ def require_one_study(results: Results) -> None:
     pairs = [task for task, _ in results if isinstance(task, PairTask)]
     require_equal(pairs, ("depth", "pairs", "training"))
     require_equal([task for task in pairs if not task.dimension], ("dataset",))
-    require_equal([task for task in pairs if task.kind in _STARTED], ("share",))
+    require_equal([task for task in pairs if task.kind in STARTED], ("share",))
 
 
 def rows(results: Results) -> Rows:
@@ -82,7 +82,7 @@ def rows(results: Results) -> Rows:
     data = [row for row in pairs if row.task.dimension == 0]
     usual = _usual_kappa(data)
     tried = {row.task.width for row in data if row.task.kappa not in (0.0, usual)}
-    tried |= {row.task.width for row in data if row.task.kind in _STARTED and row.task.kappa == 0}
+    tried |= {row.task.width for row in data if row.task.kind in STARTED and row.task.kappa == 0}
 
     def order(row: Row) -> tuple[int, int, int, float]:
         task = row.task
@@ -90,20 +90,16 @@ def rows(results: Results) -> Rows:
 
     return Rows(
         sorted(
-            (row for row in data if row.task.kind not in _STARTED or row.task.kappa == usual),
+            (row for row in data if row.task.kind not in STARTED or row.task.kappa == usual),
             key=order,
         ),
         sorted(
-            (row for row in data if row.task.kind in _STARTED and row.task.width in tried),
+            (row for row in data if row.task.kind in STARTED and row.task.width in tried),
             key=order,
         ),
         sorted((row for row in pairs if row.task.dimension), key=order),
         sorted(swaps, key=lambda pair: pair[0].dimension),
     )
-
-
-_STARTED = ("shared", "fixed")
-"""Kinds with a start in common."""
 
 
 def _usual_kappa(data: Sequence[Row]) -> float:
@@ -287,7 +283,7 @@ def _at_kappa(found: Rows, end: Callable[[Iterable[float]], float]) -> dict[str,
             for row in found.kappas
             if row.task.kind == kind and row.task.kappa == chosen
         }
-        for kind in _STARTED
+        for kind in STARTED
     }
 
 
