@@ -17,7 +17,7 @@ from operator import xor
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["LETTERS", "Design", "Word", "design_of", "effects_of"]
+__all__ = ["LETTERS", "Design", "Word", "design_of", "effects_of", "spelled"]
 
 Word = frozenset[str]
 

@@ -28,6 +28,7 @@ __all__ = [
     "Task",
     "cost_of",
     "run",
+    "two_ways",
 ]
 
 _EXAMPLES = 200

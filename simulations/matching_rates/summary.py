@@ -25,6 +25,7 @@ __all__ = [
     "Results",
     "exponents",
     "noisy",
+    "require_one_study",
     "select",
 ]
 

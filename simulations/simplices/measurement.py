@@ -31,6 +31,7 @@ __all__ = [
     "CURVES",
     "POINTS",
     "Curve",
+    "Decision",
     "Measured",
     "Simplex",
     "Task",

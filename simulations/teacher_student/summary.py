@@ -25,6 +25,7 @@ __all__ = [
     "Row",
     "Setting",
     "claims",
+    "exponent",
     "peak",
     "report",
     "require_one_study",
