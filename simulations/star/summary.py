@@ -307,8 +307,9 @@ def claims(rows: Sequence[Shape], tried: Sequence[Shape] = ()) -> list[Claim]:
         first: Callable[[Measured], float],
         second: Callable[[Measured], float],
         unit: Callable[[Measured], float],
+        among: Sequence[Shape] = rows,
     ) -> Effect | None:
-        found = [shape.relative(first, second, unit) for shape in rows]
+        found = [shape.relative(first, second, unit) for shape in among]
         return Effect.over(found) if found else None
 
     longest = max((shape.epochs for shape in tried), default=0)
@@ -317,11 +318,6 @@ def claims(rows: Sequence[Shape], tried: Sequence[Shape] = ()) -> list[Claim]:
         for shape in tried
         if shape.epochs == longest and longest > max(row.epochs for row in rows)
     ]
-
-    def at_the_end(second: Callable[[Measured], float]) -> Effect | None:
-        found = [shape.relative(star, second, pairs) for shape in ends]
-        return Effect.over(found) if found else None
-
     lengths = [[value - 1.1 for value in shape.draws(_length)] for shape in rows]
     through, ordinary = _on_test(_through("star")), _on_test(_through("ordinary"))
     sonthalia, sharma = "Sonthalia", "Sharma"
@@ -337,11 +333,11 @@ def claims(rows: Sequence[Shape], tried: Sequence[Shape] = ()) -> list[Claim]:
         ),
         Claim(
             "longest: star below pairs",
-            *(sonthalia, at_the_end(pairs), _SAID_LEFT, True),
+            *(sonthalia, over(star, pairs, pairs, ends), _SAID_LEFT, True),
         ),
         Claim(
             "longest: star below long",
-            *("control", at_the_end(_train(_unseen("long"))), _SAID_LEFT),
+            *("control", over(star, _train(_unseen("long")), pairs, ends), _SAID_LEFT),
         ),
         Claim(
             "unseen: star below mean",
