@@ -110,39 +110,28 @@ class _Line:
 
 
 def _midpoints(kinds: Mapping[str, Measured]) -> Table[_Line]:
-    def line(
-        name: str,
-        squares: Callable[[Pair], Sequence[float]],
-        errors: Callable[[Pair], Sequence[float]] | None,
-        distance: Callable[[Pair], float] | None = None,
-    ) -> _Line:
-        one_x = kinds.get(ONE_X, [])
+    one_x = kinds.get(ONE_X, [])
+
+    def error(of: Callable[[Pair], Sequence[float]]) -> Estimate | None:
+        return Estimate.of(one_x, mean_rms(of)) if one_x else None
+
+    def by_kind(of: Callable[[Pair], Sequence[float]]) -> dict[str, Estimate]:
+        return {kind: Estimate.of(found, mean_rms(of)) for kind, found in kinds.items()}
+
+    def matched(name: str) -> _Line:
         return _Line(
             name,
-            {kind: Estimate.of(found, mean_rms(squares)) for kind, found in kinds.items()},
-            mean_of(one_x, distance) if distance and one_x else None,
-            Estimate.of(one_x, mean_rms(errors)) if errors and one_x else None,
+            by_kind(lambda pair: pair.matched[name].squares),
+            mean_of(one_x, lambda pair: pair.matched[name].distance) if one_x else None,
+            error(lambda pair: pair.matched[name].errors),
             mean_of(one_x, lambda pair: pair.barriers[name]) if name in FITTED and one_x else None,
         )
 
-    lines = [line("A and B differ", lambda pair: pair.differ, lambda pair: pair.errors["member"])]
-    lines.append(
-        _Line(
-            "mean function",
-            {},
-            None,
-            line("", lambda pair: pair.differ, lambda pair: pair.errors["mean function"]).error,
-            None,
-        )
-    )
-    lines += [
-        line(
-            name,
-            lambda pair, name=name: pair.matched[name].squares,  # type: ignore[misc]
-            lambda pair, name=name: pair.matched[name].errors,  # type: ignore[misc]
-            lambda pair, name=name: pair.matched[name].distance,  # type: ignore[misc]
-        )
-        for name in MATCHINGS
+    differ, member = by_kind(lambda pair: pair.differ), error(lambda pair: pair.errors["member"])
+    lines = [
+        _Line("A and B differ", differ, None, member, None),
+        _Line("mean function", {}, None, error(lambda pair: pair.errors["mean function"]), None),
+        *(matched(name) for name in MATCHINGS),
     ]
 
     def value(kind: str) -> Column[_Line]:
@@ -468,7 +457,7 @@ class _Claim:
     found: Estimate
 
 
-def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
+def _claimed(kinds: Mapping[str, Measured]) -> list[_Claim]:
     one_x, tuned = kinds[ONE_X], kinds[TUNED]
 
     def pooled(name: str) -> Callable[[Sequence[Pair], np.ndarray], float]:
@@ -502,50 +491,20 @@ def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
         found = pair.depths[UNMATCHED]
         return 1 - max(found.alone) / found.total
 
-    rows = [
-        _Claim(
-            "matching makes the barrier vanish",
-            "Ainsworth 2023",
-            1.0,
-            share(EXPLAINED, UNMATCHED, 2),
-        ),
-        _Claim(
-            "activations beat weights alone",
-            "Ferbach 2024",
-            None,
-            share("activation", "naive"),
-        ),
-        _Claim(
-            "the same, on own atoms",
-            "Ferbach 2024",
-            None,
-            share(EXPLAINED, "naive"),
-        ),
-        _Claim(
-            "REPAIR removes 60 to 100 % of it",
-            "Jordan 2023",
-            0.6,
-            repair("REPAIR, own atoms"),
-        ),
-        _Claim(
-            "fine-tuned networks are connected",
-            "Neyshabur 2020",
-            1.0,
-            Estimate.of(tuned, kept_by_tuning),
-        ),
-        _Claim(
-            "single layers have hardly a barrier",
-            "Adilova 2024",
-            1.0,
-            of_depths(single),
-        ),
-        _Claim(
-            "middle layers make the barrier",
-            "Adilova 2024",
-            None,
-            of_depths(middle),
-        ),
+    ferbach, adilova = "Ferbach 2024", "Adilova 2024"
+    vanished, connected = share(EXPLAINED, UNMATCHED, 2), Estimate.of(tuned, kept_by_tuning)
+    return [
+        _Claim("matching makes the barrier vanish", "Ainsworth 2023", 1.0, vanished),
+        _Claim("activations beat weights alone", ferbach, None, share("activation", "naive")),
+        _Claim("the same, on own atoms", ferbach, None, share(EXPLAINED, "naive")),
+        _Claim("REPAIR removes 60 to 100 % of it", "Jordan 2023", 0.6, repair("REPAIR, own atoms")),
+        _Claim("fine-tuned networks are connected", "Neyshabur 2020", 1.0, connected),
+        _Claim("single layers have hardly a barrier", adilova, 1.0, of_depths(single)),
+        _Claim("middle layers make the barrier", adilova, None, of_depths(middle)),
     ]
+
+
+def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
     return Table(
         "What was claimed, and what is seen",
         "found: part of the squared deviation that is gone (matching, REPAIR; own atoms), of the"
@@ -561,5 +520,5 @@ def _claims(kinds: Mapping[str, Measured]) -> Table[_Claim]:
             Column("claimed", lambda one: one.published, none="> 0"),
             Column("verdict", lambda one: verdict(one.found, one.published), left=True),
         ],
-        rows,
+        _claimed(kinds),
     )
