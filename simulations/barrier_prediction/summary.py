@@ -20,6 +20,7 @@ from simulations.barrier_prediction.measurement import (
 )
 from simulations.barrier_prediction.settings import HALVES, SETTINGS, half_of
 from simulations.declaration import Part, require_equal
+from simulations.intervals import agree
 
 __all__ = [
     "Coverage",
@@ -77,16 +78,8 @@ def ratio(predicted: float, measured: float) -> float:
 
 
 def covers(predicted: Forecast, measured: Forecast) -> bool:
-    """Whether the two differ by no more than both their intervals allow.
-
-    Half the widths of both, in logarithms, are added in quadrature: a 90 % interval of their
-    difference, which is what chance would leave in a tenth of the cases.
-    """
-    ends = np.array([predicted.interval, measured.interval])
-    if not (ends > 0).all():
-        return False
-    reach = np.hypot(*(np.diff(np.log(ends)).ravel() / 2))
-    return abs(ratio(predicted.max, measured.max)) <= float(reach)
+    """Whether the two differ by no more than both their intervals allow."""
+    return agree(ratio(predicted.max, measured.max), predicted.interval, measured.interval)
 
 
 def _curve_error(predicted: Forecast, measured: Forecast) -> float:

@@ -10,6 +10,7 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import of_kind
 from lmctheory.tables import Column, Table
 from simulations.declaration import Part, require_equal
+from simulations.intervals import agree
 from simulations.rising_barriers.measurement import (
     MATCHINGS,
     Apart,
@@ -183,12 +184,8 @@ def _ratio(predicted: Seen, measured: Seen) -> float | None:
 
 
 def _covers(predicted: Seen, measured: Seen) -> bool:
-    """Whether two differ by no more than both 90 % intervals allow, in logarithms."""
-    ends = np.array([seen.interval for seen in (predicted, measured) if len(seen.interval) == 2])
     ratio = _ratio(predicted, measured)
-    if ratio is None or len(ends) < 2 or (ends <= 0).any():
-        return False
-    return abs(ratio) <= float(np.hypot(*(np.log(ends[:, 1] / ends[:, 0]) / 2)))
+    return ratio is not None and agree(ratio, predicted.interval, measured.interval)
 
 
 def _controls(rows: Sequence[_Row]) -> Table[_Row]:
