@@ -7,7 +7,7 @@ from torch import nn
 
 from lmctheory.networks import MLP, Dataset, TrainingConfig, seeded_generators, train_many
 
-__all__ = ["DIVERGED", "Training", "trained_mlps", "widths_of"]
+__all__ = ["DIVERGED", "Training", "require_classes", "trained_mlps", "widths_of"]
 
 DIVERGED = "training diverged to NaN weights: lower --learning-rate"
 """Said where `require_finite` refuses networks that `--learning-rate` trained."""
@@ -46,6 +46,16 @@ class Training:
         fields = asdict(self)
         del fields["loss"]
         return TrainingConfig(**fields)
+
+
+def require_classes(data: Dataset) -> None:
+    """Refuses data without an output for each class, of which a study counts the largest.
+
+    Raises:
+        ValueError: naming them.
+    """
+    if data.outputs != data.classes:
+        raise ValueError(f"dataset must have an output for each class, got {data.name!r}")
 
 
 def widths_of(data: Dataset, width: int, depth: int) -> tuple[int, ...]:

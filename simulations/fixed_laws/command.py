@@ -29,7 +29,7 @@ from simulations.options import (
     architecture_option,
     require_architectures,
 )
-from simulations.training import Training
+from simulations.training import Training, require_classes
 
 __all__ = ["DECLARATION", "STUDY", "fixed_laws"]
 
@@ -78,7 +78,7 @@ def fixed_laws(
     seed: FirstSeed = 0,
 ) -> list[Task | LimitTask]:
     """Barriers of unions of one pool of networks: widths differ, the law of neurons does not."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_classes(load_dataset(dataset, data_dir=data_dir))
     require_architectures(architecture, dict.fromkeys(ACTIVATIONS))
     for name in regime or ():
         require_choice("regime", name, REGIMES)

@@ -23,6 +23,7 @@ from simulations.path_certificates.measurement import run
 from simulations.path_certificates.networks import NETWORKS
 from simulations.path_certificates.tables import report
 from simulations.path_certificates.tasks import Decided, DecidingTask, Measured, Task
+from simulations.training import require_classes
 
 __all__ = ["DECLARATION", "STUDY", "path_certificates"]
 
@@ -76,7 +77,7 @@ def path_certificates(
     seed: Seed = 0,
 ) -> list[Task | DecidingTask]:
     """Certificates C1 to C6 of trained pairs beside what is true, after every matching."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_classes(load_dataset(dataset, data_dir=data_dir))
     require_architectures(architecture, NETWORKS)
     for one in part or ():
         require_choice("part", one, PARTS)

@@ -19,7 +19,7 @@ from simulations.rising_barriers.measurement import (
     run_width,
 )
 from simulations.rising_barriers.summary import report
-from simulations.training import Training
+from simulations.training import Training, require_classes
 
 __all__ = ["DECLARATION", "STUDY", "rising_barriers"]
 
@@ -49,7 +49,7 @@ def rising_barriers(
     seed: FirstSeed = 100,
 ) -> Iterator[WidthTask | LawTask]:
     """Barriers of matchings by weights and by data against width, measured and predicted."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_classes(load_dataset(dataset, data_dir=data_dir))
     widths, given = sorted(set(width or _WIDTHS)), sorted(set(narrow or _NARROW))
     if any(m % _RATIO for m in widths):
         raise ValueError(f"every --width must be a multiple of {_RATIO}, got {widths}")

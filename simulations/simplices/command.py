@@ -9,6 +9,7 @@ from simulations.declaration import Declaration, study
 from simulations.options import DataDir, DataSet, Seed, Widths
 from simulations.simplices.measurement import Task, cost_of, run
 from simulations.simplices.summary import report
+from simulations.training import require_classes
 
 __all__ = ["DECLARATION", "STUDY", "simplices"]
 
@@ -28,7 +29,7 @@ def simplices(
     seed: Seed = 0,
 ) -> list[Task]:
     """Convex combinations of several networks, stars and curves: decided, and their barriers."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_classes(load_dataset(dataset, data_dir=data_dir))
     return [
         Task(dataset, neurons, networks, examples, epochs, budget, seed)
         for neurons in width or _WIDTHS

@@ -11,7 +11,7 @@ from simulations.declaration import Declaration, study
 from simulations.options import DataDir, DataSet, Depths, Epochs, LearningRate, Seed, Widths
 from simulations.star.measurement import Task, cost_of, run
 from simulations.star.summary import report
-from simulations.training import Training
+from simulations.training import Training, require_classes
 
 __all__ = ["DECLARATION", "STUDY", "star"]
 
@@ -51,7 +51,7 @@ def star(
     seed: Seed = 0,
 ) -> Iterator[Task]:
     """Is there one network that all others are joined to, those it never saw among them?"""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_classes(load_dataset(dataset, data_dir=data_dir))
     require_choice("method", method, _METHODS)
     training = Training(epochs=epochs, learning_rate=learning_rate, weight_decay=1e-3)
     widths = sorted(set(width or _WIDTHS))

@@ -19,7 +19,7 @@ from simulations.options import (
 from simulations.trained_widths.measurement import run
 from simulations.trained_widths.tables import report
 from simulations.trained_widths.tasks import Task
-from simulations.training import Training
+from simulations.training import Training, require_classes
 
 __all__ = ["DECLARATION", "STUDY", "trained_widths"]
 
@@ -56,7 +56,7 @@ def trained_widths(
     seed: FirstSeed = 0,
 ) -> list[Task]:
     """Costs and function errors of wide trained networks, predicted from narrow ones."""
-    load_dataset(dataset, data_dir=data_dir)  # all that can be wrong with it shows now
+    require_classes(load_dataset(dataset, data_dir=data_dir))
     narrow, wide = _widths(estimating or (32, 64, 128, 256), testing or (512, 1024), pool)
     phases: list[Training | None] = [None]
     for decay in weight_decay or (0.0, 1e-3):

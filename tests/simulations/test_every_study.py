@@ -128,6 +128,7 @@ REFUSED = {
         "--dataset letters": "name must be one of",
     },
     "trained_widths": {
+        "--dataset breast_cancer": "dataset must have an output for each class",
         "--dataset cifar": "must be one of",
         "--learning-rate -1": "learning_rate must be positive",
         "--estimating 16 --estimating 32": "three widths",
@@ -136,6 +137,7 @@ REFUSED = {
         "--permutations 18": "greater than or equal to 19",
     },
     "path_certificates": {
+        "--dataset breast_cancer": "dataset must have an output for each class",
         "--architecture LSTM": "architecture must be one of ['MLP 1',",
         "--dataset mnist --data-dir missing": "missing",
         "--pairs 0": "greater than or equal to 1",
@@ -162,6 +164,7 @@ REFUSED = {
         "--budget 0": "greater than or equal to 1",
     },
     "simplices": {
+        "--dataset breast_cancer": "dataset must have an output for each class",
         "--dataset mnist --data-dir missing": "missing",
         "--networks 1": "greater than or equal to 2",
         "--budget 0": "greater than or equal to 0.01",
@@ -180,6 +183,7 @@ REFUSED = {
         "--pool 5": "greater than or equal to 6",
     },
     "fixed_laws": {
+        "--dataset breast_cancer": "dataset must have an output for each class",
         "--dataset mnist --data-dir missing": "missing",
         "--architecture gelu": "architecture must be one of ['relu',",
         "--regime 'muP 3 sgd'": "regime must be one of ['muP 1 sgd',",
@@ -187,6 +191,7 @@ REFUSED = {
         "--pool 3": "greater than or equal to 4",
     },
     "rising_barriers": {
+        "--dataset breast_cancer": "dataset must have an output for each class",
         "--dataset mnist --data-dir missing": "missing",
         "--width 30": "every --width must be a multiple of 4, got [30]",
         "--width 64": "one --width must be a multiple of --member, 64, above it, got [64]",
@@ -228,6 +233,7 @@ REFUSED = {
         "--members 2": "greater than or equal to 3",
     },
     "star": {
+        "--dataset breast_cancer": "dataset must have an output for each class",
         "--dataset mnist --data-dir missing": "missing",
         "--method naive": "method must be one of ['activation', 'weight']",
         "--held-out 2": "greater than or equal to 3",
