@@ -28,7 +28,7 @@ __all__ = ["draw", "main"]
 def draw(results: Results) -> Figure:
     """Bound over error against depth; error against width; width against tolerance."""
     style.use()
-    figure = plt.figure(figsize=(2 * style.COLUMN, 2.5), layout="constrained")
+    figure = plt.figure(figsize=(2 * style.COLUMN, 2.9), layout="constrained")
     axes = figure.subplot_mosaic([["ratio", "error", "eps"]], width_ratios=[1, 1, 1.2])
     shapes = summarise(results)
     _ratios(axes["ratio"], shapes)
@@ -53,8 +53,7 @@ def _ratios(axes: Axes, shapes: Sequence[Summary]) -> None:
     axes.set_xticks(range(1, shapes[0].depth + 1))
     axes.set_xlabel("depth")
     axes.set_ylabel("bound (D1) over error, $t = 1/2$")
-    axes.margins(y=0.15)
-    axes.legend(loc="upper left")
+    _above(axes)
 
 
 def _errors(axes: Axes, shapes: Sequence[Summary]) -> None:
@@ -71,14 +70,12 @@ def _errors(axes: Axes, shapes: Sequence[Summary]) -> None:
     _plain(axes, ":", "half the neurons")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high * (high / low) ** 0.45)  # room for the legend
     style.decimals(axes.yaxis, subs=(1, 2, 3, 4, 6))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("width $m$")
     axes.set_ylabel("error, relative to the outputs")
-    axes.legend(loc="upper right", ncols=2, columnspacing=0.8, handlelength=1.5, borderaxespad=0)
+    _above(axes)
 
 
 def _required(axes: Axes, rows: Sequence[Required]) -> None:
@@ -103,8 +100,15 @@ def _required(axes: Axes, rows: Sequence[Required]) -> None:
     axes.set_yticks([ten for ten in 10.0 ** np.arange(0, 13, 2) if ten < high])
     axes.set_xlabel("tolerance $\\epsilon$ of the error at $t = 1/2$, relative")
     axes.set_ylabel("width by D1, equal for all layers")
-    axes.legend(loc="upper left")
+    _above(axes)
     axes.text(0.98, 0.03, "\n".join(towers), transform=axes.transAxes, ha="right", va="bottom")
+
+
+def _above(axes: Axes) -> None:
+    """The legend over the panel, where no curve is."""
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=0.8, handlelength=1.5
+    )
 
 
 def _plain(axes: Axes, form: str, label: str) -> None:
