@@ -28,8 +28,8 @@ def print_any_text() -> None:
 def show(*parts: ConsoleRenderable | RichCast | str) -> None:
     """Prints tables and lines to standard output, the same whatever the terminal's width.
 
-    They are `WIDTH` columns wide; a table that needs more takes more, and is not cut. Brackets are
-    brackets, not markup.
+    They are `WIDTH` columns wide; a table that needs more takes more, and is not cut. Between a
+    caption and the next table there is an empty line. Brackets are brackets, not markup.
     """
     _print(Console(width=WIDTH, highlight=False, markup=False, emoji=False), parts)
 
@@ -42,14 +42,18 @@ def shown(*parts: ConsoleRenderable | RichCast | str) -> str:
 
 
 def _print(console: Console, parts: Iterable[ConsoleRenderable | RichCast | str]) -> None:
+    captioned = False
     for given in parts:
         part = rich_cast(given)
         needed = 0
         if isinstance(part, Table):
+            if captioned:
+                console.print()
             unlimited = console.options.update(max_width=10**4)
             needed = Measurement.get(console, unlimited, part).maximum
         console.width = max(WIDTH, needed)
         console.print(part)
+        captioned = isinstance(part, Table) and bool(part.caption)
 
 
 def empty_table(title: str, caption: str) -> Table:

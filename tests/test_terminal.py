@@ -28,6 +28,14 @@ def test_tables_are_as_wide_as_they_say_whatever_the_terminal(monkeypatch, capsy
     assert lines[-1] == ""
 
 
+def test_a_caption_does_not_touch_the_next_title(capsys):
+    one, other = (Table(name, "caption", (Column("column"),), [("cell",)]) for name in "ab")
+    show(one, other, "below")
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[lines.index("b") - 2 : lines.index("b")] == ["caption", ""]
+    assert lines[-2:] == ["caption", "below"]
+
+
 @pytest.mark.parametrize("columns", ["40", "300"])
 def test_a_table_that_is_too_wide_is_printed_whole(columns, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", columns)

@@ -56,6 +56,7 @@ adds to the rest if all were normal: least cost is sought for E|f_e| proportiona
 graph holds nearest neighbours, and pairs that optimal matchings of some samples hold.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +78,8 @@ FEWEST = 4
 """Neurons an atom, in the mean, below which there is too little to pass on; 1 for p <= 1."""
 _NEIGHBOURS, _SAMPLES = 4, 12
 """Of every atom, and pairs of samples whose optimal matchings count, in the graph."""
+_SHARE = 0.7
+"""Of the nearest power of two flows are made for, as bounds of what lacks exceed normal means."""
 _ROUNDS, _PRUNED = 24, (6, 12)
 """Rounds of reweighting, and those after which edges of no use are dropped."""
 _EPS = float(np.finfo(np.float64).eps)
@@ -153,9 +156,9 @@ class Chain:
         Args:
             m: number of neurons in each sample, >= 1.
         """
-        octave = m.bit_length()
+        octave = round(math.log2(m))
         if octave not in self._flows:
-            self._flows[octave] = self._flow(1.4 * 2 ** (octave - 1))
+            self._flows[octave] = self._flow(_SHARE * 2.0**octave)
         flow, q = self._flows[octave], self._q
         deviations = _deviations(flow.C, q, float(m))
         sizes = _mean_sizes(flow.C, q, m, deviations)
