@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import typer
 from matplotlib.figure import Figure
 
+from lmctheory.sweeps.mean import Mean
 from paper_figures import command, style
 from simulations.symmetries.command import STUDY
 from simulations.symmetries.measurement import ALIGNMENTS
-from simulations.symmetries.summary import Results, require_one_study, summarise
+from simulations.symmetries.summary import Results, Shape, require_one_study, summarise
 
 __all__ = ["draw", "main"]
 
@@ -24,22 +24,33 @@ def draw(results: Results) -> Figure:
     style.use()
     shapes = summarise(results)
     figure, axes = plt.subplots(figsize=(style.COLUMN, 3.0), layout="constrained")
-    places = np.arange(len(shapes))
-    for k, (name, (colour, mark)) in enumerate(_MARKS.items()):
-        means = [shape.mean(name, lambda pair: pair.barrier) for shape in shapes]
-        drawn = [(place, mean) for place, mean in zip(places, means, strict=True) if mean]
-        where = [place + 0.12 * (k - (len(ALIGNMENTS) - 1) / 2) for place, _ in drawn]
-        heights, errors = ([getattr(m, key) for _, m in drawn] for key in ("value", "error"))
-        axes.errorbar(
-            where, heights, errors, fmt=mark, color=colour, label=name, mfc="none", linewidth=0.8
+    found = [_barriers(shape) for shape in shapes]
+    for name, (colour, mark) in _MARKS.items():
+        places = [
+            place + 0.15 * (list(here).index(name) - (len(here) - 1) / 2)
+            for place, here in enumerate(found)
+            if name in here
+        ]
+        style.means(
+            axes, places, [here[name] for here in found if name in here], mark, colour, name
         )
-    axes.set_yscale("symlog", linthresh=0.01)
-    axes.axhline(0, color=style.GREY, linewidth=0.5)
+    if min(mean.value - mean.error for here in found for mean in here.values()) > 0:
+        axes.set_yscale("log")
+        style.decimals(axes.yaxis)
+    else:
+        axes.set_yscale("symlog", linthresh=0.01)
+        axes.axhline(0, color=style.GREY, linewidth=0.5)
     axes.set_ylabel("barrier of the test loss")
     labels = [f"{shape.task.network}, {shape.task.width}" for shape in shapes]
-    axes.set_xticks(places, labels, rotation=60, ha="right")
+    axes.set_xticks(range(len(shapes)), labels, rotation=60, ha="right")
     figure.legend(ncols=3, loc="outside upper center")
     return figure
+
+
+def _barriers(shape: Shape) -> dict[str, Mean]:
+    """Means over pairs, by the groups of symmetries that the network has."""
+    means = {name: shape.mean(name, lambda pair: pair.barrier) for name in _MARKS}
+    return {name: mean for name, mean in means.items() if mean is not None}
 
 
 def main(

@@ -14,6 +14,13 @@ __all__ = ["Results", "Shape", "report", "require_one_study", "summarise"]
 Results = Sequence[tuple[Task, Measured]]
 
 _SMALLEST = "permutations"
+_HEADS = {
+    "unmatched": "none",
+    "permutations": "permut.",
+    "rotations": "rotat.",
+    "redundancy": "redund.",
+}
+"""Of columns, that tables may have 100 columns."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ def _present(shapes: Sequence[Shape]) -> list[str]:
 
 
 def _column(name: str, quantity: Callable[[Pair], float]) -> Column[Shape]:
-    return Column(name, lambda one: one.mean(name, quantity))
+    return Column(name, lambda one: one.mean(name, quantity), head=_HEADS.get(name, name))
 
 
 def _differences(shapes: Sequence[Shape]) -> Table[Shape]:
@@ -110,6 +117,6 @@ def _differences(shapes: Sequence[Shape]) -> Table[Shape]:
 
 def _taken(name: str) -> tuple[Column[Shape], Column[Shape]]:
     return (
-        Column(f"{name}, fall", lambda one: one.fall(name), head=name),
-        Column(f"{name}, times", lambda one: one.times(name), form=".1f", head="x"),
+        Column(f"{name}, fall", lambda one: one.fall(name), head=_HEADS.get(name, name)),
+        Column(f"{name}, times", lambda one: one.times(name), form=".2g", head="x"),
     )
