@@ -1282,8 +1282,9 @@ theorem(
     statement=(
         r"\mathbb E W_p^p(\mu_m, \nu_m) \le \frac1m \Bigl(\sum_e |e|^p \, \mathbb E |f_e| + \sum_v"
         r" \bigl(R_v \, \mathbb E \kappa_v + G_v \, \mathbb E \lambda_v\bigr)\Bigr)",
-        r"\kappa_v = \tfrac12 \bigl(S_v - N_A(v) - N_B(v)\bigr)_+, \quad \lambda_v = \tfrac14"
-        r" \bigl(S_v - 3 N_A(v) - N_B(v)\bigr)_+ + \tfrac14 \bigl(S_v - N_A(v) - 3 N_B(v)\bigr)_+",
+        r"\kappa_v = \tfrac12 \bigl(S_v - N_A(v) - N_B(v)\bigr)_+",
+        r"\lambda_v = \tfrac14 \bigl(S_v - 3 N_A(v) - N_B(v)\bigr)_+"
+        r" + \tfrac14 \bigl(S_v - N_A(v) - 3 N_B(v)\bigr)_+",
         r"(S_v - n)_+ \le \sum_{e \ni v} \bigl[(f_e - w_e n)_+ + (-f_e - w_e n)_+\bigr]",
         Formula(
             r"\mathbb E |f_e|",
