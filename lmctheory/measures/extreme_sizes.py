@@ -8,7 +8,7 @@ smaller, so that no weight is rounded.
 from collections.abc import MutableMapping
 from dataclasses import replace
 from functools import singledispatch
-from math import exp, frexp, inf, ldexp, log
+from math import exp, frexp, inf, ldexp, log, ulp
 from sys import float_info
 from weakref import WeakKeyDictionary
 
@@ -25,7 +25,7 @@ from lmctheory.measures.mixture import GaussianMixture
 from lmctheory.measures.product import SubGaussianProduct
 from lmctheory.measures.sphere import UniformSphere
 
-__all__ = ["beyond_floats", "moderate", "times_power"]
+__all__ = ["beyond_floats", "moderate", "times_power", "times_power_above"]
 
 _LOG_RANGE = 690.0
 """Of numbers up to 1e300."""
@@ -66,6 +66,12 @@ def times_power(value: float, size: float, p: float) -> float:
         return value
     logarithm = p * log(size) + log(value)
     return exp(logarithm) if logarithm < log(float_info.max) else inf
+
+
+def times_power_above(value: float, size: float, p: float) -> float:
+    """`times_power`, not underflown to 0: an upper bound must stay one."""
+    scaled = times_power(value, size, p)
+    return max(scaled, ulp(0.0)) if value > 0 else scaled
 
 
 def beyond_floats(p: float) -> ValueError:

@@ -40,6 +40,7 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.arguments import probability
+from lmctheory.measures.extreme_sizes import moderate, times_power, times_power_above
 from lmctheory.measures.measure import require_law
 from lmctheory.rates.bound import Bound, NotApplicable, all_but, width
 from lmctheory.rates.cost_table import SEED, Law, stored
@@ -129,9 +130,11 @@ def tabulated_lower_bound(mu: Measure, m: int, *, delta: float = 1e-9) -> Bound:
 
 def _better(mu: Measure, certain: Bound, m: int, delta: float, *, upper: bool) -> Bound:
     try:
-        law, value = _from_table(mu, m, delta, upper=upper)
+        unit, size = moderate(mu, 2.0)
+        law, value = _from_table(unit, m, delta, upper=upper)
     except NotApplicable as reason:
         return replace(certain, missing={**certain.missing, _KEY: str(reason)})
+    value = (times_power_above if upper else times_power)(value, size, 2.0)
     terms = {**certain.terms, _KEY: value}
     if (value >= certain.value) if upper else (value <= certain.value):
         return replace(certain, terms=terms)

@@ -17,7 +17,13 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.extreme_sizes import moderate, times_power
-from lmctheory.rates import deviation, lower_bound, upper_bound
+from lmctheory.rates import (
+    deviation,
+    lower_bound,
+    tabulated_lower_bound,
+    tabulated_upper_bound,
+    upper_bound,
+)
 
 POINTS = np.random.default_rng(0).standard_normal((6, 2))
 LAWS = {
@@ -82,6 +88,12 @@ def test_costs_below_the_smallest_float_stay_between_bounds(law):
         return
     mu = LAWS[law](sizes(law)[0])
     assert lower_bound(mu, 10, 3.0).value == 0 < upper_bound(mu, 10, 3.0).value < 1e-300
+
+
+@pytest.mark.parametrize("law", ["ball", "cube", "sphere", "image"])
+def test_stored_costs_below_the_smallest_float_are_no_upper_bound_of_0(law):
+    mu = LAWS[law](2.0**-990)
+    assert tabulated_lower_bound(mu, 10).value == 0 < tabulated_upper_bound(mu, 10).value < 1e-300
 
 
 @EVERY_LAW

@@ -19,7 +19,12 @@ from lmctheory.measures import (
     UniformSphere,
 )
 from lmctheory.measures.arguments import is_value, positive
-from lmctheory.measures.extreme_sizes import beyond_floats, moderate, times_power
+from lmctheory.measures.extreme_sizes import (
+    beyond_floats,
+    moderate,
+    times_power,
+    times_power_above,
+)
 from lmctheory.measures.measure import require_law
 from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.bound import Bound, NotApplicable, width
@@ -72,7 +77,7 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
     terms, missing = _signed_terms(unit, m, p) if signs else _terms(unit, m, p)
     if not terms:
         raise TypeError(f"upper_bound has no argument for a {type(mu).__name__}: {missing}")
-    terms = {key: _above_zero(value, times_power(value, size, p)) for key, value in terms.items()}
+    terms = {key: times_power_above(value, size, p) for key, value in terms.items()}
     key = min(terms, key=lambda name: terms[name])
     if np.isinf(terms[key]):
         raise beyond_floats(p)
@@ -82,11 +87,6 @@ def upper_bound(mu: Measure, m: int, p: float = 2.0, *, modulo: Modulo = None) -
         f"{' and signs' if signs else ''}, in expectation",
     )
     return Bound(terms[key], key, terms, assumptions, missing=missing)
-
-
-def _above_zero(value: float, scaled: float) -> float:
-    """What is scaled, not underflown to 0: it must stay an upper bound."""
-    return max(scaled, float(np.finfo(np.float64).smallest_subnormal)) if value > 0 else scaled
 
 
 def _name(mu: Measure) -> str:
