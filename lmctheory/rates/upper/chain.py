@@ -165,7 +165,7 @@ class Chain:
         moved = float(self._costs[flow.i, flow.j] @ sizes)
         once, again = 0.0, 2 * self._far * flow.missed * m**0.5
         if self._p > 1:
-            once += float(flow.prices.once @ _beyond(flow, q, m, deviations, sizes, 1)) / 2
+            once = float(flow.prices.once @ _beyond(flow, q, m, deviations, sizes, 1)) / 2
             again += float(flow.prices.again @ _beyond(flow, q, m, deviations, sizes, 3)) / 2
         unit = self._unit / m
         return unit * moved, unit * once, unit * again
@@ -185,7 +185,7 @@ class Chain:
             price = np.sqrt(2 / np.pi) * costs[i, j]
             C = _electrical(i, j, deviations / (price + lack[i] + lack[j]), q)
             deviations = _deviations(C, q, m)
-            through = np.bincount(i, deviations, len(q)) + np.bincount(j, deviations, len(q))
+            through = _at_atoms(i, j, deviations, len(q))
             total, slopes = float(price @ deviations), np.zeros(len(q))
             for value, left in ((prices.once, 1), (prices.again, 3)):
                 beyond, slope = _normal_beyond(through, m * q, left)
@@ -196,6 +196,16 @@ class Chain:
             lack = lack**_KEPT * (slopes + 1e-9 * self._far) ** (1 - _KEPT)
         assert found is not None
         return _Flow(*found, _missed(*found[:3], q))
+
+
+def _at_atoms(
+    i: Int[np.ndarray, " e"],
+    j: Int[np.ndarray, " e"],
+    values: Float[np.ndarray, " e"],
+    n: int,
+) -> Float[np.ndarray, " n"]:
+    """Sums over the edges at every atom."""
+    return np.asarray(np.bincount(i, values, n) + np.bincount(j, values, n))
 
 
 def _normal_beyond(
@@ -328,8 +338,7 @@ def _beyond(
 ) -> Float[np.ndarray, " n"]:
     """E(sum |f_e| - left N_A - N_B)^+ at every atom, from above; N_A, N_B may change places."""
     i, j, C = flow[:3]
-    through = np.bincount(i, deviations, len(q)) + np.bincount(j, deviations, len(q))
-    total = np.zeros(len(q))
+    through, total = _at_atoms(i, j, deviations, len(q)), np.zeros(len(q))
     for v in (i, j):
         weights = (1 - 4 * len(q) * _EPS) * deviations / through[v]  # of sum 1 at most
         here = C[np.arange(len(v)), v]

@@ -351,26 +351,33 @@ def _through(counts: _Counts) -> tuple[np.ndarray, np.ndarray]:
     return out, into
 
 
-@equality("R19", 1, "what arrives at an atom")
-def _arrives(rng: np.random.Generator) -> Pairs:
+class _Atom(NamedTuple):
+    """Neurons of A and B at one atom, and what flows out of it and into it."""
+
+    there: int
+    after: int
+    out: float
+    into: float
+
+
+def _atoms(rng: np.random.Generator) -> Iterator[_Atom]:
     while True:
         counts = _counts(rng)
         out, into = _through(counts)
         v = int(rng.integers(len(out)))
-        yield 1 + float(counts.there[v] - out[v] + into[v]), 1.0 + counts.after[v]
+        yield _Atom(int(counts.there[v]), int(counts.after[v]), float(out[v]), float(into[v]))
+
+
+@equality("R19", 1, "what arrives at an atom")
+def _arrives(rng: np.random.Generator) -> Pairs:
+    for there, after, out, into in _atoms(rng):
+        yield 1 + there - out + into, 1.0 + after
 
 
 @equality("R19", 2, "what lacks at an atom")
 def _lacks(rng: np.random.Generator) -> Pairs:
-    while True:
-        counts = _counts(rng)
-        out, into = _through(counts)
-        v = int(rng.integers(len(out)))
-        n = counts.there[v] + counts.after[v]
-        yield (
-            1 + max(float(out[v] - counts.there[v]), 0.0),
-            1 + max(float(out[v] + into[v] - n), 0) / 2,
-        )
+    for there, after, out, into in _atoms(rng):
+        yield 1 + max(out - there, 0.0), 1 + max(out + into - there - after, 0.0) / 2
 
 
 def _joined(counts: _Counts) -> np.ndarray:
@@ -410,14 +417,13 @@ def _both_ends(rng: np.random.Generator) -> Iterator[Trial]:
 
 @equality("R19", 4, "more than half of what goes out, or comes in")
 def _middle(rng: np.random.Generator) -> Pairs:
-    while True:
-        counts = _counts(rng)
-        out, into = _through(counts)
-        v = int(rng.integers(len(out)))
-        a, b, S = counts.there[v], counts.after[v], out[v] + into[v]
-        lacks = max(float(out[v] - a), 0.0)
-        beyond = max(lacks - out[v] / 2, 0.0) + max(lacks - into[v] / 2, 0.0)
-        yield 1 + beyond, 1 + float(max(S - 3 * a - b, 0) + max(S - a - 3 * b, 0)) / 4
+    for there, after, out, into in _atoms(rng):
+        lacks, S = max(out - there, 0.0), out + into
+        beyond = max(lacks - out / 2, 0.0) + max(lacks - into / 2, 0.0)
+        yield (
+            1 + beyond,
+            1 + (max(S - 3 * there - after, 0.0) + max(S - there - 3 * after, 0.0)) / 4,
+        )
 
 
 @inequality("R19", 5, "the cost of a plan of chains")
