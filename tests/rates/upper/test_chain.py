@@ -9,6 +9,7 @@ import pytest
 
 from lmctheory.measures import Empirical, Gaussian
 from lmctheory.rates import lower_bound, matching_cost, upper_bound
+from lmctheory.rates.upper import chain
 from lmctheory.rates.upper.chain import FEWEST, MOST_ATOMS, Chain, _missed
 from lmctheory.rates.upper.covering import mean_left_over
 from lmctheory.theorems.checks.finite_laws import line_cost
@@ -28,6 +29,24 @@ def test_two_atoms(p):
         moved, *added = Chain(points, q, p).parts(m)
         assert exact * (1 - 1e-12) <= moved <= exact * (1 + 0.3 / m)
         assert sum(added) <= exact * (0.02 * np.exp(-(m - 30) / 20) + 1e-12)
+
+
+@pytest.mark.parametrize(("between", "once", "again"), [(1, 2, 1), (2, 4, 6)])
+def test_all_goes_straight_on_at_empty_atoms(between, once, again, monkeypatch):
+    """From end to end of a path of unit steps, by hand, in units of what is left over.
+
+    At every atom between R is 4 - 2, and all of it is counted for G: D - 1 of the edge to an end
+    and as much of the next one, less R / 2 there, so 1 for D = 2 and 3 for D = 3. Masses of the
+    empty atoms are next to nothing, so that the bounds of what lacks are sharp.
+    """
+    n, m = between + 2, 100
+    path = np.arange(n - 1), np.arange(1, n), np.ones(n - 1, dtype=bool)
+    monkeypatch.setattr(chain, "_graph", lambda *_: path)
+    q = np.r_[0.5, np.full(between, 1e-9), 0.5]
+    left_over = float(mean_left_over(q[:1], m)[0])
+    parts = np.array(Chain(np.arange(n)[:, None] * 1.0, q, 2.0).parts(m)) / left_over
+    assert parts == pytest.approx([n - 1, once, again], rel=0.01, abs=1e-9)
+    assert parts.sum() >= (n - 1) ** 2 * (1 - 1e-9)
 
 
 def test_a_line_of_atoms_and_p_1():
