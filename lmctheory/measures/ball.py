@@ -66,7 +66,7 @@ class UniformBall:
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
         """Eigenvalues r^2/(d+2) of the covariance ``[d]``."""
-        return np.full(self.dimension, raised(self.radius, 2) / (self.dimension + 2))
+        return np.full(self.dimension, raised(self.radius, 2.0) / (self.dimension + 2))
 
     @property
     def second_moment(self) -> float:
@@ -92,7 +92,7 @@ class UniformBall:
     @property
     def log_sobolev_constant(self) -> float:
         """r^2/(d+1), that of the sphere in R^{d+2} (R10)."""
-        return raised(self.radius, 2) / (self.dimension + 1)
+        return raised(self.radius, 2.0) / (self.dimension + 1)
 
     def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
@@ -130,20 +130,20 @@ class UniformBall:
     def _heat_trace(self, s: ArrayLike, step: int) -> np.ndarray:
         """Over every k, or every second one."""
         s = nonnegative("s", s)
-        times = s.ravel() / raised(self.radius, 2)
+        times = s.ravel() / raised(self.radius, 2.0)
         traces = [_unit_heat_trace(self.dimension, float(u), step) for u in times]
         return np.array(traces).reshape(s.shape)
 
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 r^2 d/(d+2) (1 - e^{-(d+1)t/r^2})."""
         t = nonnegative("t", t)
-        square = raised(self.radius, 2)
+        square = raised(self.radius, 2.0)
         return -2 * self.second_moment * np.expm1(-(self.dimension + 1) * t / square)
 
     def contraction(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t = e^{-(d+1)t/r^2}: the coordinates are eigenfunctions."""
         t = nonnegative("t", t)
-        return np.exp(-(self.dimension + 1) * t / raised(self.radius, 2))
+        return np.exp(-(self.dimension + 1) * t / raised(self.radius, 2.0))
 
     def nested_partition(
         self, levels: int

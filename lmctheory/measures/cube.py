@@ -75,12 +75,12 @@ class UniformCube:
     @property
     def spectrum(self) -> Float[np.ndarray, " d"]:
         """Eigenvalues a^2/12 of the covariance ``[d]``."""
-        return np.full(self.dimension, raised(self.side, 2) / 12)
+        return np.full(self.dimension, raised(self.side, 2.0) / 12)
 
     @property
     def second_moment(self) -> float:
         """E|X|^2 = d a^2/12."""
-        return self.dimension * raised(self.side, 2) / 12
+        return self.dimension * raised(self.side, 2.0) / 12
 
     @property
     def diameter(self) -> float:
@@ -100,7 +100,7 @@ class UniformCube:
     @property
     def log_sobolev_constant(self) -> float:
         """(a/pi)^2: even functions on a circle of length 2a, coordinate by coordinate (R10)."""
-        return raised(self.side / math.pi, 2)
+        return raised(self.side / math.pi, 2.0)
 
     def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m d"]:
         """Draws m independent neurons ``[m, d]``.
@@ -127,18 +127,18 @@ class UniformCube:
         """Heat trace tr P_s = theta(s/a^2)^d, theta(u) = sum_{k>=0} e^{-pi^2 k^2 u}."""
         s = nonnegative("s", s)
         with np.errstate(over="ignore"):
-            return np.exp(self.dimension * _log_theta(s / raised(self.side, 2)))
+            return np.exp(self.dimension * _log_theta(s / raised(self.side, 2.0)))
 
     def even_heat_trace(self, s: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """(1/2) [theta^d + theta_-^d], theta_-(u) = sum_{k>=0} (-1)^k e^{-pi^2 k^2 u} (S1)."""
         s = nonnegative("s", s)
         with np.errstate(over="ignore"):
-            alternating = _alternating_theta(s / raised(self.side, 2)) ** self.dimension
+            alternating = _alternating_theta(s / raised(self.side, 2.0)) ** self.dimension
         return (self.heat_trace(s) + alternating) / 2
 
     def mean_squared_displacement(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """D(t) = 2 d a^2 (1/12 - sum_{k odd} 8/(pi k)^4 e^{-pi^2 k^2 t/a^2})."""
-        t, square = nonnegative("t", t), raised(self.side, 2)
+        t, square = nonnegative("t", t), raised(self.side, 2.0)
         u = t / square
         series = 1 / 12 - _decay(u) @ (8 / (np.pi * _ODD) ** 4)
         small = np.minimum(u, _SMALL_TIME)
@@ -148,7 +148,7 @@ class UniformCube:
     def contraction(self, t: Shaped[ArrayLike, "*n"]) -> Float[np.ndarray, "*n"]:
         """L_t = (4/pi) sum_{k odd} (-1)^{(k-1)/2} e^{-pi^2 k^2 t/a^2} / k, at most 1."""
         t = nonnegative("t", t)
-        u = t / raised(self.side, 2)
+        u = t / raised(self.side, 2.0)
         sign = 2.0 - _ODD % 4  # 1, -1, 1, ...
         return np.where(u < _SMALL_TIME, 1.0, _decay(u) @ (4 / np.pi * sign / _ODD))
 

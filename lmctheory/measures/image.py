@@ -78,7 +78,7 @@ class LipschitzImage:
         if isinstance(self.base, Bounded):  # a capability of some images only
             object.__setattr__(self, "diameter", self.L * self.base.diameter)
         if isinstance(self.base, LogSobolev):
-            constant = raised(self.L, 2) * self.base.log_sobolev_constant
+            constant = raised(self.L, 2.0) * self.base.log_sobolev_constant
             object.__setattr__(self, "log_sobolev_constant", constant)
 
     def sample(self, m: int, *, rng: RandomSource) -> Float[np.ndarray, "m q"]:
