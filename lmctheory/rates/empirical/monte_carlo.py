@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Shaped
 
-from lmctheory.measures import Measure, Modulo
+from lmctheory.measures import Empirical, Measure, Modulo
 from lmctheory.measures.arguments import (
     ArrayLike,
     RandomSource,
@@ -18,6 +18,7 @@ from lmctheory.measures.display import Readable
 from lmctheory.measures.measure import require_law
 from lmctheory.measures.quotient import by_signs
 from lmctheory.rates.empirical.exact import MEMORY_LIMIT, wasserstein_pow
+from lmctheory.rates.empirical.points import drawn_points, point_cost
 from lmctheory.results import Result
 
 __all__ = ["Estimate", "matching_cost"]
@@ -68,6 +69,8 @@ def matching_cost(
 ) -> Estimate:
     """Measures E W_p^p between two independent samples of m neurons, each draw exact.
 
+    Of given points, in time that depends on their number n alone once m >= n.
+
     Args:
         mu: the law of a neuron.
         m: number of neurons in each sample.
@@ -96,10 +99,10 @@ def matching_cost(
     """
     require_law("mu", mu)
     m, p, rng = at_least("m", m, 1), positive("p", p), generator(rng)
-    by_signs(modulo)  # refuses what is wrong before the work
-    pairs = (
-        (mu.sample(m, rng=rng), mu.sample(m, rng=rng))
-        for _ in range(at_least("repeats", repeats, 1))
-    )
+    signs, repeats = by_signs(modulo), at_least("repeats", repeats, 1)
+    if isinstance(mu, Empirical):
+        cost = point_cost(mu, m, p, signs=signs, memory_limit=memory_limit)
+        return Estimate(np.array([cost(a, b) for a, b in drawn_points(mu, m, repeats, rng)]))
+    pairs = ((mu.sample(m, rng=rng), mu.sample(m, rng=rng)) for _ in range(repeats))
     draws = [wasserstein_pow(a, b, p, modulo=modulo, memory_limit=memory_limit) for a, b in pairs]
     return Estimate(np.array(draws))

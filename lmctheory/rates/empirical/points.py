@@ -1,0 +1,87 @@
+r"""Costs between samples of given points: a transport between counts (R1).
+
+Two samples of m neurons of the uniform law on n points are how often each point was drawn: integer
+masses, between which the optimal transport is that of an optimal permutation (Birkhoff). So a cost
+takes the time of a transport between n points, whatever the width: an assignment takes m^3.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from jaxtyping import Int
+
+from lmctheory.measures import Empirical, Modulo
+from lmctheory.measures.quotient import distances
+from lmctheory.rates.empirical.exact import require_memory, wasserstein_pow
+
+__all__ = ["PointCost", "drawn_points", "point_cost"]
+
+PointCost = Callable[[Int[np.ndarray, " m"], Int[np.ndarray, " m"]], float]
+"""W_p^p between two samples, each given as the places of its m neurons in the list of points."""
+_STEPS = 10**7
+"""Of the network simplex, more than any transport here takes; one that is left unfinished is not
+used."""
+_LARGEST_POWER = 16.0
+"""Powers of distances, in units of the largest, that leave enough of the others."""
+_LEAST = 1e-10
+"""Largest distances whose powers are floats."""
+
+
+def drawn_points(
+    mu: Empirical, m: int, repeats: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Both samples' places in the list of points, `repeats` times: what `mu.sample` draws."""
+    n = len(mu.points)
+    for _ in range(repeats):
+        yield rng.integers(n, size=m), rng.integers(n, size=m)
+
+
+def point_cost(mu: Empirical, m: int, p: float, *, signs: bool, memory_limit: int) -> PointCost:
+    """How costs between samples of m neurons are found: by counts unless points are many.
+
+    Args:
+        mu: the uniform law on given points.
+        m: number of neurons in each sample, >= 1.
+        p: exponent > 0.
+        signs: whether costs are modulo signs.
+        memory_limit: bytes that an array of all pairs may take.
+
+    Raises:
+        ValueError: if an array of all pairs of points takes more than memory_limit.
+    """
+    import ot  # here because it imports PyTorch
+
+    points = np.asarray(mu.points)
+    modulo: Modulo = "signs" if signs else None
+
+    def by_assignment(a: np.ndarray, b: np.ndarray) -> float:
+        return wasserstein_pow(points[a], points[b], p, modulo=modulo, memory_limit=memory_limit)
+
+    n, d = points.shape
+    if m < n or p > _LARGEST_POWER or (d == 1 and p >= 1):
+        return by_assignment
+    require_memory(8 * n * n * (1 + signs), memory_limit)
+    costs = distances(points, points, signs=signs)
+    unit = float(costs.max())
+    if not _LEAST < unit < 1 / _LEAST:
+        return by_assignment
+    costs = (costs / unit) ** p
+
+    def by_counts(a: np.ndarray, b: np.ndarray) -> float:
+        left, right = (np.bincount(places, minlength=n).astype(float) for places in (a, b))
+        rows, columns = np.flatnonzero(left), np.flatnonzero(right)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # asked for below, as what it returns
+            total, log = ot.emd2(
+                left[rows],
+                right[columns],
+                np.ascontiguousarray(costs[np.ix_(rows, columns)]),
+                numItermax=_STEPS,
+                log=True,
+            )
+        if log["warning"] is not None:
+            return by_assignment(a, b)
+        return float(total) / m * unit**p
+
+    return by_counts
