@@ -1,4 +1,4 @@
-r"""Bounds from simulated costs (R2, R10, R20): true with a stated probability, near the truth.
+r"""Bounds from simulated costs (R2, R10, R20, R23): true with a stated probability, near the truth.
 
 Costs at a width say something about all larger ones, or all smaller ones, by R2. F is the mean of
 the costs W = W_2^2 of n independent pairs of samples at width w.
@@ -16,6 +16,10 @@ and Chernoff's bound for the mean of n of them, each with probability 1 - delta,
 *Bounded support, diameter D* (R10): with s = D^2 sqrt(ln(1/delta) / (w n)), M(m) <= F + s for
 m >= w and M(m) >= F - s for m <= w. Where both apply, delta is shared.
 
+*Given points* (R23). A walk among them, made for the scale of one cost that is not used again,
+gives weights of points; costs and what weights add to them have narrow intervals together, as in
+`rates.atom_walk`. Whether R10 or R23 has the shorter one is known before any cost is drawn.
+
 *How many costs.* With r = sqrt F / s the first interval is a share 1 - ((r - 1) / (r + 1))^2 of its
 upper end, with r = F / s the second one 2 / (1 + r). Both are at most g if F is at least L and s is
 small enough beside L. So n follows from g and a lower bound L of M(m), without a look at any cost,
@@ -23,15 +27,20 @@ and the interval holds as often as it says; only whether F is above L is left to
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lmctheory.measures import Bounded, LogSobolev, Measure, Modulo
+from lmctheory.measures import Bounded, Empirical, LogSobolev, Measure, Modulo
 from lmctheory.measures.arguments import RandomSource, at_least, generator, probability
+from lmctheory.measures.extreme_sizes import moderate
+from lmctheory.measures.quotient import by_signs, distances, quotient_diameter
+from lmctheory.rates.atom_walk import AtomWalk, atom_walk
 from lmctheory.rates.bound import Bound, all_but
 from lmctheory.rates.concentration import Deviation, deviation
+from lmctheory.rates.empirical.exact import MEMORY_LIMIT
 from lmctheory.rates.empirical.monte_carlo import Estimate, matching_cost
+from lmctheory.rates.empirical.points import drawn_points, point_cost
 from lmctheory.rates.lower.sandwich_below import lower_bound
 from lmctheory.results import Result
 
@@ -43,8 +52,10 @@ __all__ = [
     "upper_bound_from_costs",
 ]
 
-_SELF, _SUPPORT = "R20 simulated", "R10 simulated"
+_SELF, _SUPPORT, _WALK = "R20 simulated", "R10 simulated", "R23 simulated"
 _REPEATS = 16
+_MOST_ATOMS = 1500
+"""Among which a walk is looked for: in a minute, by dense matrices."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,23 +133,29 @@ def simulated_interval(
     if gap is not None:
         if repeats is not None:
             raise ValueError(f"repeats must be left out where a gap is asked for, got {repeats}")
-        repeats = _enough(mu, m, delta / 2, probability("gap", gap), modulo)
-    elif repeats is None:
-        repeats = _REPEATS
-    costs = _simulated(mu, m, repeats, delta / 2, modulo, rng)
+        gap = probability("gap", gap)
+    repeats = at_least("repeats", _REPEATS if repeats is None else repeats, 1)
+    walk = _walk(mu, m, delta / 2, modulo, rng := generator(rng))
+    if gap is not None:
+        repeats = _enough(mu, m, delta / 2, gap, modulo, walk)
+    drawn = _drawn(mu, m, repeats, modulo, walk, rng)
     lower, upper = (
-        _from_costs(costs, mu, m, delta / 2, modulo, terms, best)
+        _from_costs(drawn, mu, m, delta / 2, modulo, terms, best)
         for terms, best in ((_below, max), (_above, min))
     )
-    return SimulatedInterval(lower, upper, costs)
+    return SimulatedInterval(lower, upper, drawn.costs)
 
 
-def _enough(mu: Measure, m: int, delta: float, gap: float, modulo: Modulo) -> int:
+def _enough(
+    mu: Measure, m: int, delta: float, gap: float, modulo: Modulo, walk: AtomWalk | None
+) -> int:
     """How many costs make the interval a share `gap` of its upper end, if they are above L."""
-    one = deviation(mu, m, delta / 2 if _both(mu) else delta, modulo=modulo)
     least = lower_bound(mu, m, modulo=modulo).value
     if least == 0:
         raise ValueError(f"gap must be left out where the lower bound of the cost is 0, got {gap}")
+    if walk is not None:
+        return walk.enough(least, gap, m, delta)
+    one = deviation(mu, m, delta / 2 if _both(mu) else delta, modulo=modulo)
     left = (1 - gap) ** 0.5
     for_roots = one.distance**2 / least * ((1 + left) / (1 - left)) ** 2
     for_means = (one.power / least * (2 / gap - 1)) ** 2
@@ -190,8 +207,8 @@ def simulated_upper_bound(
     m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width <= m:
         raise ValueError(f"width must be <= m = {m}, got {width}")
-    costs = _simulated(mu, width, repeats, delta, modulo, rng)
-    return upper_bound_from_costs(costs, mu, width=width, delta=delta, modulo=modulo)
+    drawn = _simulated(mu, width, repeats, delta, modulo, rng)
+    return _from_costs(drawn, mu, width, delta, modulo, _above, min)
 
 
 def upper_bound_from_costs(
@@ -220,7 +237,7 @@ def upper_bound_from_costs(
         >>> upper_bound_from_costs(costs, mu, width=200, delta=0.01).value > costs.mean
         True
     """
-    return _from_costs(costs, mu, width, delta, modulo, _above, min)
+    return _from_costs(_Drawn(costs), mu, width, delta, modulo, _above, min)
 
 
 def simulated_lower_bound(
@@ -264,45 +281,110 @@ def simulated_lower_bound(
     m, width = at_least("m", m, 1), at_least("width", width, 1)
     if not width >= m:
         raise ValueError(f"width must be >= m = {m}, got {width}")
-    costs = _simulated(mu, width, repeats, delta, modulo, rng)
-    return _from_costs(costs, mu, width, delta, modulo, _below, max)
+    drawn = _simulated(mu, width, repeats, delta, modulo, rng)
+    return _from_costs(drawn, mu, width, delta, modulo, _below, max)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Costs, and of given points sums G of costs and what a walk adds to them."""
+
+    costs: Estimate
+    walk: AtomWalk | None = None
+    sums: Estimate | None = None
+
+
+def _walk(
+    mu: Measure, width: int, delta: float, modulo: Modulo, rng: np.random.Generator
+) -> AtomWalk | None:
+    """One with a shorter interval than R10's, if one is found; uses up one cost."""
+    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
+    if not isinstance(mu, Empirical) or moderate(mu, 2.0)[1] != 1:
+        return None
+    points = np.asarray(mu.points)
+    signs = by_signs(modulo)
+    atoms, place, masses = _atoms(points, signs)
+    if not 1 < len(atoms) <= _MOST_ATOMS:
+        return None
+    pilot = matching_cost(mu, width, repeats=1, modulo=modulo, rng=rng).mean
+    diameter = quotient_diameter(mu) if signs else mu.diameter
+    costs = distances(atoms, atoms, signs=signs, metric="sqeuclidean")
+    walk = atom_walk(costs, masses, pilot, below=diameter**4 / 2)
+    return None if walk is None else replace(walk, added=walk.added[place])
+
+
+def _atoms(points: np.ndarray, signs: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points that differ, where each of all points is among them, and their masses."""
+    if signs:  # the first coordinate but zeros made positive
+        leading = np.take_along_axis(points, (points != 0).argmax(axis=1)[:, None], axis=1)
+        points = np.where(leading < 0, -points, points)
+    points = points + 0.0  # one zero
+    atoms, place, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
+    return atoms, place.ravel(), counts / len(points)
 
 
 def _simulated(
     mu: Measure, width: int, repeats: int, delta: float, modulo: Modulo, rng: RandomSource
-) -> Estimate:
-    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
-    return matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=generator(rng))
+) -> _Drawn:
+    repeats = at_least("repeats", repeats, 1)
+    walk = _walk(mu, width, probability("delta", delta), modulo, rng := generator(rng))
+    return _drawn(mu, width, repeats, modulo, walk, rng)
 
 
-def _above(costs: Estimate, one: Deviation) -> dict[str, float]:
-    n = len(costs.draws) ** 0.5
-    return {_SELF: (costs.mean**0.5 + one.distance / n) ** 2, _SUPPORT: costs.mean + one.power / n}
+def _drawn(
+    mu: Measure,
+    width: int,
+    repeats: int,
+    modulo: Modulo,
+    walk: AtomWalk | None,
+    rng: np.random.Generator,
+) -> _Drawn:
+    if walk is None or not isinstance(mu, Empirical):
+        return _Drawn(matching_cost(mu, width, repeats=repeats, modulo=modulo, rng=rng))
+    cost = point_cost(mu, width, 2.0, signs=by_signs(modulo), memory_limit=MEMORY_LIMIT)
+    both = [
+        (cost(a, b), walk.added[a].mean() + walk.added[b].mean())
+        for a, b in drawn_points(mu, width, repeats, rng)
+    ]
+    costs, added = np.array(both).T
+    return _Drawn(Estimate(costs), walk, Estimate(costs + added))
 
 
-def _below(costs: Estimate, one: Deviation) -> dict[str, float]:
-    n = len(costs.draws) ** 0.5
-    root, mean = costs.mean**0.5 - one.distance / n, costs.mean - one.power / n
+def _above(drawn: _Drawn, one: Deviation, width: int, delta: float) -> dict[str, float]:
+    costs, n = drawn.costs, len(drawn.costs.draws)
+    if drawn.walk is not None and drawn.sums is not None:
+        return {_WALK: drawn.walk.upper(drawn.sums.mean, n, width, delta)}
+    root = costs.mean**0.5 + one.distance / n**0.5
+    return {_SELF: root**2, _SUPPORT: costs.mean + one.power / n**0.5}
+
+
+def _below(drawn: _Drawn, one: Deviation, width: int, delta: float) -> dict[str, float]:
+    costs, n = drawn.costs, len(drawn.costs.draws)
+    if drawn.walk is not None and drawn.sums is not None:
+        root = float(np.sqrt(drawn.sums.draws).mean())
+        return {_WALK: drawn.walk.lower(root, n, width, delta)}
+    root, mean = costs.mean**0.5 - one.distance / n**0.5, costs.mean - one.power / n**0.5
     return {_SELF: max(root, 0.0) ** 2, _SUPPORT: max(mean, 0.0)}
 
 
 def _from_costs(
-    costs: Estimate,
+    drawn: _Drawn,
     mu: Measure,
     width: int,
     delta: float,
     modulo: Modulo,
-    terms_of: Callable[[Estimate, Deviation], dict[str, float]],
+    terms_of: Callable[[_Drawn, Deviation, int, float], dict[str, float]],
     best: Callable[..., str],
 ) -> Bound:
     width, delta = at_least("width", width, 1), probability("delta", delta)
     one = deviation(mu, width, delta / 2 if _both(mu) else delta, modulo=modulo)
-    known = {_SELF: np.isfinite(one.distance), _SUPPORT: np.isfinite(one.power)}
-    terms = {key: value for key, value in terms_of(costs, one).items() if known[key]}
+    found = terms_of(drawn, one, width, delta)
+    known = {_SELF: np.isfinite(one.distance), _SUPPORT: np.isfinite(one.power), _WALK: True}
+    terms = {key: value for key, value in found.items() if known[key]}
     key = best(terms, key=lambda name: terms[name])
     assumptions = (
         f"neurons independent, from one {type(mu).__name__}",
-        f"holds with probability {all_but(delta)} over {len(costs.draws)} simulated pairs at width"
-        f" {width}",
+        f"holds with probability {all_but(delta)} over {len(drawn.costs.draws)} simulated pairs at"
+        f" width {width}",
     )
     return Bound(terms[key], key, terms, assumptions, failure=delta)

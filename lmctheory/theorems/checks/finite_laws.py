@@ -35,7 +35,7 @@ class FiniteLaw:
         """E W_p^p(mu_m, nu_m), exactly."""
         if len(self.points) == 2 or (self.points.shape[1] == 1 and p >= 1):
             return line_cost(*self._on_a_line(p), m)
-        samples = list(self._samples(m))
+        samples = list(self.samples(m))
         cost = 0.0
         for k, (weight, a) in enumerate(samples):
             for other, b in samples[:k]:
@@ -51,7 +51,7 @@ class FiniteLaw:
         distances, n = cdist(self.points, self.points) ** p, len(self.points)
         return sum(
             weight * float(ot.emd2(np.bincount(a, minlength=n) / m, self.masses, distances))
-            for weight, a in self._samples(m)
+            for weight, a in self.samples(m)
         )
 
     def _on_a_line(self, p: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -62,7 +62,7 @@ class FiniteLaw:
         order = np.argsort(self.points[:, 0])
         return self.points[order, 0], self.masses[order], p
 
-    def _samples(self, m: int) -> Iterator[tuple[float, list[int]]]:
+    def samples(self, m: int) -> Iterator[tuple[float, list[int]]]:
         """All samples of m neurons up to order, with their probabilities."""
         for sample in combinations_with_replacement(range(len(self.masses)), m):
             counts = np.bincount(sample, minlength=len(self.masses))

@@ -1580,3 +1580,106 @@ bounded as in step 3, by labels. Which $j$ a neuron of $i$ meets is the matching
 over all $j \ne i$ bounds what it takes off, in the mean $2 E$ for the neurons of either network.
 """,
 )
+
+_WALK = {
+    "E": r"\mathbb E G",
+    "R": r"\mathbb E \sqrt G",
+    "K": r"2 \, \mathbb E \kappa",
+    "phi": r"\varphi",
+    "theta": r"\theta",
+    "tau": r"\tau",
+    "x": r"\overline G",
+    "w": r"\overline{\sqrt G}",
+}
+theorem(
+    "R23",
+    "Costs of atoms that bound their own rises",
+    statement=(
+        r"\mathbb E C \le U \text{ and } \mathbb E C \ge L \text{, each with probability } 1 -"
+        r" \delta",
+        Formula("U", "=", "(sqrt(x + A*tau**2/(16*m)) + tau*sqrt(A/(16*m)))**2 - K", names=_WALK),
+        Formula("L", "=", "Max(w - t*sqrt(A/(16*m)), 0)**2 - K", names=_WALK),
+        Formula(r"\tau", "=", "(log(1/delta)/n + phi(y))/sqrt(y)", names=_WALK),
+        Formula("t", "=", "(log(1/delta)/n + phi(y*z))/sqrt(y)", names=_WALK),
+        Formula(r"\varphi(y)", "=", "-Sum(2**k*log(1 - y/4**k), (k, 0, oo))"),
+        Formula("z", "=", "((exp(x) - 1)/x)**2"),
+        Formula("x", "=", "2*r*sqrt(y/A)"),
+    ),
+    symbols={
+        "C": r"least $\frac1m \sum_i c(a_i, b_{\pi(i)})$ over permutations $\pi$",
+        "c(u, v)": r"what neurons at $u$ and $v$ cost, $\ge 0$: $|u - v|^2$, or any other",
+        "a_i, b_i": "neurons of A and of B, $m$ of each",
+        "m": _SAMPLES["m"],
+        "u, v": r"atoms of $\mu$, of masses $p_u$",
+        "w_{uv}": r"weights $\ge 0$ with $\operatorname{Var} f \le \sum_{\{u, v\}} w_{uv} (f(u) -"
+        r" f(v))^2$ for all $f$",
+        r"\kappa": r"$\kappa_u > 0$, any weights of atoms; $\mathbb E \kappa = \sum_u p_u \kappa_u$",
+        "G": r"$C + \frac1m \sum_i [\kappa(a_i) + \kappa(b_i)]$",
+        r"\overline G, \overline{\sqrt G}": "means over $n$ independent pairs of samples",
+        "h": r"$h_{uv}(q) = (c(v, q) - c(u, q) + \kappa_v - \kappa_u)_+$, $q$ an atom",
+        "A": r"with $\sum_v \frac{w_{uv}}{p_u} h_{uv}(q)^2 \le A [\frac12 c(u, q) + \kappa_u]$ for"
+        " all $u$, $q$",
+        "r": r"the most by which $h_{uv}(q)$ raises $\sqrt{c(u, q) + \kappa_u + \kappa_q}$, where"
+        " $w_{uv} > 0$",
+        "y, z": r"any $y$ in $(0, 1)$; in $t$ with $y z < 1$",
+        r"\delta": "probability of failure",
+        "k": "index",
+    },
+    status="derived",
+    sources=("ledoux2001",),
+    note="derived: Poincare's inequality for exponentials of a cost that bounds its own rises",
+    hypotheses=(
+        r"all $2mn$ neurons are independent, with the law $\mu$, which has finitely many atoms",
+        "$c$ is symmetric",
+        "every cost is that of an optimal matching",
+        r"$w$, $\kappa$ and $y$ do not depend on the samples",
+    ),
+    depends=("R1",),
+    functions=(
+        "rates.simulated_interval",
+        "rates.simulated_upper_bound",
+        "rates.simulated_lower_bound",
+    ),
+    checks="walks",
+    proof=r"""
+\textbf{1.} Variances of functions of independent neurons are at most the sum of what single neurons
+contribute: $\operatorname{Var} f \le \sum_j \mathbb E \operatorname{Var}_j f \le \sum_j \mathbb E
+\sum_{\{u, v\}} w_{uv} (f(x^{j \to u}) - f(x^{j \to v}))^2$, $j$ over all $2m$ neurons, $x^{j \to
+u}$ the samples with neuron $j$ at $u$. Count every pair at the end where $G$ is smaller:
+$\operatorname{Var} f \le \mathbb E \sum_j \sum_v \frac{w_{x_j v}}{p_{x_j}} (f(x^{j \to v}) -
+f(x))^2 \, 1\{G(x^{j \to v}) > G(x)\}$.
+
+\textbf{2.} Let $\pi$ be optimal for $x$. Where $a_i$ moves from $u$ to $v$ and stays with its
+partner at $q$, $G$ rises by $\frac1m h_{uv}(q)$ at most; likewise for $b_i$, as $c$ is symmetric.
+So with rates $\frac{w_{uv}}{p_u}$ the sum of squares of what it rises by is at most $\frac A{m^2}
+\sum_i [\frac12 c(a_i, b_{\pi(i)}) + \kappa(a_i) + \frac12 c(a_i, b_{\pi(i)}) + \kappa(b_i)] = \frac
+Am G$.
+
+\textbf{3.} For $\theta > 0$ take $f = e^{-\theta G/2}$. Where $G$ rises by $s$ from $x$ on, $(f(x')
+- f(x))^2 = e^{-\theta G(x)} (1 - e^{-\theta s/2})^2 \le \frac{\theta^2}4 s^2 e^{-\theta G(x)}$.
+Hence $\operatorname{Var} f \le \frac{A \theta^2}{4m} \mathbb E G e^{-\theta G}$, and by Chebyshev's
+inequality for one function that rises and one that falls $\mathbb E G e^{-\theta G} \le \mathbb E G
+\; \mathbb E e^{-\theta G}$.
+
+\textbf{4.} So $H(\theta) = \mathbb E e^{-\theta G}$ obeys $H(\theta) (1 - y) \le H(\theta/2)^2$
+with $y = \frac{A \theta^2}{4m} \mathbb E G < 1$. For $\theta/2$ this holds with $y/4$, and so on:
+$\ln H(\theta) \le -\sum_{k < j} 2^k \ln(1 - 4^{-k} y) + 2^j \ln H(2^{-j} \theta)$, whose last term
+tends to $-\theta \, \mathbb E G$. Thus $\ln H(\theta) \le \varphi(y) - \theta \, \mathbb E G$.
+
+\textbf{5.} For $\sqrt G$ take $f = e^{\theta \sqrt G/2}$. Where $G$ rises by $s \le \frac1m
+h_{uv}(q)$ from $x$ on, $\sqrt G$ rises by $s' \le \frac s{2 \sqrt G}$, and as $G \ge \frac1m (c(u,
+q) + \kappa_u + \kappa_q)$ and the root is concave, $s' \le r / \sqrt m$. With $x = \frac{\theta
+r}{2 \sqrt m}$, $(f(x') - f(x))^2 = e^{\theta \sqrt G} (e^{\theta s'/2} - 1)^2 \le z
+\frac{\theta^2}4 \frac{s^2}{4G} e^{\theta \sqrt G}$: by step 2 $\operatorname{Var} f \le \frac{A z
+\theta^2}{16 m} \mathbb E e^{\theta \sqrt G}$. As in step 4, $\ln \mathbb E e^{\theta \sqrt G} \le
+\theta \, \mathbb E \sqrt G + \varphi(\frac{A z \theta^2}{16m})$, since $z$ is smaller for
+$\theta/2$.
+
+\textbf{6.} By Chernoff's bound $\overline G > \mathbb E G - \frac1\theta (\frac1n \ln \frac1\delta
++ \varphi(\frac{A \theta^2}{4m} \mathbb E G))$ with probability $1 - \delta$; at $\theta^2 = \frac{4
+m y}{A \, \mathbb E G}$ this is $\overline G > \mathbb E G - \tau \sqrt{\frac A{4m} \mathbb E G}$,
+and $\mathbb E G = \mathbb E C + 2 \, \mathbb E \kappa$ is smaller than what solves it with $=$.
+Likewise $\overline{\sqrt G} < \mathbb E \sqrt G + t \sqrt{\frac A{16m}}$, at $\theta^2 =
+\frac{16my}A$, and $\mathbb E G \ge (\mathbb E \sqrt G)^2$.
+""",
+)

@@ -24,6 +24,7 @@ from lmctheory.theorems.checks.steps import (
     trees,
     truncation,
     two_layer,
+    walks,
     whole_path,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "trees",
     "truncation",
     "two_layer",
+    "walks",
     "whole_path",
 ]
