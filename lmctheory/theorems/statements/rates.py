@@ -1613,7 +1613,7 @@ theorem(
         "u, v": r"atoms of $\mu$, of masses $p_u$",
         "w_{uv}": r"weights $\ge 0$ with $\operatorname{Var} f \le \sum_{\{u, v\}} w_{uv} (f(u) -"
         r" f(v))^2$ for all $f$",
-        r"\kappa": r"$\kappa_u > 0$, any weights of atoms; $\mathbb E \kappa = \sum_u p_u \kappa_u$",
+        r"\kappa": r"weights $\kappa_u > 0$ of atoms; $\mathbb E \kappa = \sum_u p_u \kappa_u$",
         "G": r"$C + \frac1m \sum_i [\kappa(a_i) + \kappa(b_i)]$",
         r"\overline G, \overline{\sqrt G}": "means over $n$ independent pairs of samples",
         "h": r"$h_{uv}(q) = (c(v, q) - c(u, q) + \kappa_v - \kappa_u)_+$, $q$ an atom",
