@@ -11,8 +11,9 @@ All gates of a layer are rows of its two weights, z_t = W x_t + b and u_t = U h_
 The z_t of all times are one layer; every other step is an operation that is known, the weights of
 each time the same.
 
-The last states ``[layers, n, width]`` and sequences with the time first are nodes that are `Turned`
-(`lmctheory.paths.turned_steps`).
+A layer is one step: of a network that was traced the module, of one that was exported the function
+that it calls. The last states ``[layers, n, width]`` and sequences with the time first are nodes
+that are `Turned` (`lmctheory.paths.turned_steps`).
 """
 
 from __future__ import annotations
@@ -23,15 +24,20 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from lmctheory.networks import activation
+from lmctheory.networks.program import operation
 from lmctheory.paths.complete_operations import Concatenation
 from lmctheory.paths.following import Call, Found, Turned, Writer, without_examples
 from lmctheory.paths.recognition import Carried
 from lmctheory.paths.turned_steps import chosen, stacked
 
-__all__ = ["cell_rule", "recurrent_rule"]
+__all__ = ["cell_rule", "recurrent_function_rule", "recurrent_rule"]
 
 Pair = tuple[Tensor, Tensor]
 _GATES = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4, nn.RNNCell: 1, nn.GRUCell: 3, nn.LSTMCell: 4}
+_FUNCTIONS = {"rnn_tanh": (1, "tanh"), "rnn_relu": (1, "relu"), "gru": (3, ""), "lstm": (4, "")}
+"""Of each function the gates and, of an RNN, sigma."""
+_KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+"""The weights of one layer in one direction, in the order that functions take them in."""
 
 
 class _State(NamedTuple):
@@ -135,36 +141,86 @@ def _joined(w: Writer, name: str, nodes: Sequence[int]) -> int:
     return w.write(lambda node: Concatenation(node, -1), name, nodes, (*shape, total))
 
 
+class _Stack(NamedTuple):
+    """Several layers, in one direction or both.
+
+    Attributes:
+        gates: 1 of an RNN, 3 of a GRU, 4 of an LSTM.
+        sigma: of an RNN.
+        layers: how many.
+        directions: 1 or 2.
+        batch_first: else the time is the first axis.
+        held: A's and B's weights, by the names that they have in a module.
+    """
+
+    gates: int
+    sigma: str
+    layers: int
+    directions: int
+    batch_first: bool
+    held: Mapping[str, Pair]
+
+    def unrolled(self, w: Writer, name: str, call: Call) -> list[Found] | None:
+        """The outputs, the last h of all layers and, of an LSTM, the last c."""
+        source = call.source("input")
+        x = w.node(source, 3) if self.batch_first else w.turned.get(source)
+        first = _states(w, call, self.layers * self.directions)
+        if x is None or first is None:
+            return None
+        last = list[Any]()
+        for i in range(self.layers):
+            sides = []
+            for k in range(self.directions):
+                cell = self._cell(w, name, f"_l{i}" + "_reverse" * k)
+                side, state = cell.along(x, first[self.directions * i + k], bool(k))
+                sides.append(side)
+                last.append(state)
+            x = _joined(w, name, sides)
+        h, c = map(list, zip(*last, strict=True))
+        states = (h, c) if self.gates == 4 else (h,)
+        out: Found = x if self.batch_first else Turned(x)
+        return [out, *(Turned(stacked(w, name, of_layers)) for of_layers in states)]
+
+    def _cell(self, w: Writer, name: str, suffix: str) -> _Cell:
+        held = self.held
+        own = {key.removesuffix(suffix): held[key] for key in held if key.endswith(suffix)}
+        width = len(own["weight_ih"][0]) // self.gates
+        return _Cell(w, name, self.gates, self.sigma, width, own)
+
+
 def recurrent_rule(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
     """`nn.RNN`, `nn.GRU` and `nn.LSTM`, of several layers, in one direction or both."""
     layer: nn.RNNBase = carried.step.target.module  # type: ignore[union-attr]
-    x = w.node(call.source("input"), 3) if layer.batch_first else w.turned.get(call.source("input"))
-    held, directions = _held(carried, call), 1 + layer.bidirectional
-    first = _states(w, call, layer.num_layers * directions)
-    if x is None or first is None or held is None:
+    held = _held(carried, call.source("tensors"))
+    if held is None:
         return None
-    name, last = str(carried.step.name), list[Any]()
-    for i in range(layer.num_layers):
-        sides = []
-        for k in range(directions):
-            suffix = f"_l{i}" + "_reverse" * k
-            own = {key.removesuffix(suffix): held[key] for key in held if key.endswith(suffix)}
-            gates, sigma = _GATES[type(layer)], _sigma(layer)
-            cell = _Cell(w, name, gates, sigma, layer.hidden_size, own)
-            side, state = cell.along(x, first[directions * i + k], bool(k))
-            sides.append(side)
-            last.append(state)
-        x = _joined(w, name, sides)
-    h, c = map(list, zip(*last, strict=True))
-    out: Found = x if layer.batch_first else Turned(x)
-    if type(layer) is nn.LSTM:
-        return [out, [Turned(stacked(w, name, h)), Turned(stacked(w, name, c))]]
-    return [out, Turned(stacked(w, name, h))]
+    gates, directions = _GATES[type(layer)], 1 + layer.bidirectional
+    stack = _Stack(gates, _sigma(layer), layer.num_layers, directions, layer.batch_first, held)
+    found = stack.unrolled(w, carried.step.name, call)
+    return [found[0], found[1:]] if found and type(layer) is nn.LSTM else found
 
 
-def _held(carried: Carried, call: Call) -> dict[str, Pair] | None:
+def recurrent_function_rule(w: Writer, carried: Carried, call: Call) -> list[Found] | None:
+    """The functions that these modules call; None for packed sequences."""
+    biased, weights = call.value("has_biases"), call.source("params")
+    if not isinstance(biased, bool):
+        return None
+    layers, directions = call.value("num_layers"), 1 + call.value("bidirectional")
+    suffixes = [f"_l{i}" + "_reverse" * k for i in range(layers) for k in range(directions)]
+    kinds = [kind for kind in _KINDS if biased or "bias" not in kind]
+    kinds = kinds[: len(weights) // len(suffixes)]
+    names = [kind + suffix for suffix in suffixes for kind in kinds]
+    held = _held(carried, dict(zip(names, weights, strict=True)))
+    if held is None:
+        return None
+    gates, sigma = _FUNCTIONS[operation(carried.step.target)]
+    stack = _Stack(gates, sigma, layers, directions, call.value("batch_first"), held)
+    return stack.unrolled(w, carried.step.name, call)
+
+
+def _held(carried: Carried, slots: Mapping[str, Any]) -> dict[str, Pair] | None:
     """A's and B's weights of a layer by name; None if it computes one of them."""
-    pairs = {name: carried.slot(slot) for name, slot in call.source("tensors").items()}
+    pairs = {name: carried.slot(slot) for name, slot in slots.items()}
     known = {name: pair for name, pair in pairs.items() if pair is not None}
     return known if len(known) == len(pairs) else None
 
@@ -213,7 +269,11 @@ def _initial(w: Writer, source: Any, count: int) -> list[int | None] | None:
 def cell_rule(w: Writer, carried: Carried, call: Call) -> int | list[Found] | None:
     """`nn.RNNCell`, `nn.GRUCell` and `nn.LSTMCell`."""
     layer: nn.RNNCellBase = carried.step.target.module  # type: ignore[union-attr]
-    x, held, parts = w.node(call.source("input"), 2), _held(carried, call), _given(w, call)
+    x, held, parts = (
+        w.node(call.source("input"), 2),
+        _held(carried, call.source("tensors")),
+        _given(w, call),
+    )
     states = [part if part is None or isinstance(part, int) else w.node(part, 2) for part in parts]
     unknown = any(s is None and part is not None for s, part in zip(states, parts, strict=True))
     if x is None or unknown or held is None:

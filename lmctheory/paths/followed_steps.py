@@ -23,7 +23,11 @@ from lmctheory.paths.followed_layers import (
     softmax_rule,
     transposed_rule,
 )
-from lmctheory.paths.followed_recurrent import cell_rule, recurrent_rule
+from lmctheory.paths.followed_recurrent import (
+    cell_rule,
+    recurrent_function_rule,
+    recurrent_rule,
+)
 from lmctheory.paths.following import Call, Found, Rule, Writer, is_index
 from lmctheory.paths.recognition import Carried
 from lmctheory.paths.smooth_functions import EXP, RECIPROCAL, RSQRT, SQRT, Smooth
@@ -282,6 +286,16 @@ _RULES: Mapping[str, tuple[Rule, tuple[str, ...]]] = {
         (
             *("input", "running_mean", "running_var", "weight", "bias"),
             *("use_input_stats", "momentum", "eps"),
+        ),
+    ),
+    **dict.fromkeys(
+        ("rnn_tanh", "rnn_relu", "gru", "lstm"),
+        (
+            recurrent_function_rule,
+            (
+                *("input", "hx", "params", "has_biases", "num_layers", "dropout", "train"),
+                *("bidirectional", "batch_first"),
+            ),
         ),
     ),
     "softmax": (softmax_rule, ("input", "dim")),

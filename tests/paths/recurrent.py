@@ -70,6 +70,17 @@ class Loop(nn.Module):
         return self.head(state[0] if isinstance(self.cell, nn.LSTMCell) else state)
 
 
+class Untraceable(nn.Module):
+    """Branches on a shape, which symbols do not have: it is read by exporting it."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x):
+        return self.inner(x) if x.shape[1] == 3 else x
+
+
 RECURRENT = {
     "RNN": lambda: Batched(nn.RNN(2, 4, batch_first=True)),
     "RNN relu": lambda: TimeFirst(nn.RNN(2, 4, nonlinearity="relu")),
@@ -83,6 +94,14 @@ RECURRENT = {
     "GRU begun": lambda: Begun(nn.GRU(2, 4, 2, batch_first=True)),
     "LSTM begun": lambda: Begun(nn.LSTM(2, 4, 2, batch_first=True)),
     "GRU from inputs": lambda: FromInputs(nn.GRU(2, 4, batch_first=True)),
+    "RNN exported": lambda: Untraceable(TimeFirst(nn.RNN(2, 4, nonlinearity="relu", bias=False))),
+    "GRU exported": lambda: Untraceable(
+        LastStates(nn.GRU(2, 3, batch_first=True, bidirectional=True))
+    ),
+    "LSTM exported": lambda: Untraceable(Begun(nn.LSTM(2, 4, 2, batch_first=True))),
+    "LSTM projected, exported": lambda: Untraceable(
+        Batched(nn.LSTM(2, 4, 2, batch_first=True, proj_size=2, bias=False, bidirectional=True))
+    ),
     "RNN cell": lambda: Loop(nn.RNNCell(2, 4)),
     "GRU cell": lambda: Loop(nn.GRUCell(2, 4)),
     "LSTM cell": lambda: Loop(nn.LSTMCell(2, 4)),

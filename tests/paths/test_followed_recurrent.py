@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lmctheory.networks import Examples
+from lmctheory.networks.program import UnreadableError
 from lmctheory.paths import certify, interpolate
 from lmctheory.paths.reading import program_of
 from tests.paths.architectures import generator, shaken
@@ -66,3 +67,19 @@ def test_a_network_that_runs_along_the_examples_is_refused():
         certify(
             module, shaken(module, 0.1, generator(0)), Examples(x, torch.arange(3)), complete=True
         )
+
+
+class Packed(Batched):
+    """The first inputs as packed sequences of length one."""
+
+    def forward(self, x):
+        h = torch.zeros(1, x.shape[0], 4, dtype=x.dtype)
+        sizes = torch.ones(1, dtype=torch.int64) * x.shape[0]
+        weights = list(self.layer.parameters())
+        return self.head(torch.gru(x[:, 0], sizes, h, weights, True, 1, 0.0, False, False)[1][0])
+
+
+def test_packed_sequences_are_refused():
+    a, b, data = pair(Packed(nn.GRU(2, 4)), 0)
+    with pytest.raises(UnreadableError, match="cannot be certified"):
+        certify(a, b, data, complete=True)
