@@ -148,7 +148,7 @@ def needed(graph: Graph) -> frozenset[Node]:
 
 
 def _last(graph: Graph) -> Node:
-    return next(iter(reversed(graph.nodes)))  # of PyTorch 2.6, `reversed` gives no iterator
+    return next(iter(reversed(graph.nodes)))  # of PyTorch 2.8, `reversed` gives no iterator
 
 
 def opaque(model: nn.Module) -> Program:
