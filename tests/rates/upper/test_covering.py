@@ -70,6 +70,20 @@ def test_a_half_keeps_its_digits_in_large_samples(m):
     assert mean_left_over(np.array([0.5]), m)[0] == pytest.approx(exact, rel=1e-12, abs=0)
 
 
+@pytest.mark.parametrize("m", [10**6, 10**12, 10**15])
+def test_halves_of_one_large_sample_keep_their_digits_too(m):
+    """E|N - m/2| = m C(m, m/2)/2^(m + 1), of two halves (1 - 1/(4m)) sqrt(2/(pi m)) of m."""
+    exact = (1 - 1 / (4 * m)) * np.sqrt(2 / (np.pi * m))
+    halves = NestedPartition(np.array([1.0, 0.0]), masses=(np.array([0.5, 0.5]),))
+    assert halves.left_over(m, 1)[0] == pytest.approx(exact, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("m", [1, 2, 10**12])
+def test_one_cell_leaves_nothing_over(m):
+    whole = NestedPartition(np.array([1.0, 0.0]), masses=(np.array([0.0, 1.0]),))
+    assert whole.left_over(m, 1)[0] == whole.left_over(m, 2)[0] == 0
+
+
 def test_many_cells_are_summed_in_parts():
     masses = np.full(10_000, 1e-4)
     exact = NestedPartition(np.array([1.0, 0.0]), masses=(masses,)).left_over(300, 2)
