@@ -33,6 +33,7 @@ from lmctheory.rates import (
     truncated_gaussian_bound,
     upper_bound,
 )
+from lmctheory.rates.atom_walk import AtomWalk, doublings
 from lmctheory.rates.upper.chain import _PERIOD, _WAVES, Chain
 from lmctheory.rates.upper.covering import mean_left_over
 from lmctheory.rates.upper.pairs import normal_pair_costs, uniform_pair_gains
@@ -424,6 +425,26 @@ def test_costs_that_bound_themselves():
     for left in (line.left for line in registry()["R20"].formulas):
         s = deviation(law, m * n, delta).distance
         assert both("R20", left, m=m, n=n, s=s, C=3.0) == pytest.approx(delta, rel=1e-9)
+
+
+def test_walks_among_atoms():
+    """Both ends at the y that the code takes, or one that is as good."""
+    walk, n, m, delta = AtomWalk(2.0, 0.5, np.ones(1), 1.5), 40, 10, 0.05
+    room = {"delta": delta, "n": n, "phi": doublings}
+
+    def tau(y):
+        return both("R23", r"\tau", y=y, **room)
+
+    def t(y):
+        x = both("R23", "x", r=1.5, y=y, A=2.0)
+        return both("R23", "t", y=y, z=both("R23", "z", x=x), **room)
+
+    ends = {"A": 2.0, "m": m, "K": 0.5}
+    upper = min(both("R23", "U", x=4.0, tau=tau(y), **ends) for y in np.geomspace(0.01, 0.2, 40))
+    assert upper == pytest.approx(walk.upper(4.0, n, m, delta), rel=1e-4)
+    lower = max(both("R23", "L", w=2.0, t=t(y), **ends) for y in np.geomspace(0.005, 0.1, 40))
+    assert lower == pytest.approx(walk.lower(2.0, n, m, delta), rel=1e-4)
+    assert both("R23", r"\varphi(y)", y=0.3) == pytest.approx(doublings(0.3), rel=1e-12)
 
 
 def test_a_chain_of_two_atoms():
