@@ -48,7 +48,7 @@ _SHARPNESS = 10.0, 40.0
 """Of the smoothed extremes, at the first step and at the last."""
 _SEEN, _SEEN_FOR = 24, 5
 """Partners y of every atom that are looked at, those with the largest sums, for so many steps."""
-_EARLY, _HOPELESS = _STEPS // 4, 4.0
+_EARLY, _HOPELESS = _STEPS // 4, 2.0
 """After so many steps what is so many times too large is given up."""
 _KEPT = 1.0, 0.99, 0.98, 0.95, 0.9, 0.8
 """Shares of edges that are tried, the shortest ones."""

@@ -12,12 +12,13 @@ from simulations.matching_rates.laws import (
     CANTOR,
     CUBES,
     DIMENSIONS,
+    ENCLOSED,
     GIVEN,
     LOW_RANK,
     SANDWICHED,
     SHARPENED,
 )
-from simulations.matching_rates.measurement import Cost, Dimensions, run_cost, run_dimensions
+from simulations.matching_rates.measurement import Record, run_cost, run_dimensions, run_interval
 from simulations.matching_rates.tables import (
     GIVEN_WIDTHS,
     SANDWICH_WIDTHS,
@@ -29,14 +30,16 @@ from simulations.matching_rates.tasks import (
     EXPONENTS,
     CostTask,
     DimensionTask,
+    IntervalTask,
+    Task,
     cost_of,
 )
 from simulations.options import Seed
 
 __all__ = ["DECLARATION", "STUDY", "matching_rates"]
 
-STUDY: TypedStudy[CostTask | DimensionTask, Cost | Dimensions] = study(
-    "matching_rates", 3, run_cost, run_dimensions, cost=cost_of
+STUDY: TypedStudy[Task, Record] = study(
+    "matching_rates", 3, run_cost, run_dimensions, run_interval, cost=cost_of
 )
 _CURVES = {*CUBES.values(), *CANTOR.values(), *LOW_RANK.values()}
 
@@ -49,7 +52,7 @@ def matching_rates(
     widest: Annotated[int, typer.Option(min=64, help="Largest width.")] = 4096,
     draws: Annotated[int, typer.Option(min=2, help="Draws at small widths.")] = 64,
     seed: Seed = 0,
-) -> Iterator[CostTask | DimensionTask]:
+) -> Iterator[Task]:
     """Matching costs between their bounds, exponents and dimensions, measured beside the theory."""
 
     def costs(
@@ -69,6 +72,12 @@ def matching_rates(
     yield from costs(list(LOW_RANK.values()), CURVE_WIDTHS, (2.0,))
     yield from costs(list(SHARPENED), (SHARPENED_WIDTH,), (2.0,))
     yield from costs(list(GIVEN), GIVEN_WIDTHS, (2.0,))
+    enclosed = [(law, width) for law in ENCLOSED for width in GIVEN_WIDTHS if width <= widest]
+    yield from (
+        # costs at small widths take no time
+        IntervalTask(law, width, 6 * draws * max(1, 1000 // width), seed)
+        for law, width in enclosed
+    )
     yield from (DimensionTask(data, min(2000, widest), min(8, draws), seed) for data in DATA)
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "CANTOR",
     "CUBES",
     "DIMENSIONS",
+    "ENCLOSED",
     "FIRST_GIVEN",
     "GIVEN",
     "LAWS",
@@ -192,6 +193,9 @@ GIVEN: Mapping[str, Callable[[], Measure]] = {
     "8 clusters, d = 5": _small_clusters,
 }
 """Laws of given points, as a trained layer is one, and of clusters."""
+
+ENCLOSED = (*(law for law in GIVEN if "points" in law or "atoms" in law), "trained neurons")
+"""Those of finitely many points, whose costs are enclosed by simulated ones."""
 
 FIRST_GIVEN: Mapping[str, Mapping[int, tuple[float, float]]] = {
     "200 points, d = 1": {100: (0.0222, 2.22), 1000: (0.00222, 0.741), 4096: (0.000542, 0.366)},

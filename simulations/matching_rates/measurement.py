@@ -9,6 +9,7 @@ from lmctheory.rates import (
     lower_bound,
     matching_cost,
     matching_cost_curve,
+    simulated_interval,
     upper_bound,
     wasserstein_dimension,
 )
@@ -16,11 +17,23 @@ from lmctheory.sweeps.mean import Mean
 from lmctheory.sweeps.typed import entropy_of
 from simulations.matching_rates.known_dimensions import DATA, Sampler
 from simulations.matching_rates.laws import LAWS
-from simulations.matching_rates.tasks import CostTask, DimensionTask
+from simulations.matching_rates.tasks import CostTask, DimensionTask, IntervalTask
 
-__all__ = ["WASSERSTEIN", "Cost", "Dimensions", "run_cost", "run_dimensions"]
+__all__ = [
+    "FAILURE",
+    "WASSERSTEIN",
+    "Cost",
+    "Dimensions",
+    "Interval",
+    "Record",
+    "run_cost",
+    "run_dimensions",
+    "run_interval",
+]
 
 WASSERSTEIN = "Wasserstein"
+FAILURE = 1e-6
+"""Probability with which an interval may miss the cost."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,24 @@ class Dimensions:
     estimates: dict[str, list[float]]
 
 
+@dataclass(frozen=True)
+class Interval:
+    """Both ends of a matching cost, and the costs that they come from."""
+
+    lower: float
+    upper: float
+    key: str
+    draws: list[float]
+
+    @property
+    def mean(self) -> Mean:
+        """The measured cost per neuron."""
+        return Mean.over(self.draws)
+
+
+Record = Cost | Dimensions | Interval
+
+
 def run_cost(task: CostTask) -> Cost:
     """Draws a matching cost."""
     rng = np.random.default_rng(entropy_of(task))
@@ -65,6 +96,16 @@ def run_cost(task: CostTask) -> Cost:
         published=upper.terms.get("R4 published"),  # bounded laws only
         trivial=upper.terms["trivial"],
     )
+
+
+def run_interval(task: IntervalTask) -> Interval:
+    """Encloses a matching cost by simulated ones."""
+    rng = np.random.default_rng(entropy_of(task))
+    found = simulated_interval(
+        LAWS[task.law](), task.width, delta=FAILURE, repeats=task.repeats, rng=rng
+    )
+    draws = found.costs.draws.tolist()
+    return Interval(found.lower.value, found.upper.value, found.upper.key, draws)
 
 
 def run_dimensions(task: DimensionTask) -> Dimensions:

@@ -12,17 +12,26 @@ from lmctheory.rates.empirical.curve import Crossover
 from lmctheory.rates.empirical.power_law import PowerLaw
 from lmctheory.sweeps.typed import of_kind
 from simulations.matching_rates.laws import CANTOR, CUBES, LOW_RANK
-from simulations.matching_rates.measurement import Cost, Dimensions
-from simulations.matching_rates.tasks import CURVE_WIDTHS, EXPONENTS, CostTask, DimensionTask
+from simulations.matching_rates.measurement import Cost, Dimensions, Interval, Record
+from simulations.matching_rates.tasks import (
+    CURVE_WIDTHS,
+    EXPONENTS,
+    CostTask,
+    DimensionTask,
+    IntervalTask,
+    Task,
+)
 from simulations.matching_rates.theory import Rate, any_law, cube
 
 __all__ = [
     "FAMILIES",
     "LARGE",
+    "Enclosed",
     "Exponent",
     "Measured",
     "NoisyCurve",
     "Results",
+    "enclosed",
     "exponents",
     "noisy",
     "require_one_study",
@@ -37,7 +46,7 @@ FAMILIES: Mapping[str, tuple[Mapping[int, str], Callable[[int, float], Rate]]] =
 }
 """For each family of curves, the names of its laws by dimension, and their rates."""
 
-Results = Sequence[tuple[CostTask | DimensionTask, Cost | Dimensions]]
+Results = Sequence[tuple[Task, Record]]
 
 
 class Measured(NamedTuple):
@@ -45,6 +54,17 @@ class Measured(NamedTuple):
 
     task: CostTask
     record: Cost
+
+
+class Enclosed(NamedTuple):
+    """The matching cost of given points at one width, in an interval and between its bounds.
+
+    The bounds are None where they were not computed.
+    """
+
+    task: IntervalTask
+    record: Interval
+    bounds: Cost | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +112,17 @@ def select(results: Results, laws: Collection[str], widths: Collection[int]) -> 
     return sorted(found, key=lambda one: (order[one.task.law], one.task.width, one.task.p))
 
 
+def enclosed(results: Results) -> list[Enclosed]:
+    """The intervals, each beside the bounds of the same cost."""
+    bounds = {
+        (task.law, task.width): cost
+        for task, cost in of_kind(results, CostTask, Cost)
+        if task.p == 2
+    }
+    found = of_kind(results, IntervalTask, Interval)
+    return [Enclosed(task, one, bounds.get((task.law, task.width))) for task, one in found]
+
+
 def exponents(results: Results, family: str, p: float) -> list[Exponent]:
     """Those of one family of laws, by dimension; what was not measured is left out."""
     names, rate = FAMILIES[family]
@@ -117,8 +148,8 @@ def require_one_study(results: Results) -> None:
     """Refuses results that do not belong into one figure.
 
     Raises:
-        ValueError: if a cost or the dimension of data was measured twice, with different options,
-            or curves are not complete.
+        ValueError: if a cost, an interval or the dimension of data was measured twice, with
+            different options, or curves are not complete.
     """
     for data, times in Counter(
         c.data for c, _ in of_kind(results, DimensionTask, Dimensions)
@@ -130,6 +161,12 @@ def require_one_study(results: Results) -> None:
         if times > 1:
             raise ValueError(
                 f"the results mix studies: they hold {law}, p = {p:g}, m = {width} twice"
+            )
+    intervals = [(c.law, c.width) for c, _ in of_kind(results, IntervalTask, Interval)]
+    for (law, width), times in Counter(intervals).items():
+        if times > 1:
+            raise ValueError(
+                f"the results mix studies: they hold the interval of {law}, m = {width} twice"
             )
     curves = {
         (law, p): {m for other, q, m in costs if (other, q) == (law, p) and m in CURVE_WIDTHS}

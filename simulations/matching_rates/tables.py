@@ -11,14 +11,16 @@ from lmctheory.tables import Cells, Column, Table
 from simulations.declaration import Part
 from simulations.matching_rates.known_dimensions import DATA
 from simulations.matching_rates.laws import FIRST_GIVEN, RANK, SANDWICHED, SHARPENED
-from simulations.matching_rates.measurement import WASSERSTEIN, Dimensions
+from simulations.matching_rates.measurement import FAILURE, WASSERSTEIN, Cost, Dimensions, Interval
 from simulations.matching_rates.summary import (
     FAMILIES,
     LARGE,
+    Enclosed,
     Exponent,
     Measured,
     NoisyCurve,
     Results,
+    enclosed,
     exponents,
     noisy,
     select,
@@ -57,6 +59,7 @@ def report(results: Results) -> list[Part]:
     costs = select(results, SANDWICHED, SANDWICH_WIDTHS)
     sharpened = select(results, SHARPENED, (SHARPENED_WIDTH,))
     given = select(results, FIRST_GIVEN, GIVEN_WIDTHS)
+    intervals = enclosed(results)
     curves = [curve for curve in noisy(results) if curve.crossover is not None]
     return [
         *(_sandwich([one for one in costs if one.task.p == p], p) for p in EXPONENTS),
@@ -64,6 +67,7 @@ def report(results: Results) -> list[Part]:
         "",
         *([_sharpened(sharpened)] if sharpened else []),
         *([_given(given)] if given else []),
+        *([_enclosed(intervals)] if intervals else []),
         *(_exponents({f: exponents(results, f, p) for f in FAMILIES}, p) for p in EXPONENTS),
         _crossovers(curves) if curves else _TOO_SHORT,
         _dimensions(results),
@@ -135,6 +139,35 @@ def _given(costs: Sequence[Measured]) -> Table[Measured]:
         "L by R9, U by R5, before R16, R18, R19 and R22",
         [one for one in costs if one.task.p == 2],
         lambda task: FIRST_GIVEN[task.law].get(task.width, (None, None)),
+    )
+
+
+def _enclosed(intervals: Sequence[Enclosed]) -> Table[Enclosed]:
+    def below(one: Enclosed, ends: Interval | Cost | None) -> float | None:
+        return _ratio(one.record.mean.value, ends.lower if ends else None)
+
+    def above(one: Enclosed, ends: Interval | Cost | None) -> float | None:
+        return ends.upper / one.record.mean.value if ends else None
+
+    return Table(
+        "What simulated costs enclose: given points, p = 2 (R10, R23)",
+        f"Every interval, L to U, misses M(m) with a probability of {FAILURE:g} at most. M: mean of"
+        " the n costs, in brackets the standard error of the last digit. sure: by bounds without"
+        " simulation, as above.",
+        [
+            Column("law", lambda one: one.task.law, left=True, once=True),
+            Column("m", lambda one: one.task.width, form="d"),
+            Column("n", lambda one: len(one.record.draws), form="d"),
+            Column("L", lambda one: one.record.lower),
+            Column("M", lambda one: one.record.mean),
+            Column("U", lambda one: one.record.upper),
+            Column("by", lambda one: one.record.key.split()[0]),
+            Column("M/L", lambda one: below(one, one.record), ".2f"),
+            Column("U/M", lambda one: above(one, one.record), ".2f"),
+            Column("sure M/L", lambda one: below(one, one.bounds), ".2f"),
+            Column("sure U/M", lambda one: above(one, one.bounds), ".2f"),
+        ],
+        intervals,
     )
 
 

@@ -312,7 +312,7 @@ KEYS = {
         (2, "d914ba66690af5156aab320ab6377092f781c905481f9f69607e7f2012d0a95d"),
     ),
     "matching_rates": (
-        (540, "9ea98aed5a850887beb9ce5bdd70a06f2bf02e9f446b9be38f583a5ca8dacf6a"),
+        (567, "83856adbbd008cd0151bd4e5478cfc101387f31fbb4594f81aba3700633088f1"),
         (58, "dd98c317de0f4b52ff159e7b652631ec958608a2969fc514ba27dbe6cbf9398e"),
     ),
     "matching_methods": (

@@ -8,6 +8,7 @@ import pytest
 
 from lmctheory.measures import Measure
 from lmctheory.rates import covering_bound, fournier_bound, lower_bound, upper_bound
+from lmctheory.tables import Table
 from paper_figures import matching_rates as figure_module
 from simulations.matching_rates.command import matching_rates
 from simulations.matching_rates.known_dimensions import DATA
@@ -16,12 +17,14 @@ from simulations.matching_rates.measurement import (
     WASSERSTEIN,
     Cost,
     Dimensions,
+    Interval,
     run_cost,
     run_dimensions,
+    run_interval,
 )
-from simulations.matching_rates.summary import exponents, noisy, require_one_study, select
+from simulations.matching_rates.summary import enclosed, exponents, noisy, require_one_study, select
 from simulations.matching_rates.tables import ESTIMATORS, SANDWICH_WIDTHS, report, verdict
-from simulations.matching_rates.tasks import CURVE_WIDTHS, CostTask, DimensionTask
+from simulations.matching_rates.tasks import CURVE_WIDTHS, CostTask, DimensionTask, IntervalTask
 from simulations.matching_rates.theory import any_law, cube
 
 
@@ -45,6 +48,9 @@ def synthetic():
         if isinstance(c, DimensionTask):
             estimates = dict.fromkeys(ESTIMATORS, [float(DATA[c.data].intrinsic)] * 4)
             yield c, Dimensions(estimates)
+            continue
+        if isinstance(c, IntervalTask):
+            yield c, Interval(0.8, 1.25, "R23 simulated", [1.0, 1.0])
             continue
         law, m, p = c.law, c.width, c.p
         if law in rates:
@@ -156,6 +162,34 @@ def test_estimates_of_known_data():
     assert 2 <= np.mean(estimates[WASSERSTEIN]) <= 4
 
 
+def test_an_interval_of_given_points():
+    task = IntervalTask("8 atoms, d = 5", 50, repeats=60, seed=0)
+    record = run_interval(task)
+    assert record.key == "R23 simulated"
+    assert len(record.draws) == 60
+    law = LAWS[task.law]()
+    within = lower_bound(law, 50).value, upper_bound(law, 50).value
+    assert record.lower < record.mean.value < record.upper
+    assert within[0] < record.upper
+    assert record.lower < within[1]
+
+
+def test_intervals_stand_beside_the_bounds_of_the_same_cost(results):
+    rows = enclosed(results)
+    assert {one.task.law for one in rows} > {"500 points, d = 3", "trained neurons"}
+    assert all((one.bounds.lower, one.bounds.upper) == (0.5, 2.0) for one in rows)
+    [table] = [
+        part
+        for part in report(results)
+        if isinstance(part, Table) and "What simulated" in part.title
+    ]
+    shown = {column.name: column.of(rows[0]) for column in table.columns}
+    assert (shown["n"], shown["M/L"], shown["U/M"]) == (2, 1 / 0.8, 1.25)
+    assert (shown["sure M/L"], shown["sure U/M"]) == (2.0, 2.0)
+    alone = enclosed([one for one in results if isinstance(one[0], IntervalTask)])
+    assert {one.bounds for one in alone} == {None}
+
+
 def test_the_plan_keeps_to_its_options():
     tasks = list(matching_rates([2, 7], widest=1024, draws=64, seed=5))
     costs = [c for c in tasks if isinstance(c, CostTask)]
@@ -235,7 +269,10 @@ def test_the_report_fits_into_100_columns_uncut(results, printed):
     # as long as numbers get: a square of 4096 neurons at p = 2, and a layer of few dimensions
     long = {"lower": 0.000163, "upper": 0.000875, "published": 0.0872, "upper_key": "R5 clusters"}
     long["draws"] = [0.00045, 0.00048, 0.00051, 0.00048]
-    results = [(c, replace(r, **long) if law_of(c) in SANDWICHED else r) for c, r in results]
+    results = [
+        (c, replace(r, **long) if isinstance(r, Cost) and law_of(c) in SANDWICHED else r)
+        for c, r in results
+    ]
     text = printed(report, results)
     assert "96 of 96 measured costs" in text
     assert "1.000*" in text  # the square at p = 2
@@ -260,6 +297,10 @@ def test_results_of_several_studies_are_not_drawn_together(results):
     require_one_study(results)
     again = (replace(results[0][0], seed=1), results[0][1])
     with pytest.raises(ValueError, match=re.escape("they hold Gaussian, d = 5, p = 1, m = 10")):
+        require_one_study([*results, again])
+    interval = next(one for one in results if isinstance(one[0], IntervalTask))
+    again = (replace(interval[0], seed=1), interval[1])
+    with pytest.raises(ValueError, match="they hold the interval of 200 points, d = 1, m = 100"):
         require_one_study([*results, again])
     for law in (CUBES[2], CANTOR[4], LOW_RANK[0.1]):
         lacking = [(c, r) for c, r in results if (law_of(c), width_of(c)) != (law, 64)]
