@@ -1,5 +1,7 @@
 """Settings of every test run."""
 
+import sys
+
 import pytest
 import torch
 from jaxtyping import config
@@ -13,6 +15,14 @@ def _same_numbers_in_every_run():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    """Matplotlib warns of more than 20 in one process, whichever tests it was given."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def _slopes(
     found = like.new_zeros(len(at))
     if value.requires_grad:
         slopes = torch.autograd.grad(value, alpha, allow_unused=True, materialize_grads=True)
-        found = torch.stack(slopes)
+        found = torch.stack(slopes).detach()
     expected = torch.zeros_like(found)
     with torch.no_grad():
         for k in range(len(at)):
