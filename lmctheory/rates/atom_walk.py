@@ -37,7 +37,10 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-__all__ = ["AtomWalk", "atom_walk", "doublings"]
+__all__ = ["MOST_PAIRS", "AtomWalk", "atom_walk", "doublings"]
+
+MOST_PAIRS = 2**30
+"""That are ever asked for."""
 
 _NEAREST, _PARTNERS = 16, 4
 """Edges from every atom: to nearest ones, and to random ones for clusters."""
@@ -57,6 +60,10 @@ _TYPICAL = 0.05
 _DOUBLINGS = 60
 _ROUNDING = 1e-10
 """Relative, of sums of squares and of eigenvalues: far more than float64 loses."""
+_LOST = 1e-12
+"""The same of costs themselves, and of their differences, in units of the largest."""
+_NEAR = 1e-9
+"""Costs below are taken for this, where the search begins."""
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -102,16 +109,25 @@ class AtomWalk:
 
         return max(max(mean_root - _least(further), 0.0) ** 2 - self.mean_added, 0.0)
 
+    def length(self, cost: float, n: int, m: int, delta: float) -> float:
+        """Of the interval from n pairs that all cost `cost`."""
+        mean = cost + self.mean_added
+        return self.upper(mean, n, m, delta) - self.lower(mean**0.5, n, m, delta)
+
     def enough(self, cost: float, gap: float, m: int, delta: float) -> int:
-        """How many pairs make the interval a share `gap` of its upper end, if they cost `cost`."""
+        """How many pairs that cost `cost` make the interval a share `gap` of its upper end.
+
+        No more than `MOST_PAIRS`, enough or not.
+        """
         mean = cost + self.mean_added
 
         def short(n: int) -> bool:
-            least = self.lower(mean**0.5, n, m, delta)
-            return least >= (1 - gap) * self.upper(mean, n, m, delta)
+            return self.length(cost, n, m, delta) <= gap * self.upper(mean, n, m, delta)
 
         most = 1
         while not short(most):
+            if most >= MOST_PAIRS:
+                return MOST_PAIRS
             most *= 2
         return 1 + bisect_left(range(1, most), True, key=short)
 
@@ -138,12 +154,13 @@ def atom_walk(
     """A walk that suits a matching cost; None if the search finds none that is good enough.
 
     Args:
-        costs: c(u, y) ``[n, n]``, symmetric, 0 on the diagonal and > 0 elsewhere; n >= 2.
+        costs: c(u, y) ``[n, n]``, symmetric, >= 0, 0 on the diagonal; n >= 2.
         p: masses of atoms ``[n]``, with sum 1.
         cost: E C, roughly. What is found is valid whatever it is.
         below: what m times the bound of Var G must be smaller than.
     """
-    unit = float(costs.max())
+    if (unit := float(costs.max())) == 0:
+        return None
     moves = _Moves(costs / unit, p)
     w, kappa = _descent(moves, max(cost / unit, _EPS), below / unit**2)
     best = min(_walks(moves, w, kappa), key=lambda walk: walk.strength * walk.raised(_TYPICAL))
@@ -206,7 +223,7 @@ class _Moves:
         if (gap := self.certain_gap(w)) == 0:
             return AtomWalk(np.inf, 0.0, kappa, 0.0)
         rates, c = self.rates(w), self.costs
-        lost = 8 * _EPS * (float(c.max()) + float(kappa.max()))
+        lost = _LOST * (float(c.max()) + float(kappa.max()))
         A, longest = 0.0, 0.0
         for u, first, last in zip(range(len(c)), self.first, [*self.first[1:], None], strict=True):
             used = np.flatnonzero(rates[first:last]) + first
@@ -244,8 +261,9 @@ def _walks(moves: _Moves, w: np.ndarray, kappa: np.ndarray) -> Iterator[AtomWalk
 def _descent(moves: _Moves, cost: float, below: float) -> tuple[np.ndarray, np.ndarray]:
     """Rates and weights, least in A (cost + 2 E kappa) on the way of Adam in their logarithms."""
     c, p, (i, j) = moves.costs, moves.p, moves.ends
-    edges, nearest = len(i), np.sort(c, axis=1)[:, 1]
-    x = np.r_[np.log(np.sqrt(p[i] * p[j]) / c[i, j]), np.full(len(p), np.log(p @ nearest))]
+    edges, nearest = len(i), np.maximum(np.sort(c, axis=1)[:, 1], _NEAR)
+    apart = np.maximum(c[i, j], _NEAR)
+    x = np.r_[np.log(np.sqrt(p[i] * p[j]) / apart), np.full(len(p), np.log(p @ nearest))]
     rate = np.r_[np.full(edges, _RATE), np.full(len(p), _RATE_OF_KAPPA)]
     first, second = np.zeros_like(x), np.zeros_like(x)
     best, least, search = x, np.inf, _Search(moves, cost)

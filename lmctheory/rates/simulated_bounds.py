@@ -18,12 +18,14 @@ m >= w and M(m) >= F - s for m <= w. Where both apply, delta is shared.
 
 *Given points* (R23). A walk among them, made for the scale of one cost that is not used again,
 gives weights of points; costs and what weights add to them have narrow intervals together, as in
-`rates.atom_walk`. Whether R10 or R23 has the shorter one is known before any cost is drawn.
+`rates.atom_walk`. Which of R10 and R23 is taken is decided by what both would say of n costs like
+that one.
 
 *How many costs.* With r = sqrt F / s the first interval is a share 1 - ((r - 1) / (r + 1))^2 of its
 upper end, with r = F / s the second one 2 / (1 + r). Both are at most g if F is at least L and s is
 small enough beside L. So n follows from g and a lower bound L of M(m), without a look at any cost,
-and the interval holds as often as it says; only whether F is above L is left to chance.
+and the interval holds as often as it says; whether F is above L, and how far costs and weights of
+given points scatter, is left to chance.
 """
 
 from collections.abc import Callable
@@ -35,7 +37,7 @@ from lmctheory.measures import Bounded, Empirical, LogSobolev, Measure, Modulo
 from lmctheory.measures.arguments import RandomSource, at_least, generator, probability
 from lmctheory.measures.extreme_sizes import moderate
 from lmctheory.measures.quotient import by_signs, distances, quotient_diameter
-from lmctheory.rates.atom_walk import AtomWalk, atom_walk
+from lmctheory.rates.atom_walk import MOST_PAIRS, AtomWalk, atom_walk
 from lmctheory.rates.bound import Bound, all_but
 from lmctheory.rates.concentration import Deviation, deviation
 from lmctheory.rates.empirical.exact import MEMORY_LIMIT
@@ -103,13 +105,13 @@ def simulated_interval(
 
     Args:
         mu: a law with a log-Sobolev constant (R20); up to 1,500 given points (R23; the search for
-            weights takes 3 s for 500); or any of bounded support (R10), whose interval is much
-            wider.
+            weights takes 3 s for 500, 15 s for 1,000); or any of bounded support (R10), whose
+            interval is much wider.
         m: number of neurons in each sample, >= 1.
         delta: probability of failure, between 0 and 1.
         repeats: number of independent pairs of samples, >= 1; 16 unless a gap is asked for.
         gap: asked for, between 0 and 1: as many pairs as it takes by the lower bound L (R11), which
-            knows nothing of what is drawn. Found is a smaller one, unless costs are below L.
+            knows nothing of what is drawn. Costs are above L as a rule, and the gap is smaller.
         modulo: "signs" for neurons of an odd activation, which may be negated.
         rng: source of randomness.
 
@@ -118,8 +120,8 @@ def simulated_interval(
 
     Raises:
         TypeError: if the law has neither a log-Sobolev constant nor a diameter.
-        ValueError: if an argument is out of range, both repeats and a gap are given, or L is 0
-            where a gap is asked for.
+        ValueError: if an argument is out of range, both repeats and a gap are given, or a gap is
+            asked for where L is 0, or that takes more than 2^30 pairs.
 
     Reference:
         theory keys R2, R10, R20, R23, S1; derived here.
@@ -136,31 +138,17 @@ def simulated_interval(
             raise ValueError(f"repeats must be left out where a gap is asked for, got {repeats}")
         gap = probability("gap", gap)
     repeats = at_least("repeats", _REPEATS if repeats is None else repeats, 1)
-    walk = _walk(mu, m, delta / 2, modulo, rng := generator(rng))
-    if gap is not None:
-        repeats = _enough(mu, m, delta / 2, gap, modulo, walk)
+    search = _Choice(mu, m, delta / 2, modulo, rng := generator(rng))
+    if gap is None:
+        walk = search.shorter(repeats)
+    else:
+        repeats, walk = search.enough(gap)
     drawn = _drawn(mu, m, repeats, modulo, walk, rng)
     lower, upper = (
         _from_costs(drawn, mu, m, delta / 2, modulo, terms, best)
         for terms, best in ((_below, max), (_above, min))
     )
     return SimulatedInterval(lower, upper, drawn.costs)
-
-
-def _enough(
-    mu: Measure, m: int, delta: float, gap: float, modulo: Modulo, walk: AtomWalk | None
-) -> int:
-    """How many costs make the interval a share `gap` of its upper end, if they are above L."""
-    least = lower_bound(mu, m, modulo=modulo).value
-    if least == 0:
-        raise ValueError(f"gap must be left out where the lower bound of the cost is 0, got {gap}")
-    if walk is not None:
-        return walk.enough(least, gap, m, delta)
-    one = deviation(mu, m, delta / 2 if _both(mu) else delta, modulo=modulo)
-    left = (1 - gap) ** 0.5
-    for_roots = one.distance**2 / least * ((1 + left) / (1 - left)) ** 2
-    for_means = (one.power / least * (2 / gap - 1)) ** 2
-    return max(int(np.ceil(min(for_roots, for_means))), 1)
 
 
 def _both(mu: Measure) -> bool:
@@ -295,23 +283,66 @@ class _Drawn:
     sums: Estimate | None = None
 
 
-def _walk(
-    mu: Measure, width: int, delta: float, modulo: Modulo, rng: np.random.Generator
-) -> AtomWalk | None:
-    """One with a shorter interval than R10's, if one is found; uses up one cost."""
-    deviation(mu, width, delta, modulo=modulo)  # refuses what is wrong before the work
-    if not isinstance(mu, Empirical) or moderate(mu, 2.0)[1] != 1:
-        return None
-    points = np.asarray(mu.points)
-    signs = by_signs(modulo)
-    atoms, place, masses = _atoms(points, signs)
-    if not 1 < len(atoms) <= _MOST_ATOMS:
-        return None
-    pilot = matching_cost(mu, width, repeats=1, modulo=modulo, rng=rng).mean
-    diameter = quotient_diameter(mu) if signs else mu.diameter
-    costs = distances(atoms, atoms, signs=signs, metric="sqeuclidean")
-    walk = atom_walk(costs, masses, pilot, below=diameter**4 / 2)
-    return None if walk is None else replace(walk, added=walk.added[place])
+class _Choice:
+    """For a walk among given points, by one cost that is not used again.
+
+    Args:
+        mu: any law; of others than given points there is none.
+        width: of both samples.
+        delta: probability of failure of either end.
+        modulo: what neurons are compared modulo.
+        rng: gives up one cost.
+    """
+
+    def __init__(
+        self, mu: Measure, width: int, delta: float, modulo: Modulo, rng: np.random.Generator
+    ) -> None:
+        # refuses what is wrong before the work
+        self.one = deviation(mu, width, delta / 2 if _both(mu) else delta, modulo=modulo)
+        self.mu, self.width, self.delta, self.modulo = mu, width, delta, modulo
+        self.walk: AtomWalk | None = None
+        self.pilot = 0.0
+        if isinstance(mu, Empirical) and moderate(mu, 2.0)[1] == 1:
+            self._among(mu, rng)
+
+    def _among(self, mu: Empirical, rng: np.random.Generator) -> None:
+        signs = by_signs(self.modulo)
+        atoms, place, masses = _atoms(np.asarray(mu.points), signs)
+        if not 1 < len(atoms) <= _MOST_ATOMS:
+            return
+        self.pilot = matching_cost(mu, self.width, repeats=1, modulo=self.modulo, rng=rng).mean
+        diameter = quotient_diameter(mu) if signs else mu.diameter
+        costs = distances(atoms, atoms, signs=signs, metric="sqeuclidean")
+        walk = atom_walk(costs, masses, self.pilot, below=diameter**4 / 2)
+        self.walk = None if walk is None else replace(walk, added=walk.added[place])
+
+    def shorter(self, repeats: int) -> AtomWalk | None:
+        """The walk, if so many costs like the first had a shorter interval by it than by R10."""
+        if self.walk is None:
+            return None
+        off = self.one.power / repeats**0.5
+        by_support = self.pilot + off - max(self.pilot - off, 0.0)
+        by_walk = self.walk.length(self.pilot, repeats, self.width, self.delta)
+        return self.walk if by_walk < by_support else None
+
+    def enough(self, gap: float) -> tuple[int, AtomWalk | None]:
+        """How many costs at L make the interval a share `gap` of its upper end, by what."""
+        least = lower_bound(self.mu, self.width, modulo=self.modulo).value
+        if least == 0:
+            raise ValueError(
+                f"gap must be left out where the lower bound of the cost is 0, got {gap}"
+            )
+        left = (1 - gap) ** 0.5
+        for_roots = self.one.distance**2 / least * ((1 + left) / (1 - left)) ** 2
+        for_means = (self.one.power / least * (2 / gap - 1)) ** 2
+        needed, walk = max(min(for_roots, for_means), 1.0), None
+        if self.walk is not None:
+            by_walk = self.walk.enough(least, gap, self.width, self.delta)
+            if by_walk < needed:
+                needed, walk = float(by_walk), self.walk
+        if needed >= MOST_PAIRS:
+            raise ValueError(f"gap must be larger: {gap} takes more than 2^30 costs")
+        return int(np.ceil(needed)), walk
 
 
 def _atoms(points: np.ndarray, signs: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -328,8 +359,8 @@ def _simulated(
     mu: Measure, width: int, repeats: int, delta: float, modulo: Modulo, rng: RandomSource
 ) -> _Drawn:
     repeats = at_least("repeats", repeats, 1)
-    walk = _walk(mu, width, probability("delta", delta), modulo, rng := generator(rng))
-    return _drawn(mu, width, repeats, modulo, walk, rng)
+    search = _Choice(mu, width, probability("delta", delta), modulo, rng := generator(rng))
+    return _drawn(mu, width, repeats, modulo, search.shorter(repeats), rng)
 
 
 def _drawn(

@@ -176,6 +176,44 @@ def test_points_without_a_walk_are_left_to_their_diameter(points):
     assert found.upper.key == "R10 simulated"
 
 
+@pytest.mark.parametrize("modulo", [None, "signs"])
+@pytest.mark.parametrize(
+    "points",
+    [
+        [[0, 0], [1e-200, 0], [1, 0]],
+        [[1, 1e-200], [1, 0], [-1, 1e-200]],
+        [[5e-324], [0], [1]],
+        np.r_[1e-155 * CLOUD, [[1.0, 1.0]]],
+        np.r_[CLOUD, 1e-45 * CLOUD],
+    ],
+)
+def test_points_whose_distances_are_no_floats(points, modulo):
+    found = simulated_interval(Empirical(points), 10, repeats=8, modulo=modulo, rng=3)
+    assert 0 <= found.lower.value <= found.costs.mean <= found.upper.value < np.inf
+
+
+def test_a_point_beside_another_costs_nothing():
+    near = Empirical(np.r_[CLOUD, CLOUD[:1] + 1e-9])
+    alone, found = (
+        simulated_interval(mu, 100, repeats=100, rng=0) for mu in (Empirical(CLOUD), near)
+    )
+    assert found.upper.key == "R23 simulated"
+    assert found.gap < 1.2 * alone.gap
+
+
+def test_the_shorter_interval_is_taken():
+    """A walk's says less of a single cost, and more of many."""
+    mu = Empirical(np.random.default_rng(0).standard_normal((20, 3)))
+    one, many = (simulated_interval(mu, 20, repeats=n, rng=0) for n in (1, 200))
+    assert one.upper.key == "R10 simulated"
+    assert many.upper.key == "R23 simulated"
+
+
+def test_a_gap_that_takes_too_many_costs():
+    with pytest.raises(ValueError, match=r"gap must be larger: 1e-06 takes more than 2\^30 costs"):
+        simulated_interval(Empirical(CLOUD), 1, gap=1e-6, rng=0)
+
+
 def test_more_points_than_a_walk_takes(monkeypatch):
     monkeypatch.setattr("lmctheory.rates.simulated_bounds._MOST_ATOMS", 59)
     assert simulated_interval(Empirical(CLOUD), 5, rng=0).upper.key == "R10 simulated"
@@ -192,10 +230,10 @@ def test_a_hopeless_search_ends_early(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("delta", [0.05, 0.5])
 def test_intervals_hold_as_often_as_they_say(delta):
-    """Of few atoms, whose cost is a finite sum."""
-    mu, m = Empirical(CORNERS.repeated), 3
-    cost = CORNERS.two_samples(m, 2)
+    """Of two atoms, one of them rare, whose cost is a finite sum."""
+    law, m = FiniteLaw(np.array([[0.0], [1.0]]), np.array([30, 1])), 3
+    mu, cost = Empirical(law.repeated), law.two_samples(m, 2)
     found = [simulated_interval(mu, m, delta=delta, repeats=20, rng=seed) for seed in range(400)]
     missed = np.mean([not one.lower.value <= cost <= one.upper.value for one in found])
-    assert any(one.upper.key == "R23 simulated" for one in found)
+    assert all(one.upper.key == "R23 simulated" for one in found)
     assert missed <= delta

@@ -1645,9 +1645,9 @@ theorem(
 \textbf{1.} Variances of functions of independent neurons are at most the sum of what single neurons
 contribute: $\operatorname{Var} f \le \sum_j \mathbb E \operatorname{Var}_j f \le \sum_j \mathbb E
 \sum_{\{u, v\}} w_{uv} (f(x^{j \to u}) - f(x^{j \to v}))^2$, $j$ over all $2m$ neurons, $x^{j \to
-u}$ the samples with neuron $j$ at $u$. Count every pair at the end where $G$ is smaller:
-$\operatorname{Var} f \le \mathbb E \sum_j \sum_v \frac{w_{x_j v}}{p_{x_j}} (f(x^{j \to v}) -
-f(x))^2 \, 1\{G(x^{j \to v}) > G(x)\}$.
+u}$ the samples with neuron $j$ at $u$. If $f$ is a function of $G$, count every pair at the end
+where $G$ is smaller: $\operatorname{Var} f \le \mathbb E \sum_j \sum_v \frac{w_{x_j v}}{p_{x_j}}
+(f(x^{j \to v}) - f(x))^2 \, 1\{G(x^{j \to v}) > G(x)\}$.
 
 \textbf{2.} Let $\pi$ be optimal for $x$. Where $a_i$ moves from $u$ to $v$ and stays with its
 partner at $q$, $G$ rises by $\frac1m h_{uv}(q)$ at most; likewise for $b_i$, as $c$ is symmetric.
@@ -1661,10 +1661,11 @@ Hence $\operatorname{Var} f \le \frac{A \theta^2}{4m} \mathbb E G e^{-\theta G}$
 inequality for one function that rises and one that falls $\mathbb E G e^{-\theta G} \le \mathbb E G
 \; \mathbb E e^{-\theta G}$.
 
-\textbf{4.} So $H(\theta) = \mathbb E e^{-\theta G}$ obeys $H(\theta) (1 - y) \le H(\theta/2)^2$
-with $y = \frac{A \theta^2}{4m} \mathbb E G < 1$. For $\theta/2$ this holds with $y/4$, and so on:
-$\ln H(\theta) \le -\sum_{k < j} 2^k \ln(1 - 4^{-k} y) + 2^j \ln H(2^{-j} \theta)$, whose last term
-tends to $-\theta \, \mathbb E G$. Thus $\ln H(\theta) \le \varphi(y) - \theta \, \mathbb E G$.
+\textbf{4.} As $\mathbb E f = H(\theta/2)$ and $\mathbb E f^2 = H(\theta)$ with $H(\theta) = \mathbb
+E e^{-\theta G}$, step 3 says $H(\theta) (1 - y) \le H(\theta/2)^2$ with $y = \frac{A \theta^2}{4m}
+\mathbb E G < 1$. For $\theta/2$ this holds with $y/4$, and so on: $\ln H(\theta) \le -\sum_{k < j}
+2^k \ln(1 - 4^{-k} y) + 2^j \ln H(2^{-j} \theta)$, whose last term tends to $-\theta \, \mathbb E
+G$. Thus $\ln H(\theta) \le \varphi(y) - \theta \, \mathbb E G$.
 
 \textbf{5.} For $\sqrt G$ take $f = e^{\theta \sqrt G/2}$. Where $G$ rises by $s \le \frac1m
 h_{uv}(q)$ from $x$ on, $\sqrt G$ rises by $s' \le \frac s{2 \sqrt G}$, and as $G \ge \frac1m (c(u,
@@ -1672,8 +1673,8 @@ q) + \kappa_u + \kappa_q)$ and the root is concave, $s' \le r / \sqrt m$. With $
 r}{2 \sqrt m}$, $(f(x') - f(x))^2 = e^{\theta \sqrt G} (e^{\theta s'/2} - 1)^2 \le z
 \frac{\theta^2}4 \frac{s^2}{4G} e^{\theta \sqrt G}$: by step 2 $\operatorname{Var} f \le \frac{A z
 \theta^2}{16 m} \mathbb E e^{\theta \sqrt G}$. As in step 4, $\ln \mathbb E e^{\theta \sqrt G} \le
-\theta \, \mathbb E \sqrt G + \varphi(\frac{A z \theta^2}{16m})$, since $z$ is smaller for
-$\theta/2$.
+\theta \, \mathbb E \sqrt G + \varphi(\frac{A z \theta^2}{16m})$, since the argument of $\varphi$ at
+$\theta/2$ is at most a quarter of it, as $z$ is smaller there.
 
 \textbf{6.} By Chernoff's bound $\overline G > \mathbb E G - \frac1\theta (\frac1n \ln \frac1\delta
 + \varphi(\frac{A \theta^2}{4m} \mathbb E G))$ with probability $1 - \delta$; at $\theta^2 = \frac{4

@@ -17,7 +17,7 @@ def by_assignment(mu, m, p, modulo, rng):
 
 
 @pytest.mark.parametrize("points", [CLOUD, REPEATED, CLOUD[:, :1], CLOUD[:1], 1e-11 * CLOUD])
-@pytest.mark.parametrize("p", [0.5, 1, 2, 3, 20])
+@pytest.mark.parametrize("p", [0.5, 1, 2, 3, 12, 20])
 @pytest.mark.parametrize("modulo", [None, "signs"])
 @pytest.mark.parametrize("m", [5, 12, 100])
 def test_counts_cost_what_samples_cost(points, p, modulo, m):
@@ -43,6 +43,17 @@ def test_a_transport_that_is_left_unfinished_is_not_used(monkeypatch):
     whole = matching_cost(Empirical(CLOUD), 50, repeats=2, rng=1).draws
     monkeypatch.setattr(given_points, "_STEPS", 1)
     assert matching_cost(Empirical(CLOUD), 50, repeats=2, rng=1).draws == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("p", [2, 4, 8])
+def test_small_steps_beside_large_ones_are_not_lost(p):
+    """Two clusters a million times as far apart as they are wide, with as many neurons in each."""
+    points = np.r_[1e-6 * CLOUD, 1 + 1e-6 * CLOUD]
+    cost = given_points.point_cost(Empirical(points), 48, p, signs=False, memory_limit=2**20)
+    rng = np.random.default_rng(0)
+    a, b = (np.r_[rng.integers(12, size=24), rng.integers(12, 24, size=24)] for _ in range(2))
+    within = [wasserstein_pow(points[a[k]], points[b[k]], p) for k in (slice(24), slice(24, 48))]
+    assert cost(a, b) == pytest.approx(sum(within) / 2, rel=1e-8, abs=0)
 
 
 def test_memory_is_asked_for_before_the_work():
