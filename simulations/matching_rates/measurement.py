@@ -67,17 +67,18 @@ class Dimensions:
 
 @dataclass(frozen=True)
 class Interval:
-    """Both ends of a matching cost, and the costs that they come from."""
+    """Both ends of a matching cost, and the mean of the costs that they come from."""
 
     lower: float
     upper: float
     key: str
-    draws: list[float]
+    cost: float
+    error: float
 
     @property
     def mean(self) -> Mean:
         """The measured cost per neuron."""
-        return Mean.over(self.draws)
+        return Mean(self.cost, self.error)
 
 
 Record = Cost | Dimensions | Interval
@@ -104,8 +105,9 @@ def run_interval(task: IntervalTask) -> Interval:
     found = simulated_interval(
         LAWS[task.law](), task.width, delta=FAILURE, repeats=task.repeats, rng=rng
     )
-    draws = found.costs.draws.tolist()
-    return Interval(found.lower.value, found.upper.value, found.upper.key, draws)
+    costs = found.costs
+    ends = found.lower.value, found.upper.value
+    return Interval(*ends, found.upper.key, costs.mean, costs.standard_error)
 
 
 def run_dimensions(task: DimensionTask) -> Dimensions:

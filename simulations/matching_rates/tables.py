@@ -152,20 +152,20 @@ def _enclosed(intervals: Sequence[Enclosed]) -> Table[Enclosed]:
     return Table(
         "What simulated costs enclose: given points, p = 2 (R10, R23)",
         f"Every interval, L to U, misses M(m) with a probability of {FAILURE:g} at most. M: mean of"
-        " the n costs, in brackets the standard error of the last digit. sure: by bounds without"
+        " the n costs, in brackets the standard error of the last digit. *: by bounds without"
         " simulation, as above.",
         [
             Column("law", lambda one: one.task.law, left=True, once=True),
             Column("m", lambda one: one.task.width, form="d"),
-            Column("n", lambda one: len(one.record.draws), form="d"),
+            Column("n", lambda one: one.task.repeats, form="d"),
             Column("L", lambda one: one.record.lower),
             Column("M", lambda one: one.record.mean),
             Column("U", lambda one: one.record.upper),
             Column("by", lambda one: one.record.key.split()[0]),
             Column("M/L", lambda one: below(one, one.record), ".2f"),
             Column("U/M", lambda one: above(one, one.record), ".2f"),
-            Column("sure M/L", lambda one: below(one, one.bounds), ".2f"),
-            Column("sure U/M", lambda one: above(one, one.bounds), ".2f"),
+            Column("M/L*", lambda one: below(one, one.bounds), ".2f"),
+            Column("U/M*", lambda one: above(one, one.bounds), ".2f"),
         ],
         intervals,
     )
