@@ -138,11 +138,11 @@ def simulated_interval(
             raise ValueError(f"repeats must be left out where a gap is asked for, got {repeats}")
         gap = probability("gap", gap)
     repeats = at_least("repeats", _REPEATS if repeats is None else repeats, 1)
-    search = _Choice(mu, m, delta / 2, modulo, rng := generator(rng))
+    choice = _Choice(mu, m, delta / 2, modulo, rng := generator(rng))
     if gap is None:
-        walk = search.shorter(repeats)
+        walk = choice.shorter(repeats)
     else:
-        repeats, walk = search.enough(gap)
+        repeats, walk = choice.enough(gap)
     drawn = _drawn(mu, m, repeats, modulo, walk, rng)
     lower, upper = (
         _from_costs(drawn, mu, m, delta / 2, modulo, terms, best)
@@ -359,8 +359,8 @@ def _simulated(
     mu: Measure, width: int, repeats: int, delta: float, modulo: Modulo, rng: RandomSource
 ) -> _Drawn:
     repeats = at_least("repeats", repeats, 1)
-    search = _Choice(mu, width, probability("delta", delta), modulo, rng := generator(rng))
-    return _drawn(mu, width, repeats, modulo, search.shorter(repeats), rng)
+    choice = _Choice(mu, width, probability("delta", delta), modulo, rng := generator(rng))
+    return _drawn(mu, width, repeats, modulo, choice.shorter(repeats), rng)
 
 
 def _drawn(
