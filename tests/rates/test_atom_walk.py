@@ -14,10 +14,10 @@ from lmctheory.rates import (
     simulated_upper_bound,
 )
 from lmctheory.rates.atom_walk import AtomWalk, _Moves, atom_walk, doublings
+from lmctheory.rates.simulated_bounds import _Choice
 from lmctheory.theorems.checks.finite_laws import FiniteLaw
 
-RNG = np.random.default_rng(0)
-CLOUD = RNG.standard_normal((60, 2))
+CLOUD = np.random.default_rng(0).standard_normal((60, 2))
 CORNERS = FiniteLaw(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]), np.array([3, 2, 1]))
 
 
@@ -51,12 +51,15 @@ def test_a_rare_atom_is_bounded_sharply():
     assert (1 - 2 * p) * variance < walk.variance(6 * p) < 1.02 * variance
 
 
-def test_the_strength_is_that_of_every_pair_of_atoms():
-    costs = cdist(CLOUD, CLOUD)
+@pytest.mark.parametrize("least", [1, 100])
+def test_the_strength_is_that_of_every_pair_of_atoms(least):
+    """With small weights a partner at the same atom decides, with large ones one that is far."""
+    costs = cdist(CLOUD, CLOUD) ** 2
     moves = _Moves(costs, np.full(60, 1 / 60))
-    w, kappa = RNG.exponential(size=moves.ends.shape[1]), RNG.exponential(size=60)
+    rng = np.random.default_rng(0)
+    w, kappa = rng.exponential(size=moves.ends.shape[1]), least + rng.exponential(size=60)
     gap = np.sort(np.linalg.eigvalsh(moves.laplacian(w)))[1]
-    largest = longest = 0.0
+    sums, longest = np.zeros((60, 60)), 0.0
     for u in range(60):
         for q in range(60):
             total = 0.0
@@ -67,7 +70,9 @@ def test_the_strength_is_that_of_every_pair_of_atoms():
                     total += 60 * weight * h**2
                     before = costs[u, q] + kappa[u] + kappa[q]
                     longest = max(longest, (before + h) ** 0.5 - before**0.5)
-            largest = max(largest, total / (costs[u, q] / 2 + kappa[u]))
+            sums[u, q] = total / (costs[u, q] / 2 + kappa[u])
+    largest = sums.max()
+    assert (np.diag(sums).max() == largest) == (least == 1)
     walk = moves.walk(w, kappa)
     assert walk.strength == pytest.approx(largest / gap, rel=1e-8)
     assert walk.longest == pytest.approx(longest, rel=1e-8)
@@ -155,6 +160,16 @@ def test_as_many_costs_as_a_gap_takes():
     found = simulated_interval(Empirical(CLOUD), 100, gap=0.3, rng=0)
     assert found.gap < 0.3
     assert 100 < len(found.costs.draws) < 3000
+
+
+def test_every_point_has_the_weight_of_its_atom():
+    """Points in another order, some of them twice; one that lies apart weighs most."""
+    points = np.r_[CLOUD, [[6.0, 0.0]], CLOUD[:3]]
+    for order in (np.arange(64), np.random.default_rng(1).permutation(64)):
+        choice = _Choice(Empirical(points[order]), 4, 0.1, None, np.random.default_rng(0))
+        added = choice.walk.added[np.argsort(order)]
+        assert (added[61:] == added[:3]).all()
+        assert added.argmax() == 60
 
 
 def test_points_up_to_signs_are_one():
