@@ -24,6 +24,7 @@ _STEPS = 10**7
 used."""
 _NEGLIGIBLE = 1e-9
 """Share of a cost by which a transport may miss the least, as its potentials show."""
+_EPS = float(np.finfo(np.float64).eps)
 _LEAST = 1e-10
 """Largest distances whose powers are floats."""
 
@@ -79,8 +80,11 @@ def point_cost(mu: Empirical, m: int, p: float, *, signs: bool, memory_limit: in
             given = left[rows], right[columns]
             total, log = ot.emd2(*given, between, numItermax=_STEPS, log=True)
         u, v = log["u"], log["v"]
-        least = u @ given[0] + v @ given[1] + m * min((between - u[:, None] - v).min(), 0.0)
-        if log["warning"] is None and total > 0 and total - least <= _NEGLIGIBLE * total:
+        # what every slack, and every neuron's share of the potentials, may be off by
+        lost = 4 * _EPS * (1 + np.abs(u).max() + np.abs(v).max())
+        slack = min((between - u[:, None] - v).min(), 0.0) - 2 * lost
+        least = u @ given[0] + v @ given[1] + m * slack
+        if log["warning"] is None and total - least <= _NEGLIGIBLE * total:
             return float(total) / m * unit**p
         return by_assignment(a, b)
 
