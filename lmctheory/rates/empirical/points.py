@@ -51,8 +51,6 @@ def point_cost(mu: Empirical, m: int, p: float, *, signs: bool, memory_limit: in
     Raises:
         ValueError: if an array of all pairs of points takes more than memory_limit.
     """
-    import ot  # here because it imports PyTorch
-
     points = np.asarray(mu.points)
     modulo: Modulo = "signs" if signs else None
 
@@ -62,6 +60,8 @@ def point_cost(mu: Empirical, m: int, p: float, *, signs: bool, memory_limit: in
     n, d = points.shape
     if m < n or (d == 1 and p >= 1):
         return by_assignment
+    import ot  # here because it imports PyTorch
+
     require_memory(8 * n * n * (1 + signs), memory_limit)
     costs = distances(points, points, signs=signs)
     unit = float(costs.max())
