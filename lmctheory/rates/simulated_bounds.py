@@ -138,11 +138,11 @@ def simulated_interval(
             raise ValueError(f"repeats must be left out where a gap is asked for, got {repeats}")
         gap = probability("gap", gap)
     repeats = at_least("repeats", _REPEATS if repeats is None else repeats, 1)
-    choice = _Choice(mu, m, delta / 2, modulo, rng := generator(rng))
+    choice, rng = _Choice(mu, m, delta / 2, modulo), generator(rng)
     if gap is None:
-        walk = choice.shorter(repeats)
+        walk = choice.shorter(repeats, rng)
     else:
-        repeats, walk = choice.enough(gap)
+        repeats, walk = choice.enough(gap, rng)
     drawn = _drawn(mu, m, repeats, modulo, walk, rng)
     lower, upper = (
         _from_costs(drawn, mu, m, delta / 2, modulo, terms, best)
@@ -284,48 +284,45 @@ class _Drawn:
 
 
 class _Choice:
-    """For a walk among given points, by one cost that is not used again.
+    """Between R10 and R23, where there are given points, by one cost that is not used again.
 
     Args:
-        mu: any law; of others than given points there is none.
+        mu: any law; of others than given points there is no walk.
         width: of both samples.
         delta: probability of failure of either end.
         modulo: what neurons are compared modulo.
-        rng: gives up one cost.
     """
 
-    def __init__(
-        self, mu: Measure, width: int, delta: float, modulo: Modulo, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, mu: Measure, width: int, delta: float, modulo: Modulo) -> None:
         # refuses what is wrong before the work
         self.one = deviation(mu, width, delta / 2 if _both(mu) else delta, modulo=modulo)
         self.mu, self.width, self.delta, self.modulo = mu, width, delta, modulo
-        self.walk: AtomWalk | None = None
-        self.pilot = 0.0
-        if isinstance(mu, Empirical) and moderate(mu, 2.0)[1] == 1:
-            self._among(mu, rng)
 
-    def _among(self, mu: Empirical, rng: np.random.Generator) -> None:
-        signs = by_signs(self.modulo)
+    def walk(self, rng: np.random.Generator) -> tuple[AtomWalk | None, float]:
+        """What the search finds, and the cost that it was made for."""
+        mu, signs = self.mu, by_signs(self.modulo)
+        if not isinstance(mu, Empirical) or moderate(mu, 2.0)[1] != 1:
+            return None, 0.0
         atoms, place, masses = _atoms(np.asarray(mu.points), signs)
         if not 1 < len(atoms) <= _MOST_ATOMS:
-            return
-        self.pilot = matching_cost(mu, self.width, repeats=1, modulo=self.modulo, rng=rng).mean
+            return None, 0.0
+        pilot = matching_cost(mu, self.width, repeats=1, modulo=self.modulo, rng=rng).mean
         diameter = quotient_diameter(mu) if signs else mu.diameter
         costs = distances(atoms, atoms, signs=signs, metric="sqeuclidean")
-        walk = atom_walk(costs, masses, self.pilot, below=diameter**4 / 2)
-        self.walk = None if walk is None else replace(walk, added=walk.added[place])
+        walk = atom_walk(costs, masses, pilot, below=diameter**4 / 2)
+        return None if walk is None else replace(walk, added=walk.added[place]), pilot
 
-    def shorter(self, repeats: int) -> AtomWalk | None:
+    def shorter(self, repeats: int, rng: np.random.Generator) -> AtomWalk | None:
         """The walk, if so many costs like the first had a shorter interval by it than by R10."""
-        if self.walk is None:
+        walk, pilot = self.walk(rng)
+        if walk is None:
             return None
         off = self.one.power / repeats**0.5
-        by_support = self.pilot + off - max(self.pilot - off, 0.0)
-        by_walk = self.walk.length(self.pilot, repeats, self.width, self.delta)
-        return self.walk if by_walk < by_support else None
+        by_support = pilot + off - max(pilot - off, 0.0)
+        by_walk = walk.length(pilot, repeats, self.width, self.delta)
+        return walk if by_walk < by_support else None
 
-    def enough(self, gap: float) -> tuple[int, AtomWalk | None]:
+    def enough(self, gap: float, rng: np.random.Generator) -> tuple[int, AtomWalk | None]:
         """How many costs at L make the interval a share `gap` of its upper end, by what."""
         least = lower_bound(self.mu, self.width, modulo=self.modulo).value
         if least == 0:
@@ -335,11 +332,11 @@ class _Choice:
         left = (1 - gap) ** 0.5
         for_roots = self.one.distance**2 / least * ((1 + left) / (1 - left)) ** 2
         for_means = (self.one.power / least * (2 / gap - 1)) ** 2
-        needed, walk = max(min(for_roots, for_means), 1.0), None
-        if self.walk is not None:
-            by_walk = self.walk.enough(least, gap, self.width, self.delta)
-            if by_walk < needed:
-                needed, walk = float(by_walk), self.walk
+        needed = max(min(for_roots, for_means), 1.0)
+        walk, _ = self.walk(rng)
+        if walk is not None:
+            by_walk = float(walk.enough(least, gap, self.width, self.delta))
+            needed, walk = (by_walk, walk) if by_walk < needed else (needed, None)
         if needed >= MOST_PAIRS:
             raise ValueError(f"gap must be larger: {gap} takes more than 2^30 costs")
         return int(np.ceil(needed)), walk
@@ -359,8 +356,8 @@ def _simulated(
     mu: Measure, width: int, repeats: int, delta: float, modulo: Modulo, rng: RandomSource
 ) -> _Drawn:
     repeats = at_least("repeats", repeats, 1)
-    choice = _Choice(mu, width, probability("delta", delta), modulo, rng := generator(rng))
-    return _drawn(mu, width, repeats, modulo, choice.shorter(repeats), rng)
+    choice, rng = _Choice(mu, width, probability("delta", delta), modulo), generator(rng)
+    return _drawn(mu, width, repeats, modulo, choice.shorter(repeats, rng), rng)
 
 
 def _drawn(

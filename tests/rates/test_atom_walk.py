@@ -166,8 +166,9 @@ def test_every_point_has_the_weight_of_its_atom():
     """Points in another order, some of them twice; one that lies apart weighs most."""
     points = np.r_[CLOUD, [[6.0, 0.0]], CLOUD[:3]]
     for order in (np.arange(64), np.random.default_rng(1).permutation(64)):
-        choice = _Choice(Empirical(points[order]), 4, 0.1, None, np.random.default_rng(0))
-        added = choice.walk.added[np.argsort(order)]
+        choice = _Choice(Empirical(points[order]), 4, 0.1, None)
+        walk, _ = choice.walk(np.random.default_rng(0))
+        added = walk.added[np.argsort(order)]
         assert (added[61:] == added[:3]).all()
         assert added.argmax() == 60
 
@@ -222,6 +223,19 @@ def test_the_shorter_interval_is_taken():
     one, many = (simulated_interval(mu, 20, repeats=n, rng=0) for n in (1, 200))
     assert one.upper.key == "R10 simulated"
     assert many.upper.key == "R23 simulated"
+
+
+def test_a_gap_is_refused_before_the_search(monkeypatch):
+    monkeypatch.setattr("lmctheory.rates.simulated_bounds.lower_bound", lambda *_, **__: Nothing())
+    monkeypatch.setattr("lmctheory.rates.simulated_bounds.atom_walk", Nothing)
+    with pytest.raises(ValueError, match="gap must be left out where the lower bound"):
+        simulated_interval(Empirical(CLOUD), 5, gap=0.5, rng=0)
+
+
+class Nothing:
+    """A lower bound of 0, and what cannot be called with arguments."""
+
+    value = 0.0
 
 
 def test_a_gap_that_takes_too_many_costs():
